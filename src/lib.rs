@@ -1,1 +1,10 @@
+//! xeks: a Terraform and OpenTofu provider that makes each connection to an EKS cluster of another AWS account one resource.
+//!
+//! The modules, in the order in which a request passes them.
 
+pub mod provider;
+pub mod schema;
+
+pub mod engine;
+
+pub mod diagnostics;

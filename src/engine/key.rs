@@ -1,0 +1,73 @@
+//! The name of a piece: which account it lives in, what kind of object it is, and what it is called.
+
+use std::fmt;
+
+/// One of the two accounts that a connection joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The account that owns the EKS cluster.
+    Cluster,
+    /// The account that owns the instances, roles and buckets of a team.
+    Workload,
+}
+
+impl Side {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Cluster => "cluster",
+            Side::Workload => "workload",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The key of a piece in the ledger, written `account/kind/name`; the name may hold slashes itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub side: Side,
+    pub kind: String,
+    pub name: String,
+}
+
+impl Key {
+    pub fn new(side: Side, kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Key { side, kind: kind.into(), name: name.into() }
+    }
+
+    /// Reads `account/kind/name`. `None` where it has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let side = match parts.next()? {
+            "cluster" => Side::Cluster,
+            "workload" => Side::Workload,
+            _ => return None,
+        };
+        let (kind, name) = (parts.next()?, parts.next()?);
+        (!kind.is_empty() && !name.is_empty()).then(|| Key::new(side, kind, name))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.side, self.kind, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_as_it_was_written() {
+        let key = Key::new(Side::Workload, "iam_role_policy", "role/with/policy");
+        assert_eq!(Key::parse(&key.to_string()), Some(key));
+        for text in ["", "cluster", "cluster/iam_role", "other/iam_role/x", "cluster//x", "cluster/iam_role/"] {
+            assert_eq!(Key::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the provider offers and how it is asked: the traits of resources, data sources, functions and ephemeral
+//! resources, and the one list of each in `registry`.
+//!
+//! Knows no generated message: `protocol` decodes, calls and encodes.
+
+pub mod registry;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::diagnostics::Diagnostics;
+use crate::schema::{Schema, Type, Value};
+
+/// What a configured provider knows. Placeholder until the accounts land.
+#[derive(Debug, Default)]
+pub struct Configured {}
+
+/// What a request runs with: the configured provider, and the token that StopProvider cancels.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub provider: Arc<Configured>,
+    /// Cancelled on StopProvider: begin nothing new, record what exists, return.
+    pub stop: CancellationToken,
+}
+
+/// What Terraform asks of a plan. On create `prior` is null, on destroy `config` is.
+#[derive(Clone, Debug)]
+pub struct PlanRequest {
+    pub config: Value,
+    pub prior: Value,
+}
+
+/// A plan: the planned value, and the attributes that force a replacement.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub planned: Value,
+    pub replaces: Vec<crate::diagnostics::Path>,
+}
+
+/// What Terraform asks of an apply. On create `prior` is null, on destroy `planned` is.
+#[derive(Clone, Debug)]
+pub struct ApplyRequest {
+    pub config: Value,
+    pub prior: Value,
+    pub planned: Value,
+}
+
+/// A value, and what to tell the user. The value counts even where there are errors: it names what exists.
+#[derive(Clone, Debug)]
+pub struct Outcome<T> {
+    pub value: T,
+    pub diagnostics: Diagnostics,
+}
+
+impl<T> Outcome<T> {
+    pub fn new(value: T, diagnostics: Diagnostics) -> Self {
+        Outcome { value, diagnostics }
+    }
+}
+
+/// A managed resource.
+#[async_trait]
+pub trait Resource: Send + Sync {
+    /// The type's name, such as `xeks_irsa_trust`.
+    fn name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    /// Rules over several attributes; those on one attribute are declared in the schema and checked before.
+    fn validate(&self, config: &Value) -> Diagnostics;
+    /// Never called with a configuration that `validate` refused. Values follow from configuration and prior state alone.
+    async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan>;
+    /// Also called to destroy. On error the value names all that exists.
+    async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value>;
+    /// The state as it is in AWS now; null where nothing of it is left.
+    async fn read(&self, context: &Context, state: Value) -> Outcome<Value>;
+    /// The state of what the import id names; null with an error where there is nothing.
+    async fn import(&self, context: &Context, id: &str) -> Outcome<Value>;
+    /// A state of an older version, as JSON, in today's schema.
+    fn upgrade(&self, version: i64, state: &serde_json::Value) -> Result<Value, Diagnostics> {
+        upgrade_unchanged(self.name(), self.schema(), version, state)
+    }
+}
+
+/// A data source.
+#[async_trait]
+pub trait DataSource: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+    async fn read(&self, context: &Context, config: Value) -> Outcome<Value>;
+}
+
+/// A provider-defined function: pure, needs no configuration.
+pub trait Function: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn summary(&self) -> &'static str;
+    fn doc(&self) -> &'static str;
+    /// Name, type and documentation of each parameter, in order.
+    fn parameters(&self) -> Vec<Parameter>;
+    fn returns(&self) -> Type;
+    /// `Err` carries the index of the argument at fault, where there is one, and what is wrong with it.
+    fn call(&self, arguments: &[Value]) -> Result<Value, (Option<i64>, String)>;
+}
+
+/// A parameter of a function.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub ty: Type,
+    pub doc: &'static str,
+    pub allow_null: bool,
+}
+
+/// An ephemeral resource: its value is in no state.
+#[async_trait]
+pub trait Ephemeral: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+    async fn open(&self, context: &Context, config: Value) -> Outcome<Value>;
+}
+
+fn upgrade_unchanged(name: &str, schema: &Schema, version: i64, state: &serde_json::Value) -> Result<Value, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    if version > schema.version {
+        diagnostics.error(
+            crate::diagnostics::Path::root(),
+            format!("State of {name} is from a newer provider"),
+            format!(
+                "The state has schema version {version}; this provider knows versions up to {}. Nothing was changed. Use the provider \
+                 version that wrote the state, or a newer one.",
+                schema.version
+            ),
+        );
+        return Err(diagnostics);
+    }
+    crate::schema::json::decode(state, &schema.value_type()).map_err(|error| {
+        diagnostics.error(error.path.clone(), format!("State of {name} can't be read"), error.message.clone());
+        diagnostics
+    })
+}

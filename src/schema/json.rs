@@ -1,0 +1,81 @@
+//! Values as JSON, the way a state file holds them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::DecodeError;
+use super::number::Number;
+use super::types::Type;
+use super::value::Value;
+use crate::diagnostics::Path;
+
+/// Reads a value of the given type from a state's JSON. Attributes that the JSON lacks are null; one that the type lacks is an error.
+pub fn decode(json: &Json, ty: &Type) -> Result<Value, DecodeError> {
+    value_of(json, ty, &Path::root())
+}
+
+fn value_of(json: &Json, ty: &Type, path: &Path) -> Result<Value, DecodeError> {
+    match (json, ty) {
+        (Json::Null, _) => Ok(Value::Null),
+        (Json::Bool(value), Type::Bool) => Ok(Value::Bool(*value)),
+        (Json::String(text), Type::String) => Ok(Value::String(text.clone())),
+        // Terraform writes numbers beyond a float's precision as strings.
+        (Json::Number(_) | Json::String(_), Type::Number) => {
+            let text = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+            Number::parse(&text).map(Value::Number).ok_or_else(|| DecodeError::new(path, "not a number"))
+        }
+        (Json::Array(members), Type::List(element)) => {
+            let members = members.iter().enumerate();
+            Ok(Value::List(members.map(|(i, m)| value_of(m, element, &path.index(i))).collect::<Result<_, _>>()?))
+        }
+        (Json::Array(members), Type::Set(element)) => {
+            Ok(Value::set(members.iter().map(|m| value_of(m, element, path)).collect::<Result<Vec<_>, _>>()?))
+        }
+        (Json::Array(members), Type::Tuple(types)) if members.len() == types.len() => {
+            let members = members.iter().zip(types).enumerate();
+            Ok(Value::List(members.map(|(i, (m, t))| value_of(m, t, &path.index(i))).collect::<Result<_, _>>()?))
+        }
+        (Json::Object(members), Type::Map(element)) => {
+            let members = members.iter().map(|(k, m)| Ok((k.clone(), value_of(m, element, &path.key(k))?)));
+            Ok(Value::Map(members.collect::<Result<_, DecodeError>>()?))
+        }
+        (Json::Object(members), Type::Object(attributes)) => {
+            let mut object: BTreeMap<String, Value> = attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
+            for (name, member) in members {
+                let ty = attributes.get(name).ok_or_else(|| DecodeError::new(path, format!("no attribute is called {name:?}")))?;
+                object.insert(name.clone(), value_of(member, ty, &path.attribute(name))?);
+            }
+            Ok(Value::Object(object))
+        }
+        (Json::Object(members), Type::Dynamic) => {
+            let ty = members.get("type").and_then(Type::from_json);
+            match (ty, members.get("value")) {
+                (Some(ty), Some(value)) => Ok(Value::Dynamic(ty.clone(), Box::new(value_of(value, &ty, path)?))),
+                _ => Err(DecodeError::new(path, "a dynamic value without its type")),
+            }
+        }
+        (_, ty) => Err(DecodeError::new(path, format!("expected {}", ty.to_json()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_state_decodes_by_its_schema() {
+        let ty = Type::object([("n", Type::Number), ("s", Type::set(Type::String)), ("missing", Type::Bool)]);
+        let value = decode(&json!({"n": 7, "s": ["b", "a"]}), &ty).unwrap();
+        assert_eq!(value.get("n"), &Value::number(7));
+        assert_eq!(value.get("s"), &Value::set_of_strings(["a", "b"]));
+        assert!(value.get("missing").is_null());
+    }
+
+    #[test]
+    fn an_attribute_of_a_newer_schema_is_named() {
+        let error = decode(&json!({"later": 1}), &Type::object([("n", Type::Number)])).unwrap_err();
+        assert!(error.message.contains("later"));
+    }
+}

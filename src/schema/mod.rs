@@ -1,0 +1,87 @@
+//! Attributes declared once: from one declaration follow the wire schema, decoding and encoding, validation, defaults,
+//! what forces a replacement, and the documentation.
+//!
+//! Knows neither the wire's messages (`protocol` does) nor any resource.
+
+mod attribute;
+pub mod json;
+pub mod msgpack;
+mod number;
+mod types;
+pub mod validators;
+mod value;
+
+use std::fmt;
+
+pub use attribute::{Attribute, Nesting, Shape, attributes};
+pub use number::Number;
+pub use types::Type;
+pub use value::Value;
+
+use crate::diagnostics::{Diagnostics, Path};
+
+/// A value that does not fit its schema: where, and why. Never holds the value, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    pub path: Path,
+    pub message: String,
+}
+
+impl DecodeError {
+    pub fn new(path: &Path, message: impl Into<String>) -> Self {
+        DecodeError { path: path.clone(), message: message.into() }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// The shape of a resource, a data source, or the provider's configuration.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// Version of the state's layout, for upgrades.
+    pub version: i64,
+    /// Markdown, shown in the registry.
+    pub doc: &'static str,
+    pub attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    pub fn new(version: i64, doc: &'static str, attributes: Vec<Attribute>) -> Self {
+        Schema { version, doc, attributes }
+    }
+
+    /// The type of a whole value of this schema: an object.
+    pub fn value_type(&self) -> Type {
+        attribute::object_type(&self.attributes)
+    }
+
+    /// What can be refused without AWS: every declared rule, each refusal with its attribute's path.
+    pub fn validate(&self, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        attribute::validate(&self.attributes, config, &Path::root(), &mut diagnostics);
+        diagnostics
+    }
+
+    /// The configuration with declared defaults where it is null. Computed attributes stay null.
+    pub fn with_defaults(&self, config: &Value) -> Value {
+        attribute::with_defaults(&self.attributes, config)
+    }
+
+    /// The attributes whose change replaces the resource and whose value differs.
+    pub fn replaced(&self, prior: &Value, planned: &Value) -> Vec<Path> {
+        let mut paths = Vec::new();
+        attribute::replaced(&self.attributes, prior, planned, &Path::root(), &mut paths);
+        paths
+    }
+
+    /// The value with every write-only attribute null, as plan and state must carry it.
+    pub fn without_write_only(&self, value: &Value) -> Value {
+        attribute::without_write_only(&self.attributes, value)
+    }
+}
