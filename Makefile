@@ -1,0 +1,95 @@
+# Everything people and CI run. All that is built or fetched lies in CACHE, outside the checkout; results lie in build/.
+#
+# Needed: Rust, Python 3.11 or later, and terraform or tofu. Where neither is installed, or for the tests with both,
+# OpenTofu is built once from its Go module, which needs Go.
+
+CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xeks
+VENV   := $(CACHE)/venv
+PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PYTHONDONTWRITEBYTECODE := 1
+
+PROVIDER := build/terraform-provider-xeks
+
+# Keyed by the content of the pins, so that a changed pin is installed and nothing else ever is.
+VENV_READY := $(VENV)/installed-$(shell cksum < tests/aws/requirements.txt | tr ' ' '-')
+
+# The CLIs to drive: those that are installed, and OpenTofu from its Go module where it is missing and Go is there.
+TOFU_VERSION := $(shell awk '$$1 == "github.com/opentofu/opentofu" { print $$2; exit }' tools/tofu/go.mod)
+TOFU_BUILT   := $(CACHE)/bin/tofu-$(TOFU_VERSION)
+TERRAFORM    ?= $(shell command -v terraform 2>/dev/null)
+TOFU         ?= $(or $(shell command -v tofu 2>/dev/null),$(if $(shell command -v go 2>/dev/null),$(TOFU_BUILT)))
+CLI          := $(or $(TERRAFORM),$(TOFU))
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help build test unit emulator acceptance demo playground lint format docs bench dist cli
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## the stripped release binary, build/terraform-provider-xeks
+	cargo build --locked --release --bin terraform-provider-xeks
+	@mkdir -p build
+	@cmp -s $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER) \
+	  || { cp $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER).new && mv $(PROVIDER).new $(PROVIDER); }
+
+test: unit emulator acceptance ## every test: unit, the AWS under test, and acceptance with terraform and with tofu
+
+unit: ## the Rust tests
+	cargo test --locked
+
+emulator: $(VENV_READY) ## the tests of the two-account AWS that the others run against
+	$(VENV)/bin/python -m pytest tests/aws
+
+acceptance: build cli $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
+	$(VENV)/bin/python -m pytest tests/acceptance -n 2 --provider $(PROVIDER) \
+	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
+	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
+	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
+
+demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to proof and back
+	$(VENV)/bin/python tests/demo/demo.py --provider $(PROVIDER) --cli $(CLI)
+
+playground: build cli $(VENV_READY) ## two accounts with a cluster, to try things in until Ctrl-C
+	$(VENV)/bin/python tests/demo/playground.py --provider $(PROVIDER) --cli $(CLI)
+
+lint: build cli $(VENV_READY) ## formats, clippy, ruff, shellcheck, and whether the generated docs are up to date
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	$(VENV)/bin/ruff check tests tools
+	$(VENV)/bin/ruff format --check tests tools
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo 'shellcheck is not installed: skipped'; fi
+	$(CLI) fmt -check -diff -recursive examples
+	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
+
+format: cli $(VENV_READY) ## rewrites all sources in their format
+	cargo fmt
+	$(VENV)/bin/ruff check --fix tests tools
+	$(VENV)/bin/ruff format tests tools
+	$(CLI) fmt -recursive examples
+
+docs: build cli $(VENV_READY) ## the registry pages in docs/, from the schema and the examples
+	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI)
+
+bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
+	tests/bench/run
+
+dist: build $(VENV_READY) ## the release archive for this platform, as a registry wants it, in build/dist
+	$(VENV)/bin/python tools/dist.py --provider $(PROVIDER)
+
+cli: $(filter $(TOFU_BUILT),$(TOFU))
+	@$(if $(CLI),,echo 'Neither terraform nor tofu is installed, and there is no Go to build OpenTofu with.' >&2; exit 1)
+
+$(TOFU_BUILT):
+	@echo 'Building OpenTofu $(TOFU_VERSION) from its Go module, once: about five minutes on two cores.'
+	mkdir -p $(CACHE)/bin
+	cd tools/tofu && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@ github.com/opentofu/opentofu/cmd/tofu
+
+$(VENV_READY):
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed.' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@rm -f $(VENV)/installed-*
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement tests/aws/requirements.txt
+	@touch $@

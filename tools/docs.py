@@ -1,0 +1,175 @@
+"""Writes the registry pages in docs/ from the provider's own schema, as a real CLI reports it, and from examples/.
+
+With --check it writes nothing and fails if a page differs, is missing or is left over.
+"""
+
+import argparse
+import difflib
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "acceptance"))
+
+from harness import ADDRESS, Cli  # noqa: E402
+
+# Folder of pages → (key in the schema, word in titles).
+KINDS = {
+    "resources": ("resource_schemas", "Resource"),
+    "data-sources": ("data_source_schemas", "Data Source"),
+    "ephemeral-resources": ("ephemeral_resource_schemas", "Ephemeral Resource"),
+}
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--provider", type=Path, required=True)
+    arguments.add_argument("--cli", required=True)
+    arguments.add_argument("--check", action="store_true")
+    given = arguments.parse_args()
+
+    pages = all_pages(schema(given.cli, given.provider.resolve()))
+    docs = ROOT / "docs"
+    present = {docs / "index.md", *(p for kind in [*KINDS, "functions"] for p in (docs / kind).glob("*.md"))}
+    wanted = {docs / name: text for name, text in pages.items()}
+    return check(wanted, present) if given.check else write(wanted, present)
+
+
+def schema(cli: str, provider: Path) -> dict:
+    with tempfile.TemporaryDirectory() as scratch:
+        installed = Cli(cli, provider, Path(scratch))
+        root = Path(scratch) / "init"
+        shown = installed.run(root, ["providers", "schema", "-json"], installed.environment()).must_work()
+    schemas = json.loads(shown.output)["provider_schemas"]
+    return next(schema for address, schema in schemas.items() if address.endswith(f"/{ADDRESS}"))
+
+
+def check(wanted: dict[Path, str], present: set[Path]) -> int:
+    wrong = 0
+    for path in sorted({*wanted, *present}):
+        old = path.read_text().splitlines() if path.exists() else []
+        new = wanted.get(path, "").splitlines()
+        difference = list(difflib.unified_diff(old, new, f"{path.relative_to(ROOT)}", "generated", lineterm="", n=1))
+        if difference:
+            wrong += 1
+            print("\n".join(difference[:40]))
+    if wrong:
+        print(f"{wrong} pages in docs/ are not what the schema and the examples say: run `make docs`.")
+    return 1 if wrong else 0
+
+
+def write(wanted: dict[Path, str], present: set[Path]) -> int:
+    for path in present - {*wanted}:
+        path.unlink(missing_ok=True)
+    for path, text in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    print(f"{len(wanted)} pages in docs/")
+    return 0
+
+
+def all_pages(schema: dict) -> dict[str, str]:
+    """File name below docs/ → text."""
+    pages = {"index.md": page("xeks Provider", "xeks Provider", schema["provider"]["block"], "provider/provider.tf")}
+    for kind, (key, word) in KINDS.items():
+        for name, declared in sorted(schema.get(key, {}).items()):
+            example = {"resources": "resource", "data-sources": "data-source"}.get(kind, "ephemeral-resource")
+            title = f"{name} ({word})"
+            text = page(f"{name} {word} - xeks", title, declared["block"], f"{kind}/{name}/{example}.tf")
+            imports = ROOT / "examples" / kind / name / "import.sh"
+            if imports.exists():
+                text += f"\n## Import\n\n```shell\n{imports.read_text().strip()}\n```\n"
+            pages[f"{kind}/{name.removeprefix('xeks_')}.md"] = text
+    for name, declared in sorted(schema.get("functions", {}).items()):
+        pages[f"functions/{name}.md"] = function_page(name, declared)
+    return pages
+
+
+def page(page_title: str, title: str, block: dict, example: str) -> str:
+    description = block.get("description", "").strip()
+    return f"{heading(page_title, title, description)}{example_usage(example)}{schema_section(block)}"
+
+
+def heading(page_title: str, title: str, description: str) -> str:
+    first = description.split("\n\n")[0].replace("\n", " ")
+    front = f'---\npage_title: "{page_title}"\nsubcategory: ""\ndescription: |-\n  {first}\n---\n'
+    return f"{front}\n# {title}\n\n{description}\n"
+
+
+def example_usage(example: str) -> str:
+    path = ROOT / "examples" / example
+    return f"\n## Example Usage\n\n```terraform\n{path.read_text().strip()}\n```\n" if path.exists() else ""
+
+
+def schema_section(block: dict) -> str:
+    nested: list[str] = []
+    text = "\n## Schema\n" + attribute_groups(block.get("attributes", {}), "", nested, "###")
+    return text + "".join(nested)
+
+
+def attribute_groups(attributes: dict, path: str, nested: list[str], level: str) -> str:
+    """The lists Required, Optional and Read-Only; sections for objects below go to `nested`, in reading order."""
+    groups = {"Required": [], "Optional": [], "Read-Only": []}
+    for name, attribute in sorted(attributes.items()):
+        group = "Required" if attribute.get("required") else "Optional" if attribute.get("optional") else "Read-Only"
+        groups[group].append(attribute_line(name, attribute, path))
+    for name, attribute in sorted(attributes.items()):
+        if "nested_type" in attribute:
+            inner = f"{path}.{name}" if path else name
+            section = f'\n<a id="{anchor(inner)}"></a>\n### Nested Schema for `{inner}`\n'
+            below: list[str] = []
+            section += attribute_groups(attribute["nested_type"]["attributes"], inner, below, "####")
+            nested.append(section + "".join(below))
+    return "".join(f"\n{level} {group}\n\n" + "".join(lines) for group, lines in groups.items() if lines)
+
+
+def attribute_line(name: str, attribute: dict, path: str) -> str:
+    marks = [type_name(attribute)]
+    marks += [word for key, word in (("sensitive", "Sensitive"), ("deprecated", "Deprecated")) if attribute.get(key)]
+    if attribute.get("write_only"):
+        marks.append("[Write-only](https://developer.hashicorp.com/terraform/language/resources/ephemeral/write-only)")
+    description = " ".join(attribute.get("description", "").split())
+    inner = f"{path}.{name}" if path else name
+    below = f" (see [below for nested schema](#{anchor(inner)}))" if "nested_type" in attribute else ""
+    return f"- `{name}` ({', '.join(marks)}) {description}{below}".rstrip() + "\n"
+
+
+def anchor(path: str) -> str:
+    return "nestedatt--" + path.replace(".", "--")
+
+
+def type_name(attribute: dict) -> str:
+    if "nested_type" in attribute:
+        mode = attribute["nested_type"]["nesting_mode"]
+        return "Attributes" if mode == "single" else f"Attributes {mode.capitalize()}"
+    return cty(attribute["type"])
+
+
+def cty(type) -> str:
+    if isinstance(type, str):
+        return {"bool": "Boolean"}.get(type, type.capitalize())
+    if type[0] == "object":
+        return "Object"
+    return f"{type[0].capitalize()} of {cty(type[1])}"
+
+
+def function_page(name: str, declared: dict) -> str:
+    summary = declared.get("summary", "").strip()
+    parameters = declared.get("parameters", [])
+    variadic = declared.get("variadic_parameter")
+    written = [f"{p['name']} {cty(p['type']).lower()}" for p in parameters]
+    written += [f"{variadic['name']} {cty(variadic['type']).lower()}..."] if variadic else []
+    text = heading(f"{name} function - xeks", f"function: {name}", declared.get("description", summary).strip())
+    text += example_usage(f"functions/{name}/function.tf")
+    text += f"\n## Signature\n\n```text\n{name}({', '.join(written)}) {cty(declared['return_type']).lower()}\n```\n"
+    lines = [f"1. `{p['name']}` ({cty(p['type'])}) {p.get('description', '')}" for p in parameters]
+    lines += [f"1. `{variadic['name']}` (Variadic, {cty(variadic['type'])}) {variadic.get('description', '')}"] * bool(
+        variadic
+    )
+    return text + ("\n## Arguments\n\n" + "\n".join(lines) + "\n" if lines else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
