@@ -1,0 +1,192 @@
+"""The tests' and the demo's side of the AWS: starts the server, talks to it, stops it.
+
+    with Aws() as aws:
+        aws.client("cluster", "iam").list_roles()
+        aws.faults.add(service="iam", action="CreateRole", kind="lost_answer")
+
+Owns: the server process's life as its user sees it, boto3 clients, the calls of the admin door.
+Must not know: anything of the server's inside; it imports nothing from the extension.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Credentials:
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+    def environment(self) -> dict[str, str]:
+        found = {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
+        return found | ({"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {})
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    region: str
+    root: Credentials
+    #: A session of the role xeks-runner, which has the least permissions that xeks needs.
+    runner: Credentials
+    #: A user's long-lived keys, good for nothing but assuming the runner role with `external_id`.
+    pipeline: Credentials
+    runner_role_arn: str
+    external_id: str
+
+
+class Faults:
+    """See `extension/faults.py` for the kinds and their fields."""
+
+    def __init__(self, aws: "Aws"):
+        self._aws = aws
+
+    def add(self, kind: str, **fields: Any) -> int:
+        """`account` is an account's name or id; service, action and account left out match everything."""
+        account = fields.get("account")
+        if account in self._aws.accounts:
+            fields["account"] = self._aws.accounts[account].id
+        return self._aws.admin("faults/add", kind=kind, **fields)["number"]
+
+    def clear(self) -> None:
+        self._aws.admin("faults/clear")
+
+    def list(self) -> list[dict]:
+        """The armed faults, each with how many calls it has seen and hit."""
+        return self._aws.admin("faults/list")["faults"]
+
+
+class Aws:
+    """A running two-account AWS; a context manager."""
+
+    def __init__(self, story: bool = False):
+        self._story = story
+        self._process: subprocess.Popen | None = None
+        self.faults = Faults(self)
+        self.accounts: dict[str, Account] = {}
+        self.endpoint = ""
+        self.region = ""
+
+    def __enter__(self) -> "Aws":
+        with tempfile.TemporaryDirectory(prefix="xeks-aws-") as folder:
+            ready = Path(folder) / "ready.json"
+            command = [sys.executable, "-m", "xeks_aws", "serve", "--ready-file", str(ready)]
+            environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+            self._process = subprocess.Popen(command + ["--story"] * self._story, env=environment)
+            self._read(self._wait_for(ready))
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    @classmethod
+    def attach(cls, ready_file: str | Path) -> "Aws":
+        """One that was started by hand, by its ready file; not stopped by this object."""
+        aws = cls()
+        aws._read(json.loads(Path(ready_file).read_text()))
+        return aws
+
+    def client(self, account: str, service: str, creds: str | Credentials = "root", region: str | None = None):
+        """A boto3 client that retries nothing, so that a test sees every answer."""
+        import boto3
+        from botocore.config import Config
+
+        chosen = creds if isinstance(creds, Credentials) else getattr(self.accounts[account], creds)
+        return boto3.session.Session().client(
+            service,
+            region_name=region or self.region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=chosen.access_key_id,
+            aws_secret_access_key=chosen.secret_access_key,
+            aws_session_token=chosen.session_token,
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+        )
+
+    def assume(self, account: str, role_arn: str, creds: str | Credentials = "root", **arguments: Any) -> Credentials:
+        """Credentials of a role, assumed by someone of `account`."""
+        arguments.setdefault("RoleSessionName", "test")
+        answer = self.client(account, "sts", creds).assume_role(RoleArn=role_arn, **arguments)
+        return _credentials_of(answer)
+
+    def calls(self, since: int = 0) -> list[dict]:
+        """Every call since the start or a reset: number, account, principal, service, action, status, error."""
+        return self.admin("calls/list", since=since)["calls"]
+
+    def clear_calls(self) -> None:
+        self.admin("calls/clear")
+
+    def dump(self) -> dict:
+        """The whole state of all accounts: equal before and after means that nothing changed."""
+        return self.admin("dump")
+
+    def reset(self) -> None:
+        """Back to the state right after the start; credentials stay the same."""
+        self.admin("reset")
+
+    def story(self) -> dict:
+        """Make the first story's own objects; answers with their ids."""
+        return self.admin("story")
+
+    def delay_iam(self, seconds: float, iam_reads: bool = False) -> None:
+        """Make IAM's writes visible to others only after so many seconds; 0 switches it off."""
+        self.admin("consistency", seconds=seconds, iam_reads=iam_reads)
+
+    def admin(self, route: str, **body: Any) -> dict:
+        request = urllib.request.Request(
+            f"{self.endpoint}/_xeks/{route}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            # No proxy of the user's environment may stand between this and the loopback address.
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{route}: {error.read().decode()}") from None
+
+    def environment(self, account: str, creds: str = "runner") -> dict[str, str]:
+        """What to export so that an AWS tool or SDK acts in this account."""
+        return getattr(self.accounts[account], creds).environment() | {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def _wait_for(self, ready: Path) -> dict:
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the AWS ended with status {self._process.returncode} before it was ready")
+            if time.monotonic() > deadline:
+                self.__exit__()
+                raise RuntimeError(f"the AWS was not ready after {_START_SECONDS} seconds")
+            time.sleep(0.02)
+        return json.loads(ready.read_text())
+
+    def _read(self, ready: dict) -> None:
+        self.endpoint, self.region = ready["endpoint"], ready["region"]
+        for name, account in ready["accounts"].items():
+            credentials = {kind: Credentials(**fields) for kind, fields in account.pop("credentials").items()}
+            self.accounts[name] = Account(**account, **credentials)
+
+
+def _credentials_of(answer: dict) -> Credentials:
+    found = answer["Credentials"]
+    return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])

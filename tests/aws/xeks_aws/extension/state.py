@@ -1,0 +1,60 @@
+"""The whole state of the AWS: dumped in canonical JSON, and wiped.
+
+Every store is a module-level AccountScopedDict or AccountRegionScopedDict, ministack's and the extension's alike:
+they are found by looking, so a new store needs no registration.
+"""
+
+import importlib
+import json
+
+from ministack import app as stock_app
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+
+from . import consistency, faults, journal
+
+# In each service: ministack's module, then the extension's (a module that does not exist has no stores).
+_MODULES = {
+    "eks": ("ministack.services.eks", "xeks_aws.extension.eks_clusters", "xeks_aws.extension.eks_access"),
+    "iam": ("ministack.services.iam", "xeks_aws.extension.iam"),
+    "ec2": ("ministack.services.ec2", "xeks_aws.extension.ec2"),
+}
+
+#: ministack's own account, for requests without credentials: nobody signs in to it.
+_NOBODY = "000000000000"
+
+
+def dump() -> dict:
+    """account -> service -> store -> key -> value, sorted, as plain JSON; temporary sessions are left out."""
+    found: dict = {}
+    for service, modules in _MODULES.items():
+        for module in modules:
+            for name, store in _stores(module):
+                for key, value in store._data.items():
+                    if key[0] == _NOBODY:
+                        continue
+                    account, rest = key[0], "/".join(str(part).replace("\x00", "|") for part in key[1:])
+                    place = found.setdefault(account, {}).setdefault(service, {}).setdefault(name.lstrip("_"), {})
+                    place[rest] = value
+    return json.loads(json.dumps(found, sort_keys=True, default=_plain))
+
+
+def reset() -> None:
+    """Forget everything: both accounts, sessions, faults, the log and the delay. The caller seeds again."""
+    stock_app._reset_all_state()
+    for module in {module for modules in _MODULES.values() for module in modules if module.startswith("xeks_aws.")}:
+        for _, store in _stores(module):
+            store._data.clear()
+    faults.clear()
+    journal.clear()
+    consistency.set_delay(0)
+
+
+def _stores(module_name: str):
+    module = importlib.import_module(module_name)
+    for name, value in sorted(vars(module).items()):
+        if isinstance(value, (AccountScopedDict, AccountRegionScopedDict)):
+            yield name, value
+
+
+def _plain(value):
+    return sorted(value, key=str) if isinstance(value, (set, frozenset)) else str(value)
