@@ -10,6 +10,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
 
 PROVIDER := build/terraform-provider-xeks
+PLUGINS  := $(HOME)/.terraform.d/plugins
 
 # Keyed by the content of the pins, so that a changed pin is installed and nothing else ever is.
 VENV_READY := $(VENV)/installed-$(shell cksum < tests/aws/requirements.txt | tr ' ' '-')
@@ -23,7 +24,7 @@ CLI          := $(or $(TERRAFORM),$(TOFU))
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance demo playground lint format docs bench dist cli
+.PHONY: help build test unit emulator acceptance demo playground lint format docs bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +75,9 @@ docs: build cli $(VENV_READY) ## the registry pages in docs/, from the schema an
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
 	tests/bench/run
+
+install: build $(VENV_READY) ## into ~/.terraform.d/plugins, where terraform and tofu look (PLUGINS=dir puts it elsewhere)
+	$(VENV)/bin/python tools/install.py --provider $(PROVIDER) --into $(PLUGINS)
 
 dist: build $(VENV_READY) ## the release archive for this platform, as a registry wants it, in build/dist
 	$(VENV)/bin/python tools/dist.py --provider $(PROVIDER)

@@ -1,10 +1,27 @@
-"""Fixtures: each test runs once per CLI that was named with --cli."""
+"""Fixtures: a CLI with the provider installed, two AWS accounts with the first story's cluster, and workspaces in them.
+
+Each test runs once per CLI that was named with --cli, in accounts that were reset for it.
+"""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import Cli
+from harness import Cli, Workspace
+from profiles import write_profiles
+from xeks_aws.client import Aws
+
+PROVIDER = """
+terraform {
+  required_providers { xeks = { source = "xeks/xeks" } }
+}
+
+provider "xeks" {
+  cluster_account  = { profile = "platform", region = "ap-south-1" }
+  workload_account = { profile = "workload", region = "ap-south-1" }
+%s}
+"""
 
 
 def pytest_addoption(parser):
@@ -22,3 +39,31 @@ def pytest_generate_tests(metafunc):
 def cli(request, tmp_path_factory) -> Cli:
     provider = Path(request.config.getoption("--provider")).resolve()
     return Cli(request.param, provider, tmp_path_factory.mktemp("cli"))
+
+
+@pytest.fixture(scope="session")
+def running_aws():
+    with Aws(story=True) as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(running_aws) -> Aws:
+    running_aws.reset()
+    return running_aws
+
+
+@pytest.fixture
+def workspace(cli, aws, tmp_path) -> Callable[..., Workspace]:
+    """`workspace(hcl, in_provider="…")`: a root module with both accounts signed in as their runners."""
+    return workspaces(cli, aws, tmp_path)
+
+
+def workspaces(cli: Cli, aws: Aws, directory: Path) -> Callable[..., Workspace]:
+    def make(hcl: str, in_provider: str = "", provider: str | None = None) -> Workspace:
+        count = sum(1 for _ in directory.iterdir())
+        root = cli.workspace(directory / f"root{count}", **write_profiles(aws, directory / f"root{count}" / "aws"))
+        root.write(provider or PROVIDER % in_provider, "provider.tf")
+        return root.write(hcl)
+
+    return make

@@ -28,21 +28,22 @@ def version_of(provider: Path) -> str:
     return subprocess.run([provider, "--version"], check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
-def install(provider: Path, directory: Path) -> Path:
-    """Lays `provider` into a mirror under both registries and returns a CLI configuration that uses nothing else."""
-    version = version_of(provider)
+def lay_out(provider: Path, mirror: Path) -> list[Path]:
+    """Copies `provider` to where a filesystem mirror has it, under both registries' names; answers with the copies."""
+    version, copies = version_of(provider), []
     for host in HOSTS:
-        package = directory / "mirror" / host / ADDRESS / version / host_platform()
-        package.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(provider, package / f"terraform-provider-xeks_v{version}")
-    config = directory / "cli.tfrc"
-    config.write_text(
-        "disable_checkpoint = true\n"
-        "provider_installation {\n"
-        f'  filesystem_mirror {{\n    path = "{directory / "mirror"}"\n  }}\n'
-        "}\n"
-    )
-    return config
+        copy = mirror / host / ADDRESS / version / host_platform() / f"terraform-provider-xeks_v{version}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Beside and then over: a copy that is running can't be written to.
+        shutil.copy2(provider, copy.with_suffix(".new"))
+        copy.with_suffix(".new").replace(copy)
+        copies.append(copy)
+    return copies
+
+
+def cli_config(mirror: Path) -> str:
+    """A CLI configuration that installs from `mirror` and from nowhere else."""
+    return f'disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n'
 
 
 def clean_environment(home: Path, config: Path, **more: str) -> dict[str, str]:
@@ -167,7 +168,9 @@ class Cli:
         self.executable = executable
         self.name = "tofu" if "tofu" in Path(executable).name else "terraform"
         self.directory = directory
-        self.config = install(provider, directory)
+        lay_out(provider, directory / "mirror")
+        self.config = directory / "cli.tfrc"
+        self.config.write_text(cli_config(directory / "mirror"))
         self.home = directory / "home"
         self.home.mkdir()
         self.data = directory / "data"

@@ -1,0 +1,34 @@
+"""The two accounts as a user has them: profiles in the AWS CLI's shared files, each with its endpoint.
+
+Knows the AWS under test and the shared files' format. Knows nothing of the CLI or the provider.
+"""
+
+from pathlib import Path
+
+from xeks_aws.client import Aws, Credentials
+
+# Profile → account: the names that the examples use.
+ACCOUNTS = {"platform": "cluster", "workload": "workload"}
+
+
+def write_profiles(aws: Aws, directory: Path, **more: Credentials) -> dict[str, str]:
+    """Writes profiles for both runners, over them or beside them those of `more`; answers with what to export."""
+    directory.mkdir(parents=True, exist_ok=True)
+    signed_in = {name: aws.accounts[account].runner for name, account in ACCOUNTS.items()} | more
+    config = directory / "config"
+    config.write_text("".join(profile(aws, name, credentials) for name, credentials in signed_in.items()))
+    credentials_file = directory / "credentials"
+    credentials_file.touch()
+    return {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials_file)}
+
+
+def profile(aws: Aws, name: str, credentials: Credentials) -> str:
+    token = f"aws_session_token = {credentials.session_token}\n" if credentials.session_token else ""
+    return (
+        f"[profile {name}]\n"
+        f"region = {aws.region}\n"
+        f"endpoint_url = {aws.endpoint}\n"
+        f"aws_access_key_id = {credentials.access_key_id}\n"
+        f"aws_secret_access_key = {credentials.secret_access_key}\n"
+        f"{token}\n"
+    )
