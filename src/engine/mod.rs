@@ -1,7 +1,24 @@
 //! Composite resources: pieces as data, the ledger of what exists, and one way to observe, plan, converge and remove them.
 //!
 //! Knows no AWS: what a piece does to the world it does through its own type and the world `W` that it is handed.
+//!
+//! The rules that keep anything from being lost:
+//! - **Mark before you call, record after**: an entry is in the ledger before the call that makes its object.
+//! - **Removal needs the ledger entry alone**, so that a piece gone from the configuration is still removed.
+//! - **Ownership is by instance**: what carries another instance is somebody else's, whatever it is called.
 
+mod converge;
 mod key;
+mod ledger;
+mod piece;
+mod plan;
+mod refresh;
+#[cfg(test)]
+mod sweep;
 
+pub use converge::{Converged, Failure, converge, remove_all};
 pub use key::{Key, Side};
+pub use ledger::{Entry, Ledger, Origin, entry_attributes};
+pub use piece::{Job, Made, Observed, Owner, Piece, Tags, Welcome, World};
+pub use plan::{Declared, plan};
+pub use refresh::{Refreshed, found, import, refresh};

@@ -1,0 +1,252 @@
+//! Bringing the world to what the pieces say, and removing what they no longer name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+
+use super::key::Key;
+use super::ledger::{Entry, Ledger, Origin};
+use super::piece::{Job, Made, Observed, Owner, Piece, Welcome, World};
+
+/// A piece that could not be brought about, and why.
+#[derive(Debug)]
+pub struct Failure<E> {
+    pub key: Key,
+    /// What was being done, such as `create` or `remove`.
+    pub verb: &'static str,
+    pub error: E,
+}
+
+/// What exists after a converge, and what failed.
+#[derive(Debug)]
+pub struct Converged<E> {
+    pub ledger: Ledger,
+    pub failures: Vec<Failure<E>>,
+}
+
+/// Makes, changes and removes until the world is what the pieces say. Pieces that do not need one another run at the same
+/// time. After a failure nothing new is begun, and what is under way is finished and recorded.
+pub async fn converge<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger, instance: &str) -> Converged<W::Error> {
+    let run = Run { world, instance, ledger: Mutex::new(prior) };
+    let mut failures = run.bring_about(pieces).await;
+    if failures.is_empty() {
+        let wanted: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
+        failures = run.remove(|key| !wanted.contains(key)).await;
+    }
+    Converged { ledger: run.into_ledger(), failures }
+}
+
+/// Removes everything that the ledger names, what hangs on others first.
+pub async fn remove_all<W: World>(world: &W, prior: Ledger) -> Converged<W::Error> {
+    let run = Run { world, instance: "", ledger: Mutex::new(prior) };
+    let failures = run.remove(|_| true).await;
+    Converged { ledger: run.into_ledger(), failures }
+}
+
+struct Run<'a, W: World> {
+    world: &'a W,
+    instance: &'a str,
+    ledger: Mutex<Ledger>,
+}
+
+/// What an observation and the ledger mean for a piece.
+enum Stand {
+    Absent,
+    Ours(Origin, Observed),
+    Stranger(Observed),
+}
+
+impl<W: World> Run<'_, W> {
+    async fn bring_about(&self, pieces: &[Box<dyn Piece<W>>]) -> Vec<Failure<W::Error>> {
+        let mut waiting: Vec<&Box<dyn Piece<W>>> = pieces.iter().collect();
+        let known: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
+        // Whether each finished piece was made anew.
+        let mut done: BTreeMap<Key, bool> = BTreeMap::new();
+        let mut running = FuturesUnordered::new();
+        let mut failures = Vec::new();
+        loop {
+            if failures.is_empty() {
+                let (ready, rest): (Vec<_>, Vec<_>) =
+                    waiting.into_iter().partition(|piece| piece.needs().iter().filter(|k| known.contains(k)).all(|k| done.contains_key(k)));
+                waiting = rest;
+                for piece in ready {
+                    let renewed = piece.needs().iter().any(|k| done.get(k) == Some(&true));
+                    running.push(async move { (piece.key(), self.bring_about_one(piece.as_ref(), renewed).await) });
+                }
+            }
+            match running.next().await {
+                Some((key, Ok(renewed))) => {
+                    done.insert(key, renewed);
+                }
+                Some((key, Err((verb, error)))) => failures.push(Failure { key, verb, error }),
+                None => return failures,
+            }
+        }
+    }
+
+    /// Returns whether the object was made anew.
+    async fn bring_about_one(&self, piece: &dyn Piece<W>, renewed: bool) -> Result<bool, (&'static str, W::Error)> {
+        if self.world.stopped() {
+            return Err(("begin", self.world.interrupted()));
+        }
+        let key = piece.key();
+        let entry = self.entry(&key);
+        let origin = match &entry {
+            Some(entry) => entry.origin.described_by(&piece.welcome()),
+            None => self.assumed_origin(piece),
+        };
+        let needed = self.lock().select(piece.needs());
+        let mut job = Job { entry, origin, instance: self.instance.to_owned(), renewed, needed };
+        let observed = piece.observe(self.world, &job).await.map_err(|e| ("read", e))?;
+        match self.stand(piece, &job, observed) {
+            Stand::Stranger(observed) => Err(("create", self.world.stranger(&key, &observed))),
+            Stand::Absent if piece.welcome() == Welcome::Require => Err(("find", self.world.missing(&key))),
+            Stand::Absent => {
+                job.origin = if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created };
+                job.entry = Some(self.mark(piece, job.origin, None));
+                tracing::debug!(piece = %key, "creating");
+                let made = piece.create(self.world, &job).await.map_err(|e| ("create", e))?;
+                self.record(&key, made);
+                Ok(true)
+            }
+            Stand::Ours(origin, mut observed) => {
+                if origin != job.origin {
+                    // The object turned out to be of another origin than assumed: what differs is judged by that one.
+                    job.origin = origin;
+                    observed = match piece.observe(self.world, &job).await.map_err(|e| ("read", e))? {
+                        Some(observed) => observed,
+                        None => return Err(("read", self.world.missing(&key))),
+                    };
+                }
+                let unsettled = job.entry.as_ref().is_none_or(|e| !e.settled || e.origin != origin);
+                let stamp = origin == Origin::Created
+                    && matches!(&observed.owner, Owner::Tagged { instance, .. } if instance.as_deref() != Some(self.instance));
+                if observed.differs || renewed || stamp {
+                    job.entry = Some(self.mark(piece, origin, Some(&observed)));
+                    tracing::debug!(piece = %key, "updating");
+                    let made = piece.update(self.world, &job, &observed).await.map_err(|e| ("update", e))?;
+                    self.record(&key, made);
+                } else if unsettled {
+                    let added = job.entry.map(|e| e.added).unwrap_or_default();
+                    self.mark(piece, origin, Some(&observed));
+                    let Observed { arn, id, document, tags, .. } = observed;
+                    self.record(&key, Made { arn, id, document, tags, added });
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// What an object that is in no ledger would be taken for, before it has been looked at.
+    fn assumed_origin(&self, piece: &dyn Piece<W>) -> Origin {
+        match piece.welcome() {
+            Welcome::Adopt | Welcome::Require => Origin::Adopted,
+            Welcome::Share => Origin::Shared,
+            Welcome::Refuse | Welcome::Overwrite => Origin::Created,
+            Welcome::AsParent(parent) => match self.entry(&parent) {
+                Some(parent) if parent.origin.is_own() => Origin::Created,
+                _ => Origin::Adopted,
+            },
+        }
+    }
+
+    fn stand(&self, piece: &dyn Piece<W>, job: &Job, observed: Option<Observed>) -> Stand {
+        let Some(observed) = observed else { return Stand::Absent };
+        if let Some(entry) = &job.entry
+            && stands(entry, &observed)
+        {
+            return Stand::Ours(job.origin, observed);
+        }
+        if matches!(&observed.owner, Owner::Tagged { resource: Some(r), .. } if r == self.world.resource()) {
+            return Stand::Ours(if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created }, observed);
+        }
+        match piece.welcome() {
+            Welcome::Refuse => Stand::Stranger(observed),
+            Welcome::AsParent(_) if job.origin != Origin::Created && observed.differs => Stand::Stranger(observed),
+            _ => Stand::Ours(self.assumed_origin(piece), observed),
+        }
+    }
+
+    async fn remove(&self, which: impl Fn(&Key) -> bool) -> Vec<Failure<W::Error>> {
+        let mut rounds: BTreeMap<u8, Vec<(Key, Entry)>> = BTreeMap::new();
+        for (key, entry) in self.lock().0.iter().filter(|(key, _)| which(key)) {
+            rounds.entry(self.world.removal_round(&key.kind)).or_default().push((key.clone(), entry.clone()));
+        }
+        for (_, round) in rounds {
+            let removals = round.into_iter().map(|(key, entry)| async move {
+                if self.world.stopped() {
+                    return Some(Failure { key, verb: "begin", error: self.world.interrupted() });
+                }
+                tracing::debug!(piece = %key, "removing");
+                match self.world.remove(&key, &entry).await {
+                    Ok(()) => {
+                        self.lock().0.remove(&key);
+                        None
+                    }
+                    Err(error) => Some(Failure { key, verb: "remove", error }),
+                }
+            });
+            let failures: Vec<_> = join_all(removals).await.into_iter().flatten().collect();
+            if !failures.is_empty() {
+                return failures;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Writes the entry of an object that is about to be made or changed, so that no error after this loses it.
+    fn mark(&self, piece: &dyn Piece<W>, origin: Origin, observed: Option<&Observed>) -> Entry {
+        let key = piece.key();
+        let before = self.entry(&key);
+        let entry = Entry {
+            account_id: self.world.account_id(key.side),
+            region: piece.region(),
+            arn: observed.and_then(|o| o.arn.clone()).or_else(|| before.as_ref().and_then(|e| e.arn.clone())),
+            id: before.as_ref().and_then(|e| e.id.clone()).or_else(|| observed.and_then(|o| o.id.clone())),
+            origin,
+            document: observed.and_then(|o| o.document.clone()),
+            tags: observed.and_then(|o| o.tags.clone()),
+            // What was imported keeps the instance it was found with: import writes nothing.
+            instance: match (&before, origin) {
+                (Some(before), Origin::Imported) => before.instance.clone(),
+                (_, Origin::Created) => Some(self.instance.to_owned()),
+                _ => None,
+            },
+            added: before.map(|e| e.added).unwrap_or_default(),
+            settled: false,
+        };
+        self.lock().0.insert(key, entry.clone());
+        entry
+    }
+
+    fn record(&self, key: &Key, made: Made) {
+        if let Some(entry) = self.lock().0.get_mut(key) {
+            let Made { arn, id, document, tags, added } = made;
+            *entry = Entry { arn, id, document, tags, added, settled: true, ..entry.clone() };
+        }
+    }
+
+    fn entry(&self, key: &Key) -> Option<Entry> {
+        self.lock().get(key).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        // A panic of another task leaves the ledger whole: every change to it is one assignment.
+        self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn into_ledger(self) -> Ledger {
+        self.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Whether the object that was observed is the one that the entry names, and not one that took over its name.
+pub(super) fn stands(entry: &Entry, observed: &Observed) -> bool {
+    match (&observed.owner, entry.origin) {
+        (Owner::Tagged { instance, .. }, Origin::Created | Origin::Imported) => *instance == entry.instance,
+        _ => true,
+    }
+}

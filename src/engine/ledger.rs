@@ -1,0 +1,192 @@
+//! The ledger: what exists of a composite, and whose it is. It is the computed attribute `pieces`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::key::Key;
+use super::piece::{Tags, Welcome};
+use crate::schema::{Attribute, Type, Value};
+
+/// How an object came to be in the ledger; it decides what a destroy does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Made by this resource: deleted with it.
+    Created,
+    /// Was there before: survives, with only our additions taken out.
+    Adopted,
+    /// Used by several resources: whoever leaves last removes it.
+    Shared,
+    /// Taken over by `terraform import`: deleted with the resource.
+    Imported,
+    /// Put by somebody else onto an object of ours, where only our own things may be: the next apply removes it.
+    Found,
+}
+
+impl Origin {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Created => "created",
+            Origin::Adopted => "adopted",
+            Origin::Shared => "shared",
+            Origin::Imported => "imported",
+            Origin::Found => "found",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Origin::Created, Origin::Adopted, Origin::Shared, Origin::Imported, Origin::Found].into_iter().find(|o| o.as_str() == text)
+    }
+
+    /// What the origin is once a piece describes the object: a found one becomes ours, one that must exist is adopted.
+    pub fn described_by(self, welcome: &Welcome) -> Self {
+        match (self, welcome) {
+            (_, Welcome::Require) => Origin::Adopted,
+            (Origin::Found, _) => Origin::Created,
+            (origin, _) => origin,
+        }
+    }
+
+    /// Whether the object is this resource's alone, to be rewritten and deleted.
+    pub fn is_own(self) -> bool {
+        matches!(self, Origin::Created | Origin::Imported)
+    }
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The account that the object lives in: a caller of another account must not take its absence for a deletion.
+    pub account_id: String,
+    pub region: Option<String>,
+    pub arn: Option<String>,
+    /// The id that AWS gave: a role's RoleId, say. For an access entry the RoleId that it is bound to.
+    pub id: Option<String>,
+    pub origin: Origin,
+    /// The IAM document, canonical, where the object has one.
+    pub document: Option<String>,
+    /// Tags other than the ownership tags and those that the provider ignores, where the object has tags.
+    pub tags: Option<Tags>,
+    /// Which create made the object: the value of its tag `xeks:instance`.
+    pub instance: Option<String>,
+    /// What we added to an object that is not ours alone, such as `tag:owner`.
+    pub added: BTreeSet<String>,
+    /// False from before the call that makes or changes the object until its answer.
+    pub settled: bool,
+}
+
+/// What exists of a composite.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger(pub BTreeMap<Key, Entry>);
+
+impl Ledger {
+    /// The ledger of a state. Entries that are no entries are left out: they come from a defect, not from a user.
+    pub fn from_value(pieces: &Value) -> Self {
+        let entries = pieces.entries().into_iter().flatten();
+        Ledger(entries.filter_map(|(key, value)| Some((Key::parse(key)?, entry_of(value)?))).collect())
+    }
+
+    pub fn to_value(&self) -> Value {
+        Value::map(self.0.iter().map(|(key, entry)| (key.to_string(), value_of(entry))))
+    }
+
+    pub fn get(&self, key: &Key) -> Option<&Entry> {
+        self.0.get(key)
+    }
+
+    /// The instance that this composite's create minted. None where everything was imported, adopted or shared.
+    pub fn instance(&self) -> Option<&str> {
+        self.0.values().filter(|e| e.origin == Origin::Created).find_map(|e| e.instance.as_deref())
+    }
+
+    /// The entries of the keys that it has.
+    pub fn select(&self, keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, Entry> {
+        keys.into_iter().filter_map(|key| self.get(&key).cloned().map(|entry| (key, entry))).collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The attributes of one entry, as the schema of `pieces` declares them.
+pub fn entry_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("account_id", "Account that the object lives in.").computed(),
+        Attribute::string("region", "Region that the object lives in; null for IAM.").computed(),
+        Attribute::string("arn", "ARN of the object, where it has one.").computed(),
+        Attribute::string(
+            "id",
+            "Id that AWS gave the object: the RoleId of a role, for an access entry the RoleId of the role that it is bound to.",
+        )
+        .computed(),
+        Attribute::string(
+            "origin",
+            "`created` by this resource, `adopted` (was there before, survives a destroy), `shared` with other resources (removed by the \
+             last one), `imported` (deleted by a destroy), or `found` (somebody else's addition to an object of ours; the next apply removes it).",
+        )
+        .computed(),
+        Attribute::string("document", "The IAM document as canonical JSON, where there is one. For an adopted role: our own statement.")
+            .computed(),
+        Attribute::map_of_strings("tags", "Tags of the object without the ownership tags, where it has tags.").computed(),
+        Attribute::string("instance", "Which create made the object: the value of its tag `xeks:instance`.").computed(),
+        Attribute::plain("added", Type::set(Type::String), "What was added to an object that is not this resource's alone.").computed(),
+        Attribute::bool("settled", "False while a call on the object has had no answer: the next apply looks again.").computed(),
+    ]
+}
+
+fn entry_of(value: &Value) -> Option<Entry> {
+    let text = |name: &str| value.get(name).as_str().map(str::to_owned);
+    Some(Entry {
+        account_id: text("account_id")?,
+        region: text("region"),
+        arn: text("arn"),
+        id: text("id"),
+        origin: Origin::parse(&text("origin")?)?,
+        document: text("document"),
+        tags: value
+            .get("tags")
+            .entries()
+            .map(|tags| tags.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()),
+        instance: text("instance"),
+        added: value.get("added").strings().into_iter().collect(),
+        settled: value.get("settled").as_bool().unwrap_or(false),
+    })
+}
+
+fn value_of(entry: &Entry) -> Value {
+    Value::object([
+        ("account_id", Value::string(&entry.account_id)),
+        ("region", Value::optional_string(entry.region.as_deref())),
+        ("arn", Value::optional_string(entry.arn.as_deref())),
+        ("id", Value::optional_string(entry.id.as_deref())),
+        ("origin", Value::string(entry.origin.as_str())),
+        ("document", Value::optional_string(entry.document.as_deref())),
+        ("tags", entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings)),
+        ("instance", Value::optional_string(entry.instance.as_deref())),
+        ("added", Value::set_of_strings(entry.added.iter().cloned())),
+        ("settled", Value::Bool(entry.settled)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Side;
+    use super::*;
+
+    #[test]
+    fn a_ledger_reads_back_as_it_was_written() {
+        let entry = Entry {
+            account_id: "183295435445".into(),
+            region: None,
+            arn: Some("arn:aws:iam::183295435445:role/a".into()),
+            id: Some("AROAA".into()),
+            origin: Origin::Adopted,
+            document: Some("{}".into()),
+            tags: Some(Tags::from([("k".into(), "v".into())])),
+            instance: Some("0123".into()),
+            added: BTreeSet::from(["tag:k".to_owned()]),
+            settled: false,
+        };
+        let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));
+        assert_eq!(Ledger::from_value(&ledger.to_value()), ledger);
+    }
+}

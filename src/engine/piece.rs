@@ -1,0 +1,118 @@
+//! What a piece is: one object of a composite, as data, and how it is looked at, made and changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Debug, Display};
+
+use async_trait::async_trait;
+
+use super::key::{Key, Side};
+use super::ledger::{Entry, Origin};
+
+pub type Tags = BTreeMap<String, String>;
+
+/// What to do where the object of a piece that is in no ledger already exists and is not marked as this composite's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Welcome {
+    /// A stranger's: an error that says how to adopt or import it.
+    Refuse,
+    /// Adopt it: add what is ours, survive a destroy.
+    Adopt,
+    /// It must exist: adopt it; its absence is an error.
+    Require,
+    /// Used by several resources. Made if missing.
+    Share,
+    /// Its name is ours wherever it stands: rewrite it.
+    Overwrite,
+    /// It hangs on another piece: overwritten where that one is ours alone; elsewhere left as it is if it is equal, refused if not.
+    AsParent(Key),
+}
+
+/// Whose an object is, by its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The values of the tags `xeks:resource` and `xeks:instance`.
+    Tagged { resource: Option<String>, instance: Option<String> },
+    /// It carries no tags and goes with the piece that it hangs on.
+    Parent,
+}
+
+/// An object as it is now.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    pub arn: Option<String>,
+    pub id: Option<String>,
+    pub document: Option<String>,
+    pub tags: Option<Tags>,
+    pub owner: Owner,
+    /// Whether it is otherwise than the piece says, for an object of the origin that the job names.
+    pub differs: bool,
+    /// What the resource wants to know for its own attributes; each kind says what it puts here.
+    pub facts: serde_json::Value,
+}
+
+/// What a create or an update made: goes into the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    pub arn: Option<String>,
+    pub id: Option<String>,
+    pub document: Option<String>,
+    pub tags: Option<Tags>,
+    pub added: BTreeSet<String>,
+}
+
+/// What a piece works under: the ledger's entry, and how far the object is ours.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The entry as it stands in the ledger: before a create or update already marked.
+    pub entry: Option<Entry>,
+    /// How the object is to be treated: rewritten if own, added to if adopted or shared.
+    pub origin: Origin,
+    /// The instance to stamp on what is made.
+    pub instance: String,
+    /// A piece that this one needs was made anew in this run: what was bound to the old object is stale.
+    pub renewed: bool,
+    /// The ledger's entries of the pieces that this one needs.
+    pub needed: BTreeMap<Key, Entry>,
+}
+
+/// The world that pieces live in: the clients of both accounts.
+#[async_trait]
+pub trait World: Send + Sync {
+    type Error: Display + Send + Sync;
+
+    /// The account that the side's objects live in.
+    fn account_id(&self, side: Side) -> String;
+    /// The value of the tag `xeks:resource` on what this composite makes.
+    fn resource(&self) -> &str;
+    /// Whether the user asked to stop: begin nothing new.
+    fn stopped(&self) -> bool;
+    /// The error of a piece that was not begun, because the user asked to stop.
+    fn interrupted(&self) -> Self::Error;
+    /// The error of an object that exists and is not ours.
+    fn stranger(&self, key: &Key, observed: &Observed) -> Self::Error;
+    /// The error of an object that must exist and does not.
+    fn missing(&self, key: &Key) -> Self::Error;
+    /// Removes the object of an entry as far as it is ours; what is gone or carries another instance is done already.
+    async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), Self::Error>;
+    /// Later rounds wait for earlier ones: what hangs on another object has a lower round than that object.
+    fn removal_round(&self, kind: &str) -> u8;
+}
+
+/// One object of a composite: what it should be. Plain data; the clients are the world's.
+#[async_trait]
+pub trait Piece<W: World>: Debug + Send + Sync {
+    fn key(&self) -> Key;
+    fn region(&self) -> Option<String> {
+        None
+    }
+    /// The pieces that must stand before this one.
+    fn needs(&self) -> Vec<Key> {
+        Vec::new()
+    }
+    fn welcome(&self) -> Welcome;
+    /// The object as it is; `None` where there is none.
+    async fn observe(&self, world: &W, job: &Job) -> Result<Option<Observed>, W::Error>;
+    async fn create(&self, world: &W, job: &Job) -> Result<Made, W::Error>;
+    /// Brings what was observed to what the piece says.
+    async fn update(&self, world: &W, job: &Job, observed: &Observed) -> Result<Made, W::Error>;
+}

@@ -1,0 +1,128 @@
+//! The ledger that an apply will leave, from configuration and prior ledger alone.
+
+use std::collections::BTreeMap;
+
+use super::key::Key;
+use super::ledger::{Ledger, Origin};
+use super::piece::Welcome;
+use crate::schema::Value;
+
+/// What a plan says of a piece. Values that follow from the configuration are known, those that AWS decides are unknown.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub key: Key,
+    pub welcome: Welcome,
+    pub account_id: Value,
+    pub region: Value,
+    /// Null where the kind has no ARN; unknown where it depends on an object that is already there.
+    pub arn: Value,
+    /// The document of an object that is ours alone; null where the kind has none.
+    pub document: Value,
+    /// What of the document is ours on an object that is adopted; null where nothing is.
+    pub adopted_document: Value,
+    /// Null where the kind has no tags.
+    pub tags: Value,
+    /// Tags on an object that is adopted; null where it gets none.
+    pub adopted_tags: Value,
+    /// Whether AWS gives the object an id.
+    pub has_id: bool,
+    /// The piece whose id this one is bound to and carries in its place: a principal's RoleId.
+    pub bound_to: Option<Key>,
+}
+
+/// The planned value of `pieces`.
+pub fn plan(declared: &[Declared], prior: &Ledger) -> Value {
+    let all: BTreeMap<&Key, &Declared> = declared.iter().map(|d| (&d.key, d)).collect();
+    Value::map(declared.iter().map(|d| (d.key.to_string(), planned(d, &all, prior))))
+}
+
+fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -> Value {
+    let entry = prior.get(&declared.key);
+    let origin = origin_of(declared, all, prior);
+    let document = match origin {
+        Some(Origin::Adopted) => declared.adopted_document.clone(),
+        Some(_) => declared.document.clone(),
+        None => if_equal(&declared.document, &declared.adopted_document),
+    };
+    let tags = match (origin, entry) {
+        (Some(Origin::Adopted), _) => declared.adopted_tags.clone(),
+        // A shared object's tags are set when it is made, and not churned after.
+        (Some(Origin::Shared), Some(entry)) => entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings),
+        (Some(Origin::Shared), None) => Value::Unknown,
+        (Some(_), _) => declared.tags.clone(),
+        (None, _) => if_equal(&declared.tags, &declared.adopted_tags),
+    };
+    let arn = match entry {
+        Some(entry) if declared.arn.is_unknown() => Value::optional_string(entry.arn.as_deref()),
+        _ => declared.arn.clone(),
+    };
+    let added = match (origin, entry) {
+        (Some(Origin::Created), _) => Value::set([]),
+        (_, Some(entry)) if text_of(entry.document.as_deref()) == document && tags_of(entry.tags.as_ref()) == tags => {
+            Value::set_of_strings(entry.added.iter().cloned())
+        }
+        _ => Value::Unknown,
+    };
+    let instance = match entry {
+        // A create mints the instance; an entry keeps what it has.
+        Some(entry) if origin == Some(entry.origin) => Value::optional_string(entry.instance.as_deref()),
+        _ => Value::Unknown,
+    };
+    Value::object([
+        ("account_id", declared.account_id.clone()),
+        ("region", declared.region.clone()),
+        ("arn", arn),
+        ("id", id_of(declared, all, prior)),
+        ("origin", origin.map_or(Value::Unknown, |o| Value::string(o.as_str()))),
+        ("document", document),
+        ("tags", tags),
+        ("instance", instance),
+        ("added", added),
+        ("settled", Value::Bool(true)),
+    ])
+}
+
+/// The origin that the apply will record, where it follows from the configuration and the prior ledger.
+fn origin_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -> Option<Origin> {
+    if let Some(entry) = prior.get(&declared.key) {
+        return Some(entry.origin.described_by(&declared.welcome));
+    }
+    match &declared.welcome {
+        Welcome::Refuse | Welcome::Overwrite => Some(Origin::Created),
+        Welcome::Require => Some(Origin::Adopted),
+        Welcome::Share => Some(Origin::Shared),
+        Welcome::Adopt => None,
+        Welcome::AsParent(parent) => {
+            let parent = origin_of(all.get(parent)?, all, prior)?;
+            parent.is_own().then_some(Origin::Created)
+        }
+    }
+}
+
+fn if_equal(one: &Value, other: &Value) -> Value {
+    if one == other { one.clone() } else { Value::Unknown }
+}
+
+fn text_of(text: Option<&str>) -> Value {
+    Value::optional_string(text)
+}
+
+fn tags_of(tags: Option<&super::Tags>) -> Value {
+    tags.map_or(Value::Null, Value::map_of_strings)
+}
+
+fn id_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -> Value {
+    if let Some(key) = &declared.bound_to {
+        // Bound to the id of another object: unknown as long as that one has to be made.
+        return match (all.get(key), prior.get(key)) {
+            (Some(_), Some(entry)) => Value::optional_string(entry.id.as_deref()),
+            (Some(_), None) => Value::Unknown,
+            (None, _) => Value::Null,
+        };
+    }
+    match (declared.has_id, prior.get(&declared.key)) {
+        (false, _) => Value::Null,
+        (true, Some(entry)) => Value::optional_string(entry.id.as_deref()),
+        (true, None) => Value::Unknown,
+    }
+}

@@ -1,0 +1,98 @@
+//! Reading: the ledger as the world is now, in one round of concurrent looks.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::converge::{Failure, stands};
+use super::key::Key;
+use super::ledger::{Entry, Ledger, Origin};
+use super::piece::{Job, Observed, Owner, Piece, World};
+
+/// The ledger brought up to date, and what was seen.
+#[derive(Debug)]
+pub struct Refreshed {
+    pub ledger: Ledger,
+    pub observed: BTreeMap<Key, Observed>,
+}
+
+/// Looks at every entry of the ledger that a piece describes. What is gone, or was replaced by somebody else's object, leaves the
+/// ledger. Entries that no piece describes stay: they are what an interrupted apply has still to remove.
+pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
+    let looks = pieces.iter().filter_map(|piece| {
+        let entry = prior.get(&piece.key())?.clone();
+        let origin = entry.origin.described_by(&piece.welcome());
+        let needed = prior.select(piece.needs());
+        Some(async move {
+            let job = Job { origin, instance: String::new(), renewed: false, entry: Some(entry.clone()), needed };
+            (piece.key(), entry, piece.observe(world, &job).await)
+        })
+    });
+    let looks = join_all(looks).await;
+    let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new() };
+    for (key, entry, look) in looks {
+        match look {
+            Err(error) => return Err(Failure { key, verb: "read", error }),
+            Ok(Some(observed)) if stands(&entry, &observed) => {
+                refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
+                refreshed.observed.insert(key, observed);
+            }
+            Ok(_) => {
+                refreshed.ledger.0.remove(&key);
+            }
+        }
+    }
+    Ok(refreshed)
+}
+
+/// Looks at every piece and records what is found as imported; pieces that share or must exist keep their own origin.
+pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result<Refreshed, Failure<W::Error>> {
+    use super::piece::Welcome;
+    let looks = pieces.iter().map(|piece| async move {
+        let origin = match piece.welcome() {
+            Welcome::Share => Origin::Shared,
+            Welcome::Require => Origin::Adopted,
+            _ => Origin::Imported,
+        };
+        let job = Job { origin, instance: String::new(), renewed: false, entry: None, needed: BTreeMap::new() };
+        (piece.key(), piece.region(), origin, piece.observe(world, &job).await)
+    });
+    let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new() };
+    for (key, region, origin, look) in join_all(looks).await {
+        let Some(observed) = look.map_err(|error| Failure { key: key.clone(), verb: "read", error })? else { continue };
+        let mut entry = found(&world.account_id(key.side), region, origin);
+        if let (Owner::Tagged { instance, .. }, Origin::Imported) = (&observed.owner, origin) {
+            entry.instance.clone_from(instance);
+        }
+        refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
+        refreshed.observed.insert(key, observed);
+    }
+    Ok(refreshed)
+}
+
+/// An entry of something that was there, with nothing known of it yet.
+pub fn found(account_id: &str, region: Option<String>, origin: Origin) -> Entry {
+    Entry {
+        account_id: account_id.to_owned(),
+        region,
+        arn: None,
+        id: None,
+        origin,
+        document: None,
+        tags: None,
+        instance: None,
+        added: Default::default(),
+        settled: true,
+    }
+}
+
+/// The entry with what was seen. An id that the object itself does not tell stays the ledger's.
+fn seen(entry: &Entry, observed: &Observed) -> Entry {
+    Entry {
+        arn: observed.arn.clone(),
+        id: observed.id.clone().or_else(|| entry.id.clone()),
+        document: observed.document.clone(),
+        tags: observed.tags.clone(),
+        ..entry.clone()
+    }
+}
