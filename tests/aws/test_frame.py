@@ -11,7 +11,10 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from xeks_aws.client import Aws
 
-TRUST = '{"Version":"2012-10-17","Statement":[]}'
+TRUST = (
+    '{"Version":"2012-10-17","Statement":'
+    '{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}'
+)
 
 
 def test_the_server_is_up_within_two_seconds():

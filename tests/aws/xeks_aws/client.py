@@ -77,6 +77,7 @@ class Aws:
         self.accounts: dict[str, Account] = {}
         self.endpoint = ""
         self.region = ""
+        self._session: Any = None
 
     def __enter__(self) -> "Aws":
         with tempfile.TemporaryDirectory(prefix="xeks-aws-") as folder:
@@ -109,7 +110,9 @@ class Aws:
         from botocore.config import Config
 
         chosen = creds if isinstance(creds, Credentials) else getattr(self.accounts[account], creds)
-        return boto3.session.Session().client(
+        # One session for all clients: it keeps the service models that it has read.
+        self._session = self._session or boto3.session.Session()
+        return self._session.client(
             service,
             region_name=region or self.region,
             endpoint_url=self.endpoint,

@@ -1,11 +1,4 @@
-"""IAM as AWS does it, where ministack differs."""
+"""IAM as AWS does it, where ministack differs: the files that hold its rules, and what other services ask of it."""
 
-import json
-
-from . import identities
-
-
-def effective_trust(account: str, role_name: str) -> dict | None:
-    """The role's trust policy as AWS evaluates and shows it now; None if there is no such role."""
-    role = identities.role(account, role_name)
-    return role and json.loads(role["AssumeRolePolicyDocument"])
+from . import iam_instance_profiles, iam_oidc, iam_permissions, iam_role_policies, iam_roles  # noqa: F401
+from .iam_roles import effective_trust  # noqa: F401  STS asks for it

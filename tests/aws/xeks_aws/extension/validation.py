@@ -72,7 +72,9 @@ def _violation(path: str, value, constraint: str) -> str:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    try:
+    if r"\p{" not in pattern:
         return re.fullmatch(pattern, value, re.ASCII | re.DOTALL) is not None
-    except re.error:
-        return True  # A Java pattern that Python cannot read, such as \p{L}, is left to the service.
+    # Java's \p{L}, \p{N} and the underscore together are Python's \w; \p{Z} are Unicode's separators.
+    separators = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    pattern = pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", "").replace(r"\p{Z}", separators)
+    return re.fullmatch(pattern, value) is not None
