@@ -212,7 +212,7 @@ impl<W: World> Run<'_, W> {
             // What was imported keeps the instance it was found with: import writes nothing.
             instance: match (&before, origin) {
                 (Some(before), Origin::Imported) => before.instance.clone(),
-                (_, Origin::Created) => Some(self.instance.to_owned()),
+                (_, Origin::Created | Origin::Adopted) => Some(self.instance.to_owned()),
                 _ => None,
             },
             added: before.map(|e| e.added).unwrap_or_default(),

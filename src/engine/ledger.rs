@@ -94,7 +94,7 @@ impl Ledger {
 
     /// The instance that this composite's create minted. None where everything was imported, adopted or shared.
     pub fn instance(&self) -> Option<&str> {
-        self.0.values().filter(|e| e.origin == Origin::Created).find_map(|e| e.instance.as_deref())
+        self.0.values().filter(|e| matches!(e.origin, Origin::Created | Origin::Adopted)).find_map(|e| e.instance.as_deref())
     }
 
     /// The entries of the keys that it has.

@@ -1,0 +1,111 @@
+//! Whose an object is: the two ownership tags, and the Sid that stands for them where nothing can be tagged.
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::{Owner, Tags};
+
+/// Says what the object belongs to: type, cluster, accounts and names. Follows from the configuration, so it survives a kill.
+pub const TAG_RESOURCE: &str = "xeks:resource";
+/// Says which create made the object. Minted on each create and kept in the ledger.
+pub const TAG_INSTANCE: &str = "xeks:instance";
+/// Tags of ours, never part of `tags`.
+const PREFIX: &str = "xeks:";
+/// A tag's value has at most 256 characters (IAM and EKS, Tag).
+const MAX_TAG_VALUE: usize = 256;
+
+/// What marks the objects of one composite, and which tags are none of its business.
+#[derive(Clone, Debug, Default)]
+pub struct Ownership {
+    /// Value of the tag `xeks:resource`.
+    pub resource: String,
+    pub ignored_keys: Vec<String>,
+    pub ignored_prefixes: Vec<String>,
+}
+
+impl Ownership {
+    /// The identity of a composite from its type and names, in a tag's alphabet and length.
+    pub fn new(parts: &[&str]) -> Self {
+        let plain: String = parts.join(":").chars().map(|c| if c.is_alphanumeric() || "_.:/=+-@".contains(c) { c } else { '.' }).collect();
+        let resource = if plain.len() <= MAX_TAG_VALUE && plain == parts.join(":") {
+            plain
+        } else {
+            format!("{}:sha256:{}", parts.first().unwrap_or(&"xeks"), hex(&Sha256::digest(parts.join(":"))))
+        };
+        Ownership { resource, ..Self::default() }
+    }
+
+    /// The tags that a create or a take-over stamps.
+    pub fn tags(&self, instance: &str) -> Tags {
+        Tags::from([(TAG_RESOURCE.to_owned(), self.resource.clone()), (TAG_INSTANCE.to_owned(), instance.to_owned())])
+    }
+
+    /// Splits an object's tags into its owner and the tags that the user sees: without ours, AWS's own and the ignored ones.
+    pub fn split(&self, all: impl IntoIterator<Item = (String, String)>) -> (Owner, Tags) {
+        let (mut resource, mut instance, mut tags) = (None, None, Tags::new());
+        for (key, value) in all {
+            match key.as_str() {
+                TAG_RESOURCE => resource = Some(value),
+                TAG_INSTANCE => instance = Some(value),
+                _ if self.is_hidden(&key) => {}
+                _ => {
+                    tags.insert(key, value);
+                }
+            }
+        }
+        (Owner::Tagged { resource, instance }, tags)
+    }
+
+    /// Beginning of the Sids of this composite's statements in a document that belongs to somebody else, whatever the instance.
+    pub fn sid_prefix(&self) -> String {
+        format!("Xeks{}", &hex(&Sha256::digest(&self.resource))[..12])
+    }
+
+    /// Sid of the statement with that index, of one instance. A Sid has letters and digits only (IAM, policy elements).
+    pub fn sid(&self, instance: &str, index: usize) -> String {
+        format!("{}x{instance}x{index}", self.sid_prefix())
+    }
+
+    fn is_hidden(&self, key: &str) -> bool {
+        key.starts_with(PREFIX)
+            || key.starts_with("aws:")
+            || self.ignored_keys.iter().any(|k| k == key)
+            || self.ignored_prefixes.iter().any(|p| key.starts_with(p.as_str()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_reads_as_text_and_becomes_a_digest_only_where_it_is_too_long() {
+        let short = Ownership::new(&["xeks_irsa_trust", "185863138492", "nodejs-app"]);
+        assert_eq!(short.resource, "xeks_irsa_trust:185863138492:nodejs-app");
+        let long = Ownership::new(&["xeks_irsa_trust", &"x".repeat(300)]);
+        assert!(long.resource.len() <= MAX_TAG_VALUE && long.resource.starts_with("xeks_irsa_trust:sha256:"));
+        assert_ne!(Ownership::new(&["t", "a,b"]).resource, Ownership::new(&["t", "a.b"]).resource);
+    }
+
+    #[test]
+    fn ownership_tags_and_ignored_tags_are_never_noise() {
+        let mut ownership = Ownership::new(&["t"]);
+        ownership.ignored_prefixes = vec!["cost:".into()];
+        let mut all: Tags = ownership.tags("0123");
+        for key in ["aws:cloudformation:stack", "cost:center", "owner"] {
+            all.insert(key.into(), "v".into());
+        }
+        let (owner, tags) = ownership.split(all);
+        assert_eq!(owner, Owner::Tagged { resource: Some("t".into()), instance: Some("0123".into()) });
+        assert_eq!(tags.into_keys().collect::<Vec<_>>(), ["owner"]);
+    }
+
+    #[test]
+    fn a_sid_has_letters_and_digits_only() {
+        let sid = Ownership::new(&["xeks_irsa_trust", "a/b"]).sid("0123abcd", 0);
+        assert!(sid.chars().all(|c| c.is_ascii_alphanumeric()), "{sid}");
+    }
+}
