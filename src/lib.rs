@@ -2,6 +2,9 @@
 //!
 //! The modules, in the order in which a request passes them.
 
+pub mod plugin;
+pub mod protocol;
+
 pub mod provider;
 pub mod schema;
 

@@ -1,0 +1,21 @@
+//! Resource identity: no resource declares one yet, so there is nothing to upgrade.
+
+use super::wire::{get_resource_identity_schemas, upgrade_resource_identity};
+use super::{Protocol, error};
+use crate::diagnostics::Diagnostic;
+
+impl Protocol {
+    pub(super) fn identity_schemas(&self) -> get_resource_identity_schemas::Response {
+        get_resource_identity_schemas::Response::default()
+    }
+
+    pub(super) fn upgrade_identity(
+        &self,
+        request: &upgrade_resource_identity::Request,
+    ) -> Result<upgrade_resource_identity::Response, Diagnostic> {
+        Err(error(
+            format!("{} has no identity", request.type_name),
+            "The state holds an identity for it, which this version of xeks didn't write. Use the version that did, or a newer one.",
+        ))
+    }
+}

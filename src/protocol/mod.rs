@@ -1,0 +1,113 @@
+//! Terraform's plugin protocol, version 6: each call decodes, asks the provider, encodes.
+//!
+//! The only place that names the protocol's generated types, and the only one that turns errors into diagnostics of the
+//! wire. It must not know any single resource, nor how the connection came about.
+
+mod action;
+mod convert;
+mod data_source;
+mod diagnose;
+mod ephemeral;
+mod function;
+mod identity;
+mod list;
+mod provider;
+mod resource;
+mod schema;
+mod service;
+mod state_store;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::diagnostics::{Diagnostic, Path, Severity};
+use crate::plugin::MESSAGE_LIMIT;
+use crate::provider::{Configured, Context, DataSource, Ephemeral, Function, Resource, registry};
+
+/// Generated from `proto/`. Public for the tests, which speak to the executable with the clients.
+#[allow(clippy::all, clippy::pedantic, missing_docs)]
+pub mod wire {
+    tonic::include_proto!("tfplugin6");
+}
+
+/// The provider as a gRPC service.
+pub fn service() -> wire::provider_server::ProviderServer<Protocol> {
+    wire::provider_server::ProviderServer::new(Protocol::new(Offer::of_registry()))
+        .max_decoding_message_size(MESSAGE_LIMIT)
+        .max_encoding_message_size(MESSAGE_LIMIT)
+}
+
+/// Answers the protocol's calls for what the provider offers.
+pub struct Protocol {
+    offer: Offer,
+    session: RwLock<Session>,
+}
+
+/// What the host has done so far: a process serves one configuration, in debug mode one after the other.
+#[derive(Default)]
+struct Session {
+    configured: Option<Arc<Configured>>,
+    stop: CancellationToken,
+}
+
+/// Everything that the provider offers, by name.
+struct Offer {
+    resources: BTreeMap<&'static str, Arc<dyn Resource>>,
+    data_sources: BTreeMap<&'static str, Arc<dyn DataSource>>,
+    ephemerals: BTreeMap<&'static str, Arc<dyn Ephemeral>>,
+    functions: BTreeMap<&'static str, Arc<dyn Function>>,
+}
+
+impl Offer {
+    fn of_registry() -> Self {
+        Offer {
+            resources: registry::resources().into_iter().map(|offered| (offered.name(), offered)).collect(),
+            data_sources: registry::data_sources().into_iter().map(|offered| (offered.name(), offered)).collect(),
+            ephemerals: registry::ephemerals().into_iter().map(|offered| (offered.name(), offered)).collect(),
+            functions: registry::functions().into_iter().map(|offered| (offered.name(), offered)).collect(),
+        }
+    }
+}
+
+impl Protocol {
+    fn new(offer: Offer) -> Self {
+        Protocol { offer, session: RwLock::default() }
+    }
+
+    /// What a call that may reach AWS runs with.
+    fn context(&self) -> Result<Context, Diagnostic> {
+        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        match &session.configured {
+            Some(provider) => Ok(Context { provider: provider.clone(), stop: session.stop.clone() }),
+            None => Err(error("The provider is not configured", "The host called for AWS before it sent the provider's configuration.")),
+        }
+    }
+
+    /// A new configuration ends what an earlier StopProvider stopped.
+    fn configured(&self, configured: Configured) {
+        let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
+        *session = Session { configured: Some(Arc::new(configured)), stop: CancellationToken::new() };
+    }
+
+    fn stop(&self) {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).stop.cancel();
+    }
+}
+
+/// What the host names must be on offer: hosts ask by the schema. A miss tells of another version of the provider.
+fn offered<'a, T: ?Sized>(kind: &str, all: &'a BTreeMap<&'static str, Arc<T>>, name: &str) -> Result<&'a Arc<T>, Diagnostic> {
+    all.get(name).ok_or_else(|| {
+        let known = all.keys().copied().collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
+        error(
+            format!("There is no {kind} {name}"),
+            format!("xeks {} has: {known}. Another version of the provider may have it.", env!("CARGO_PKG_VERSION")),
+        )
+    })
+}
+
+fn error(summary: impl Into<String>, detail: impl Into<String>) -> Diagnostic {
+    Diagnostic { severity: Severity::Error, summary: summary.into(), detail: detail.into(), path: Path::root() }
+}

@@ -1,0 +1,181 @@
+//! The life of a managed resource.
+
+use std::sync::Arc;
+
+use super::convert::{self, decode, encode, stored};
+use super::diagnose::{bug, to_wire};
+use super::wire::{
+    apply_resource_change, import_resource_state, move_resource_state, plan_resource_change, read_resource, upgrade_resource_state,
+    validate_resource_config,
+};
+use super::{Protocol, error, offered};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::plugin::panics::caught;
+use crate::provider::{ApplyRequest, Outcome, PlanRequest, Resource};
+use crate::schema::Value;
+
+impl Protocol {
+    fn resource(&self, name: &str) -> Result<&Arc<dyn Resource>, Diagnostic> {
+        offered("resource type", &self.offer.resources, name)
+    }
+
+    pub(super) fn validate_resource(
+        &self,
+        request: &validate_resource_config::Request,
+    ) -> Result<validate_resource_config::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        let config = decode(&configuration(resource), request.config.as_ref(), &resource.schema().value_type())?;
+        Ok(validate_resource_config::Response { diagnostics: to_wire(validate(resource, &config)) })
+    }
+
+    pub(super) fn upgrade_resource(
+        &self,
+        request: &upgrade_resource_state::Request,
+    ) -> Result<upgrade_resource_state::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        let state = stored(&state_of(resource), request.raw_state.as_ref())?;
+        Ok(match resource.upgrade(request.version, &state) {
+            Ok(state) => upgrade_resource_state::Response {
+                upgraded_state: encode(&state, &resource.schema().value_type()),
+                diagnostics: Vec::new(),
+            },
+            Err(diagnostics) => upgrade_resource_state::Response { upgraded_state: None, diagnostics: to_wire(diagnostics) },
+        })
+    }
+
+    pub(super) async fn read_resource(&self, request: read_resource::Request) -> Result<read_resource::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        let ty = resource.schema().value_type();
+        let state = decode(&state_of(resource), request.current_state.as_ref(), &ty)?;
+        let Outcome { value, diagnostics } = resource.read(&self.context()?, state).await;
+        Ok(read_resource::Response {
+            new_state: encode(&resource.schema().without_write_only(&value), &ty),
+            diagnostics: to_wire(diagnostics),
+            private: request.private,
+            ..read_resource::Response::default()
+        })
+    }
+
+    pub(super) async fn plan_resource(&self, request: plan_resource_change::Request) -> Result<plan_resource_change::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        let schema = resource.schema();
+        let ty = schema.value_type();
+        let config = decode(&configuration(resource), request.config.as_ref(), &ty)?;
+        let prior = decode(&state_of(resource), request.prior_state.as_ref(), &ty)?;
+        let destroyed = decode(&proposal(resource), request.proposed_new_state.as_ref(), &ty)?.is_null();
+        if !destroyed {
+            // By now more is known than at validation; its warnings were told then.
+            let refused = validate(resource, &config);
+            if refused.has_error() {
+                return Ok(plan_resource_change::Response { diagnostics: to_wire(refused), ..plan_resource_change::Response::default() });
+            }
+        }
+        let config = if destroyed { Value::Null } else { config };
+        let Outcome { value: plan, diagnostics } = resource.plan(&self.context()?, PlanRequest { config, prior }).await;
+        let planned = if destroyed { Value::Null } else { schema.without_write_only(&plan.planned) };
+        Ok(plan_resource_change::Response {
+            planned_state: encode(&planned, &ty),
+            requires_replace: plan.replaces.iter().filter_map(convert::path).collect(),
+            planned_private: request.prior_private,
+            diagnostics: to_wire(diagnostics),
+            ..plan_resource_change::Response::default()
+        })
+    }
+
+    pub(super) async fn apply_resource(
+        &self,
+        request: apply_resource_change::Request,
+    ) -> Result<apply_resource_change::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        let schema = resource.schema();
+        let ty = schema.value_type();
+        let config = decode(&configuration(resource), request.config.as_ref(), &ty)?;
+        let prior = decode(&state_of(resource), request.prior_state.as_ref(), &ty)?;
+        let planned = decode(&proposal(resource), request.planned_state.as_ref(), &ty)?;
+        let context = self.context()?;
+        // The state that a bug must not lose: what was there before, or, on create, what was about to be made.
+        let rescue = if prior.is_null() { settled(&planned) } else { prior.clone() };
+        let outcome = caught(resource.apply(&context, ApplyRequest { config, prior, planned })).await.unwrap_or_else(|panic| {
+            let said = bug(&format!("the apply of {}", resource.name()), &panic);
+            Outcome::new(rescue, Diagnostics::from(said))
+        });
+        // Unknown values can't be kept; after an error some may be left.
+        let state = schema.without_write_only(&if outcome.diagnostics.has_error() { settled(&outcome.value) } else { outcome.value });
+        Ok(apply_resource_change::Response {
+            new_state: encode(&state, &ty),
+            private: request.planned_private,
+            diagnostics: to_wire(outcome.diagnostics),
+            ..apply_resource_change::Response::default()
+        })
+    }
+
+    pub(super) async fn import_resource(
+        &self,
+        request: &import_resource_state::Request,
+    ) -> Result<import_resource_state::Response, Diagnostic> {
+        let resource = self.resource(&request.type_name)?;
+        if request.id.is_empty() {
+            return Err(error(
+                format!("{} is imported by its id", resource.name()),
+                "The import block names an identity; name the id instead, in the form that the resource's documentation shows.",
+            ));
+        }
+        let Outcome { value, diagnostics } = resource.import(&self.context()?, &request.id).await;
+        let imported_resources = if value.is_null() || diagnostics.has_error() {
+            Vec::new()
+        } else {
+            let state = encode(&resource.schema().without_write_only(&value), &resource.schema().value_type());
+            vec![import_resource_state::ImportedResource {
+                type_name: request.type_name.clone(),
+                state,
+                ..import_resource_state::ImportedResource::default()
+            }]
+        };
+        Ok(import_resource_state::Response { imported_resources, diagnostics: to_wire(diagnostics), deferred: None })
+    }
+
+    pub(super) fn move_resource(&self, request: &move_resource_state::Request) -> Result<move_resource_state::Response, Diagnostic> {
+        let resource = self.resource(&request.target_type_name)?;
+        Err(error(
+            format!("{} can't become {}", request.source_type_name, resource.name()),
+            format!(
+                "xeks takes over no state of other resource types. Nothing was changed. Instead of the `moved` block, remove {} from the \
+                 state (a `removed` block with `destroy = false`) and import the objects as {}.",
+                request.source_type_name,
+                resource.name()
+            ),
+        ))
+    }
+}
+
+fn validate(resource: &Arc<dyn Resource>, config: &Value) -> Diagnostics {
+    let mut diagnostics = resource.schema().validate(config);
+    diagnostics.extend(resource.validate(config));
+    diagnostics
+}
+
+/// The value with null for all that is unknown.
+fn settled(value: &Value) -> Value {
+    let each = |members: &[Value]| members.iter().map(settled).collect::<Vec<_>>();
+    match value {
+        Value::Unknown => Value::Null,
+        Value::List(members) => Value::List(each(members)),
+        Value::Set(members) => Value::set(each(members)),
+        Value::Map(members) => Value::Map(members.iter().map(|(k, v)| (k.clone(), settled(v))).collect()),
+        Value::Object(members) => Value::Object(members.iter().map(|(k, v)| (k.clone(), settled(v))).collect()),
+        Value::Dynamic(ty, value) => Value::Dynamic(ty.clone(), Box::new(settled(value))),
+        known => known.clone(),
+    }
+}
+
+fn configuration(resource: &Arc<dyn Resource>) -> String {
+    format!("the configuration of {}", resource.name())
+}
+
+fn state_of(resource: &Arc<dyn Resource>) -> String {
+    format!("the state of {}", resource.name())
+}
+
+fn proposal(resource: &Arc<dyn Resource>) -> String {
+    format!("the planned state of {}", resource.name())
+}
