@@ -4,10 +4,12 @@ Owns: the list of what can be asked from outside the server's process. Must not 
 """
 
 import json
+from dataclasses import asdict
 from collections.abc import Callable
 
 from . import accounts, story
-from .extension import consistency, faults, journal, state
+from .extension import consistency, eks_clusters, eks_tokens, faults, issuers, journal, state, sts
+from .extension.call import AwsError
 
 PREFIX = "/_xeks/"
 _started_with_story = False
@@ -55,6 +57,33 @@ def _set_delay(body: dict) -> dict:
     return {}
 
 
+def _settings(body: dict) -> dict:
+    eks_clusters.set_update_seconds(body["eks_update_seconds"])
+    return {}
+
+
+def _cluster_status(body: dict) -> dict:
+    eks_clusters.set_status(body["cluster"], body["account"], body.get("region", accounts.REGION), body["status"])
+    return {}
+
+
+def _service_account_token(body: dict) -> dict:
+    return {"token": issuers.service_account_token(**({"region": accounts.REGION} | body))}
+
+
+def _review_token(body: dict) -> dict:
+    """What the cluster's API server would make of a token of `aws eks get-token`."""
+    place = body["account"], body.get("region", accounts.REGION)
+    try:
+        return {"status": 200} | asdict(eks_tokens.review(body["token"], body["cluster"], *place))
+    except eks_tokens.Refused as refused:
+        return {"status": 401, "reason": str(refused)}
+
+
+def _instance_session(body: dict) -> dict:
+    return {"Credentials": sts.instance_session(**body)}
+
+
 ROUTES: dict[str, Callable[[dict], dict]] = {
     "reset": _reset,
     "story": _story,
@@ -65,6 +94,11 @@ ROUTES: dict[str, Callable[[dict], dict]] = {
     "calls/list": _calls,
     "calls/clear": _clear_calls,
     "consistency": _set_delay,
+    "settings": _settings,
+    "cluster-status": _cluster_status,
+    "service-account-token": _service_account_token,
+    "review-token": _review_token,
+    "instance-session": _instance_session,
 }
 
 
@@ -76,6 +110,18 @@ async def app(scope, receive, send) -> None:
         if not message.get("more_body"):
             break
     status, answer = _answer(scope["path"].removeprefix(PREFIX), body)
+    await _send(send, status, answer)
+
+
+async def serve_issuer(path: str, send) -> bool:
+    """The discovery documents of the clusters' issuers; False where there is none at this path."""
+    document = issuers.document(path)
+    if document is not None:
+        await _send(send, 200, document)
+    return document is not None
+
+
+async def _send(send, status: int, answer: dict) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": json.dumps(answer, sort_keys=True).encode()})
 
@@ -85,5 +131,5 @@ def _answer(route: str, body: bytes) -> tuple[int, dict]:
         return 404, {"error": f"no such route: one of {', '.join(sorted(ROUTES))}"}
     try:
         return 200, ROUTES[route](json.loads(body or b"{}"))
-    except (KeyError, TypeError, ValueError, LookupError) as error:
+    except (KeyError, TypeError, ValueError, AwsError) as error:
         return 400, {"error": f"{type(error).__name__}: {error}"}

@@ -122,8 +122,8 @@ class Aws:
             config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
         )
 
-    def assume(self, account: str, role_arn: str, creds: str | Credentials = "root", **arguments: Any) -> Credentials:
-        """Credentials of a role, assumed by someone of `account`."""
+    def assume(self, account: str, role_arn: str, creds: str | Credentials, **arguments: Any) -> Credentials:
+        """Credentials of a role, assumed by someone of `account`; a root user can't assume roles."""
         arguments.setdefault("RoleSessionName", "test")
         answer = self.client(account, "sts", creds).assume_role(RoleArn=role_arn, **arguments)
         return _credentials_of(answer)
@@ -150,6 +150,33 @@ class Aws:
     def delay_iam(self, seconds: float, iam_reads: bool = False) -> None:
         """Make IAM's writes visible to others only after so many seconds; 0 switches it off."""
         self.admin("consistency", seconds=seconds, iam_reads=iam_reads)
+
+    def set_eks_update_seconds(self, seconds: float) -> None:
+        """How long an update of a cluster's configuration is InProgress; half a second unless told."""
+        self.admin("settings", eks_update_seconds=seconds)
+
+    def set_cluster_status(self, cluster: str, status: str, account: str = "cluster") -> None:
+        """Make DescribeCluster say so: CREATING, UPDATING, FAILED …"""
+        self.admin("cluster-status", cluster=cluster, status=status, account=self.accounts[account].id)
+
+    def service_account_token(
+        self, cluster: str, namespace: str, name: str, audience: str | list[str] = "sts.amazonaws.com", **more: Any
+    ) -> str:
+        """A token as a pod of this service account has it, signed by the cluster's issuer; `more` replaces claims."""
+        place = {"account": self.accounts[more.pop("account", "cluster")].id}
+        body = {"cluster": cluster, "namespace": namespace, "name": name, "audience": audience}
+        return self.admin("service-account-token", **body, **place, **more)["token"]
+
+    def review_token(self, cluster: str, token: str, account: str = "cluster", region: str | None = None) -> dict:
+        """What the cluster makes of a token of `aws eks get-token`: status 200, username, groups, arn, policies; or
+        401."""
+        place = {"account": self.accounts[account].id, "region": region or self.region}
+        return self.admin("review-token", cluster=cluster, token=token, **place)
+
+    def instance_credentials(self, account: str, role: str, instance: str = "i-0123456789abcdef0") -> Credentials:
+        """What the metadata service gives to an instance that runs with this role."""
+        body = {"account": self.accounts[account].id, "role_name": role, "instance": instance}
+        return _credentials_of(self.admin("instance-session", **body))
 
     def admin(self, route: str, **body: Any) -> dict:
         request = urllib.request.Request(

@@ -103,7 +103,7 @@ async def _front_door(scope, receive, send) -> None:
     try:
         if scope["type"] == "http" and scope["path"].startswith(admin.PREFIX):
             await admin.app(scope, receive, send)
-        else:
+        elif scope["type"] != "http" or not await admin.serve_issuer(scope["path"], send):
             await ministack(scope, receive, send)
     except ConnectionLost:
         writer = _connection.get().writer

@@ -8,6 +8,5 @@ from . import dispatch
 
 def install() -> None:
     """Load every service's handlers and put the extension between ministack's front door and its services."""
-    from . import ec2, eks_access, eks_clusters, iam, sts  # noqa: F401  registers their handlers
 
     dispatch.install()

@@ -60,8 +60,8 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         call.caller = authentication.caller_of(call.service, call.action, headers, query)
         armed = faults.matching(call)
         await faults.before(call, armed, permissions.denial)
-        permissions.check(call)
         validation.check(call)
+        permissions.check(call)
         with consistency.around(call):
             response = await _result(call)
         faults.after(armed)

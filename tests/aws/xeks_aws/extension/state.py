@@ -10,7 +10,7 @@ import json
 from ministack import app as stock_app
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
-from . import consistency, faults, journal
+from . import consistency, eks_clusters, faults, journal
 
 # In each service: ministack's module, then the extension's (a module that does not exist has no stores).
 _MODULES = {
@@ -47,6 +47,7 @@ def reset() -> None:
     faults.clear()
     journal.clear()
     consistency.set_delay(0)
+    eks_clusters.set_update_seconds(eks_clusters.UPDATE_SECONDS)
 
 
 def _stores(module_name: str):
