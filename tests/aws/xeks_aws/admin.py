@@ -4,8 +4,8 @@ Owns: the list of what can be asked from outside the server's process. Must not 
 """
 
 import json
-from dataclasses import asdict
 from collections.abc import Callable
+from dataclasses import asdict
 
 from . import accounts, story
 from .extension import consistency, eks_clusters, eks_tokens, faults, issuers, journal, state, sts
