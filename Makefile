@@ -8,6 +8,7 @@ VENV   := $(CACHE)/venv
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONPATH := $(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
 
 PROVIDER := build/terraform-provider-xeks
 PLUGINS  := $(HOME)/.terraform.d/plugins

@@ -7,13 +7,10 @@ import argparse
 import hashlib
 import json
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "acceptance"))
-
 from harness import host_platform, version_of  # noqa: E402
 
 MANIFEST = {"version": 1, "metadata": {"protocol_versions": ["6.0"]}}

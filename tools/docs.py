@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "acceptance"))
-
 from harness import ADDRESS, Cli  # noqa: E402
 
 # Folder of pages → (key in the schema, word in titles).

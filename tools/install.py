@@ -1,10 +1,7 @@
 """Puts a built provider where terraform and tofu look for it without any configuration: `make install`."""
 
 import argparse
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "acceptance"))
 
 from harness import lay_out
 

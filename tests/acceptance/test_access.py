@@ -1,0 +1,173 @@
+"""`xeks_cross_account_access`, each mode and option: applied, really there, an empty plan, destroyed without a trace."""
+
+import json
+
+import pytest
+from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
+
+ADDRESS = "xeks_cross_account_access.ec2"
+ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
+ACCESS_ARN, WORKLOAD_ARN = role_arn(CLUSTER_ACCOUNT, ACCESS), role_arn(WORKLOAD_ACCOUNT, WORKLOAD)
+ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+
+
+def access(
+    access_role: str | None = f'name = "{ACCESS}"',
+    workload_role: str = f'name = "{WORKLOAD}"',
+    kubernetes: str = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }',
+    more: str = "",
+    name: str = "ec2",
+) -> str:
+    """A resource; each argument is what stands between the braces."""
+    lines = [
+        f'cluster_name = "{CLUSTER}"',
+        f"workload_role = {{ {workload_role} }}",
+        f"kubernetes = {{ {kubernetes} }}",
+    ]
+    lines += [f"access_role = {{ {access_role} }}"] if access_role else []
+    body = "\n  ".join([*lines, *more.splitlines()])
+    return f'resource "xeks_cross_account_access" "{name}" {{\n  {body}\n}}\n'
+
+
+CASES = {
+    "as in the story": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'),
+    "direct": access(access_role=None, more='mode = "direct"'),
+    "an external id": access(access_role=f'name = "{ACCESS}", external_id = "team-x/1"'),
+    "trust in the account": access(access_role=f'name = "{ACCESS}", trust = "account"'),
+    "paths": access(access_role=f'name = "{ACCESS}", path = "/eks/"', workload_role=f'name = "{WORKLOAD}", path = "/team/x/"'),
+    "other services": access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["ec2.amazonaws.com", "lambda.amazonaws.com"]'),
+    "a named instance profile": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "p"'),
+    "managed policies": access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]'),
+    "longer sessions": access(access_role=f'name = "{ACCESS}", max_session_duration = 43200', workload_role=f'name = "{WORKLOAD}", max_session_duration = 7200'),
+    "groups without policies": access(kubernetes='username = "team", groups = ["viewers", "team:x"]'),
+    "a policy by ARN": access(kubernetes=f'policies = {{ "{ADMIN}" = {{ scope = "cluster" }} }}'),
+    "namespaces": access(kubernetes='policies = { AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["dev-*", "team"] } }'),
+    "kubeconfig by role": access(more='client = { auth = "role_arn" }'),
+    "a client of its own": access(more='client = { profile_name = "eks", source_profile = "base", session_name = "me" }'),
+    "tags and time-outs": access(more='tags = { team = "x" }\ntimeouts = { create = "5m", delete = "90s" }'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_applies_plans_empty_and_destroys_without_a_trace(workspace, aws, case):
+    before = aws.dump()
+    root = workspace(CASES[case])
+
+    root.apply()
+    assert aws.dump() != before
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert aws.dump() == before
+
+
+def test_the_story_makes_what_the_story_says(workspace, aws):
+    workspace(CASES["as in the story"]).apply()
+    world = World(aws)
+
+    trust = world.trust("cluster", ACCESS)["Statement"]
+    assert [statement["Principal"]["AWS"] for statement in trust] == [WORKLOAD_ARN]
+    describe = world.inline_policy("cluster", ACCESS, "xeks-eks-describe")["Statement"]
+    actions = {action for statement in describe for action in as_list(statement["Action"])}
+    assert actions == {"eks:DescribeCluster", "eks:ListClusters"}
+    assume = world.inline_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}")["Statement"]
+    assert [as_list(statement["Resource"]) for statement in as_list(assume)] == [[ACCESS_ARN]]
+    assert world.profile_roles(WORKLOAD) == [WORKLOAD]
+    assert world.entry(ACCESS_ARN)["type"] == "STANDARD"
+    assert world.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
+
+
+def test_the_direct_mode_knows_the_workload_role_itself(workspace, aws):
+    workspace(CASES["direct"]).apply()
+    world = World(aws)
+
+    assert world.role("cluster", ACCESS) is None
+    assert world.inline_policies("workload", WORKLOAD) == []
+    assert world.associations(WORKLOAD_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
+
+
+def test_existing_roles_get_only_what_is_ours_and_lose_only_that(workspace, aws):
+    world = World(aws)
+    theirs = {
+        "Effect": "Allow",
+        "Principal": {"Service": "eks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Sid": "Theirs",
+    }
+    trust = {"Version": "2012-10-17", "Statement": [theirs]}
+    for account, name in (("cluster", ACCESS), ("workload", WORKLOAD)):
+        iam = world.iam(account)
+        iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), Tags=[{"Key": "whose", "Value": "theirs"}]
+        )
+        iam.attach_role_policy(RoleName=name, PolicyArn=BUCKETS)
+    before = aws.dump()
+    root = workspace(access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'))
+
+    root.apply()
+    statements = world.trust("cluster", ACCESS)["Statement"]
+    assert theirs in statements and len(statements) == 2
+    assert world.trust("workload", WORKLOAD) == trust
+    assert world.managed_policies("cluster", ACCESS) == [BUCKETS]
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert aws.dump() == before
+
+
+def test_a_role_that_may_not_be_edited_is_left_alone(workspace, aws):
+    world = World(aws)
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
+    world.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=json.dumps(trust))
+    root = workspace(access(workload_role=f'name = "{WORKLOAD}", existing = true, manage_policy = false'))
+
+    root.apply()
+
+    assert world.inline_policies("workload", WORKLOAD) == []
+    root.assert_empty_plan()
+
+
+UPDATES = {
+    "username": (access(), access(kubernetes='username = "x", policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }')),
+    "scope": (access(), access(kubernetes='policies = { AmazonEKSClusterAdminPolicy = { scope = "namespace", namespaces = ["a"] } }')),
+    "another policy": (access(), access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" } }')),
+    "groups": (access(), access(kubernetes='groups = ["a"]')),
+    "external id": (access(), access(f'name = "{ACCESS}", external_id = "ex"')),
+    "trust": (access(), access(f'name = "{ACCESS}", trust = "account"')),
+    "description": (access(), access(f'name = "{ACCESS}", description = "d"')),
+    "session duration": (access(), access(f'name = "{ACCESS}", max_session_duration = 7200')),
+    "an instance profile": (access(), access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')),
+    "managed policies": (access(), access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]')),
+    "services": (access(), access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["lambda.amazonaws.com"]')),
+    "tags": (access(more='tags = { a = "1" }'), access(more='tags = { b = "2" }')),
+    "client": (access(), access(more='client = { session_name = "me" }')),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UPDATES)
+def test_an_update_happens_in_place_there_and_back(workspace, aws, case):
+    one, other = UPDATES[case]
+    root = workspace(one)
+    root.apply()
+
+    for hcl in (other, one):
+        root.write(hcl)
+        assert root.plan().actions(ADDRESS) == ["update"]
+        root.apply()
+        root.assert_empty_plan()
+    root.destroy()
+
+
+@pytest.mark.parametrize("mode", ["API", "API_AND_CONFIG_MAP"])
+def test_both_modes_that_know_access_entries_work(workspace, aws, mode):
+    world = World(aws)
+    if world.eks.describe_cluster(name=CLUSTER)["cluster"]["accessConfig"]["authenticationMode"] != mode:
+        pytest.skip(f"the story's cluster is not on {mode}")
+    root = workspace(access())
+    root.apply()
+    root.assert_empty_plan()
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,155 @@
+"""Who runs xeks, and where: wrong accounts, missing permissions, unreachable accounts, settings not yet known."""
+
+import json
+
+import pytest
+from conftest import PROVIDER
+from profiles import write_profiles
+from test_access import ACCESS, ADDRESS, WORKLOAD, access
+from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
+
+HEAD = 'terraform {\n  required_providers { xeks = { source = "xeks/xeks" } }\n}\n'
+
+
+def accounts(cluster: str = 'profile = "platform"', workload: str = 'profile = "workload"', more: str = "") -> str:
+    return (
+        f'{HEAD}provider "xeks" {{\n  cluster_account  = {{ region = "ap-south-1", {cluster} }}\n'
+        f'  workload_account = {{ region = "ap-south-1", {workload} }}\n{more}}}\n'
+    )
+
+
+def test_a_wrong_account_is_an_error_of_the_plan(workspace):
+    provider = accounts(workload='profile = "workload", allowed_account_ids = ["111122223333"]')
+    workspace(access(), provider=provider).try_plan().must_fail(WORKLOAD_ACCOUNT, "111122223333", "allowed_account_ids")
+
+
+def test_a_forbidden_account_is_an_error_of_the_plan(workspace):
+    provider = accounts(cluster=f'profile = "platform", forbidden_account_ids = ["{CLUSTER_ACCOUNT}"]')
+    workspace(access(), provider=provider).try_plan().must_fail(CLUSTER_ACCOUNT, "forbidden_account_ids")
+
+
+def test_one_account_on_both_sides_is_an_error_that_names_the_callers(workspace):
+    provider = accounts(workload='profile = "platform"')
+    workspace(access(), provider=provider).try_plan().must_fail(CLUSTER_ACCOUNT, "xeks-runner", "allow_same_account")
+
+
+def test_one_account_on_both_sides_is_fine_when_meant(workspace):
+    provider = accounts(workload='profile = "platform"', more="  allow_same_account = true\n")
+    root = workspace(access(), provider=provider)
+    root.plan()
+
+
+def test_no_workload_account_is_an_error(workspace):
+    provider = f'{HEAD}provider "xeks" {{\n  cluster_account = {{ profile = "platform", region = "ap-south-1" }}\n}}\n'
+    workspace(access(), provider=provider).try_plan().must_fail("workload_account")
+
+
+def test_a_resource_picks_one_of_the_named_accounts(workspace, aws):
+    provider = f"""{HEAD}provider "xeks" {{
+  cluster_account   = {{ profile = "platform", region = "ap-south-1" }}
+  workload_accounts = {{ payments = {{ profile = "workload", region = "ap-south-1" }} }}
+}}
+"""
+    root = workspace(access(more='workload_account = "payments"'), provider=provider)
+    root.apply()
+    root.assert_empty_plan()
+    assert World(aws).role("workload", WORKLOAD)
+
+    root.write(access(more='workload_account = "search"'))
+    root.try_plan().must_fail("workload_account", "search", "payments")
+
+
+def test_a_profile_that_changed_accounts_is_an_error_and_never_all_gone(workspace, aws):
+    root = workspace(access())
+    root.apply()
+    before, state = aws.dump(), root.resources()
+    third = aws.client("workload", "sts", type(aws.accounts["workload"].root)("444455556666", "test"))
+    assert third.get_caller_identity()["Account"] == "444455556666"
+    write_profiles(aws, root.directory / "aws", workload=type(aws.accounts["workload"].root)("444455556666", "test"))
+
+    root.try_plan().must_fail(WORKLOAD_ACCOUNT, "444455556666")
+    root.try_apply().must_fail(WORKLOAD_ACCOUNT, "444455556666")
+    root.try_destroy().must_fail(WORKLOAD_ACCOUNT, "444455556666")
+
+    assert root.resources() == state
+    assert aws.dump() == before
+
+
+def test_both_runners_are_assumed_by_a_pipeline(workspace, aws):
+    """Long-lived keys that may do nothing but assume the runner role, with its external id."""
+
+    def hop(account: str) -> str:
+        keys, role = aws.accounts[account].pipeline, aws.accounts[account].runner_role_arn
+        endpoints = ", ".join(f'{service} = "{aws.endpoint}"' for service in ("eks", "iam", "sts", "ec2"))
+        return (
+            f'access_key = "{keys.access_key_id}", secret_key = "{keys.secret_access_key}", '
+            f'assume_role = [{{ role_arn = "{role}", external_id = "{aws.accounts[account].external_id}" }}], '
+            f"endpoints = {{ {endpoints} }}"
+        )
+
+    root = workspace(access(), provider=accounts(hop("cluster"), hop("workload")))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+
+
+# One permission of the least ones is taken away: the error names it, the call and the account.
+MISSING = [
+    ("cluster", "iam:CreateRole", CLUSTER_ACCOUNT),
+    ("cluster", "iam:PutRolePolicy", CLUSTER_ACCOUNT),
+    ("cluster", "eks:CreateAccessEntry", CLUSTER_ACCOUNT),
+    ("cluster", "eks:AssociateAccessPolicy", CLUSTER_ACCOUNT),
+    ("workload", "iam:CreateRole", WORKLOAD_ACCOUNT),
+    ("workload", "iam:PutRolePolicy", WORKLOAD_ACCOUNT),
+    ("workload", "iam:PassRole", WORKLOAD_ACCOUNT),
+]
+
+
+@pytest.mark.parametrize(("account", "permission", "number"), MISSING, ids=lambda value: str(value))
+def test_a_missing_permission_is_named_with_its_call_and_account(workspace, aws, account, permission, number):
+    deny(aws, account, permission)
+    root = workspace(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'))
+
+    root.try_apply().must_fail(permission, number, "AccessDenied")
+
+    allow_again(aws, account)
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert World(aws).role("cluster", ACCESS) is None
+
+
+def test_an_unreachable_account_is_one_warning_of_the_plan(workspace):
+    provider = accounts(
+        workload='access_key = "AKIAEXAMPLE", secret_key = "x", endpoints = { iam = "http://127.0.0.1:9", sts = "http://127.0.0.1:9" }, max_retries = 0'
+    )
+    plan = workspace(access(), provider=provider).plan()
+
+    assert len([warning for warning in plan.warnings if "workload" in str(warning)]) == 1
+    assert plan.actions(ADDRESS) == ["create"]
+
+
+def test_settings_not_yet_known_plan_as_unknown(workspace):
+    provider = PROVIDER.replace('profile = "workload"', "profile = terraform_data.profile.output")
+    root = workspace(
+        'resource "terraform_data" "profile" {\n  input = "workload"\n}\n' + access(), provider=provider % ""
+    )
+
+    plan = root.plan()
+    assert plan.actions(ADDRESS) == ["create"]
+    root.apply()
+    root.assert_empty_plan()
+
+
+def deny(aws, account: str, permission: str) -> None:
+    statement = {"Effect": "Deny", "Action": permission, "Resource": "*"}
+    put_policy(aws, account, {"Version": "2012-10-17", "Statement": [statement]})
+
+
+def allow_again(aws, account: str) -> None:
+    aws.client(account, "iam").delete_role_policy(RoleName="xeks-runner", PolicyName="taken-away")
+
+
+def put_policy(aws, account: str, document: dict) -> None:
+    iam = aws.client(account, "iam")
+    iam.put_role_policy(RoleName="xeks-runner", PolicyName="taken-away", PolicyDocument=json.dumps(document))

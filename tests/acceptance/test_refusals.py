@@ -1,0 +1,126 @@
+"""What can't work is refused as early as it can be known, with the attribute's path and what would work."""
+
+import pytest
+from test_access import ACCESS, ACCESS_ARN, WORKLOAD, access
+from world import CLUSTER, CLUSTER_ACCOUNT, World
+
+LONG = "r" * 65
+GOV = "arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess"
+
+# Refused by `validate`, without AWS: configuration, then words of the error, the attribute's path among them.
+INVALID = {
+    "a name of 65 characters": (access(f'name = "{LONG}"'), ["access_role.name", "64"]),
+    "a name with a space": (access(f'name = "{ACCESS}", path = "/x/"', 'name = "a b"'), ["workload_role.name"]),
+    "a path that does not end": (access(f'name = "{ACCESS}", path = "/x"'), ["access_role.path", "/"]),
+    "an ARN that is none": (access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["ReadOnlyAccess"]'), ["workload_role.managed_policy_arns"]),
+    "ARNs of two partitions": (access(f'name = "{ACCESS}", permissions_boundary = "arn:aws:iam::{CLUSTER_ACCOUNT}:policy/b", trusted_principal_arns = ["arn:aws-cn:iam::{CLUSTER_ACCOUNT}:role/x"]'), ["access_role", "partition"]),
+    "a duration of a day": (access(f'name = "{ACCESS}", max_session_duration = 86400'), ["access_role.max_session_duration", "43200"]),
+    "an unknown mode": (access(more='mode = "tunnel"'), ["mode", "direct"]),
+    "direct with an access role": (access(more='mode = "direct"'), ["access_role", "direct"]),
+    "no access role": (access(access_role=None), ["access_role"]),
+    "an existing role described": (access(workload_role=f'name = "{WORKLOAD}", existing = true, description = "x"'), ["workload_role.description", "existing"]),
+    "a reserved username": (access(kubernetes='username = "system:admin"'), ["kubernetes.username", "system:"]),
+    "a reserved group": (access(kubernetes='groups = ["system:masters"]'), ["kubernetes.groups", "system:"]),
+    "namespaces of the whole cluster": (access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster", namespaces = ["a"] } }'), ["namespaces"]),
+    "no namespace": (access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "namespace" } }'), ["namespaces"]),
+    "one policy twice": (access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" }, "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy" = { scope = "cluster" } }'), ["kubernetes.policies", "AmazonEKSViewPolicy"]),
+    "get-token with an external id": (access(f'name = "{ACCESS}", external_id = "ex"', more='client = { auth = "role_arn" }'), ["external_id", "get-token"]),
+    "a short external id": (access(f'name = "{ACCESS}", external_id = "x"'), ["access_role.external_id"]),
+    "a time-out that is none": (access(more='timeouts = { create = "soon" }'), ["timeouts.create", "10m"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_validate_refuses_without_aws(workspace, aws, case):
+    hcl, words = INVALID[case]
+    aws.clear_calls()
+
+    workspace(hcl).validate().must_fail(*words)
+
+    assert aws.calls() == []
+
+
+def refused_by_plan(aws, root, *words: str) -> None:
+    before = aws.dump()
+    root.try_plan().must_fail(*words)
+    assert aws.dump() == before
+    root.try_apply().must_fail(*words)
+    assert aws.dump() == before, "something was made before the error"
+
+
+def test_a_cluster_on_config_map_is_an_error_of_the_plan(workspace, aws):
+    make_cluster(aws, "old", "CONFIG_MAP")
+    hcl = access().replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "old"')
+    refused_by_plan(aws, workspace(hcl), "CONFIG_MAP", "on_config_map", "update-cluster-config")
+
+
+def test_a_cluster_on_config_map_can_be_upgraded_and_stays_so(workspace, aws):
+    world = World(aws)
+    make_cluster(aws, "old", "CONFIG_MAP")
+    root = workspace(
+        access(more='on_config_map = "upgrade"').replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "old"')
+    )
+
+    assert any("API_AND_CONFIG_MAP" in str(warning) for warning in root.plan().warnings)
+    root.apply()
+    root.assert_empty_plan()
+    assert world.associations(ACCESS_ARN, "old")
+    root.destroy()
+    assert (
+        world.eks.describe_cluster(name="old")["cluster"]["accessConfig"]["authenticationMode"] == "API_AND_CONFIG_MAP"
+    )
+
+
+def test_a_cluster_that_is_not_there_is_an_error_of_the_plan(workspace, aws):
+    refused_by_plan(aws, workspace(access().replace(CLUSTER, "nowhere")), "nowhere", CLUSTER_ACCOUNT, "ap-south-1")
+
+
+def test_a_misspelt_access_policy_is_an_error_of_the_plan(workspace, aws):
+    hcl = access(kubernetes='policies = { AmazonEKSClusterAdmimPolicy = { scope = "cluster" } }')
+    refused_by_plan(aws, workspace(hcl), "AmazonEKSClusterAdmimPolicy", "AmazonEKSClusterAdminPolicy")
+
+
+def test_a_strangers_role_is_an_error_of_the_plan(workspace, aws):
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    World(aws).iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=trust)
+    refused_by_plan(aws, workspace(access()), WORKLOAD, "adopt", "import")
+
+
+def test_a_strangers_access_entry_is_an_error_of_the_plan(workspace, aws):
+    world = World(aws)
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
+    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    root = workspace(access(access_role=f'name = "{ACCESS}", existing = true'))
+    refused_by_plan(aws, root, ACCESS_ARN, "adopt", "import")
+
+
+def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):
+    world = World(aws)
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+    world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
+    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+    world.eks.associate_access_policy(
+        clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=view, accessScope={"type": "cluster"}
+    )
+    root = workspace(access(access_role=f'name = "{ACCESS}"', more='adopt = "if_exists"'))
+
+    root.apply()
+    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSClusterAdminPolicy", "AmazonEKSViewPolicy"}
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSViewPolicy"}
+    assert world.role("cluster", ACCESS)
+
+
+def make_cluster(aws, name: str, mode: str) -> None:
+    eks = aws.client("cluster", "eks")
+    like = eks.describe_cluster(name=CLUSTER)["cluster"]
+    eks.create_cluster(
+        name=name,
+        roleArn=like["roleArn"],
+        resourcesVpcConfig={"subnetIds": like["resourcesVpcConfig"]["subnetIds"]},
+        accessConfig={"authenticationMode": mode},
+    )

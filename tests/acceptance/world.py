@@ -1,0 +1,107 @@
+"""What is really there: short look-ups in both accounts, as root, by boto3.
+
+Knows the AWS under test. Knows nothing of the CLI or the provider. "Not there" is None, never an exception.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+from xeks_aws.client import Aws
+
+CLUSTER_ACCOUNT = "183295435445"
+WORKLOAD_ACCOUNT = "185863138492"
+CLUSTER = "prac-eks-abhi"
+ABSENT = {"NoSuchEntity", "ResourceNotFoundException"}
+
+
+class World:
+    """Both accounts, named `cluster` and `workload`."""
+
+    def __init__(self, aws: Aws):
+        self.aws = aws
+        self.client: Callable[[str, str], Any] = cache(aws.client)
+
+    def iam(self, account: str):
+        return self.client(account, "iam")
+
+    @property
+    def eks(self):
+        return self.client("cluster", "eks")
+
+    def role(self, account: str, name: str) -> dict | None:
+        return self._found(lambda: self.iam(account).get_role(RoleName=name)["Role"])
+
+    def trust(self, account: str, name: str) -> dict | None:
+        role = self.role(account, name)
+        return role and role["AssumeRolePolicyDocument"]
+
+    def role_tags(self, account: str, name: str) -> dict[str, str]:
+        return tags(self.iam(account).list_role_tags(RoleName=name)["Tags"])
+
+    def inline_policy(self, account: str, role: str, policy: str) -> dict | None:
+        get = self.iam(account).get_role_policy
+        return self._found(lambda: get(RoleName=role, PolicyName=policy)["PolicyDocument"])
+
+    def inline_policies(self, account: str, role: str) -> list[str]:
+        return sorted(self.iam(account).list_role_policies(RoleName=role)["PolicyNames"])
+
+    def managed_policies(self, account: str, role: str) -> list[str]:
+        attached = self.iam(account).list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        return sorted(policy["PolicyArn"] for policy in attached)
+
+    def instance_profile(self, name: str) -> dict | None:
+        get = self.iam("workload").get_instance_profile
+        return self._found(lambda: get(InstanceProfileName=name)["InstanceProfile"])
+
+    def profile_roles(self, name: str) -> list[str] | None:
+        profile = self.instance_profile(name)
+        return profile and [role["RoleName"] for role in profile["Roles"]]
+
+    def entry(self, principal: str, cluster: str = CLUSTER) -> dict | None:
+        describe = self.eks.describe_access_entry
+        return self._found(lambda: describe(clusterName=cluster, principalArn=principal)["accessEntry"])
+
+    def entries(self, cluster: str = CLUSTER) -> list[str]:
+        return sorted(self.eks.list_access_entries(clusterName=cluster)["accessEntries"])
+
+    def associations(self, principal: str, cluster: str = CLUSTER) -> dict[str, dict] | None:
+        """Name of the access policy → its scope."""
+        listing = self.eks.list_associated_access_policies
+        found = self._found(
+            lambda: listing(clusterName=cluster, principalArn=principal)["associatedAccessPolicies"],
+        )
+        return found and {policy["policyArn"].split("/")[-1]: scope(policy["accessScope"]) for policy in found}
+
+    def oidc_provider(self, arn: str) -> dict | None:
+        get = self.iam("workload").get_open_id_connect_provider
+        return self._found(lambda: get(OpenIDConnectProviderArn=arn))
+
+    def oidc_providers(self) -> list[str]:
+        listed = self.iam("workload").list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        return sorted(provider["Arn"] for provider in listed)
+
+    def issuer(self, cluster: str = CLUSTER) -> str:
+        return self.eks.describe_cluster(name=cluster)["cluster"]["identity"]["oidc"]["issuer"]
+
+    @staticmethod
+    def _found(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ABSENT:
+                return None
+            raise
+
+
+def role_arn(account: str, name: str, path: str = "/") -> str:
+    return f"arn:aws:iam::{account}:role{path}{name}"
+
+
+def tags(listed: list[dict]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def scope(access_scope: dict) -> dict:
+    return {"type": access_scope["type"], "namespaces": sorted(access_scope.get("namespaces", []))}
