@@ -296,3 +296,6 @@ class Workspace:
 
     def state(self, address: str) -> dict:
         return self.resources()[address]
+
+    def output(self, name: str):
+        return json.loads(self.run("output", "-json", name).must_work().output)

@@ -1,0 +1,57 @@
+"""Everything in examples/ works as it stands: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from profiles import write_profiles
+from world import World
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+STORIES = sorted(path.parent.name for path in EXAMPLES.glob("stories/*/main.tf"))
+RESOURCES = sorted(path.parent.name for path in EXAMPLES.glob("resources/*/resource.tf"))
+# A place holder, as AWS's own documentation has it.
+ISSUER = re.compile(r"https://oidc\.eks\.ap-south-1\.amazonaws\.com/id/\w+")
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_applies_plans_empty_and_destroys_without_a_trace(cli, aws, tmp_path, story):
+    before = aws.dump()
+    root = cli.workspace(tmp_path, **write_profiles(aws, tmp_path / "aws"))
+    root.write((EXAMPLES / "stories" / story / "main.tf").read_text())
+
+    root.apply()
+    assert aws.dump() != before
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert root.resources() == {}
+    assert aws.dump() == before
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_resources_example_applies_imports_and_destroys(cli, aws, tmp_path, resource):
+    before = aws.dump()
+    root = cli.workspace(tmp_path, **write_profiles(aws, tmp_path / "aws"))
+    root.write((EXAMPLES / "provider" / "provider.tf").read_text(), "provider.tf")
+    root.write((EXAMPLES / "resources" / resource / "resource.tf").read_text())
+    root.apply()
+    root.assert_empty_plan()
+
+    for address, id in imports_of(resource, World(aws).issuer()):
+        root.forget(address)
+        root.import_(address, id).must_work()
+        root.assert_empty_plan()
+
+    root.destroy()
+    assert aws.dump() == before
+
+
+def imports_of(resource: str, issuer: str) -> list[tuple[str, str]]:
+    """Address and id of each command in the resource's import.sh, with the cluster's real issuer."""
+    lines = (EXAMPLES / "resources" / resource / "import.sh").read_text().splitlines()
+    commands = [shlex.split(ISSUER.sub(issuer, line), comments=True) for line in lines]
+    found = [(command[2], command[3]) for command in commands if command]
+    assert found, "no import in import.sh"
+    return found

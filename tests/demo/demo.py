@@ -1,0 +1,174 @@
+"""`make demo`: both stories with a real CLI, in two local AWS accounts: apply, look, prove access, destroy.
+
+Everything runs on this machine: the accounts are the ones that the acceptance tests use (tests/aws).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from harness import Cli, Workspace, clean_environment
+from instance import Instance
+from profiles import write_profiles
+from xeks_aws.client import Aws
+
+STORIES = Path(__file__).parents[2] / "examples" / "stories"
+CLUSTER = "prac-eks-abhi"
+ACCESS_ROLE_ARN = "arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--provider", type=Path, required=True)
+    arguments.add_argument("--cli", required=True)
+    given = arguments.parse_args()
+
+    with Aws(story=True) as aws, tempfile.TemporaryDirectory(prefix="xeks-demo-") as scratch:
+        demo = Demo(aws, Cli(given.cli, given.provider.resolve(), Path(scratch)), Path(scratch))
+        untouched = aws.dump()
+        demo.story_1()
+        demo.story_2()
+        demo.expect(aws.dump() == untouched, "both accounts are as they were: nothing is left behind")
+    say("\nBoth stories work. `make playground` keeps the two accounts up for you.")
+
+
+class Demo:
+    def __init__(self, aws: Aws, cli: Cli, scratch: Path):
+        self.aws = aws
+        self.cli = cli
+        self.scratch = scratch
+        self.profiles = write_profiles(aws, scratch / "aws")
+
+    def story_1(self) -> None:
+        title("Story 1: an EC2 instance of account 185863138492 works on a cluster of account 183295435445")
+        root = self.apply("cross-account-access")
+        kubeconfig, aws_config = root.output("kubeconfig"), root.output("aws_config")
+
+        step("What stands in the cluster's account")
+        self.aws_cli("platform", f"eks list-access-entries --cluster-name {CLUSTER}")
+        entry = f"--cluster-name {CLUSTER} --principal-arn {ACCESS_ROLE_ARN}"
+        self.aws_cli("platform", f"eks describe-access-entry {entry}")
+        self.aws_cli("platform", f"eks list-associated-access-policies {entry}", "associatedAccessPolicies[].policyArn")
+        self.aws_cli(
+            "platform", "iam get-role --role-name EKS-CrossAccount-Access-Role", "Role.AssumeRolePolicyDocument"
+        )
+        step("What stands in the workload account")
+        self.aws_cli("workload", "iam list-role-policies --role-name EC2-EKS-CrossAccount-Role")
+        self.aws_cli(
+            "workload",
+            "iam list-instance-profiles-for-role --role-name EC2-EKS-CrossAccount-Role",
+            "InstanceProfiles[].Arn",
+        )
+
+        step("The proof: on the instance, with nothing but the generated aws_config and kubeconfig")
+        credentials = self.aws.instance_credentials("workload", "EC2-EKS-CrossAccount-Role")
+        with Instance(credentials, self.scratch / "instance", self.aws.endpoint) as instance:
+            (instance.home / ".aws" / "config").write_text(aws_config)
+            user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
+            token = json.loads(self.shell([user["command"], *user["args"]], instance.environment()))["status"]["token"]
+            show(f"{token[:60]}…")
+        seen = self.aws.review_token(CLUSTER, token)
+        self.expect(seen["status"] == 200, f"the cluster lets in {seen.get('username', seen)}")
+        policies = [policy["policyArn"].split("/")[-1] for policy in seen["policies"]]
+        self.expect(policies == ["AmazonEKSClusterAdminPolicy"], f"with {', '.join(policies)}")
+
+        self.destroy(root)
+
+    def story_2(self) -> None:
+        title("Story 2: pods of nodejs/nodejs-sa in the cluster use the role nodejs-app of account 185863138492")
+        root = self.apply("service-account-role")
+        show(root.output("service_account"))
+
+        step("What stands in the workload account")
+        self.aws_cli("workload", "iam list-open-id-connect-providers", "OpenIDConnectProviderList[].Arn")
+        self.aws_cli("workload", "iam get-role --role-name nodejs-app", "Role.AssumeRolePolicyDocument")
+
+        step("The proof: a pod's token, signed by the issuer of the cluster, for the role")
+        run = self.as_pod("nodejs", "nodejs-sa")
+        who = json.loads(run.stdout)["AssumedRoleUser"]["Arn"] if run.returncode == 0 else run.stderr
+        self.expect(":assumed-role/nodejs-app/" in who, f"nodejs/nodejs-sa becomes {who.strip()}")
+        run = self.as_pod("nodejs", "default")
+        self.expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
+
+        self.destroy(root)
+
+    def apply(self, story: str) -> Workspace:
+        step(f"{self.cli.name} apply, in examples/stories/{story}")
+        root = self.cli.workspace(self.scratch / story, **self.profiles)
+        root.write((STORIES / story / "main.tf").read_text())
+        self.cli_says(root, "apply")
+        plan = root.run("plan", "-no-color", "-detailed-exitcode")
+        self.expect(plan.code == 0, "a second plan is empty")
+        return root
+
+    def destroy(self, root: Workspace) -> None:
+        step(f"{self.cli.name} destroy")
+        self.cli_says(root, "destroy")
+
+    def cli_says(self, root: Workspace, command: str) -> None:
+        command_line(f"{self.cli.name} {command}")
+        run = root.run(command, "-no-color", "-auto-approve").must_work()
+        show("\n".join(line for line in run.output.splitlines() if line.startswith(("xeks_", "Apply", "Destroy"))))
+
+    def aws_cli(self, profile: str, command: str, query: str = "") -> None:
+        arguments = ["aws", "--profile", profile, *command.split(), *(["--query", query] if query else [])]
+        show(self.shell(arguments, clean_environment(self.scratch, Path("/dev/null"), **self.profiles)))
+
+    def as_pod(self, namespace: str, name: str) -> subprocess.CompletedProcess:
+        """What an SDK in a pod does with the token that the annotation makes Kubernetes mount."""
+        token = self.aws.service_account_token(CLUSTER, namespace, name)
+        role = "--role-arn arn:aws:iam::185863138492:role/nodejs-app --role-session-name pod --web-identity-token"
+        environment = clean_environment(self.scratch, Path("/dev/null"), AWS_ENDPOINT_URL=self.aws.endpoint)
+        command = f"aws --region ap-south-1 sts assume-role-with-web-identity {role}".split()
+        command_line(f"{' '.join(command)} …  # of {namespace}/{name}")
+        return run_aws([*command, token], environment)
+
+    def shell(self, command: list[str], environment: dict[str, str]) -> str:
+        command_line(" ".join(command))
+        run = run_aws(command, environment)
+        self.expect(run.returncode == 0, run.stderr.strip() if run.returncode else "")
+        return run.stdout
+
+    def expect(self, holds: bool, what: str) -> None:
+        if not holds:
+            sys.exit(paint(31, f"FAILED: {what}"))
+        if what:
+            say(paint(32, f"  ✔ {what}"))
+
+
+def run_aws(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """The AWS CLI of this Python's own environment, whatever else is on the machine."""
+    environment = environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def title(text: str) -> None:
+    say(paint(1, f"\n{text}\n{'=' * len(text)}"))
+
+
+def step(text: str) -> None:
+    say(paint(36, f"\n{text}"))
+
+
+def command_line(text: str) -> None:
+    say(paint(2, f"  $ {text}"))
+
+
+def show(text: str) -> None:
+    say("\n".join(f"    {line}" for line in text.strip().splitlines()))
+
+
+def paint(code: int, text: str) -> str:
+    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""`make playground`: two local AWS accounts with a cluster and VPCs, up until Ctrl-C, and a configuration to try."""
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from harness import cli_config, lay_out
+from profiles import write_profiles
+from xeks_aws.client import Aws
+
+ROOT = Path(__file__).parents[2]
+PLAYGROUND = ROOT / "build" / "playground"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--provider", type=Path, required=True)
+    arguments.add_argument("--cli", required=True)
+    given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+
+    shutil.rmtree(PLAYGROUND, ignore_errors=True)
+    PLAYGROUND.mkdir(parents=True)
+    lay_out(given.provider, PLAYGROUND / "mirror")
+    (PLAYGROUND / "cli.tfrc").write_text(cli_config(PLAYGROUND / "mirror"))
+    shutil.copy(ROOT / "examples" / "stories" / "cross-account-access" / "main.tf", PLAYGROUND)
+    try:
+        with Aws(story=True) as aws:
+            exports = write_profiles(aws, PLAYGROUND / "aws") | {"TF_CLI_CONFIG_FILE": str(PLAYGROUND / "cli.tfrc")}
+            print(greeting(aws, exports, given.cli), flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nThe two accounts are gone. The next playground starts afresh.")
+
+
+def greeting(aws: Aws, exports: dict[str, str], cli: str) -> str:
+    exported = "\n  ".join(f"export {name}={value}" for name, value in exports.items())
+    aws_cli = Path(sys.executable).parent / "aws"
+    return f"""
+Two AWS accounts are up at {aws.endpoint}, until Ctrl-C:
+
+  platform   183295435445   owns the EKS cluster prac-eks-abhi (ap-south-1)
+  workload   185863138492   owns the instances, roles and buckets
+
+In another terminal:
+
+  {exported}
+  cd {PLAYGROUND}
+  {cli} init
+  {cli} apply
+  {aws_cli} --profile platform eks list-access-entries --cluster-name prac-eks-abhi
+
+main.tf there is story 1; examples/ has more to try. Change something behind Terraform's back, and plan again:
+
+  {aws_cli} --profile platform iam update-role --role-name EKS-CrossAccount-Access-Role --description changed
+"""
+
+
+if __name__ == "__main__":
+    main()
