@@ -1,20 +1,17 @@
 """Every attribute of every object of `xeks_cross_account_access`, changed behind Terraform's back, is seen and healed."""
 
-import json
-
 import pytest
 from conftest import workspaces
 from drift import Applied, Row
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
+from drift_of_roles import boundary, piece, prepare, role_rows
+from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
 ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
 ACCESS_ARN = role_arn(CLUSTER_ACCOUNT, ACCESS)
 ADDRESS = "xeks_cross_account_access.ec2"
 POLICY = "arn:aws:eks::aws:cluster-access-policy/"
-READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 DESCRIBE, ASSUME = "xeks-eks-describe", f"xeks-assume-{ACCESS}"
-NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
 
 HCL = f"""
 resource "xeks_cross_account_access" "ec2" {{
@@ -23,14 +20,14 @@ resource "xeks_cross_account_access" "ec2" {{
     name                 = "{ACCESS}"
     description          = "access"
     max_session_duration = 7200
-    permissions_boundary = "arn:aws:iam::{CLUSTER_ACCOUNT}:policy/boundary"
+    permissions_boundary = "{boundary("cluster")}"
     tags                 = {{ side = "cluster" }}
   }}
   workload_role = {{
     name                 = "{WORKLOAD}"
     description          = "workload"
     max_session_duration = 7200
-    permissions_boundary = "arn:aws:iam::{WORKLOAD_ACCOUNT}:policy/boundary"
+    permissions_boundary = "{boundary("workload")}"
     instance_profile     = true
     managed_policy_arns  = ["{BUCKETS}"]
     tags                 = {{ side = "workload" }}
@@ -46,67 +43,6 @@ resource "xeks_cross_account_access" "ec2" {{
   tags = {{ team = "x" }}
 }}
 """
-
-
-def piece(account: str, kind: str, name: str) -> str:
-    return f'pieces["{account}/{kind}/{name}"]'
-
-
-def role_rows(account: str, label: str, attribute: str, role: str, inline: str) -> list[Row]:
-    """What can drift on either role."""
-
-    def change(operation: str, **arguments):
-        return lambda world: getattr(world.iam(account), operation)(RoleName=role, **arguments)
-
-    def shown(key: str):
-        return lambda world: world.role(account, role).get(key)
-
-    def its_tags(world: World) -> dict:
-        return world.role_tags(account, role)
-
-    trust = json.dumps(
-        {"Version": "2012-10-17", "Statement": [trusting("ec2.amazonaws.com"), trusting("eks.amazonaws.com")]}
-    )
-    of_role, of_policy = piece(account, "iam_role", role), piece(account, "iam_role_policy", f"{role}/{inline}")
-    other_boundary = f"arn:aws:iam::{CLUSTER_ACCOUNT if account == 'cluster' else WORKLOAD_ACCOUNT}:policy/other"
-
-    def documents(world: World):
-        return world.trust(account, role)
-
-    def inline_document(world: World):
-        return world.inline_policy(account, role, inline)
-
-    def inline_names(world: World):
-        return world.inline_policies(account, role)
-
-    def managed(world: World):
-        return world.managed_policies(account, role)
-
-    def tag(key: str, value: str):
-        return change("tag_role", Tags=[{"Key": key, "Value": value}])
-
-    def untag(key: str):
-        return change("untag_role", TagKeys=[key])
-
-    return [
-        Row(f"{label}: trust policy", documents, change("update_assume_role_policy", PolicyDocument=trust), f"{of_role}.document"),
-        Row(f"{label}: description", shown("Description"), change("update_role", Description="x"), f"{attribute}.description"),
-        Row(f"{label}: session duration", shown("MaxSessionDuration"), change("update_role", MaxSessionDuration=3600), f"{attribute}.max_session_duration"),
-        Row(f"{label}: boundary changed", shown("PermissionsBoundary"), change("put_role_permissions_boundary", PermissionsBoundary=other_boundary), f"{attribute}.permissions_boundary"),
-        Row(f"{label}: boundary removed", shown("PermissionsBoundary"), change("delete_role_permissions_boundary"), f"{attribute}.permissions_boundary"),
-        Row(f"{label}: tag changed", its_tags, tag("team", "y"), f"{of_role}.tags"),
-        Row(f"{label}: own tag changed", its_tags, tag("side", "y"), f"{of_role}.tags"),
-        Row(f"{label}: tag removed", its_tags, untag("team"), f"{of_role}.tags"),
-        Row(f"{label}: tag added", its_tags, tag("stray", "y"), f"{of_role}.tags"),
-        Row(f"{label}: inline policy changed", inline_document, change("put_role_policy", PolicyName=inline, PolicyDocument=json.dumps(NOTHING)), f"{of_policy}.document"),
-        Row(f"{label}: inline policy deleted", inline_document, change("delete_role_policy", PolicyName=inline), of_policy),
-        Row(f"{label}: inline policy added", inline_names, change("put_role_policy", PolicyName="stray", PolicyDocument=json.dumps(NOTHING)), "pieces["),
-        Row(f"{label}: managed policy attached", managed, change("attach_role_policy", PolicyArn=READ_ONLY), ""),
-    ]  # fmt: skip
-
-
-def trusting(service: str) -> dict:
-    return {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
 
 
 def entry_rows() -> list[Row]:
@@ -181,8 +117,8 @@ def workload_rows() -> list[Row]:
 
 
 ROWS = [
-    *role_rows("cluster", "access role", "access_role", ACCESS, DESCRIBE),
-    *role_rows("workload", "workload role", "workload_role", WORKLOAD, ASSUME),
+    *role_rows("cluster", "access_role", ACCESS, DESCRIBE),
+    *role_rows("workload", "workload_role", WORKLOAD, ASSUME),
     *workload_rows(),
     *entry_rows(),
 ]
@@ -194,9 +130,7 @@ def applied(cli, running_aws, tmp_path_factory):
 
     def begin():
         running_aws.reset()
-        for account in ("cluster", "workload"):
-            for name in ("boundary", "other"):
-                world.iam(account).create_policy(PolicyName=name, PolicyDocument=json.dumps(NOTHING | {}))
+        prepare(world)
         workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(HCL)
         workspace.apply()
         workspace.assert_empty_plan()
