@@ -161,12 +161,14 @@ def test_an_update_happens_in_place_there_and_back(workspace, aws, case):
 
 @pytest.mark.parametrize("mode", ["API", "API_AND_CONFIG_MAP"])
 def test_both_modes_that_know_access_entries_work(workspace, aws, mode):
-    world = World(aws)
-    if world.eks.describe_cluster(name=CLUSTER)["cluster"]["accessConfig"]["authenticationMode"] != mode:
-        pytest.skip(f"the story's cluster is not on {mode}")
-    root = workspace(access())
+    World(aws).make_cluster("other", mode)
+    root = workspace(access().replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "other"'))
+
     root.apply()
     root.assert_empty_plan()
+
+    root.destroy()
+    assert World(aws).eks.describe_cluster(name="other")["cluster"]["accessConfig"]["authenticationMode"] == mode
 
 
 def as_list(value):

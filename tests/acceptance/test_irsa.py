@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from test_refusals import make_cluster
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
 
 ADDRESS = "xeks_irsa_trust.app"
@@ -117,7 +116,7 @@ def test_a_provider_that_must_exist_is_an_error_of_the_plan_if_it_does_not(works
 
 def test_one_role_serves_blue_and_green_clusters(workspace, aws):
     world = World(aws)
-    make_cluster(aws, "green", "API")
+    world.make_cluster("green", "API")
     root = workspace(trust(clusters=f'cluster_names = ["{CLUSTER}", "green"]'))
 
     root.apply()

@@ -49,14 +49,14 @@ def refused_by_plan(aws, root, *words: str) -> None:
 
 
 def test_a_cluster_on_config_map_is_an_error_of_the_plan(workspace, aws):
-    make_cluster(aws, "old", "CONFIG_MAP")
+    World(aws).make_cluster("old", "CONFIG_MAP")
     hcl = access().replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "old"')
     refused_by_plan(aws, workspace(hcl), "CONFIG_MAP", "on_config_map", "update-cluster-config")
 
 
 def test_a_cluster_on_config_map_can_be_upgraded_and_stays_so(workspace, aws):
     world = World(aws)
-    make_cluster(aws, "old", "CONFIG_MAP")
+    world.make_cluster("old", "CONFIG_MAP")
     root = workspace(
         access(more='on_config_map = "upgrade"').replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "old"')
     )
@@ -113,14 +113,3 @@ def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):
     root.destroy()
     assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSViewPolicy"}
     assert world.role("cluster", ACCESS)
-
-
-def make_cluster(aws, name: str, mode: str) -> None:
-    eks = aws.client("cluster", "eks")
-    like = eks.describe_cluster(name=CLUSTER)["cluster"]
-    eks.create_cluster(
-        name=name,
-        roleArn=like["roleArn"],
-        resourcesVpcConfig={"subnetIds": like["resourcesVpcConfig"]["subnetIds"]},
-        accessConfig={"authenticationMode": mode},
-    )

@@ -1,4 +1,4 @@
-"""What is really there: short look-ups in both accounts, as root, by boto3.
+"""What is really there: short look-ups and set-up in both accounts, as root, by boto3.
 
 Knows the AWS under test. Knows nothing of the CLI or the provider. "Not there" is None, never an exception.
 """
@@ -84,6 +84,16 @@ class World:
 
     def issuer(self, cluster: str = CLUSTER) -> str:
         return self.eks.describe_cluster(name=cluster)["cluster"]["identity"]["oidc"]["issuer"]
+
+    def make_cluster(self, name: str, mode: str) -> None:
+        """A cluster beside the story's, in its subnets."""
+        like = self.eks.describe_cluster(name=CLUSTER)["cluster"]
+        self.eks.create_cluster(
+            name=name,
+            roleArn=like["roleArn"],
+            resourcesVpcConfig={"subnetIds": like["resourcesVpcConfig"]["subnetIds"]},
+            accessConfig={"authenticationMode": mode},
+        )
 
     @staticmethod
     def _found(call: Callable[[], Any]) -> Any:

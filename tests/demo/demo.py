@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 from harness import Cli, Workspace, clean_environment
-from instance import Instance
+from instance import Instance, run_aws
 from profiles import write_profiles
 from xeks_aws.client import Aws
 
@@ -138,12 +138,6 @@ class Demo:
             sys.exit(paint(31, f"FAILED: {what}"))
         if what:
             say(paint(32, f"  ✔ {what}"))
-
-
-def run_aws(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
-    """The AWS CLI of this Python's own environment, whatever else is on the machine."""
-    environment = environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def title(text: str) -> None:

@@ -1,6 +1,8 @@
 """An EC2 instance, as far as the AWS CLI can tell: a home folder and a metadata service with the role's credentials."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +40,12 @@ class Instance:
         )
         del environment["AWS_EC2_METADATA_DISABLED"]
         return environment
+
+
+def run_aws(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Runs `command`, such as the exec part of a kubeconfig, with the AWS CLI of this Python's own environment in front."""
+    environment = environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def metadata_of(credentials: Credentials) -> type[BaseHTTPRequestHandler]:
