@@ -62,6 +62,11 @@ def _settings(body: dict) -> dict:
     return {}
 
 
+def _finish_updates(_: dict) -> dict:
+    eks_clusters.finish_updates()
+    return {}
+
+
 def _cluster_status(body: dict) -> dict:
     eks_clusters.set_status(body["cluster"], body["account"], body.get("region", accounts.REGION), body["status"])
     return {}
@@ -95,6 +100,7 @@ ROUTES: dict[str, Callable[[dict], dict]] = {
     "calls/clear": _clear_calls,
     "consistency": _set_delay,
     "settings": _settings,
+    "finish-updates": _finish_updates,
     "cluster-status": _cluster_status,
     "service-account-token": _service_account_token,
     "review-token": _review_token,

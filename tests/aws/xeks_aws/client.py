@@ -155,6 +155,10 @@ class Aws:
         """How long an update of a cluster's configuration is InProgress; half a second unless told."""
         self.admin("settings", eks_update_seconds=seconds)
 
+    def finish_eks_updates(self) -> None:
+        """Complete every update that is in progress, now."""
+        self.admin("finish-updates")
+
     def set_cluster_status(self, cluster: str, status: str, account: str = "cluster") -> None:
         """Make DescribeCluster say so: CREATING, UPDATING, FAILED …"""
         self.admin("cluster-status", cluster=cluster, status=status, account=self.accounts[account].id)

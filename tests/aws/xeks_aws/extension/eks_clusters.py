@@ -55,6 +55,12 @@ def set_update_seconds(seconds: float) -> None:
     update_seconds = seconds
 
 
+def finish_updates() -> None:
+    """For the tests: every update in progress is due now."""
+    for update in _updates.all_values():
+        update["_until"] = 0
+
+
 @handles("eks", "CreateCluster")
 def create_cluster(call: Call) -> dict:
     """EKS API reference, CreateCluster and CreateAccessConfigRequest: the mode defaults to CONFIG_MAP, the creator

@@ -1,0 +1,165 @@
+"""The runners: the permissions of policies/*.json suffice for what xeks does, and none of them is there for nothing.
+
+Here stand the calls that xeks's two resources make in an account, in an order that works. Each permission is taken
+away in turn: a call must fail, and name it.
+"""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from objects import CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, make_cluster, make_role, trusting
+from xeks_aws import accounts
+
+IDS = {"cluster": CLUSTER_ACCOUNT, "workload": WORKLOAD_ACCOUNT}
+TAGS = [{"Key": "xeks:resource", "Value": "xeks_cross_account_access/c"}]
+EC2 = trusting({"Service": "ec2.amazonaws.com"})
+EMPTY = json.dumps(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+)
+BOUNDARY = "arn:aws:iam::aws:policy/SecurityAudit"
+SCOPE = {"type": "cluster"}
+
+
+def role_calls(iam, attach: bool):
+    role = {"RoleName": "made"}
+    iam.create_role(**role, AssumeRolePolicyDocument=EC2, Tags=TAGS)
+    iam.get_role(**role)
+    iam.update_role(**role, Description="d", MaxSessionDuration=3600)
+    iam.update_assume_role_policy(**role, PolicyDocument=EC2)
+    iam.tag_role(**role, Tags=TAGS)
+    iam.untag_role(**role, TagKeys=["xeks:resource"])
+    iam.put_role_permissions_boundary(**role, PermissionsBoundary=BOUNDARY)
+    iam.delete_role_permissions_boundary(**role)
+    iam.put_role_policy(**role, PolicyName="p", PolicyDocument=EMPTY)
+    iam.get_role_policy(**role, PolicyName="p")
+    iam.list_role_policies(**role)
+    iam.list_attached_role_policies(**role)
+    if attach:
+        iam.attach_role_policy(**role, PolicyArn=BOUNDARY)
+    # A policy that somebody else attached is detached where policies are exclusive, and so that the role can be
+    # deleted.
+    iam.detach_role_policy(RoleName="attached", PolicyArn=BOUNDARY)
+    iam.list_instance_profiles_for_role(**role)
+
+
+def role_removal(iam):
+    for policy in iam.list_attached_role_policies(RoleName="made")["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName="made", PolicyArn=policy["PolicyArn"])
+    iam.delete_role_policy(RoleName="made", PolicyName="p")
+    iam.delete_role(RoleName="made")
+
+
+def in_cluster_account(aws):
+    eks, iam = aws.client("cluster", "eks", "runner"), aws.client("cluster", "iam", "runner")
+    eks.describe_cluster(name="c")
+    update = eks.update_cluster_config(name="c", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})["update"]
+    eks.describe_update(name="c", updateId=update["id"])
+    eks.list_access_policies()
+    role_calls(iam, attach=False)
+    entry = {"clusterName": "c", "principalArn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/made"}
+    arn = eks.create_access_entry(**entry, tags={"a": "b"})["accessEntry"]["accessEntryArn"]
+    eks.describe_access_entry(**entry)
+    eks.update_access_entry(**entry, kubernetesGroups=["g"])
+    eks.tag_resource(resourceArn=arn, tags={"c": "d"})
+    eks.untag_resource(resourceArn=arn, tagKeys=["c"])
+    eks.associate_access_policy(**entry, policyArn=VIEW, accessScope=SCOPE)
+    eks.list_associated_access_policies(**entry)
+    eks.disassociate_access_policy(**entry, policyArn=VIEW)
+    eks.delete_access_entry(**entry)
+    role_removal(iam)
+
+
+def in_workload_account(aws):
+    iam = aws.client("workload", "iam", "runner")
+    role_calls(iam, attach=True)
+    profile = {"InstanceProfileName": "made"}
+    iam.create_instance_profile(**profile, Tags=TAGS)
+    iam.get_instance_profile(**profile)
+    iam.tag_instance_profile(**profile, Tags=TAGS)
+    iam.untag_instance_profile(**profile, TagKeys=["xeks:resource"])
+    iam.add_role_to_instance_profile(**profile, RoleName="made")
+    iam.remove_role_from_instance_profile(**profile, RoleName="made")
+    iam.delete_instance_profile(**profile)
+    url = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+    arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["a"], Tags=TAGS)["OpenIDConnectProviderArn"]
+    provider = {"OpenIDConnectProviderArn": arn}
+    iam.get_open_id_connect_provider(**provider)
+    iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="b")
+    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="b")
+    iam.tag_open_id_connect_provider(**provider, Tags=TAGS)
+    iam.untag_open_id_connect_provider(**provider, TagKeys=["xeks:resource"])
+    iam.list_roles()
+    iam.delete_open_id_connect_provider(**provider)
+    role_removal(iam)
+
+
+CALLS = {"cluster": in_cluster_account, "workload": in_workload_account}
+
+
+def permissions(account: str) -> list[str]:
+    statements = accounts.runner_policy(account)["Statement"]
+    return [
+        action
+        for one in statements
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    ]
+
+
+@pytest.fixture
+def prepared(aws):
+    aws.set_eks_update_seconds(0)
+    make_cluster(aws, mode="CONFIG_MAP")
+    for account in IDS:
+        make_role(aws, account, "attached")
+        aws.client(account, "iam").attach_role_policy(RoleName="attached", PolicyArn=BOUNDARY)
+    return aws
+
+
+@pytest.mark.parametrize("account", CALLS)
+def test_the_runners_permissions_suffice(prepared, account):
+    """The project's own demand: the policies in policies/ are all that xeks needs."""
+    CALLS[account](prepared)
+    assert {call["error"] for call in prepared.calls() if call["principal"].endswith("xeks-runner/acceptance")} == {
+        None
+    }
+
+
+@pytest.mark.parametrize("account, action", [(account, action) for account in CALLS for action in permissions(account)])
+def test_without_one_of_them_a_call_fails_and_names_it(prepared, account, action):
+    """IAM user guide, "Troubleshoot access denied error messages": User: … is not authorized to perform: … on
+    resource: … because no identity-based policy allows the … action."""
+    policy = accounts.runner_policy(account)
+    for statement in policy["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [one for one in actions if one != action] or ["none:None"]
+    iam = prepared.client(account, "iam")
+    iam.put_role_policy(RoleName=accounts.RUNNER_ROLE, PolicyName="xeks", PolicyDocument=json.dumps(policy))
+    with pytest.raises(ClientError) as refused:
+        CALLS[account](prepared)
+    error = refused.value.response["Error"]
+    runner = f"arn:aws:sts::{IDS[account]}:assumed-role/xeks-runner/acceptance"
+    assert error["Code"] == ("AccessDeniedException" if action.startswith("eks:") else "AccessDenied")
+    assert error["Message"].startswith(f"User: {runner} is not authorized to perform: {action} on resource: ")
+    assert error["Message"].endswith(f"because no identity-based policy allows the {action} action")
+
+
+@pytest.mark.parametrize("account", IDS)
+def test_a_runner_may_do_nothing_in_the_other_account(prepared, account):
+    """The project's own demand: each side is least-privileged by itself."""
+    other = next(name for name in IDS if name != account)
+    resources = json.dumps(accounts.runner_policy(account))
+    assert IDS[account] in resources
+    assert IDS[other] not in resources
+
+
+def test_the_pipelines_keys_may_only_assume_the_runner(aws):
+    """The project's own demand: long-lived keys are good for one thing, with the external id."""
+    for name in IDS:
+        with pytest.raises(ClientError, match="iam:ListRoles"):
+            aws.client(name, "iam", "pipeline").list_roles()
+        account = aws.accounts[name]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            aws.assume(name, account.runner_role_arn, "pipeline")
+        session = aws.assume(name, account.runner_role_arn, "pipeline", ExternalId=account.external_id)
+        assert ":assumed-role/xeks-runner/" in aws.client(name, "sts", session).get_caller_identity()["Arn"]
