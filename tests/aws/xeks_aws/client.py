@@ -78,6 +78,7 @@ class Aws:
         self.endpoint = ""
         self.region = ""
         self._session: Any = None
+        self._clients: dict = {}
 
     def __enter__(self) -> "Aws":
         with tempfile.TemporaryDirectory(prefix="xeks-aws-") as folder:
@@ -106,15 +107,21 @@ class Aws:
 
     def client(self, account: str, service: str, creds: str | Credentials = "root", region: str | None = None):
         """A boto3 client that retries nothing, so that a test sees every answer."""
+        chosen = creds if isinstance(creds, Credentials) else getattr(self.accounts[account], creds)
+        wanted = (service, region or self.region, chosen)
+        if wanted not in self._clients:
+            self._clients[wanted] = self._new_client(*wanted)
+        return self._clients[wanted]
+
+    def _new_client(self, service: str, region: str, chosen: Credentials):
         import boto3
         from botocore.config import Config
 
-        chosen = creds if isinstance(creds, Credentials) else getattr(self.accounts[account], creds)
         # One session for all clients: it keeps the service models that it has read.
         self._session = self._session or boto3.session.Session()
         return self._session.client(
             service,
-            region_name=region or self.region,
+            region_name=region,
             endpoint_url=self.endpoint,
             aws_access_key_id=chosen.access_key_id,
             aws_secret_access_key=chosen.secret_access_key,
