@@ -43,7 +43,7 @@ class Instance:
 
 
 def run_aws(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
-    """Runs `command`, such as the exec part of a kubeconfig, with the AWS CLI of this Python's own environment in front."""
+    """Runs `command`, such as the exec part of a kubeconfig, with the AWS CLI that was installed beside this Python."""
     environment = environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 

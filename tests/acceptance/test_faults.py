@@ -1,0 +1,107 @@
+"""Calls that fail, or take effect and lose their answer: what exists stays known, the next apply goes on from there."""
+
+import pytest
+from test_access import ADDRESS, WORKLOAD, access
+from test_irsa import trust
+
+STORY = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')
+BOTH = STORY + trust()
+READS = ("Get", "List", "Describe", "Assume")
+
+
+def writes(aws) -> list[dict]:
+    """Every different writing call since the log was cleared, as a fault's fields."""
+    found = []
+    for call in aws.calls():
+        fault = {"account": call["account"], "service": call["service"], "action": call["action"]}
+        if not call["action"].startswith(READS) and fault not in found:
+            found.append(fault)
+    return found
+
+
+def test_a_plan_only_reads(workspace, aws):
+    root = workspace(BOTH)
+    aws.clear_calls()
+
+    root.plan()
+
+    assert aws.calls()
+    assert writes(aws) == []
+
+
+@pytest.mark.parametrize("kind", ["deny", "lost_answer"])
+def test_a_create_that_fails_at_any_call_is_finished_by_the_next_apply(workspace, aws, kind):
+    before = aws.dump()
+    root = workspace(BOTH)
+    aws.clear_calls()
+    root.apply()
+    faults = writes(aws)
+    assert len(faults) > 8
+    root.destroy()
+
+    for fault in faults:
+        aws.faults.add(kind, **fault)
+        first = root.try_apply()
+        hit = aws.faults.list()[0]["hit"]
+        aws.faults.clear()
+
+        assert hit == 1, fault
+        if kind == "deny":
+            first.must_fail(fault["action"], fault["account"])
+        root.apply()
+        root.assert_empty_plan()
+        root.destroy()
+        assert aws.dump() == before, fault
+
+
+@pytest.mark.parametrize("kind", ["deny", "lost_answer"])
+def test_a_destroy_that_fails_at_any_call_is_finished_by_the_next(workspace, aws, kind):
+    before = aws.dump()
+    root = workspace(BOTH)
+    root.apply()
+    aws.clear_calls()
+    root.destroy()
+    faults = writes(aws)
+    assert len(faults) > 5
+
+    for fault in faults:
+        root.apply()
+        aws.faults.add(kind, **fault)
+        first = root.try_destroy()
+        aws.faults.clear()
+
+        if kind == "deny":
+            first.must_fail(fault["action"], fault["account"])
+            root.destroy()
+        assert root.resources() == {}
+        assert aws.dump() == before, fault
+
+
+def test_a_create_that_fails_and_is_given_up_leaves_nothing_behind(workspace, aws):
+    before = aws.dump()
+    root = workspace(STORY)
+    aws.faults.add("deny", service="eks", action="AssociateAccessPolicy")
+
+    root.try_apply().must_fail("AssociateAccessPolicy")
+    assert ADDRESS in root.resources()
+    root.destroy()
+
+    assert aws.dump() == before
+
+
+def test_throttled_calls_are_tried_again(workspace, aws):
+    root = workspace(STORY)
+    for service in ("iam", "eks", "sts"):
+        aws.faults.add("throttle", service=service, times=2)
+    root.apply()
+    root.assert_empty_plan()
+
+
+def test_iam_that_shows_its_writes_late_is_waited_for(workspace, aws):
+    root = workspace(BOTH)
+    aws.delay_iam(2.0)
+    try:
+        root.apply()
+    finally:
+        aws.delay_iam(0)
+    root.assert_empty_plan()
