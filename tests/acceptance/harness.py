@@ -183,7 +183,7 @@ class Cli:
         self.lock = root / ".terraform.lock.hcl"
 
     def environment(self, **more: str) -> dict[str, str]:
-        return clean_environment(self.home, self.config, TF_DATA_DIR=str(self.data), **more)
+        return clean_environment(self.home, self.config) | {"TF_DATA_DIR": str(self.data)} | more
 
     def workspace(self, directory: Path, **environment: str) -> "Workspace":
         directory.mkdir(parents=True, exist_ok=True)
