@@ -1,0 +1,69 @@
+"""Tags of EC2's resources.
+
+Owns: CreateTags and DeleteTags. Must not know: what is tagged, but for whether it is there.
+"""
+
+from ministack.services import ec2 as stock
+
+from . import ec2_peering
+from .call import AwsError
+from .ec2_calls import check_tags, operation, put_tags, tags_of
+
+_STORES = {
+    "vpc": stock._vpcs,
+    "subnet": stock._subnets,
+    "rtb": stock._route_tables,
+    "sg": stock._security_groups,
+    "i": stock._instances,
+}
+
+
+@operation("CreateTags")
+def create(call):
+    """API reference: "adds or overwrites only the specified tags"; each account has tags of its own on a peering
+    connection."""
+    added = [{"Key": tag["Key"], "Value": tag.get("Value", "")} for tag in call.params.get("Tags", [])]
+    results = {}
+    for resource in call.params.get("Resources", []):
+        _check_exists(resource)
+        merged = {tag["Key"]: tag for tag in tags_of(resource)} | {tag["Key"]: tag for tag in added}
+        check_tags(list(merged.values()))
+        results[resource] = list(merged.values())
+    for resource, tags in results.items():
+        put_tags(resource, tags)
+    return {}
+
+
+@operation("DeleteTags")
+def delete(call):
+    """API reference: a tag named with a value goes only if the value matches; without tags, all of the caller's go."""
+    for resource in call.params.get("Resources", []):
+        _check_exists(resource)
+        gone = call.params.get("Tags")
+        if gone is None:
+            put_tags(resource, [])
+            continue
+        kept = [
+            tag
+            for tag in tags_of(resource)
+            if not any(tag["Key"] == each["Key"] and each.get("Value", tag["Value"]) == tag["Value"] for each in gone)
+        ]
+        put_tags(resource, kept)
+    return {}
+
+
+def _check_exists(resource):
+    prefix = resource.split("-")[0]
+    if prefix == "pcx":
+        there = ec2_peering.find(resource) is not None
+    elif prefix == "sgr":
+        there = any(
+            rule.get("SecurityGroupRuleId") == resource
+            for group in stock._security_groups.values()
+            for side in ("IpPermissions", "IpPermissionsEgress")
+            for rule in group[side]
+        )
+    else:
+        there = prefix not in _STORES or resource in _STORES[prefix]
+    if not there:
+        raise AwsError("InvalidID", f"The ID '{resource}' is not valid")
