@@ -53,7 +53,9 @@ class Faults:
         self._aws = aws
 
     def add(self, kind: str, **fields: Any) -> int:
-        """`account` is an account's name or id; service, action and account left out match everything."""
+        """Arm a fault for calls of this service, action, account (name or id) and principal (part of the caller's
+        ARN); what is left out matches everything. It hits once unless `times` says otherwise, after letting `after`
+        calls pass."""
         account = fields.get("account")
         if account in self._aws.accounts:
             fields["account"] = self._aws.accounts[account].id

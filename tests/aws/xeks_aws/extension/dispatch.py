@@ -5,6 +5,7 @@ Owns: that order. Must not know: any service's rules.
 """
 
 import inspect
+import logging
 
 from ministack import app as stock_app
 from ministack.core import iam_evaluator
@@ -71,6 +72,15 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         return stock_app._credential_failure(call.service, action, call.request_id, failure, headers), failure.code
     except AwsError as error:
         return wire.encode_error(call.service, error, call.request_id), error.code
+    except faults.ConnectionLost:
+        raise
+    except Exception:
+        # A fault of this emulator: loud here, and at the caller nothing that AWS would answer.
+        logging.getLogger("xeks_aws").exception("%s:%s failed", call.service, call.action)
+        failure = AwsError(
+            "EmulatorFault", f"{call.service}:{call.action} failed inside the test AWS; see its log", 501
+        )
+        return wire.encode_error(call.service, failure, call.request_id), failure.code
     return response, None if response[0] < 400 else _code_of(call, response)
 
 

@@ -268,6 +268,7 @@ def _default_username(principal: str, kind: str) -> str:
 def _store(cluster: dict, principal: str, kind: str, username: str, groups: list, entry_tags: dict) -> dict:
     account, region = _place(cluster)
     _, owner, what, name = _PRINCIPAL.fullmatch(principal).groups()
+    now = time.time()
     entry = {
         "clusterName": cluster["name"],
         "principalArn": principal,
@@ -275,8 +276,8 @@ def _store(cluster: dict, principal: str, kind: str, username: str, groups: list
         "accessEntryArn": arns.eks(
             region, account, f"access-entry/{cluster['name']}/{what}/{owner}/{name}/{uuid.uuid4()}"
         ),
-        "createdAt": time.time(),
-        "modifiedAt": time.time(),
+        "createdAt": now,
+        "modifiedAt": now,
         "tags": dict(entry_tags),
         "username": username,
         "type": kind,

@@ -48,6 +48,8 @@ class Fault:
     service: str | None = None
     action: str | None = None
     account: str | None = None
+    #: Part of the caller's ARN, such as `xeks-runner`.
+    principal: str | None = None
     #: How many calls it hits; None is all of them.
     times: int | None = 1
     #: How many matching calls it lets pass first.
@@ -62,7 +64,7 @@ class Fault:
 
     def takes(self, call: Call) -> bool:
         wanted = ((self.service, call.service), (self.action, call.action), (self.account, call.account))
-        if any(want not in (None, have) for want, have in wanted):
+        if any(want not in (None, have) for want, have in wanted) or (self.principal or "") not in call.caller.arn:
             return False
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.hit >= self.times):

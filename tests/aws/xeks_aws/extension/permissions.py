@@ -10,7 +10,7 @@ resources, and condition keys for Amazon EKS / AWS IAM / AWS STS / Amazon EC2".
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_evaluator
 
 from .call import AwsError, Call, Caller
 
@@ -40,9 +40,8 @@ def needs(service: str, *actions: str):
 def check(call: Call) -> None:
     """Raise AccessDenied, in the service's own code and words, unless every need is allowed."""
     for need in of(call):
-        decision = decide(call.caller, need, call.region)
-        if decision != "Allow":
-            raise denial(call, need, explicit=decision == "Deny")
+        if decide(call.caller, need, call.region) != "Allow":
+            raise denial(call, need)
 
 
 def of(call: Call) -> Iterable[Need]:
@@ -54,7 +53,41 @@ def decide(caller: Caller, need: Need, region: str) -> str:
     """Allow, Deny (explicit) or ImplicitDeny by the caller's identity policies and their limits."""
     if caller.policies is None:
         return "Allow"
-    context = iam_evaluator.EvalContext(
+    return iam_evaluator.evaluate(_context(caller, need, region), caller.policies, *caller.limits).decision
+
+
+def denial(call: Call, need: Need | None = None) -> AwsError:
+    """IAM user guide, "Troubleshoot access denied error messages": who, what, on what, and which kind of policy
+    decided."""
+    need = need or next(iter(of(call)), Need(f"{call.service}:{call.action}"))
+    message = (
+        f"User: {call.caller.arn} is not authorized to perform: {need.action} on resource: {need.resource} "
+        f"{_reason(call.caller, need, call.region)}"
+    )
+    code = {"eks": "AccessDeniedException", "ec2": "UnauthorizedOperation"}.get(call.service, "AccessDenied")
+    return AwsError(code, message, 403)
+
+
+def _reason(caller: Caller, need: Need, region: str) -> str:
+    context = _context(caller, need, region)
+    layers = list(zip(_kinds(caller), [caller.policies or [], *caller.limits], strict=True))
+    decisions = [(kind, iam_evaluator.evaluate(context, policies).decision) for kind, policies in layers]
+    for kind, decision in decisions:
+        if decision == "Deny":
+            return f"with an explicit deny in {'an' if kind.startswith('i') else 'a'} {kind}"
+    kind = next((kind for kind, decision in decisions if decision != "Allow"), decisions[0][0])
+    return f"because no {kind} allows the {need.action} action"
+
+
+def _kinds(caller: Caller) -> list[str]:
+    """What each layer of the caller's policies is called: ministack puts the boundary before the session policies."""
+    session = ["session policy"] if (caller.session or {}).get("SessionPolicies") else []
+    boundary = ["permissions boundary"] * (len(caller.limits) - len(session))
+    return ["identity-based policy", *boundary, *session]
+
+
+def _context(caller: Caller, need: Need, region: str) -> iam_evaluator.EvalContext:
+    return iam_evaluator.EvalContext(
         principal_arn=caller.principal_arn,
         principal_type=caller.kind,
         principal_account=caller.account,
@@ -64,14 +97,6 @@ def decide(caller: Caller, need: Need, region: str) -> str:
         service_context={"aws:tagkeys": None} | {name.lower(): value for name, value in need.keys.items()},
         principal_keys=caller.keys,
     )
-    return iam_evaluator.evaluate(context, caller.policies, *caller.limits).decision
-
-
-def denial(call: Call, need: Need | None = None, explicit: bool = False) -> AwsError:
-    need = need or next(iter(of(call)), Need(f"{call.service}:{call.action}"))
-    message = iam_actions.identity_denial_message(need.action, call.caller.arn, need.resource, explicit)
-    code = {"eks": "AccessDeniedException", "ec2": "UnauthorizedOperation"}.get(call.service, "AccessDenied")
-    return AwsError(code, message, 403)
 
 
 def request_tags(tags) -> dict:

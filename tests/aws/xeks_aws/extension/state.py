@@ -30,7 +30,8 @@ def dump() -> dict:
         for module in modules:
             for name, store in _stores(module):
                 for key, value in store._data.items():
-                    if key[0] == _NOBODY:
+                    # What is empty is as good as absent: ministack keeps a count of 0 attachments, for one.
+                    if key[0] == _NOBODY or not value:
                         continue
                     account, rest = key[0], "/".join(str(part).replace("\x00", "|") for part in key[1:])
                     place = found.setdefault(account, {}).setdefault(service, {}).setdefault(name.lstrip("_"), {})
