@@ -28,9 +28,12 @@ pub struct Terms {
 /// Why no host can be served.
 #[derive(Debug, PartialEq)]
 pub enum Refusal {
-    NoHost,
-    NoCommonVersion { offered: String },
-    NoCertificate,
+    /// A person started the program.
+    ByHand,
+    /// The host speaks none of our versions.
+    Versions { offered: String },
+    /// The host shows no certificate.
+    Anonymous,
 }
 
 /// Reads the host's side of the handshake. A host that names no protocol versions is an old one and gets the lowest.
@@ -39,7 +42,7 @@ pub enum Refusal {
 /// There is no host, or none that can be served.
 pub fn terms(spoken: &[u32], variable: impl Fn(&str) -> Option<String>) -> Result<Terms, Refusal> {
     if variable(COOKIE.0).as_deref() != Some(COOKIE.1) {
-        return Err(Refusal::NoHost);
+        return Err(Refusal::ByHand);
     }
     let offered = variable("PLUGIN_PROTOCOL_VERSIONS").filter(|offered| !offered.is_empty());
     let version = match &offered {
@@ -47,9 +50,9 @@ pub fn terms(spoken: &[u32], variable: impl Fn(&str) -> Option<String>) -> Resul
         Some(offered) => offered.split(',').filter_map(|v| v.trim().parse().ok()).filter(|v| spoken.contains(v)).max(),
     };
     let Some(version) = version else {
-        return Err(Refusal::NoCommonVersion { offered: offered.unwrap_or_default() });
+        return Err(Refusal::Versions { offered: offered.unwrap_or_default() });
     };
-    let client_certificate = variable("PLUGIN_CLIENT_CERT").filter(|pem| !pem.is_empty()).ok_or(Refusal::NoCertificate)?;
+    let client_certificate = variable("PLUGIN_CLIENT_CERT").filter(|pem| !pem.is_empty()).ok_or(Refusal::Anonymous)?;
     let asks_for_multiplexing = variable("PLUGIN_MULTIPLEX_GRPC").is_some_and(|value| !value.is_empty());
     Ok(Terms { version, client_certificate, asks_for_multiplexing })
 }
@@ -68,18 +71,18 @@ impl Refusal {
     pub fn explain(&self, about: &About) -> String {
         let About { name, version, description, homepage, .. } = about;
         match self {
-            Refusal::NoHost => format!(
+            Refusal::ByHand => format!(
                 "{name} {version}: {description}\n\n\
                  This program is a provider: Terraform or OpenTofu starts it, from a configuration that requires it.\n\
                  Running it by hand does nothing; --help lists what it can do besides.\n\
                  Documentation: {homepage}"
             ),
-            Refusal::NoCommonVersion { offered } => format!(
+            Refusal::Versions { offered } => format!(
                 "{name} {version} speaks plugin protocol {}, but the program that started it offers only: {offered}.\n\
                  Protocol 6 needs Terraform 1.0 or OpenTofu 1.6, or later: upgrade that program.",
                 about.protocol_versions.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
             ),
-            Refusal::NoCertificate => format!(
+            Refusal::Anonymous => format!(
                 "{name} {version} holds AWS credentials and talks only to a host that identifies itself by a certificate, but \
                  PLUGIN_CLIENT_CERT is not set.\nIf TF_DISABLE_PLUGIN_TLS is set, unset it."
             ),
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_wrong_cookie_is_no_host() {
-        assert_eq!(agree(&[6], &[(COOKIE.0, "guess")]), Err(Refusal::NoHost));
+        assert_eq!(agree(&[6], &[(COOKIE.0, "guess")]), Err(Refusal::ByHand));
     }
 
     #[test]
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn versions_out_of_range_are_refused_and_named() {
         let refusal = agree(&[6], &[("PLUGIN_PROTOCOL_VERSIONS", "4,5")]).unwrap_err();
-        assert_eq!(refusal, Refusal::NoCommonVersion { offered: "4,5".into() });
+        assert_eq!(refusal, Refusal::Versions { offered: "4,5".into() });
     }
 
     #[test]
@@ -146,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_host_without_a_certificate_is_refused() {
-        assert_eq!(agree(&[6], &[("PLUGIN_CLIENT_CERT", "")]), Err(Refusal::NoCertificate));
+        assert_eq!(agree(&[6], &[("PLUGIN_CLIENT_CERT", "")]), Err(Refusal::Anonymous));
     }
 
     #[test]

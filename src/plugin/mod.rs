@@ -121,10 +121,11 @@ async fn until_the_end<S: GrpcService>(
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        served = server => served.map_err(|e| format!("the connection to the host failed: {e}")),
-        () = abandoned => Ok(tracing::debug!("the host is gone")),
-        () = cut_off => Ok(tracing::debug!("calls under way were cut off by the host's request to shut down")),
+        served = server => return served.map_err(|e| format!("the connection to the host failed: {e}")),
+        () = abandoned => tracing::debug!("the host is gone"),
+        () = cut_off => tracing::debug!("calls under way were cut off: the host waits no longer"),
     }
+    Ok(())
 }
 
 /// Stdout carries the handshake and nothing else, so that `println!` is denied everywhere.

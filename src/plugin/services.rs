@@ -181,3 +181,50 @@ impl GrpcController for Standing {
         Ok(Response::new(Empty {}))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A provider's service as tonic would generate it, whose calls panic.
+    #[derive(Clone)]
+    struct Panics;
+
+    impl NamedService for Panics {
+        const NAME: &'static str = "tfplugin6.Provider";
+    }
+
+    impl Service<http::Request<Body>> for Panics {
+        type Response = http::Response<Body>;
+        type Error = Infallible;
+        type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            Box::pin(async { panic!("a bug in the test's service") })
+        }
+    }
+
+    async fn status(path: &str) -> (String, String) {
+        let request = http::Request::post(path).body(Body::empty()).unwrap();
+        let answer = Services::new(Panics, Arc::default()).call(request).await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().replace("%20", " ");
+        (header("grpc-status"), header("grpc-message"))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_calls_error_and_says_what_to_do() {
+        let (code, message) = status("/tfplugin6.Provider/ReadResource").await;
+        assert_eq!(code, "13", "internal");
+        assert!(message.contains("ReadResource: a bug in the test's service"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_call_to_no_service_is_unimplemented() {
+        assert_eq!(status("/tfplugin5.Provider/ReadResource").await.0, "12");
+        assert_eq!(status("/").await.0, "12");
+    }
+}

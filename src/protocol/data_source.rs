@@ -15,7 +15,7 @@ impl Protocol {
         offered("data source", &self.offer.data_sources, name)
     }
 
-    pub(super) fn validate_data_source(
+    pub(super) fn data_source_validate(
         &self,
         request: &validate_data_resource_config::Request,
     ) -> Result<validate_data_resource_config::Response, Diagnostic> {
@@ -24,7 +24,7 @@ impl Protocol {
         Ok(validate_data_resource_config::Response { diagnostics: to_wire(validate(source, &config)) })
     }
 
-    pub(super) async fn read_data_source(&self, request: &read_data_source::Request) -> Result<read_data_source::Response, Diagnostic> {
+    pub(super) async fn data_source_read(&self, request: &read_data_source::Request) -> Result<read_data_source::Response, Diagnostic> {
         let source = self.data_source(&request.type_name)?;
         let ty = source.schema().value_type();
         let config = decode(&configuration(source), request.config.as_ref(), &ty)?;

@@ -11,7 +11,8 @@ pub trait Answer: Default {
 
 macro_rules! answer_by_diagnostics {
     ($($call:ident)*) => {
-        $(impl Answer for wire::$call::Response {
+        $(#[allow(clippy::needless_update, reason = "some responses hold diagnostics alone")]
+        impl Answer for wire::$call::Response {
             fn failed(diagnostics: Diagnostics) -> Self {
                 Self { diagnostics: to_wire(diagnostics), ..Self::default() }
             }

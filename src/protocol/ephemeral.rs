@@ -17,13 +17,13 @@ impl Protocol {
         offered("ephemeral resource", &self.offer.ephemerals, name)
     }
 
-    pub(super) fn validate_ephemeral(&self, request: &validate_config::Request) -> Result<validate_config::Response, Diagnostic> {
+    pub(super) fn ephemeral_validate(&self, request: &validate_config::Request) -> Result<validate_config::Response, Diagnostic> {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let config = decode(&configuration(ephemeral), request.config.as_ref(), &ephemeral.schema().value_type())?;
         Ok(validate_config::Response { diagnostics: to_wire(validate(ephemeral, &config)) })
     }
 
-    pub(super) async fn open_ephemeral(
+    pub(super) async fn ephemeral_open(
         &self,
         request: &open_ephemeral_resource::Request,
     ) -> Result<open_ephemeral_resource::Response, Diagnostic> {
@@ -44,7 +44,7 @@ impl Protocol {
     }
 
     /// Comes only after an answer with a date for renewal, which is never given: a renewal can't change the result.
-    pub(super) fn renew_ephemeral(
+    pub(super) fn ephemeral_renew(
         &self,
         request: &renew_ephemeral_resource::Request,
     ) -> Result<renew_ephemeral_resource::Response, Diagnostic> {
@@ -53,7 +53,7 @@ impl Protocol {
     }
 
     /// What was opened ends by itself.
-    pub(super) fn close_ephemeral(
+    pub(super) fn ephemeral_close(
         &self,
         request: &close_ephemeral_resource::Request,
     ) -> Result<close_ephemeral_resource::Response, Diagnostic> {

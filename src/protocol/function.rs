@@ -13,7 +13,7 @@ impl Protocol {
         get_functions::Response { functions: self.function_definitions(), diagnostics: Vec::new() }
     }
 
-    pub(super) fn call_function(&self, request: &call_function::Request) -> Result<call_function::Response, Diagnostic> {
+    pub(super) fn function_call(&self, request: &call_function::Request) -> Result<call_function::Response, Diagnostic> {
         let function = offered("function", &self.offer.functions, &request.name)?;
         Ok(match call(&**function, &request.arguments) {
             Ok(result) => call_function::Response { result: encode(&result, &function.returns()), error: None },

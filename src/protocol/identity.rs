@@ -9,7 +9,7 @@ impl Protocol {
         get_resource_identity_schemas::Response::default()
     }
 
-    pub(super) fn upgrade_identity(
+    pub(super) fn identity_upgrade(
         &self,
         request: &upgrade_resource_identity::Request,
     ) -> Result<upgrade_resource_identity::Response, Diagnostic> {

@@ -16,6 +16,8 @@ mod resource;
 mod schema;
 mod service;
 mod state_store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -11,7 +11,7 @@ use crate::schema::Value;
 const WHAT: &str = "the configuration of the provider";
 
 impl Protocol {
-    pub(super) fn validate_provider(
+    pub(super) fn provider_validate(
         &self,
         request: &validate_provider_config::Request,
     ) -> Result<validate_provider_config::Response, Diagnostic> {
@@ -19,7 +19,7 @@ impl Protocol {
         Ok(validate_provider_config::Response { diagnostics: to_wire(validate(&config)) })
     }
 
-    pub(super) async fn configure_provider(
+    pub(super) async fn provider_configure(
         &self,
         request: &configure_provider::Request,
     ) -> Result<configure_provider::Response, Diagnostic> {
@@ -36,7 +36,7 @@ impl Protocol {
         Ok(configure_provider::Response { diagnostics: to_wire(outcome.diagnostics) })
     }
 
-    pub(super) fn stop_provider(&self) -> stop_provider::Response {
+    pub(super) fn provider_stop(&self) -> stop_provider::Response {
         tracing::info!("asked to stop: calls under way record what exists and return");
         self.stop();
         stop_provider::Response { error: String::new() }

@@ -19,7 +19,7 @@ impl Protocol {
         offered("resource type", &self.offer.resources, name)
     }
 
-    pub(super) fn validate_resource(
+    pub(super) fn resource_validate(
         &self,
         request: &validate_resource_config::Request,
     ) -> Result<validate_resource_config::Response, Diagnostic> {
@@ -28,7 +28,7 @@ impl Protocol {
         Ok(validate_resource_config::Response { diagnostics: to_wire(validate(resource, &config)) })
     }
 
-    pub(super) fn upgrade_resource(
+    pub(super) fn resource_upgrade(
         &self,
         request: &upgrade_resource_state::Request,
     ) -> Result<upgrade_resource_state::Response, Diagnostic> {
@@ -43,7 +43,7 @@ impl Protocol {
         })
     }
 
-    pub(super) async fn read_resource(&self, request: read_resource::Request) -> Result<read_resource::Response, Diagnostic> {
+    pub(super) async fn resource_read(&self, request: &read_resource::Request) -> Result<read_resource::Response, Diagnostic> {
         let resource = self.resource(&request.type_name)?;
         let ty = resource.schema().value_type();
         let state = decode(&state_of(resource), request.current_state.as_ref(), &ty)?;
@@ -51,12 +51,15 @@ impl Protocol {
         Ok(read_resource::Response {
             new_state: encode(&resource.schema().without_write_only(&value), &ty),
             diagnostics: to_wire(diagnostics),
-            private: request.private,
+            private: request.private.clone(),
             ..read_resource::Response::default()
         })
     }
 
-    pub(super) async fn plan_resource(&self, request: plan_resource_change::Request) -> Result<plan_resource_change::Response, Diagnostic> {
+    pub(super) async fn resource_plan(
+        &self,
+        request: &plan_resource_change::Request,
+    ) -> Result<plan_resource_change::Response, Diagnostic> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
         let ty = schema.value_type();
@@ -76,15 +79,15 @@ impl Protocol {
         Ok(plan_resource_change::Response {
             planned_state: encode(&planned, &ty),
             requires_replace: plan.replaces.iter().filter_map(convert::path).collect(),
-            planned_private: request.prior_private,
+            planned_private: request.prior_private.clone(),
             diagnostics: to_wire(diagnostics),
             ..plan_resource_change::Response::default()
         })
     }
 
-    pub(super) async fn apply_resource(
+    pub(super) async fn resource_apply(
         &self,
-        request: apply_resource_change::Request,
+        request: &apply_resource_change::Request,
     ) -> Result<apply_resource_change::Response, Diagnostic> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
@@ -103,13 +106,13 @@ impl Protocol {
         let state = schema.without_write_only(&if outcome.diagnostics.has_error() { settled(&outcome.value) } else { outcome.value });
         Ok(apply_resource_change::Response {
             new_state: encode(&state, &ty),
-            private: request.planned_private,
+            private: request.planned_private.clone(),
             diagnostics: to_wire(outcome.diagnostics),
             ..apply_resource_change::Response::default()
         })
     }
 
-    pub(super) async fn import_resource(
+    pub(super) async fn resource_import(
         &self,
         request: &import_resource_state::Request,
     ) -> Result<import_resource_state::Response, Diagnostic> {
@@ -134,7 +137,7 @@ impl Protocol {
         Ok(import_resource_state::Response { imported_resources, diagnostics: to_wire(diagnostics), deferred: None })
     }
 
-    pub(super) fn move_resource(&self, request: &move_resource_state::Request) -> Result<move_resource_state::Response, Diagnostic> {
+    pub(super) fn resource_move(&self, request: &move_resource_state::Request) -> Result<move_resource_state::Response, Diagnostic> {
         let resource = self.resource(&request.target_type_name)?;
         Err(error(
             format!("{} can't become {}", request.source_type_name, resource.name()),

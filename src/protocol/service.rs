@@ -57,7 +57,7 @@ impl Provider for Protocol {
         request: Request<wire::validate_provider_config::Request>,
     ) -> Result<Response<wire::validate_provider_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateProviderConfig", "", async { self.validate_provider(&request) }).await
+        answer("ValidateProviderConfig", "", async { self.provider_validate(&request) }).await
     }
 
     async fn validate_resource_config(
@@ -65,7 +65,7 @@ impl Provider for Protocol {
         request: Request<wire::validate_resource_config::Request>,
     ) -> Result<Response<wire::validate_resource_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateResourceConfig", &request.type_name, async { self.validate_resource(&request) }).await
+        answer("ValidateResourceConfig", &request.type_name, async { self.resource_validate(&request) }).await
     }
 
     async fn validate_data_resource_config(
@@ -73,7 +73,7 @@ impl Provider for Protocol {
         request: Request<wire::validate_data_resource_config::Request>,
     ) -> Result<Response<wire::validate_data_resource_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateDataResourceConfig", &request.type_name, async { self.validate_data_source(&request) }).await
+        answer("ValidateDataResourceConfig", &request.type_name, async { self.data_source_validate(&request) }).await
     }
 
     async fn upgrade_resource_state(
@@ -81,7 +81,7 @@ impl Provider for Protocol {
         request: Request<wire::upgrade_resource_state::Request>,
     ) -> Result<Response<wire::upgrade_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer("UpgradeResourceState", &request.type_name, async { self.upgrade_resource(&request) }).await
+        answer("UpgradeResourceState", &request.type_name, async { self.resource_upgrade(&request) }).await
     }
 
     async fn upgrade_resource_identity(
@@ -89,7 +89,7 @@ impl Provider for Protocol {
         request: Request<wire::upgrade_resource_identity::Request>,
     ) -> Result<Response<wire::upgrade_resource_identity::Response>, Status> {
         let request = request.into_inner();
-        answer("UpgradeResourceIdentity", &request.type_name, async { self.upgrade_identity(&request) }).await
+        answer("UpgradeResourceIdentity", &request.type_name, async { self.identity_upgrade(&request) }).await
     }
 
     async fn configure_provider(
@@ -97,7 +97,7 @@ impl Provider for Protocol {
         request: Request<wire::configure_provider::Request>,
     ) -> Result<Response<wire::configure_provider::Response>, Status> {
         let request = request.into_inner();
-        answer("ConfigureProvider", "", async { self.configure_provider(&request).await }).await
+        answer("ConfigureProvider", "", async { self.provider_configure(&request).await }).await
     }
 
     async fn read_resource(
@@ -105,8 +105,7 @@ impl Provider for Protocol {
         request: Request<wire::read_resource::Request>,
     ) -> Result<Response<wire::read_resource::Response>, Status> {
         let request = request.into_inner();
-        let subject = request.type_name.clone();
-        answer("ReadResource", &subject, async { self.read_resource(request).await }).await
+        answer("ReadResource", &request.type_name, async { self.resource_read(&request).await }).await
     }
 
     async fn plan_resource_change(
@@ -114,8 +113,7 @@ impl Provider for Protocol {
         request: Request<wire::plan_resource_change::Request>,
     ) -> Result<Response<wire::plan_resource_change::Response>, Status> {
         let request = request.into_inner();
-        let subject = request.type_name.clone();
-        answer("PlanResourceChange", &subject, async { self.plan_resource(request).await }).await
+        answer("PlanResourceChange", &request.type_name, async { self.resource_plan(&request).await }).await
     }
 
     async fn apply_resource_change(
@@ -123,8 +121,7 @@ impl Provider for Protocol {
         request: Request<wire::apply_resource_change::Request>,
     ) -> Result<Response<wire::apply_resource_change::Response>, Status> {
         let request = request.into_inner();
-        let subject = request.type_name.clone();
-        answer("ApplyResourceChange", &subject, async { self.apply_resource(request).await }).await
+        answer("ApplyResourceChange", &request.type_name, async { self.resource_apply(&request).await }).await
     }
 
     async fn import_resource_state(
@@ -132,7 +129,7 @@ impl Provider for Protocol {
         request: Request<wire::import_resource_state::Request>,
     ) -> Result<Response<wire::import_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer("ImportResourceState", &request.type_name, async { self.import_resource(&request).await }).await
+        answer("ImportResourceState", &request.type_name, async { self.resource_import(&request).await }).await
     }
 
     async fn move_resource_state(
@@ -140,7 +137,7 @@ impl Provider for Protocol {
         request: Request<wire::move_resource_state::Request>,
     ) -> Result<Response<wire::move_resource_state::Response>, Status> {
         let request = request.into_inner();
-        answer("MoveResourceState", &request.target_type_name, async { self.move_resource(&request) }).await
+        answer("MoveResourceState", &request.target_type_name, async { self.resource_move(&request) }).await
     }
 
     async fn read_data_source(
@@ -148,7 +145,7 @@ impl Provider for Protocol {
         request: Request<wire::read_data_source::Request>,
     ) -> Result<Response<wire::read_data_source::Response>, Status> {
         let request = request.into_inner();
-        answer("ReadDataSource", &request.type_name, async { self.read_data_source(&request).await }).await
+        answer("ReadDataSource", &request.type_name, async { self.data_source_read(&request).await }).await
     }
 
     async fn generate_resource_config(
@@ -163,7 +160,7 @@ impl Provider for Protocol {
         request: Request<wire::validate_ephemeral_resource_config::Request>,
     ) -> Result<Response<wire::validate_ephemeral_resource_config::Response>, Status> {
         let request = request.into_inner();
-        answer("ValidateEphemeralResourceConfig", &request.type_name, async { self.validate_ephemeral(&request) }).await
+        answer("ValidateEphemeralResourceConfig", &request.type_name, async { self.ephemeral_validate(&request) }).await
     }
 
     async fn open_ephemeral_resource(
@@ -171,7 +168,7 @@ impl Provider for Protocol {
         request: Request<wire::open_ephemeral_resource::Request>,
     ) -> Result<Response<wire::open_ephemeral_resource::Response>, Status> {
         let request = request.into_inner();
-        answer("OpenEphemeralResource", &request.type_name, async { self.open_ephemeral(&request).await }).await
+        answer("OpenEphemeralResource", &request.type_name, async { self.ephemeral_open(&request).await }).await
     }
 
     async fn renew_ephemeral_resource(
@@ -179,7 +176,7 @@ impl Provider for Protocol {
         request: Request<wire::renew_ephemeral_resource::Request>,
     ) -> Result<Response<wire::renew_ephemeral_resource::Response>, Status> {
         let request = request.into_inner();
-        answer("RenewEphemeralResource", &request.type_name, async { self.renew_ephemeral(&request) }).await
+        answer("RenewEphemeralResource", &request.type_name, async { self.ephemeral_renew(&request) }).await
     }
 
     async fn close_ephemeral_resource(
@@ -187,7 +184,7 @@ impl Provider for Protocol {
         request: Request<wire::close_ephemeral_resource::Request>,
     ) -> Result<Response<wire::close_ephemeral_resource::Response>, Status> {
         let request = request.into_inner();
-        answer("CloseEphemeralResource", &request.type_name, async { self.close_ephemeral(&request) }).await
+        answer("CloseEphemeralResource", &request.type_name, async { self.ephemeral_close(&request) }).await
     }
 
     type ListResourceStream = Empty<Result<wire::list_resource::Event, Status>>;
@@ -212,7 +209,7 @@ impl Provider for Protocol {
         request: Request<wire::call_function::Request>,
     ) -> Result<Response<wire::call_function::Response>, Status> {
         let request = request.into_inner();
-        answer("CallFunction", &request.name, async { self.call_function(&request) }).await
+        answer("CallFunction", &request.name, async { self.function_call(&request) }).await
     }
 
     async fn validate_action_config(
@@ -276,6 +273,6 @@ impl Provider for Protocol {
     }
 
     async fn stop_provider(&self, _: Request<wire::stop_provider::Request>) -> Result<Response<wire::stop_provider::Response>, Status> {
-        answer("StopProvider", "", async { Ok(self.stop_provider()) }).await
+        answer("StopProvider", "", async { Ok(self.provider_stop()) }).await
     }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use prost_types::FileDescriptorProto;
 use prost::Message;
+use prost_types::FileDescriptorProto;
 
 /// Compiles what the pinned modules hold.
 ///
