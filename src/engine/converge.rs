@@ -8,8 +8,9 @@ use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 
 use super::key::Key;
-use super::ledger::{Entry, Ledger, Origin};
+use super::ledger::{Entry, Ledger, Origin, instance_before, is_instance_before};
 use super::piece::{Job, Made, Observed, Owner, Piece, Welcome, World};
+use super::refresh::seen;
 
 /// A piece that could not be brought about, and why.
 #[derive(Debug)]
@@ -106,7 +107,9 @@ impl<W: World> Run<'_, W> {
             Stand::Absent if piece.welcome() == Welcome::Require => Err(("find", self.world.missing(&key))),
             Stand::Absent => {
                 job.origin = if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created };
-                job.entry = Some(self.mark(piece, job.origin, None));
+                let entry = self.mark(piece, job.origin, None);
+                job.instance = entry.instance.clone().unwrap_or(job.instance);
+                job.entry = Some(entry);
                 tracing::debug!(piece = %key, "creating");
                 let made = piece.create(self.world, &job).await.map_err(|e| ("create", e))?;
                 self.record(&key, made);
@@ -122,18 +125,20 @@ impl<W: World> Run<'_, W> {
                     };
                 }
                 let unsettled = job.entry.as_ref().is_none_or(|e| !e.settled || e.origin != origin);
-                let stamp = origin == Origin::Created
-                    && matches!(&observed.owner, Owner::Tagged { instance, .. } if instance.as_deref() != Some(self.instance));
+                let instance = self.instance_of(piece, origin, Some(&observed));
+                let stamp = origin == Origin::Created && matches!(&observed.owner, Owner::Tagged { instance: i, .. } if *i != instance);
+                job.instance = instance.unwrap_or(job.instance);
                 if observed.differs || renewed || stamp {
                     job.entry = Some(self.mark(piece, origin, Some(&observed)));
                     tracing::debug!(piece = %key, "updating");
                     let made = piece.update(self.world, &job, &observed).await.map_err(|e| ("update", e))?;
                     self.record(&key, made);
-                } else if unsettled {
-                    let added = job.entry.map(|e| e.added).unwrap_or_default();
-                    self.mark(piece, origin, Some(&observed));
-                    let Observed { arn, id, document, tags, .. } = observed;
-                    self.record(&key, Made { arn, id, document, tags, added });
+                } else {
+                    if unsettled {
+                        self.mark(piece, origin, Some(&observed));
+                    }
+                    // A document that means the same may be written otherwise than before: what the piece says is recorded.
+                    self.look(&key, &observed);
                 }
                 Ok(false)
             }
@@ -201,7 +206,7 @@ impl<W: World> Run<'_, W> {
     fn mark(&self, piece: &dyn Piece<W>, origin: Origin, observed: Option<&Observed>) -> Entry {
         let key = piece.key();
         let before = self.entry(&key);
-        let entry = Entry {
+        let mut entry = Entry {
             account_id: self.world.account_id(key.side),
             region: piece.region(),
             arn: observed.and_then(|o| o.arn.clone()).or_else(|| before.as_ref().and_then(|e| e.arn.clone())),
@@ -209,23 +214,48 @@ impl<W: World> Run<'_, W> {
             origin,
             document: observed.and_then(|o| o.document.clone()),
             tags: observed.and_then(|o| o.tags.clone()),
-            // What was imported keeps the instance it was found with: import writes nothing.
-            instance: match (&before, origin) {
-                (Some(before), Origin::Imported) => before.instance.clone(),
-                (_, Origin::Created | Origin::Adopted) => Some(self.instance.to_owned()),
-                _ => None,
-            },
+            instance: self.instance_of(piece, origin, observed),
             added: before.map(|e| e.added).unwrap_or_default(),
             settled: false,
         };
+        // An object that is being taken over is known by either instance until the new one is on it.
+        if let Some(Owner::Tagged { instance: Some(instance), .. }) = observed.map(|o| &o.owner)
+            && origin == Origin::Created
+            && !entry.is_of(Some(instance))
+        {
+            entry.added.insert(instance_before(instance));
+        }
         self.lock().0.insert(key, entry.clone());
         entry
+    }
+
+    /// The instance that goes into the ledger: an object keeps the one that it has there; what hangs on an object of ours goes with
+    /// that one's; what was imported keeps the one that it was found with, since import writes nothing.
+    fn instance_of(&self, piece: &dyn Piece<W>, origin: Origin, observed: Option<&Observed>) -> Option<String> {
+        let before = self.entry(&piece.key()).filter(|e| e.origin == origin && observed.is_none_or(|o| stands(e, o)));
+        let own_parent = match piece.welcome() {
+            Welcome::AsParent(parent) => self.entry(&parent).filter(|p| p.origin.is_own()),
+            _ => None,
+        };
+        match (before, own_parent, origin) {
+            (Some(before), _, _) => before.instance,
+            (None, Some(parent), Origin::Created) => parent.instance,
+            (None, _, Origin::Created | Origin::Adopted) => Some(self.instance.to_owned()),
+            _ => None,
+        }
     }
 
     fn record(&self, key: &Key, made: Made) {
         if let Some(entry) = self.lock().0.get_mut(key) {
             let Made { arn, id, document, tags, added } = made;
             *entry = Entry { arn, id, document, tags, added, settled: true, ..entry.clone() };
+        }
+    }
+
+    fn look(&self, key: &Key, observed: &Observed) {
+        if let Some(entry) = self.lock().0.get_mut(key) {
+            *entry = Entry { settled: true, ..seen(entry, observed) };
+            entry.added.retain(|a| !is_instance_before(a));
         }
     }
 
@@ -246,7 +276,7 @@ impl<W: World> Run<'_, W> {
 /// Whether the object that was observed is the one that the entry names, and not one that took over its name.
 pub(super) fn stands(entry: &Entry, observed: &Observed) -> bool {
     match (&observed.owner, entry.origin) {
-        (Owner::Tagged { instance, .. }, Origin::Created | Origin::Imported) => *instance == entry.instance,
+        (Owner::Tagged { instance, .. }, Origin::Created | Origin::Imported) => entry.is_of(instance.as_deref()),
         _ => true,
     }
 }

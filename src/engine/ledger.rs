@@ -73,6 +73,24 @@ pub struct Entry {
     pub settled: bool,
 }
 
+impl Entry {
+    /// Whether an object that carries this instance is the one that the entry names. While a take-over has had no answer, the
+    /// instance that the object carried before counts too.
+    pub fn is_of(&self, instance: Option<&str>) -> bool {
+        let before = |i: &str| self.added.contains(&instance_before(i));
+        self.instance.as_deref() == instance || (!self.settled && instance.is_some_and(before))
+    }
+}
+
+/// What an unsettled entry's `added` holds while an object with another instance is being taken over.
+pub(super) fn instance_before(instance: &str) -> String {
+    format!("instance:{instance}")
+}
+
+pub(super) fn is_instance_before(added: &str) -> bool {
+    added.starts_with("instance:")
+}
+
 /// What exists of a composite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger(pub BTreeMap<Key, Entry>);
@@ -92,9 +110,10 @@ impl Ledger {
         self.0.get(key)
     }
 
-    /// The instance that this composite's create minted. None where everything was imported, adopted or shared.
+    /// The instance that this composite's create minted: its own, or that of the create whose objects were imported.
     pub fn instance(&self) -> Option<&str> {
-        self.0.values().filter(|e| matches!(e.origin, Origin::Created | Origin::Adopted)).find_map(|e| e.instance.as_deref())
+        let of = |origins: &[Origin]| self.0.values().filter(|e| origins.contains(&e.origin)).find_map(|e| e.instance.as_deref());
+        of(&[Origin::Created, Origin::Adopted]).or_else(|| of(&[Origin::Imported]))
     }
 
     /// The entries of the keys that it has.

@@ -8,6 +8,8 @@
 //! - **Ownership is by instance**: what carries another instance is somebody else's, whatever it is called.
 
 mod converge;
+#[cfg(test)]
+mod instances;
 mod key;
 mod ledger;
 mod piece;

@@ -67,6 +67,17 @@ pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result
         refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
         refreshed.observed.insert(key, observed);
     }
+    // What carries no tags goes with the object that it hangs on.
+    for piece in pieces {
+        let Welcome::AsParent(parent) = piece.welcome() else { continue };
+        let instance = refreshed.ledger.get(&parent).filter(|p| p.origin.is_own()).and_then(|p| p.instance.clone());
+        let hangs = refreshed.observed.get(&piece.key()).is_some_and(|o| o.owner == Owner::Parent);
+        if let Some(entry) = refreshed.ledger.0.get_mut(&piece.key())
+            && hangs
+        {
+            entry.instance = instance;
+        }
+    }
     Ok(refreshed)
 }
 
@@ -87,7 +98,7 @@ pub fn found(account_id: &str, region: Option<String>, origin: Origin) -> Entry 
 }
 
 /// The entry with what was seen. An id that the object itself does not tell stays the ledger's.
-fn seen(entry: &Entry, observed: &Observed) -> Entry {
+pub(super) fn seen(entry: &Entry, observed: &Observed) -> Entry {
     Entry {
         arn: observed.arn.clone(),
         id: observed.id.clone().or_else(|| entry.id.clone()),

@@ -11,7 +11,7 @@ use super::*;
 
 /// When the call with the given number fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+pub(super) enum Fault {
     Before,
     After,
 }
@@ -31,13 +31,13 @@ struct Earth {
     made: usize,
 }
 
-struct Toy {
+pub(super) struct Toy {
     earth: Mutex<Earth>,
     fault: Mutex<Option<(usize, Fault)>>,
 }
 
 impl Toy {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Toy { earth: Mutex::default(), fault: Mutex::new(None) }
     }
 
@@ -52,17 +52,17 @@ impl Toy {
         }
     }
 
-    fn fail_at(&self, call: usize, fault: Fault) {
+    pub(super) fn fail_at(&self, call: usize, fault: Fault) {
         self.earth.lock().unwrap().calls = 0;
         *self.fault.lock().unwrap() = Some((call, fault));
     }
 
-    fn heal(&self) {
+    pub(super) fn heal(&self) {
         *self.fault.lock().unwrap() = None;
         self.earth.lock().unwrap().calls = 0;
     }
 
-    fn contents(&self) -> BTreeMap<String, String> {
+    pub(super) fn contents(&self) -> BTreeMap<String, String> {
         self.earth.lock().unwrap().things.iter().map(|(k, t)| (k.to_string(), t.content.clone())).collect()
     }
 }
@@ -97,7 +97,7 @@ impl World for Toy {
 
     async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), String> {
         self.call(|earth| {
-            let ours = earth.things.get(key).is_some_and(|t| t.instance == entry.instance || t.instance.is_none());
+            let ours = earth.things.get(key).is_some_and(|t| t.instance.is_none() || entry.is_of(t.instance.as_deref()));
             let hangs = earth.things.keys().any(|k| k.kind == "leaf" && k.name.starts_with(&format!("{}/", key.name)));
             if ours && hangs {
                 return Err("DeleteConflict".into());
@@ -115,11 +115,11 @@ impl World for Toy {
 }
 
 #[derive(Clone, Debug)]
-struct Tree {
+pub(super) struct Tree {
     key: Key,
     content: String,
     needs: Vec<Key>,
-    welcome: Welcome,
+    pub(super) welcome: Welcome,
 }
 
 #[async_trait]
@@ -142,14 +142,15 @@ impl Piece<Toy> for Tree {
             Ok(earth.things.get(&self.key).map(|t| Observed {
                 arn: None,
                 id: Some(t.id.clone()),
-                document: Some(t.content.clone()),
+                // Contents that differ in case only mean the same.
+                document: Some(if t.content.eq_ignore_ascii_case(&self.content) { self.content.clone() } else { t.content.clone() }),
                 tags: None,
                 owner: if self.key.kind == "leaf" {
                     Owner::Parent
                 } else {
                     Owner::Tagged { resource: t.resource.clone(), instance: t.instance.clone() }
                 },
-                differs: t.content != self.content,
+                differs: !t.content.eq_ignore_ascii_case(&self.content),
                 facts: json!({}),
             }))
         })
@@ -189,12 +190,12 @@ impl Tree {
     }
 }
 
-fn root(name: &str, content: &str, needs: &[&str]) -> Tree {
+pub(super) fn root(name: &str, content: &str, needs: &[&str]) -> Tree {
     let needs = needs.iter().map(|n| Key::new(Side::Cluster, "root", *n)).collect();
     Tree { key: Key::new(Side::Cluster, "root", name), content: content.into(), needs, welcome: Welcome::Refuse }
 }
 
-fn leaf(parent: &str, name: &str, content: &str) -> Tree {
+pub(super) fn leaf(parent: &str, name: &str, content: &str) -> Tree {
     let parent_key = Key::new(Side::Cluster, "root", parent);
     Tree {
         key: Key::new(Side::Cluster, "leaf", format!("{parent}/{name}")),
@@ -204,11 +205,11 @@ fn leaf(parent: &str, name: &str, content: &str) -> Tree {
     }
 }
 
-fn boxed(trees: &[Tree]) -> Vec<Box<dyn Piece<Toy>>> {
+pub(super) fn boxed(trees: &[Tree]) -> Vec<Box<dyn Piece<Toy>>> {
     trees.iter().map(|t| Box::new(t.clone()) as Box<dyn Piece<Toy>>).collect()
 }
 
-fn first() -> Vec<Tree> {
+pub(super) fn first() -> Vec<Tree> {
     vec![root("a", "1", &[]), root("b", "1", &["a"]), root("c", "1", &[]), leaf("a", "p", "1"), leaf("b", "q", "1")]
 }
 
@@ -222,7 +223,7 @@ fn expected(trees: &[Tree]) -> BTreeMap<String, String> {
 }
 
 /// The number of calls that a clean converge of these pieces makes.
-async fn calls_of(world: &Toy, trees: &[Tree], prior: Ledger) -> usize {
+pub(super) async fn calls_of(world: &Toy, trees: &[Tree], prior: Ledger) -> usize {
     world.heal();
     let clean = converge(world, &boxed(trees), prior, "i1").await;
     assert!(clean.failures.is_empty(), "{:?}", clean.failures);

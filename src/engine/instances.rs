@@ -1,0 +1,88 @@
+//! Tests of whose an object is: which instance an entry carries, through take-overs, imports and changes.
+
+use std::collections::BTreeMap;
+
+use super::sweep::{Fault, Toy, boxed, calls_of, first, leaf, root};
+use super::*;
+
+fn key(kind: &str, name: &str) -> Key {
+    Key::new(Side::Cluster, kind, name)
+}
+
+fn instance<'a>(ledger: &'a Ledger, kind: &str, name: &str) -> Option<&'a str> {
+    ledger.get(&key(kind, name)).expect("the entry").instance.as_deref()
+}
+
+#[tokio::test]
+async fn a_take_over_that_fails_at_any_call_is_removed_whole_by_its_ledger() {
+    let world = Toy::new();
+    converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+    world.heal();
+    // The state was lost: the next create mints another instance.
+    let calls = calls_of(&world, &first(), Ledger::default()).await;
+    for at in 1..=calls {
+        for fault in [Fault::Before, Fault::After] {
+            let world = Toy::new();
+            converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+            world.fail_at(at, fault);
+            let partial = converge(&world, &boxed(&first()), Ledger::default(), "i2").await;
+            assert_eq!(partial.failures.len(), 1, "call {at} {fault:?}");
+            world.heal();
+            let read = refresh(&world, &boxed(&first()), Ledger::from_value(&partial.ledger.to_value())).await.unwrap();
+            assert_eq!(read.ledger.0.len(), partial.ledger.0.len(), "call {at} {fault:?}: a read lost what was being taken over");
+            let again = converge(&world, &boxed(&first()), read.ledger, "i2").await;
+            assert!(again.failures.is_empty(), "call {at} {fault:?}: {:?}", again.failures);
+            assert!(again.ledger.0.values().all(|e| e.settled && e.added.is_empty()), "{:?}", again.ledger);
+            assert!(remove_all(&world, again.ledger).await.failures.is_empty());
+            assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?}");
+
+            let world = Toy::new();
+            converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+            world.fail_at(at, fault);
+            let partial = converge(&world, &boxed(&first()), Ledger::default(), "i2").await;
+            world.heal();
+            let named: Vec<String> = partial.ledger.0.keys().map(Key::to_string).collect();
+            let removed = remove_all(&world, partial.ledger).await;
+            // A leaf that was not reached may still hang on its root: that is said, not passed over.
+            let said: Vec<String> = removed.failures.iter().map(|f| f.key.to_string()).collect();
+            assert!(world.contents().keys().all(|k| said.contains(k) || !named.contains(k)), "call {at} {fault:?}: {:?}", world.contents());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_hangs_on_an_imported_object_goes_with_its_instance() {
+    let world = Toy::new();
+    converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+    let imported = import(&world, &boxed(&first())).await.unwrap().ledger;
+    assert_eq!(instance(&imported, "root", "a"), Some("i1"));
+    assert_eq!(instance(&imported, "leaf", "a/p"), Some("i1"));
+    assert_eq!(imported.instance(), Some("i1"), "the next create goes on with the instance that is there");
+    let mut trees = first();
+    trees.push(leaf("a", "new", "1"));
+    let more = converge(&world, &boxed(&trees), imported, "i2").await;
+    assert!(more.failures.is_empty());
+    assert_eq!(instance(&more.ledger, "leaf", "a/new"), Some("i1"));
+    assert_eq!(more.ledger.get(&key("leaf", "a/new")).unwrap().origin, Origin::Created);
+}
+
+#[tokio::test]
+async fn an_entry_keeps_its_instance_through_changes() {
+    let world = Toy::new();
+    let made = converge(&world, &boxed(&[root("a", "1", &[])]), Ledger::default(), "i1").await.ledger;
+    let changed = converge(&world, &boxed(&[root("a", "2", &[]), root("b", "1", &[])]), made, "i2").await.ledger;
+    assert_eq!((instance(&changed, "root", "a"), instance(&changed, "root", "b")), (Some("i1"), Some("i2")));
+    let again = converge(&world, &boxed(&[root("a", "3", &[]), root("b", "2", &[])]), changed, "i1").await.ledger;
+    assert_eq!((instance(&again, "root", "a"), instance(&again, "root", "b")), (Some("i1"), Some("i2")));
+    assert!(remove_all(&world, again).await.failures.is_empty());
+    assert_eq!(world.contents(), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_document_written_otherwise_is_recorded_though_nothing_is_called() {
+    let world = Toy::new();
+    let made = converge(&world, &boxed(&[root("a", "abc", &[])]), Ledger::default(), "i1").await.ledger;
+    let same = converge(&world, &boxed(&[root("a", "ABC", &[])]), made, "i1").await.ledger;
+    assert_eq!(same.get(&key("root", "a")).unwrap().document.as_deref(), Some("ABC"));
+    assert_eq!(world.contents().into_values().collect::<Vec<_>>(), ["abc"]);
+}
