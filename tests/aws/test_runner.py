@@ -120,9 +120,9 @@ def prepared(aws):
 def test_the_runners_permissions_suffice(prepared, account):
     """The project's own demand: the policies in policies/ are all that xeks needs."""
     CALLS[account](prepared)
-    assert {call["error"] for call in prepared.calls() if call["principal"].endswith("xeks-runner/acceptance")} == {
-        None
-    }
+    calls = [call for call in prepared.calls() if call["principal"].endswith("xeks-runner/acceptance")]
+    assert {call["error"] for call in calls} == {None}
+    assert {one for call in calls for one in call["permissions"]} == set(permissions(account))
 
 
 @pytest.mark.parametrize("account, action", [(account, action) for account in CALLS for action in permissions(account)])

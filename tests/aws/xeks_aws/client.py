@@ -138,7 +138,8 @@ class Aws:
         return _credentials_of(answer)
 
     def calls(self, since: int = 0) -> list[dict]:
-        """Every call since the start or a reset: number, account, principal, service, action, status, error."""
+        """Every call since the start or a reset: number, account, principal, service, action,
+        region, the permissions that it needed, status (null: no answer) and error."""
         return self.admin("calls/list", since=since)["calls"]
 
     def clear_calls(self) -> None:

@@ -55,6 +55,8 @@ class Call:
     params: dict
     caller: Caller
     request_id: str
+    #: The permissions that were checked for it, in order.
+    permissions: list[str] = field(default_factory=list, kw_only=True)
     _stock: Callable[[dict | None], Awaitable[Response]]
     _decode: Callable[[Response], dict]
 

@@ -22,6 +22,7 @@ def record(call, status: int | None, error: str | None) -> None:
                 "service": call.service,
                 "action": call.action,
                 "region": call.region,
+                "permissions": list(call.permissions),
                 "status": status,
                 "error": error,
             }

@@ -40,6 +40,7 @@ def needs(service: str, *actions: str):
 def check(call: Call) -> None:
     """Raise AccessDenied, in the service's own code and words, unless every need is allowed."""
     for need in of(call):
+        call.permissions.append(need.action)
         if decide(call.caller, need, call.region) != "Allow":
             raise denial(call, need)
 

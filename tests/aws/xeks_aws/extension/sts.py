@@ -141,6 +141,7 @@ def _context(call: Call, tags: dict) -> dict:
 
 def _require(call: Call, role: dict, action: str, asker: trust.Asker) -> None:
     """Both sides must allow; in one account a trust policy that names the caller itself is enough."""
+    call.permissions.append(action)
     admitted = trust.admits(_trust_of(role), action, role["Arn"], asker)
     decision = permissions.decide(call.caller, Need(action, role["Arn"], asker.keys), call.region)
     same_account = role["Arn"].split(":")[4] == call.caller.account
