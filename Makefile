@@ -80,8 +80,11 @@ bench: build $(VENV_READY) ## start to handshake, size and memory of the release
 install: build $(VENV_READY) ## into ~/.terraform.d/plugins, where terraform and tofu look (PLUGINS=dir puts it elsewhere)
 	$(VENV)/bin/python tools/install.py --provider $(PROVIDER) --into $(PLUGINS)
 
-dist: build $(VENV_READY) ## the release archive for this platform, as a registry wants it, in build/dist
-	$(VENV)/bin/python tools/dist.py --provider $(PROVIDER)
+# Built apart, without any path of this machine in it, so that the same sources and toolchain give the same bytes anywhere.
+dist: $(VENV_READY) ## the release archive for this platform, as a registry wants it, in build/dist
+	RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks' \
+	  CARGO_TARGET_DIR=$(CACHE)/dist cargo build --locked --release --bin terraform-provider-xeks
+	$(VENV)/bin/python tools/dist.py --provider $(CACHE)/dist/release/terraform-provider-xeks
 
 cli: $(filter $(TOFU_BUILT),$(TOFU))
 	@$(if $(CLI),,echo 'Neither terraform nor tofu is installed, and there is no Go to build OpenTofu with.' >&2; exit 1)
