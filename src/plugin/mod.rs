@@ -30,6 +30,9 @@ pub const MESSAGE_LIMIT: usize = 256 << 20;
 /// A host that asked for shutdown kills the process two seconds later; calls under way get most of that.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
+/// Calls wait for AWS, not for the processor: one thread a core would only slow the start on large machines.
+const WORKERS: usize = 4;
+
 /// What the process says of itself.
 pub struct About {
     /// The executable's name.
@@ -86,7 +89,8 @@ fn serve<S: GrpcService>(mode: Mode, about: &About, service: impl FnOnce() -> S)
         Mode::Hosted(terms) => terms.line(listener.address(), mtls.as_ref().map_or("", |mtls| &mtls.certificate)),
         Mode::Debug => handshake::reattach(about, listener.address()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| format!("can't start threads: {e}"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(|e| format!("can't start threads: {e}"))?;
     let tls = mtls.map(|mtls| TlsAcceptor::from(mtls.config));
     let served = runtime.block_on(until_the_end(&mode, listener, tls, service(), &announcement));
     runtime.shutdown_background();

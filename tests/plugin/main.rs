@@ -1,6 +1,7 @@
 //! The executable from outside: go-plugin's rules, spoken to it as Terraform speaks them.
 #![cfg(unix)]
 
+mod bench;
 mod calls;
 mod host;
 
