@@ -28,6 +28,8 @@ pub struct Declared {
     pub has_id: bool,
     /// The piece whose id this one is bound to and carries in its place: a principal's RoleId.
     pub bound_to: Option<Key>,
+    /// It can't be looked at yet: it goes by the ARN of an object that is not known.
+    pub needs_unknown_arn: bool,
 }
 
 /// The planned value of `pieces`.

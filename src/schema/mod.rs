@@ -4,6 +4,7 @@
 //! Knows neither the wire's messages (`protocol` does) nor any resource.
 
 mod attribute;
+pub mod hole;
 pub mod json;
 pub mod msgpack;
 mod number;

@@ -1,0 +1,457 @@
+//! What every composite resource does the same way: plan, apply, read and import over the engine.
+//!
+//! A resource says which pieces it is made of and what its attributes mean; here is the order of things around it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::common::{self, Part, Place};
+use super::preflight;
+use crate::aws::accounts::Pair;
+use crate::aws::error::{Error, Kind};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{self, Declared, Failure, Key, Ledger, Piece, Refreshed};
+use crate::pieces::{Cloud, Ownership};
+use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
+use crate::schema::{Schema, Value};
+
+/// A resource that is made of pieces. `value` is always an object of the resource's schema with defaults in place.
+#[async_trait]
+pub trait Composite: Send + Sync + 'static {
+    fn name(&self) -> &'static str;
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+
+    /// Attributes whose unknown value leaves open which pieces there are.
+    fn decides_shape(&self, value: &Value) -> bool;
+    /// The parts of the tag `xeks:resource`, after the type.
+    fn identity(&self, value: &Value, place: &Place) -> Vec<String>;
+    fn import_id(&self, value: &Value) -> String;
+    /// The pieces, and what a plan shows of them. Texts may have holes in a plan, and have none elsewhere.
+    fn parts(&self, value: &Value, place: &Place) -> Vec<Part>;
+    /// Computed attributes other than `pieces`, from the configuration and the (planned or real) pieces.
+    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value>;
+    /// What observation keeps rather than computes, such as `cluster`: unknown in the plan of a create, kept after.
+    fn observed_attributes(&self) -> &'static [&'static str];
+
+    /// Corrects what a plan keeps of the prior state where the configuration says more.
+    fn plan_observed(&self, _value: &mut Value, _prior: &Value) {}
+    /// Looks up what an apply needs before its pieces are known, and fills the observed attributes that are unknown.
+    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located>;
+    /// Brings the attributes of a state up to date with what was seen; also those of the cluster.
+    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located>;
+    /// The configuration as far as the import id tells; `Err` is the form that an id has.
+    fn import_value(&self, id: &str) -> Result<Value, String>;
+    /// Fills in what a first look at the pieces of an import saw.
+    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located>;
+    /// The attribute that names a piece.
+    fn path_of(&self, key: &Key) -> Path;
+    /// Read-only checks at plan time beyond those that every composite has: diagnostics, never values. `prior` is null on create.
+    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics;
+    /// Whether a change of this attribute, declared as replacing, can be made in place after all.
+    fn changes_in_place(&self, _path: &Path, _prior: &Ledger) -> bool {
+        false
+    }
+}
+
+/// An error of AWS, with the attribute that it is about.
+#[derive(Debug)]
+pub struct Located {
+    pub path: Path,
+    pub error: Error,
+}
+
+impl Located {
+    /// For `map_err`: the error is about the attribute at this dotted path.
+    pub fn at(dotted: &str) -> impl FnOnce(Error) -> Located {
+        let path = Path::of(dotted);
+        move |error| Located { path, error }
+    }
+}
+
+/// A composite as a resource of the provider.
+pub struct Composed<C>(pub C);
+
+impl<C: Composite> Composed<C> {
+    pub fn new(composite: C) -> Arc<dyn Resource> {
+        Arc::new(Composed(composite))
+    }
+
+    async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, Diagnostics> {
+        context.provider.pair(value.get("workload_account").as_str()).await
+    }
+
+    fn cloud(&self, context: &Context, pair: Pair, value: &Value, place: &Place, operation: &str) -> Cloud {
+        let mut parts = vec![self.0.name().to_owned()];
+        parts.extend(self.0.identity(value, place));
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let mut ownership = Ownership::new(&parts);
+        ownership.ignored_keys.clone_from(&context.provider.ignore_tags.keys);
+        ownership.ignored_prefixes.clone_from(&context.provider.ignore_tags.key_prefixes);
+        Cloud {
+            pair,
+            region: place.region.clone(),
+            ownership,
+            deadline: Instant::now() + timeout(value, operation),
+            stop: context.stop.clone(),
+            import_id: self.0.import_id(value),
+            warnings: Mutex::default(),
+        }
+    }
+
+    /// The value with every computed attribute that has no default unknown: a plan that can say nothing yet.
+    fn all_unknown(&self, mut value: Value) -> Value {
+        for name in self.computed() {
+            if value.get(name).is_null() {
+                value.insert(name, Value::Unknown);
+            }
+        }
+        value
+    }
+
+    fn computed(&self) -> impl Iterator<Item = &'static str> {
+        self.0.schema().attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
+    }
+
+    /// The plan's values: a pure function of configuration, prior state and the two accounts.
+    fn planned(&self, mut value: Value, prior: &Value, pair: &Pair, provider: &Configured) -> (Value, Place) {
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        if value.get("cluster_region").is_null() {
+            let region = prior.get("cluster_region").as_str().unwrap_or_else(|| pair.cluster.region());
+            value.insert("cluster_region", Value::string(region));
+        }
+        for name in self.0.observed_attributes() {
+            value.insert(name, if prior.is_null() { Value::Unknown } else { prior.get(name).clone() });
+        }
+        self.0.plan_observed(&mut value, prior);
+        let place = Place::new(pair, &value, &ledger, &provider.default_tags);
+        if self.0.decides_shape(&value) {
+            return (self.all_unknown(value), place);
+        }
+        let declared: Vec<Declared> = self.0.parts(&value, &place).into_iter().map(|part| part.declared).collect();
+        let named = declared.iter().all(|d| !crate::schema::hole::is_in(&d.key.name));
+        let pieces = if named { engine::plan(&declared, &ledger) } else { Value::Unknown };
+        self.fill(&mut value, &place, pieces);
+        (value, place)
+    }
+
+    fn pieces(&self, value: &Value, place: &Place) -> Vec<Box<dyn Piece<Cloud>>> {
+        self.0.parts(value, place).into_iter().map(|part| part.piece).collect()
+    }
+
+    fn fill(&self, value: &mut Value, place: &Place, pieces: Value) {
+        for (name, output) in self.0.outputs(value, place, &pieces) {
+            value.insert(name, output);
+        }
+        value.insert("tags_all", crate::schema::hole::map_value(&place.tags_all(value)));
+        value.insert("pieces", pieces);
+    }
+
+    /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
+    async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
+        if self.0.decides_shape(planned) {
+            return Diagnostics::new();
+        }
+        let mut value = planned.clone();
+        for name in self.0.observed_attributes() {
+            value.insert(name, Value::Unknown);
+        }
+        if let Err(failed) = self.0.resolve(cloud, &mut value, &mut place).await {
+            return preflight::failed_lookup(self.0.name(), &failed);
+        }
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        let parts: Vec<Part> = self.0.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
+        let (strangers, own) = futures::join!(
+            preflight::strangers(cloud, &parts, &ledger, |key| self.0.path_of(key)),
+            self.0.preflight(cloud, &value, prior, &place),
+        );
+        let mut diagnostics = own;
+        diagnostics.extend(strangers);
+        diagnostics
+    }
+
+    async fn create_or_update(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
+        let ApplyRequest { prior, planned, .. } = request;
+        let mut diagnostics = Diagnostics::new();
+        let pair = match self.pair(context, &planned).await {
+            Ok(pair) => pair,
+            Err(diagnostics) => return Outcome::new(prior, diagnostics),
+        };
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        let mut place = Place::new(&pair, &planned, &ledger, &context.provider.default_tags);
+        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
+            return Outcome::new(prior, diagnostics);
+        }
+        let operation = if prior.is_null() { "create" } else { "update" };
+        let cloud = self.cloud(context, pair, &planned, &place, operation);
+        let mut value = planned.clone();
+        if let Err(Located { path, error }) = self.0.resolve(&cloud, &mut value, &mut place).await {
+            let summary = format!("{} of {} failed before anything was changed", title(operation), self.0.name());
+            diagnostics.error(path, summary, explain(&error));
+            return Outcome::new(prior, diagnostics);
+        }
+        let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
+        let converged = engine::converge(&cloud, &self.pieces(&value, &place), ledger, &instance).await;
+        warn(&cloud, &mut diagnostics);
+        let mut ledger = converged.ledger;
+        if converged.failures.is_empty() {
+            self.fill(&mut value, &place, ledger.to_value());
+            common::report_surprises(self.0.name(), &planned, &value, &mut diagnostics);
+            return Outcome::new(value, diagnostics);
+        }
+        report(self.0.name(), operation, &converged.failures, &ledger, &mut diagnostics);
+        if prior.is_null() {
+            self.fill(&mut value, &place, ledger.to_value());
+            return Outcome::new(common::without_unknowns(&value), diagnostics);
+        }
+        // The user's attributes stay as they were, so that the next plan shows the whole change again; the ledger says what
+        // exists, and that all of it has to be looked at.
+        ledger.0.values_mut().for_each(|entry| entry.settled = false);
+        let mut state = prior;
+        state.insert("pieces", ledger.to_value());
+        Outcome::new(state, diagnostics)
+    }
+
+    async fn destroy(&self, context: &Context, prior: Value) -> Outcome<Value> {
+        let mut diagnostics = Diagnostics::new();
+        let pair = match self.pair(context, &prior).await {
+            Ok(pair) => pair,
+            Err(diagnostics) => return Outcome::new(prior, diagnostics),
+        };
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        let place = Place::new(&pair, &prior, &ledger, &context.provider.default_tags);
+        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
+            return Outcome::new(prior, diagnostics);
+        }
+        let cloud = self.cloud(context, pair, &prior, &place, "delete");
+        let converged = engine::remove_all(&cloud, ledger).await;
+        warn(&cloud, &mut diagnostics);
+        if converged.failures.is_empty() {
+            return Outcome::new(Value::Null, diagnostics);
+        }
+        report(self.0.name(), "delete", &converged.failures, &converged.ledger, &mut diagnostics);
+        let mut state = prior;
+        state.insert("pieces", converged.ledger.to_value());
+        Outcome::new(state, diagnostics)
+    }
+
+    async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Value, Diagnostics> {
+        let ledger = Ledger::from_value(state.get("pieces"));
+        let pieces = self.pieces(&state, place);
+        let mut seen = engine::refresh(cloud, &pieces, ledger).await.map_err(|failure| read_failed(self.0.name(), &failure))?;
+        if seen.ledger.is_empty() {
+            return Ok(Value::Null);
+        }
+        self.settle(cloud, place, &mut state, &mut seen).await?;
+        Ok(state)
+    }
+
+    async fn settle(&self, cloud: &Cloud, place: &Place, state: &mut Value, seen: &mut Refreshed) -> Result<(), Diagnostics> {
+        self.0.refreshed(cloud, state, place, seen).await.map_err(|located| {
+            let mut diagnostics = Diagnostics::new();
+            diagnostics.error(located.path, format!("Reading {} failed", self.0.name()), unchanged(&located.error));
+            diagnostics
+        })?;
+        let pieces = seen.ledger.to_value();
+        // Not tags_all: its drift is the provider's default_tags, which only a plan may bring in.
+        for (name, output) in self.0.outputs(state, place, &pieces) {
+            state.insert(name, output);
+        }
+        state.insert("pieces", pieces);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<C: Composite> Resource for Composed<C> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn schema(&self) -> &Schema {
+        self.0.schema()
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        self.0.validate(config)
+    }
+
+    async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan> {
+        let PlanRequest { config, prior } = request;
+        if config.is_null() {
+            return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
+        }
+        let value = self.0.schema().with_defaults(&config);
+        let unknown = |this: &Self, diagnostics| {
+            let planned = this.all_unknown(value.clone());
+            Outcome::new(Plan { planned, replaces: Vec::new() }, diagnostics)
+        };
+        if context.provider.unknown || value.get("workload_account").is_unknown() {
+            return unknown(self, Diagnostics::new());
+        }
+        let pair = match self.pair(context, &value).await {
+            Ok(pair) => pair,
+            Err(diagnostics) => return unknown(self, diagnostics),
+        };
+        let (planned, place) = self.planned(value, &prior, &pair, &context.provider);
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        let mut replaces = Vec::new();
+        let mut diagnostics = Diagnostics::new();
+        if !prior.is_null() {
+            replaces = self.0.schema().replaced(&prior, &planned);
+            replaces.retain(|path| !self.0.changes_in_place(path, &ledger));
+            if let Err(elsewhere) = common::same_accounts(&ledger, &place) {
+                diagnostics.extend(elsewhere);
+            }
+        }
+        if planned != prior && !context.provider.skip_preflight && !diagnostics.has_error() {
+            let cloud = self.cloud(context, pair, &planned, &place, "read");
+            let prior = if replaces.is_empty() { &prior } else { &Value::Null };
+            diagnostics.extend(self.preflight(&cloud, &planned, prior, place).await);
+        }
+        Outcome::new(Plan { planned, replaces }, diagnostics)
+    }
+
+    async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
+        if request.planned.is_null() {
+            self.destroy(context, request.prior).await
+        } else {
+            self.create_or_update(context, request).await
+        }
+    }
+
+    async fn read(&self, context: &Context, state: Value) -> Outcome<Value> {
+        if context.provider.unknown {
+            return Outcome::new(state, Diagnostics::new());
+        }
+        let pair = match self.pair(context, &state).await {
+            Ok(pair) => pair,
+            Err(diagnostics) => return Outcome::new(state, diagnostics),
+        };
+        let ledger = Ledger::from_value(state.get("pieces"));
+        let place = Place::new(&pair, &state, &ledger, &context.provider.default_tags);
+        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
+            return Outcome::new(state, diagnostics);
+        }
+        let cloud = self.cloud(context, pair, &state, &place, "read");
+        match self.look(&cloud, &place, state.clone()).await {
+            Ok(fresh) => Outcome::new(fresh, Diagnostics::new()),
+            Err(diagnostics) => Outcome::new(state, diagnostics),
+        }
+    }
+
+    async fn import(&self, context: &Context, id: &str) -> Outcome<Value> {
+        let mut diagnostics = Diagnostics::new();
+        let summary = format!("Import of {} failed", self.0.name());
+        let mut value = match self.0.import_value(id) {
+            Ok(value) => value,
+            Err(form) => {
+                diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));
+                return Outcome::new(Value::Null, diagnostics);
+            }
+        };
+        let pair = match self.pair(context, &value).await {
+            Ok(pair) => pair,
+            Err(diagnostics) => return Outcome::new(Value::Null, diagnostics),
+        };
+        if value.get("cluster_region").is_null() {
+            value.insert("cluster_region", Value::string(pair.cluster.region()));
+        }
+        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider.default_tags);
+        let cloud = self.cloud(context, pair, &value, &place, "read");
+        let looked = self.look_for_import(&cloud, &mut value, &mut place).await;
+        let mut seen = match looked {
+            Ok(seen) => seen,
+            Err(Located { path, error }) => {
+                diagnostics.error(path, summary, explain(&error));
+                return Outcome::new(Value::Null, diagnostics);
+            }
+        };
+        if seen.ledger.is_empty() {
+            let names: Vec<String> = self.pieces(&value, &place).iter().map(|p| p.key().to_string()).collect();
+            let detail = format!("Nothing of what the id {id:?} names exists. Looked for: {}.", names.join(", "));
+            diagnostics.error(Path::root(), summary, detail);
+            return Outcome::new(Value::Null, diagnostics);
+        }
+        value.insert("tags_all", Value::map_of_strings(&place.tags_all(&value)));
+        if let Err(more) = self.settle(&cloud, &place, &mut value, &mut seen).await {
+            return Outcome::new(Value::Null, more);
+        }
+        Outcome::new(common::without_unknowns(&value), diagnostics)
+    }
+}
+
+impl<C: Composite> Composed<C> {
+    /// Two looks: the first finds out what there is, the second takes it into the ledger.
+    async fn look_for_import(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<Refreshed, Located> {
+        self.0.resolve(cloud, value, place).await?;
+        let failed = |failure: Failure<Error>| Located { path: self.0.path_of(&failure.key), error: failure.error };
+        let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        place.learn(&first.ledger);
+        self.0.discovered(cloud, value, place, &first).await?;
+        let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        place.learn(&second.ledger);
+        Ok(second)
+    }
+}
+
+/// The time an operation may take: `timeouts.OPERATION`, else 10 minutes.
+fn timeout(value: &Value, operation: &str) -> Duration {
+    let text = value.get("timeouts").get(operation).as_str();
+    text.and_then(|text| crate::aws::duration::parse(text).ok()).unwrap_or(Duration::from_secs(600))
+}
+
+fn warn(cloud: &Cloud, diagnostics: &mut Diagnostics) {
+    let warnings = std::mem::take(&mut *cloud.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    for warning in warnings {
+        diagnostics.warning(Path::root(), "An object was left in place", warning);
+    }
+}
+
+fn read_failed(name: &str, failure: &Failure<Error>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error(
+        Path::root(),
+        format!("Reading {name} failed at {}", failure.key),
+        unchanged(&failure.error),
+    );
+    diagnostics
+}
+
+/// One error per failed piece; each says what exists now and what to do next.
+fn report(name: &str, operation: &str, failures: &[Failure<Error>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
+    let exists: Vec<String> = ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.settled { "" } else { " (not certain)" })).collect();
+    let exists = if exists.is_empty() { "Nothing of the resource exists now.".to_owned() } else { format!("In the state now:\n{}", exists.join("\n")) };
+    let next = match operation {
+        "create" => "The state names all that was made. Mend the cause and apply again: Terraform removes what is there and makes it anew, or `terraform untaint` it first to go on from here.",
+        "update" => "Mend the cause and apply again: what is done already is kept.",
+        _ => "Mend the cause and destroy again: what is gone already is not looked for.",
+    };
+    for failure in failures {
+        let summary = format!("{} of {name} failed: could not {} {}", title(operation), failure.verb, failure.key);
+        diagnostics.error(Path::root(), summary, format!("{}\n\n{exists}\n\n{next}", explain(&failure.error)));
+    }
+}
+
+fn unchanged(error: &Error) -> String {
+    format!("{}\n\nThe state was left as it is; nothing was changed.", explain(error))
+}
+
+fn explain(error: &Error) -> String {
+    match error.advice() {
+        Some(advice) if error.kind() != Kind::Other => format!("{error}\n\n{advice}"),
+        _ => error.to_string(),
+    }
+}
+
+fn title(operation: &str) -> &'static str {
+    match operation {
+        "create" => "Create",
+        "update" => "Update",
+        _ => "Delete",
+    }
+}

@@ -1,0 +1,186 @@
+//! `xeks_cross_account_access`: an EC2 role of the workload account uses the cluster of the cluster account.
+//!
+//! workload role → may assume → access role → is named by → access entry → has → access policies; an instance profile holds the
+//! workload role; and a kubeconfig for clients.
+
+mod import;
+mod model;
+mod outputs;
+mod parts;
+mod preflight;
+mod refresh;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::model::Model;
+use super::common::{self, Part, Place};
+use super::composite::{Composed, Composite, Located};
+use super::roles;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Key, Ledger, Origin, Refreshed, Side};
+use crate::pieces::{Cloud, eks, iam};
+use crate::provider::Resource;
+use crate::schema::{Schema, Value, hole};
+
+pub const NAME: &str = "xeks_cross_account_access";
+
+pub struct CrossAccountAccess {
+    schema: Schema,
+}
+
+/// The resource, for the registry.
+pub fn resource() -> Arc<dyn Resource> {
+    Composed::new(CrossAccountAccess { schema: schema::schema() })
+}
+
+/// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`. May have holes.
+fn import_id(value: &Value) -> String {
+    let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+    let mut id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
+    if !value.get("workload_account").is_null() {
+        id = format!("{id}/{}", text("workload_account"));
+    }
+    id
+}
+
+impl CrossAccountAccess {
+    fn model(&self, value: &Value, place: &Place) -> Model {
+        Model::of(value, place.tags_all(value))
+    }
+}
+
+#[async_trait]
+impl Composite for CrossAccountAccess {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    fn decides_shape(&self, value: &Value) -> bool {
+        let roles = ["access_role", "workload_role", "workload_role.instance_profile", "workload_role.instance_profile_name"];
+        let flags = ["access_role.existing", "workload_role.existing", "workload_role.manage_policy", "access_role.trust"];
+        common::any_unknown(value, &["mode", "adopt", "on_config_map", "cluster_name", "kubernetes", "kubernetes.policies"])
+            || common::any_unknown(value, &roles)
+            || common::any_unknown(value, &flags)
+    }
+
+    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+        let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
+        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
+        vec![cluster, text("access_role.name"), format!("{}/{}", place.workload.account_id, text("workload_role.name"))]
+    }
+
+    fn import_id(&self, value: &Value) -> String {
+        import_id(value)
+    }
+
+    fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
+        parts::parts(&self.model(value, place), place)
+    }
+
+    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(&self.model(value, place), value, place, pieces)
+    }
+
+    fn observed_attributes(&self) -> &'static [&'static str] {
+        &["cluster"]
+    }
+
+    fn plan_observed(&self, value: &mut Value, _prior: &Value) {
+        // The upgrade is the one change of the cluster that this resource makes.
+        let on_config_map = value.at("cluster.authentication_mode").as_str() == Some("CONFIG_MAP");
+        if on_config_map && value.get("on_config_map").as_str() == Some("upgrade") {
+            let mut cluster = value.get("cluster").clone();
+            cluster.insert("authentication_mode", Value::string("API_AND_CONFIG_MAP"));
+            value.insert("cluster", cluster);
+        }
+    }
+
+    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+        let model = self.model(value, place);
+        let mut roles = vec![(Side::Workload, &model.workload, "workload_role.name")];
+        roles.extend(model.access.as_ref().map(|access| (Side::Cluster, access, "access_role.name")));
+        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cloud, place, *side, role, path));
+        let (cluster, arns) = futures::join!(
+            async {
+                if !value.get("cluster").is_unknown() {
+                    return Ok(None);
+                }
+                common::cluster(cloud, &place.region, &model.cluster, "cluster_name").await.map(Some)
+            },
+            futures::future::join_all(lookups),
+        );
+        for arn in arns {
+            place.arns.extend(arn?);
+        }
+        if let Some(cluster) = cluster? {
+            let mut described = cluster_value(&cluster);
+            if model.upgrade && cluster.authentication_mode.as_deref() == Some("CONFIG_MAP") {
+                described.insert("authentication_mode", Value::string("API_AND_CONFIG_MAP"));
+            }
+            value.insert("cluster", described);
+            place.clusters.insert(model.cluster.clone(), cluster);
+        }
+        Ok(())
+    }
+
+    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
+        let model = self.model(value, place);
+        if let Some(cluster) = eks::cluster::describe(cloud, &place.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
+            value.insert("cluster", cluster_value(&cluster));
+        }
+        refresh::refresh(&model, value, place, seen);
+        Ok(())
+    }
+
+    fn import_value(&self, id: &str) -> Result<Value, String> {
+        import::parse(&self.schema, id)
+    }
+
+    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, place), cloud, value, place, seen).await
+    }
+
+    fn path_of(&self, key: &Key) -> Path {
+        match (key.side, key.kind.as_str()) {
+            (Side::Workload, iam::instance_profile::KIND) => Path::of("workload_role.instance_profile_name"),
+            (Side::Workload, _) => Path::of("workload_role.name"),
+            (Side::Cluster, eks::access_config::KIND) => Path::of("on_config_map"),
+            (Side::Cluster, _) => Path::of("access_role.name"),
+        }
+    }
+
+    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+        preflight::preflight(&self.model(value, place), cloud, value, prior, place).await
+    }
+
+    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
+        // What was imported may turn out to be a role that is to be left at destroy.
+        let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
+        (*path == Path::of("access_role.existing") && imported(Side::Cluster)) || (*path == Path::of("workload_role.existing") && imported(Side::Workload))
+    }
+}
+
+fn cluster_value(cluster: &eks::cluster::ClusterDescription) -> Value {
+    let text = |text: &Option<String>| Value::optional_string(text.as_deref());
+    Value::object([
+        ("arn", Value::string(&cluster.arn)),
+        ("endpoint", text(&cluster.endpoint)),
+        ("certificate_authority", text(&cluster.certificate_authority)),
+        ("version", text(&cluster.version)),
+        ("authentication_mode", text(&cluster.authentication_mode)),
+        ("vpc_id", text(&cluster.vpc_id)),
+        ("security_group_id", text(&cluster.security_group_id)),
+    ])
+}

@@ -1,0 +1,106 @@
+//! The configuration of `xeks_cross_account_access` as the rest of the resource reads it. Texts may have holes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::{Key, Side, Tags, Welcome};
+use crate::pieces::{eks, iam};
+use crate::resources::roles::RoleModel;
+use crate::schema::{Value, hole};
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub cluster: String,
+    /// The access role; `None` in mode `direct`.
+    pub access: Option<RoleModel>,
+    pub workload: RoleModel,
+    pub external_id: Option<String>,
+    pub trust_account: bool,
+    pub trusted_principals: Vec<String>,
+    pub manage_policy: bool,
+    pub trusted_services: Vec<String>,
+    pub instance_profile: Option<String>,
+    pub managed_policies: Vec<String>,
+    pub username: Option<String>,
+    pub groups: BTreeSet<String>,
+    /// By name or ARN, as the user wrote it.
+    pub policies: BTreeMap<String, Policy>,
+    pub adopt: bool,
+    pub upgrade: bool,
+    pub tags: Tags,
+}
+
+/// The scope of an access policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub namespace_scope: bool,
+    pub namespaces: BTreeSet<String>,
+}
+
+impl Model {
+    /// Reads a value with defaults in place. `tags` are the composite's, provider defaults included.
+    pub fn of(value: &Value, tags: Tags) -> Self {
+        let adopt = value.get("adopt").as_str() == Some("if_exists");
+        let (access, workload) = (value.get("access_role"), value.get("workload_role"));
+        let direct = value.get("mode").as_str() == Some("direct");
+        let role = |role: &Value| RoleModel::of(role, adopt, &tags);
+        let policies = value.at("kubernetes.policies").entries().into_iter().flatten();
+        let workload_role = role(workload);
+        Model {
+            cluster: hole::text(value.get("cluster_name")).unwrap_or_default(),
+            access: (!direct).then(|| role(access)),
+            external_id: hole::text(access.get("external_id")),
+            trust_account: access.get("trust").as_str() == Some("account"),
+            trusted_principals: hole::texts(access.get("trusted_principal_arns")),
+            manage_policy: workload.get("manage_policy").as_bool().unwrap_or(true),
+            trusted_services: match hole::texts(workload.get("trusted_services")) {
+                services if services.is_empty() => vec!["ec2.amazonaws.com".to_owned()],
+                services => services,
+            },
+            instance_profile: workload.get("instance_profile").as_bool().unwrap_or(false).then(|| {
+                hole::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())
+            }),
+            managed_policies: hole::texts(workload.get("managed_policy_arns")),
+            username: hole::text(value.at("kubernetes.username")),
+            groups: hole::texts(value.at("kubernetes.groups")).into_iter().collect(),
+            policies: policies
+                .map(|(name, policy)| {
+                    let namespaces = hole::texts(policy.get("namespaces")).into_iter().collect();
+                    (name.clone(), Policy { namespace_scope: policy.get("scope").as_str() == Some("namespace"), namespaces })
+                })
+                .collect(),
+            adopt,
+            upgrade: value.get("on_config_map").as_str() == Some("upgrade"),
+            workload: workload_role,
+            tags,
+        }
+    }
+
+    /// The role that the access entry names, and the side it lives on.
+    pub fn principal(&self) -> (Side, &RoleModel) {
+        match &self.access {
+            Some(access) => (Side::Cluster, access),
+            None => (Side::Workload, &self.workload),
+        }
+    }
+
+    pub fn welcome(&self) -> Welcome {
+        if self.adopt { Welcome::Adopt } else { Welcome::Refuse }
+    }
+
+    pub fn entry_key(&self) -> Key {
+        Key::new(Side::Cluster, eks::access_entry::KIND, format!("{}/{}", self.cluster, self.principal().1.name))
+    }
+
+    pub fn association_key(&self, policy: &str) -> Key {
+        let short = policy.rsplit('/').next().unwrap_or(policy);
+        Key::new(Side::Cluster, eks::policy_association::KIND, format!("{}/{}/{short}", self.cluster, self.principal().1.name))
+    }
+
+    pub fn instance_profile_key(&self) -> Option<Key> {
+        self.instance_profile.as_ref().map(|name| Key::new(Side::Workload, iam::instance_profile::KIND, name))
+    }
+
+    pub fn access_config_key(&self) -> Key {
+        Key::new(Side::Cluster, eks::access_config::KIND, &self.cluster)
+    }
+}

@@ -1,0 +1,197 @@
+//! What clients of the cluster are handed: the kubeconfig, the AWS profile that goes with it, and the exec block.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::model::Model;
+use crate::resources::common::Place;
+use crate::schema::{Value, hole};
+
+/// The API version that `aws eks get-token` answers with; kubectl refuses a mismatch (aws-cli, eks/get_token.py).
+const EXEC_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
+
+pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+    let (principal_side, principal) = model.principal();
+    let workload = pieces.get(&model.workload.key(crate::engine::Side::Workload).to_string());
+    let access = match &model.access {
+        Some(access) => pieces.get(&access.key(crate::engine::Side::Cluster).to_string()),
+        None => &Value::Null,
+    };
+    let profile = model.instance_profile_key().map_or(&Value::Null, |key| pieces.get(&key.to_string()));
+    let session = format!(
+        "arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}",
+        place.identity(principal_side).partition,
+        place.identity(principal_side).account_id,
+        principal.name
+    );
+    let client = Client::of(model, value, place, access.get("arn"));
+    BTreeMap::from([
+        ("id", hole::value(super::import_id(value))),
+        ("access_role_arn", access.get("arn").clone()),
+        ("access_role_id", access.get("id").clone()),
+        ("workload_role_arn", workload.get("arn").clone()),
+        ("workload_role_id", workload.get("id").clone()),
+        ("instance_profile_arn", profile.get("arn").clone()),
+        ("access_entry_arn", pieces.get(&model.entry_key().to_string()).get("arn").clone()),
+        ("username", hole::value(model.username.clone().unwrap_or(session))),
+        ("kubeconfig", client.kubeconfig(value.get("cluster"))),
+        ("aws_config", client.aws_config(model)),
+        ("exec", client.exec()),
+    ])
+}
+
+/// How a client authenticates.
+struct Client {
+    cluster: String,
+    region: String,
+    profile: Option<String>,
+    config_file: Option<String>,
+    session_name: Option<String>,
+    credential_source: String,
+    source_profile: Option<String>,
+    by_role_arn: bool,
+    role_arn: String,
+}
+
+impl Client {
+    fn of(model: &Model, value: &Value, place: &Place, role_arn: &Value) -> Self {
+        let client = value.get("client");
+        let text = |name: &str| hole::text(client.get(name));
+        let by_role_arn = client.get("auth").as_str() == Some("role_arn");
+        let profile = match (text("profile_name"), &model.access) {
+            (Some(name), _) => Some(name),
+            (None, Some(_)) if !by_role_arn => Some(format!("xeks-{}", model.cluster)),
+            // The workload role's own credentials, as the instance finds them.
+            _ => None,
+        };
+        Client {
+            cluster: model.cluster.clone(),
+            region: place.region.clone(),
+            profile,
+            config_file: text("config_file"),
+            session_name: text("session_name"),
+            credential_source: text("credential_source").unwrap_or_else(|| "Ec2InstanceMetadata".to_owned()),
+            source_profile: text("source_profile"),
+            by_role_arn,
+            role_arn: hole::text(role_arn).unwrap_or_else(hole::unknown),
+        }
+    }
+
+    /// `--profile`, not AWS_PROFILE: that one loses to keys in the environment.
+    fn args(&self) -> Vec<String> {
+        let mut args = vec!["--region".to_owned(), self.region.clone()];
+        let profile = if self.by_role_arn { self.source_profile.as_ref().or(self.profile.as_ref()) } else { self.profile.as_ref() };
+        if let Some(profile) = profile {
+            args.extend(["--profile".to_owned(), profile.clone()]);
+        }
+        args.extend(["eks", "get-token", "--cluster-name", &self.cluster].map(str::to_owned));
+        if self.by_role_arn {
+            args.extend(["--role-arn".to_owned(), self.role_arn.clone()]);
+        }
+        args.extend(["--output", "json"].map(str::to_owned));
+        args
+    }
+
+    fn env(&self) -> Vec<(String, String)> {
+        self.config_file.iter().map(|file| ("AWS_CONFIG_FILE".to_owned(), file.clone())).collect()
+    }
+
+    fn exec(&self) -> Value {
+        Value::object([
+            ("api_version", Value::string(EXEC_API_VERSION)),
+            ("command", Value::string("aws")),
+            ("args", Value::List(self.args().into_iter().map(hole::value).collect())),
+            ("env", Value::map(self.env().into_iter().map(|(name, value)| (name, hole::value(value))))),
+        ])
+    }
+
+    /// YAML. Every text in it is quoted as JSON, which is YAML too.
+    fn kubeconfig(&self, cluster: &Value) -> Value {
+        if cluster.is_null() {
+            return Value::Null;
+        }
+        let text = |name: &str| hole::text(cluster.get(name)).unwrap_or_default();
+        let name = text("arn");
+        let env: Vec<_> = self.env().into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let mut yaml = String::from("apiVersion: v1\nkind: Config\n");
+        // Writing to a string has no error of its own.
+        let _ = write!(
+            yaml,
+            "clusters:\n- name: {name}\n  cluster:\n    server: {server}\n    certificate-authority-data: {ca}\n\
+             contexts:\n- name: {name}\n  context:\n    cluster: {name}\n    user: {name}\n\
+             current-context: {name}\n\
+             users:\n- name: {name}\n  user:\n    exec:\n      apiVersion: {EXEC_API_VERSION}\n      command: aws\n      args: {args}\n      \
+             env: {env}\n      interactiveMode: Never\n",
+            name = json!(name),
+            server = json!(text("endpoint")),
+            ca = json!(text("certificate_authority")),
+            args = json!(self.args()),
+            env = json!(env),
+        );
+        hole::value(yaml)
+    }
+
+    /// The profile of the AWS CLI that assumes the access role. Chained sessions end after an hour whatever is asked, so no duration.
+    fn aws_config(&self, model: &Model) -> Value {
+        let Some(profile) = self.profile.as_ref().filter(|_| model.access.is_some() && !self.by_role_arn) else {
+            return Value::Null;
+        };
+        let mut lines = vec![format!("[profile {profile}]"), format!("role_arn = {}", self.role_arn)];
+        match &self.source_profile {
+            Some(source) => lines.push(format!("source_profile = {source}")),
+            None => lines.push(format!("credential_source = {}", self.credential_source)),
+        }
+        if let Some(name) = &self.session_name {
+            lines.push(format!("role_session_name = {name}"));
+        }
+        if let Some(id) = &model.external_id {
+            lines.push(format!("external_id = {id}"));
+        }
+        lines.push("sts_regional_endpoints = regional".to_owned());
+        lines.push(format!("region = {}", self.region));
+        hole::value(lines.join("\n") + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> Client {
+        Client {
+            cluster: "prac-eks-abhi".into(),
+            region: "ap-south-1".into(),
+            profile: Some("xeks-prac-eks-abhi".into()),
+            config_file: None,
+            session_name: None,
+            credential_source: "Ec2InstanceMetadata".into(),
+            source_profile: None,
+            by_role_arn: false,
+            role_arn: "arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role".into(),
+        }
+    }
+
+    #[test]
+    fn the_kubeconfig_asks_the_cli_by_profile_and_holds_no_secret() {
+        let cluster = Value::object([("arn", Value::string("arn:c")), ("endpoint", Value::string("https://e")), ("certificate_authority", Value::string("Q0E="))]);
+        let yaml = client().kubeconfig(&cluster);
+        let yaml = yaml.as_str().unwrap();
+        assert!(yaml.contains(r#"args: ["--region","ap-south-1","--profile","xeks-prac-eks-abhi","eks","get-token","--cluster-name","prac-eks-abhi","--output","json"]"#), "{yaml}");
+        assert!(yaml.contains("apiVersion: client.authentication.k8s.io/v1beta1") && yaml.contains("interactiveMode: Never"), "{yaml}");
+    }
+
+    #[test]
+    fn an_unknown_endpoint_leaves_the_kubeconfig_unknown_and_exec_known() {
+        assert!(client().kubeconfig(&Value::Unknown).is_unknown());
+        assert!(client().exec().is_wholly_known());
+    }
+
+    #[test]
+    fn role_arn_is_passed_to_get_token_where_asked_for() {
+        let client = Client { by_role_arn: true, profile: None, ..client() };
+        assert!(client.args().join(" ").contains("--role-arn arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role"));
+        assert!(!client.args().contains(&"--profile".to_owned()));
+    }
+}

@@ -1,0 +1,158 @@
+//! The pieces of `xeks_cross_account_access`: which objects there are, in which account, and what they need before them.
+
+use serde_json::Value as Json;
+
+use super::model::{Model, Policy};
+use crate::aws::arn;
+use crate::aws::policy::statements;
+use crate::engine::{Declared, Key, Side, Welcome};
+use crate::pieces::{eks, iam};
+use crate::resources::common::{Part, Place, document_text};
+use crate::schema::{Value, hole};
+
+/// Name of the inline policy of the access role.
+pub const DESCRIBE_POLICY: &str = "xeks-eks-describe";
+
+/// Name of the inline policy that lets the workload role assume the access role.
+pub fn assume_policy_name(access_role: &str) -> String {
+    format!("xeks-assume-{access_role}")
+}
+
+pub fn parts(model: &Model, place: &Place) -> Vec<Part> {
+    let mut parts = workload_role(model, place);
+    parts.extend(access_role(model, place));
+    parts.extend(instance_profile(model, place));
+    parts.extend(access_entry(model, place));
+    parts
+}
+
+fn workload_role(model: &Model, place: &Place) -> Vec<Part> {
+    let role = &model.workload;
+    let trust = if role.existing { vec![] } else { vec![statements::trust_services("", &model.trusted_services)] };
+    let mut parts = vec![role.part(Side::Workload, trust, vec![], place)];
+    if let Some(access) = model.access.as_ref().filter(|_| model.manage_policy) {
+        let document = statements::assume_policy(&[place.role_arn(Side::Cluster, access)]);
+        parts.push(role.inline_policy_part(Side::Workload, &assume_policy_name(&access.name), document_text(&document), vec![], place));
+    }
+    parts.extend(model.managed_policies.iter().map(|policy| role.attachment_part(Side::Workload, policy, place)));
+    parts
+}
+
+fn access_role(model: &Model, place: &Place) -> Vec<Part> {
+    let Some(role) = &model.access else { return vec![] };
+    let describe = statements::describe_cluster_policy(&place.cluster_arn(&model.cluster));
+    vec![
+        role.part(Side::Cluster, access_trust(model, place), vec![model.workload.key(Side::Workload)], place),
+        role.inline_policy_part(Side::Cluster, DESCRIBE_POLICY, document_text(&describe), vec![], place),
+    ]
+}
+
+/// The trust of the access role, without Sids.
+pub fn access_trust(model: &Model, place: &Place) -> Vec<Json> {
+    let workload_arn = place.role_arn(Side::Workload, &model.workload);
+    let external_id = model.external_id.as_deref();
+    if !model.trust_account {
+        let mut principals = vec![workload_arn];
+        principals.extend(model.trusted_principals.iter().cloned());
+        return vec![statements::trust_principals("", &principals, external_id)];
+    }
+    let root = arn::account_root(&place.workload.partition, &place.workload.account_id);
+    let mut trust = vec![statements::trust_account("", &root, &[workload_arn], external_id)];
+    if !model.trusted_principals.is_empty() {
+        trust.push(statements::trust_principals("", &model.trusted_principals, external_id));
+    }
+    trust
+}
+
+fn instance_profile(model: &Model, place: &Place) -> Vec<Part> {
+    let (Some(name), Some(key)) = (&model.instance_profile, model.instance_profile_key()) else { return vec![] };
+    let path = model.workload.path.clone();
+    let tags = hole::map_value(&model.tags);
+    let arn = match (place.arns.get(&key), model.adopt) {
+        (Some(arn), _) => Value::string(arn),
+        (None, true) => Value::Unknown,
+        (None, false) => {
+            let path = path.as_deref().unwrap_or("/");
+            hole::value(arn::instance_profile(&place.workload.partition, &place.workload.account_id, path, name))
+        }
+    };
+    let profile = Declared { arn, has_id: true, tags: tags.clone(), adopted_tags: tags, ..place.declare(key.clone(), model.welcome()) };
+    let piece = iam::instance_profile::InstanceProfile { name: name.clone(), path, tags: model.tags.clone(), welcome: model.welcome() };
+
+    let role = &model.workload.name;
+    let member_key = Key::new(Side::Workload, iam::instance_profile_role::KIND, format!("{name}/{role}"));
+    let welcome = Welcome::AsParent(key.clone());
+    let member = iam::instance_profile_role::InstanceProfileRole {
+        profile: name.clone(),
+        role: role.clone(),
+        needs: vec![key, model.workload.key(Side::Workload)],
+        welcome: welcome.clone(),
+    };
+    vec![
+        Part { declared: profile, piece: Box::new(piece) },
+        Part { declared: place.declare(member_key, welcome), piece: Box::new(member) },
+    ]
+}
+
+fn access_entry(model: &Model, place: &Place) -> Vec<Part> {
+    let (side, role) = model.principal();
+    let principal_arn = place.role_arn(side, role);
+    let key = model.entry_key();
+    let region = Value::string(&place.region);
+    let tags = hole::map_value(&model.tags);
+    let mut parts = Vec::new();
+    let mut needs = vec![role.key(side)];
+    if model.upgrade {
+        let key = model.access_config_key();
+        let declared = Declared { region: region.clone(), ..place.declare(key.clone(), Welcome::Require) };
+        let piece = eks::access_config::AccessConfig { cluster: model.cluster.clone(), region: place.region.clone() };
+        parts.push(Part { declared, piece: Box::new(piece) });
+        needs.push(key);
+    }
+    let declared = Declared {
+        region: region.clone(),
+        // The entry's ARN ends in an id that EKS chooses.
+        arn: Value::Unknown,
+        tags: tags.clone(),
+        adopted_tags: tags,
+        bound_to: Some(role.key(side)),
+        needs_unknown_arn: hole::is_in(&principal_arn),
+        ..place.declare(key.clone(), model.welcome())
+    };
+    let piece = eks::access_entry::AccessEntry {
+        cluster: model.cluster.clone(),
+        region: place.region.clone(),
+        role: role.name.clone(),
+        principal_arn: principal_arn.clone(),
+        principal: role.key(side),
+        username: model.username.clone(),
+        groups: model.groups.clone(),
+        tags: model.tags.clone(),
+        welcome: model.welcome(),
+        needs,
+    };
+    parts.push(Part { declared, piece: Box::new(piece) });
+    parts.extend(model.policies.iter().map(|(name, policy)| association(model, place, name, policy, &principal_arn, &key)));
+    parts
+}
+
+fn association(model: &Model, place: &Place, name: &str, policy: &Policy, principal_arn: &str, entry: &Key) -> Part {
+    let welcome = Welcome::AsParent(entry.clone());
+    let declared = Declared {
+        region: Value::string(&place.region),
+        needs_unknown_arn: hole::is_in(principal_arn),
+        ..place.declare(model.association_key(name), welcome.clone())
+    };
+    let piece = eks::policy_association::PolicyAssociation {
+        cluster: model.cluster.clone(),
+        region: place.region.clone(),
+        role: model.principal().1.name.clone(),
+        principal_arn: principal_arn.to_owned(),
+        policy_arn: arn::access_policy(&place.cluster.partition, name),
+        scope: if policy.namespace_scope { eks::policy_association::Scope::Namespace } else { eks::policy_association::Scope::Cluster },
+        namespaces: policy.namespaces.clone(),
+        needs: vec![entry.clone()],
+        welcome,
+    };
+    Part { declared, piece: Box::new(piece) }
+}

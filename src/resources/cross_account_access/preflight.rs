@@ -1,0 +1,113 @@
+//! Checks at plan time that only this resource has: the cluster's mode, its policies, its principals, and how far its rights reach.
+
+use super::model::Model;
+use super::{parts, schema};
+use crate::aws::{arn, policy};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::Side;
+use crate::pieces::{Cloud, eks};
+use crate::resources::common::Place;
+use crate::resources::preflight;
+use crate::schema::Value;
+
+/// Access policies that make their holder the cluster's master.
+const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
+
+pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    mode(model, place, &mut diagnostics);
+    blast_radius(model, value, prior, &mut diagnostics);
+    if model.access.is_some() {
+        let trust = policy::document(parts::access_trust(model, place));
+        if let Err(why) = schema::trust_fits(&trust) {
+            diagnostics.error(Path::of("access_role.trusted_principal_arns"), "Trust policy of the access role is too long", why);
+        }
+    }
+    let changed = |path: &str| prior.at(path) != value.at(path);
+    let (policies, principals) = futures::join!(
+        async { if changed("kubernetes.policies") { policies(model, cloud, place).await } else { Diagnostics::new() } },
+        async {
+            if changed("access_role.trusted_principal_arns") {
+                preflight::principals_exist(cloud, place, &model.trusted_principals, &Path::of("access_role.trusted_principal_arns")).await
+            } else {
+                Diagnostics::new()
+            }
+        },
+    );
+    diagnostics.extend(policies);
+    diagnostics.extend(principals);
+    diagnostics
+}
+
+/// Access entries need an authentication mode with API in it (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries").
+fn mode(model: &Model, place: &Place, diagnostics: &mut Diagnostics) {
+    let Some(cluster) = place.clusters.get(&model.cluster) else { return };
+    if cluster.authentication_mode.as_deref() != Some("CONFIG_MAP") {
+        return;
+    }
+    if model.upgrade {
+        diagnostics.warning(
+            Path::of("on_config_map"),
+            "The cluster's authentication mode will be changed, and can't be changed back",
+            format!("Cluster {} goes from CONFIG_MAP to API_AND_CONFIG_MAP. aws-auth goes on working; where both name a principal, the access entry wins.", model.cluster),
+        );
+    } else {
+        diagnostics.error(
+            Path::of("on_config_map"),
+            "The cluster takes no access entries",
+            format!(
+                "The authentication mode of cluster {} in account {} is CONFIG_MAP. Nothing was made. Set on_config_map = \"upgrade\" to have it \
+                 changed, or run `aws eks update-cluster-config --name {} --region {} --access-config authenticationMode=API_AND_CONFIG_MAP`. \
+                 The change is one way; aws-auth goes on working.",
+                model.cluster, place.cluster.account_id, model.cluster, place.region
+            ),
+        );
+    }
+}
+
+/// On create and when the attribute changes, not for ever.
+fn blast_radius(model: &Model, value: &Value, prior: &Value, diagnostics: &mut Diagnostics) {
+    for (name, policy) in &model.policies {
+        let before = prior.at("kubernetes.policies").get(name);
+        let now = value.at("kubernetes.policies").get(name);
+        if name.ends_with(ADMIN) && !policy.namespace_scope && before != now {
+            diagnostics.warning(
+                Path::of("kubernetes.policies").key(name),
+                "Administrator of the whole cluster",
+                format!("Whoever holds role {} of the workload account becomes administrator of cluster {}. A narrower policy, or scope = \"namespace\", limits it.", model.workload.name, model.cluster),
+            );
+        }
+    }
+    let path = "access_role.trust";
+    if model.trust_account && prior.at(path) != value.at(path) {
+        diagnostics.warning(
+            Path::of(path),
+            "The access role trusts a name, not a role",
+            format!("Anyone in the workload account who may create a role called {} inherits this access. trust = \"role\" binds it to the one role.", model.workload.name),
+        );
+    }
+}
+
+/// Asks ListAccessPolicies, never a list of our own.
+async fn policies(model: &Model, cloud: &Cloud, place: &Place) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if model.policies.is_empty() {
+        return diagnostics;
+    }
+    let known = match eks::cluster::access_policies(cloud, &place.region).await {
+        Ok(known) => known,
+        Err(error) => return preflight::skipped(&error),
+    };
+    for name in model.policies.keys() {
+        let policy_arn = arn::access_policy(&place.cluster.partition, name);
+        if !known.contains(&policy_arn) {
+            let names: Vec<&str> = known.iter().filter_map(|arn| arn.rsplit('/').next()).collect();
+            diagnostics.error(
+                Path::of("kubernetes.policies").key(name),
+                format!("EKS has no access policy {name}"),
+                format!("{}Account {} knows: {}.", preflight::nearest(name, &names), place.identity(Side::Cluster).account_id, names.join(", ")),
+            );
+        }
+    }
+    diagnostics
+}

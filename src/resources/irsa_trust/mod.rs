@@ -1,0 +1,257 @@
+//! `xeks_irsa_trust`: pods of the cluster account's clusters use a role of the workload account.
+//!
+//! federated: service account token → OIDC provider of the workload account → role.
+//! chained: service account token → OIDC provider of the cluster account → pod role → may assume → role.
+
+mod import;
+mod model;
+mod outputs;
+mod parts;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::model::Model;
+use super::common::{self, Part, Place};
+use super::composite::{Composed, Composite, Located};
+use super::roles;
+use crate::aws::{arn, policy};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Key, Ledger, Origin, Refreshed, Side};
+use crate::pieces::{Cloud, eks, iam};
+use crate::provider::Resource;
+use crate::schema::{Schema, Value, hole};
+
+pub const NAME: &str = "xeks_irsa_trust";
+
+pub struct IrsaTrust {
+    schema: Schema,
+}
+
+/// The resource, for the registry.
+pub fn resource() -> Arc<dyn Resource> {
+    Composed::new(IrsaTrust { schema: schema::schema() })
+}
+
+/// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`. May have holes.
+fn import_id(value: &Value) -> String {
+    let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+    let sources = match model::clusters(value) {
+        clusters if clusters.is_empty() => hole::texts(value.get("issuer_urls")),
+        clusters => clusters,
+    };
+    let role = match hole::text(value.at("pod_role.name")) {
+        Some(pod_role) => format!("{pod_role}>{}", text("role.name")),
+        None => text("role.name"),
+    };
+    let id = format!("{}/{role}", sources.join(","));
+    match hole::text(value.get("workload_account")) {
+        Some(key) if !id.starts_with("https://") => format!("{id}/{key}"),
+        _ => id,
+    }
+}
+
+impl IrsaTrust {
+    fn model(&self, value: &Value, place: &Place) -> Model {
+        Model::of(value, place.tags_all(value))
+    }
+}
+
+#[async_trait]
+impl Composite for IrsaTrust {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    fn decides_shape(&self, value: &Value) -> bool {
+        common::any_unknown(value, &["mode", "adopt", "role", "role.existing", "pod_role", "pod_role.existing", "oidc_provider", "oidc_provider.manage"])
+    }
+
+    /// Not the clusters of `cluster_names` nor the issuers: they change in place.
+    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+        let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
+        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
+        vec![cluster, text("pod_role.name"), format!("{}/{}", place.workload.account_id, text("role.name"))]
+    }
+
+    fn import_id(&self, value: &Value) -> String {
+        import_id(value)
+    }
+
+    fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
+        parts::parts(&self.model(value, place), place)
+    }
+
+    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(&self.model(value, place), value, place, pieces)
+    }
+
+    fn observed_attributes(&self) -> &'static [&'static str] {
+        &["issuers"]
+    }
+
+    fn plan_observed(&self, value: &mut Value, prior: &Value) {
+        let given = value.get("issuer_urls").clone();
+        if !given.is_null() {
+            value.insert("issuers", https(&given));
+        } else if value.get("cluster_names") != prior.get("cluster_names") || !prior.get("issuer_urls").is_null() {
+            value.insert("issuers", Value::Unknown);
+        }
+        keep_equal_documents(value, prior);
+    }
+
+    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+        let given = value.get("issuer_urls").clone();
+        if !given.is_null() {
+            value.insert("issuers", https(&given));
+        }
+        let model = self.model(value, place);
+        let mut roles = vec![(Side::Workload, &model.role, "role.name")];
+        roles.extend(model.pod_role.as_ref().map(|role| (Side::Cluster, role, "pod_role.name")));
+        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cloud, place, *side, role, path));
+        let path = if value.get("cluster_names").is_null() { "cluster_name" } else { "cluster_names" };
+        let ask = value.get("issuers").is_unknown();
+        let clusters = model.clusters.iter().filter(|_| ask).map(|name| common::cluster(cloud, &place.region, name, path));
+        let (clusters, arns) = futures::join!(futures::future::join_all(clusters), futures::future::join_all(lookups));
+        for arn in arns {
+            place.arns.extend(arn?);
+        }
+        let clusters = clusters.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if ask {
+            value.insert("issuers", issuers(&clusters));
+        }
+        for cluster in clusters {
+            place.clusters.insert(cluster.name.clone(), cluster);
+        }
+        Ok(())
+    }
+
+    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
+        let model = self.model(value, place);
+        if let Some(pod_role) = &model.pod_role {
+            roles::refresh_role(value, "pod_role", Side::Cluster, pod_role, seen);
+            roles::find_inline_policies(Side::Cluster, pod_role, &import::own_policies(&model), place, seen);
+            roles::find_attachments(Side::Cluster, pod_role, &[], place, seen);
+        }
+        let expected: Vec<String> = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
+        roles::refresh_role(value, "role", Side::Workload, &model.role, seen);
+        roles::find_inline_policies(Side::Workload, &model.role, &expected, place, seen);
+        roles::refresh_attachments(value, "role", Side::Workload, &model.role, &model.managed_policies, place, seen);
+        refresh_documents(&model, value, seen);
+
+        let clusters = model.clusters.iter().map(|name| eks::cluster::describe(cloud, &place.region, name));
+        let clusters = futures::future::try_join_all(clusters).await.map_err(Located::at("cluster_name"))?;
+        // A cluster that is gone may come back under its name; until then its issuer stays what it was.
+        if let Some(clusters) = clusters.into_iter().collect::<Option<Vec<_>>>().filter(|clusters| !clusters.is_empty()) {
+            value.insert("issuers", issuers(&clusters));
+        }
+        Ok(())
+    }
+
+    fn import_value(&self, id: &str) -> Result<Value, String> {
+        import::parse(&self.schema, id)
+    }
+
+    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, place), cloud, value, seen).await
+    }
+
+    fn path_of(&self, key: &Key) -> Path {
+        match (key.side, key.kind.as_str()) {
+            (_, iam::oidc_provider::KIND) => Path::of("oidc_provider.manage"),
+            (Side::Cluster, _) => Path::of("pod_role.name"),
+            (Side::Workload, iam::inline_policy::KIND) => Path::of("role.inline_policies"),
+            (Side::Workload, _) => Path::of("role.name"),
+        }
+    }
+
+    async fn preflight(&self, _cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let model = self.model(value, place);
+        let size = policy::size(&policy::document(parts::web_identity_trust(&model, place)));
+        if size > policy::TRUST_LIMIT {
+            diagnostics.error(
+                Path::of("service_accounts"),
+                "The role's trust policy is too long",
+                format!(
+                    "It would have {size} characters for {} service accounts and {} issuers; AWS allows {} unless the account's quota was \
+                     raised. Use a wildcard in a namespace of your own, fewer service accounts, or several roles.",
+                    model.service_accounts.len(),
+                    model.issuers.len(),
+                    policy::TRUST_LIMIT
+                ),
+            );
+        }
+        let wide: Vec<String> = model.service_accounts.iter().filter(|account| account.has_wildcard()).map(|account| account.subject()).collect();
+        if !wide.is_empty() && prior.get("service_accounts") != value.get("service_accounts") {
+            diagnostics.warning(
+                Path::of("service_accounts"),
+                "Service accounts by pattern",
+                format!("Whoever may create a service account that fits {} gets role {} of account {}.", wide.join(", "), model.role.name, place.workload.account_id),
+            );
+        }
+        diagnostics
+    }
+
+    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
+        let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
+        (*path == Path::of("pod_role.existing") && imported(Side::Cluster)) || (*path == Path::of("role.existing") && imported(Side::Workload))
+    }
+}
+
+/// Issuer URLs in one form: with `https://`, without a slash at the end.
+fn https(urls: &Value) -> Value {
+    if !urls.is_wholly_known() {
+        return Value::Unknown;
+    }
+    Value::set_of_strings(urls.strings().iter().map(|url| format!("https://{}", arn::issuer_host(url))))
+}
+
+fn issuers(clusters: &[eks::cluster::ClusterDescription]) -> Value {
+    Value::set_of_strings(clusters.iter().filter_map(|cluster| cluster.issuer.clone()))
+}
+
+/// JSON that says the same as before is the same: the plan keeps the prior text.
+fn keep_equal_documents(value: &mut Value, prior: &Value) {
+    let mut role = value.get("role").clone();
+    let Value::Map(mut policies) = role.get("inline_policies").clone() else { return };
+    for (name, document) in &mut policies {
+        let before = prior.at("role.inline_policies").get(name);
+        if let (Some(new), Some(old)) = (document.as_str(), before.as_str())
+            && policy::equivalent_text(new, old)
+        {
+            *document = before.clone();
+        }
+    }
+    role.insert("inline_policies", Value::Map(policies));
+    value.insert("role", role);
+}
+
+/// The user's inline policies as they are: the user's own text where it says the same.
+fn refresh_documents(model: &Model, value: &mut Value, seen: &Refreshed) {
+    let mut role = value.get("role").clone();
+    if role.get("inline_policies").is_null() {
+        return;
+    }
+    let mut policies = BTreeMap::new();
+    for (name, text) in &model.inline_policies {
+        let key = Key::new(Side::Workload, iam::inline_policy::KIND, format!("{}/{name}", model.role.name));
+        if let Some(found) = seen.observed.get(&key).and_then(|o| o.document.clone()) {
+            let same = policy::equivalent_text(text, &found);
+            policies.insert(name.clone(), Value::string(if same { text.clone() } else { found }));
+        }
+    }
+    role.insert("inline_policies", Value::Map(policies));
+    value.insert("role", role);
+}

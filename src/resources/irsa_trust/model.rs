@@ -1,0 +1,94 @@
+//! The configuration of `xeks_irsa_trust` as the rest of the resource reads it. Texts may have holes.
+
+use std::collections::BTreeSet;
+
+use crate::aws::arn;
+use crate::aws::policy::statements::ServiceAccount;
+use crate::engine::{Key, Side, Tags};
+use crate::pieces::iam;
+use crate::pieces::iam::oidc_provider::Manage;
+use crate::resources::roles::RoleModel;
+use crate::schema::{Value, hole};
+
+/// The audience of tokens that STS takes, unless another is asked for.
+pub const STS_AUDIENCE: &str = "sts.amazonaws.com";
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Clusters to ask for their issuers; none where the issuers are given.
+    pub clusters: Vec<String>,
+    /// Issuers without `https://`, sorted; one hole where they are not known yet.
+    pub issuers: Vec<String>,
+    pub service_accounts: Vec<ServiceAccount>,
+    /// The role in the cluster account; `None` in mode `federated`.
+    pub pod_role: Option<RoleModel>,
+    pub role: RoleModel,
+    /// Name and JSON, as the user wrote it.
+    pub inline_policies: Vec<(String, String)>,
+    pub managed_policies: Vec<String>,
+    pub audiences: Vec<String>,
+    pub manage: Manage,
+    pub thumbprints: Option<Vec<String>>,
+    pub oidc_tags: Tags,
+}
+
+impl Model {
+    /// Reads a value with defaults in place. `tags` are the composite's, provider defaults included.
+    pub fn of(value: &Value, tags: Tags) -> Self {
+        let adopt = value.get("adopt").as_str() == Some("if_exists");
+        let chained = value.get("mode").as_str() == Some("chained");
+        let oidc = value.get("oidc_provider");
+        let issuers: BTreeSet<String> = hole::texts(value.get("issuers")).iter().map(|url| arn::issuer_host(url).to_owned()).collect();
+        let mut oidc_tags = tags.clone();
+        oidc_tags.extend(hole::map(oidc.get("tags")));
+        Model {
+            clusters: clusters(value),
+            issuers: issuers.into_iter().collect(),
+            service_accounts: service_accounts(value.get("service_accounts")),
+            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags)),
+            role: RoleModel::of(value.get("role"), adopt, &tags),
+            inline_policies: hole::map(value.at("role.inline_policies")).into_iter().collect(),
+            managed_policies: hole::texts(value.at("role.managed_policy_arns")),
+            audiences: match hole::texts(value.get("audiences")) {
+                audiences if audiences.is_empty() => vec![STS_AUDIENCE.to_owned()],
+                audiences => audiences,
+            },
+            manage: match oidc.get("manage").as_str() {
+                Some("existing") => Manage::Existing,
+                Some("retain") => Manage::Retain,
+                _ => Manage::Shared,
+            },
+            thumbprints: (!oidc.get("thumbprints").is_null()).then(|| hole::texts(oidc.get("thumbprints"))),
+            oidc_tags,
+        }
+    }
+
+    /// The account that trusts the cluster's tokens.
+    pub fn trusting_side(&self) -> Side {
+        if self.pod_role.is_some() { Side::Cluster } else { Side::Workload }
+    }
+
+    pub fn provider_key(&self, issuer: &str) -> Key {
+        Key::new(self.trusting_side(), iam::oidc_provider::KIND, issuer)
+    }
+
+    /// The audience to ask for in a pod's token: STS's own where it is allowed.
+    pub fn token_audience(&self) -> &str {
+        let sts = self.audiences.iter().find(|a| *a == STS_AUDIENCE).or(self.audiences.first());
+        sts.map_or(STS_AUDIENCE, String::as_str)
+    }
+}
+
+/// The names of the clusters that are asked for their issuers.
+pub fn clusters(value: &Value) -> Vec<String> {
+    let one = hole::text(value.get("cluster_name"));
+    one.into_iter().chain(hole::texts(value.get("cluster_names"))).collect()
+}
+
+fn service_accounts(value: &Value) -> Vec<ServiceAccount> {
+    if value.is_unknown() {
+        return vec![ServiceAccount { namespace: hole::unknown(), name: hole::unknown() }];
+    }
+    let text = |member: &Value, name: &str| hole::text(member.get(name)).or_else(|| member.is_unknown().then(hole::unknown)).unwrap_or_default();
+    value.members().iter().map(|m| ServiceAccount { namespace: text(m, "namespace"), name: text(m, "name") }).collect()
+}

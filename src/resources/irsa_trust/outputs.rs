@@ -1,0 +1,192 @@
+//! What pods and charts are handed: annotations, manifests, and in mode `chained` the AWS config file.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::model::{Model, STS_AUDIENCE};
+use crate::aws::policy::statements::ServiceAccount;
+use crate::engine::Side;
+use crate::resources::common::Place;
+use crate::schema::{Value, hole};
+
+/// Where a chained pod's token and config file are mounted. Not the webhook's folder: its variables must not be there, since the Go
+/// and Java SDKs would use the pod role whatever the profile says.
+const TOKEN_FOLDER: &str = "/var/run/secrets/xeks/serviceaccount";
+const CONFIG_FOLDER: &str = "/etc/xeks/aws";
+/// Lifetime of a projected token in seconds, as the pod identity webhook asks for it.
+const TOKEN_SECONDS: i64 = 86_400;
+
+pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+    let role = pieces.get(&model.role.key(Side::Workload).to_string());
+    let pod_role = model.pod_role.as_ref().map_or(&Value::Null, |pod| pieces.get(&pod.key(Side::Cluster).to_string()));
+    let issuers_known = !model.issuers.iter().any(|issuer| hole::is_in(issuer));
+    let providers = model.issuers.iter().map(|issuer| {
+        let arn = pieces.get(&model.provider_key(issuer).to_string()).get("arn").clone();
+        (format!("https://{issuer}"), arn)
+    });
+    let annotations = annotations(model, role.get("arn"));
+    let config = config(model, place, role.get("arn"), pod_role.get("arn"));
+    BTreeMap::from([
+        ("id", hole::value(super::import_id(value))),
+        ("role_arn", role.get("arn").clone()),
+        ("role_id", role.get("id").clone()),
+        ("pod_role_arn", pod_role.get("arn").clone()),
+        ("oidc_provider_arns", if issuers_known { Value::map(providers) } else { Value::Unknown }),
+        ("service_account_manifests", manifests(model, &annotations, config.as_deref())),
+        ("service_account_annotations", hole::map_value(&annotations)),
+        ("aws_config", config.map_or(Value::Null, hole::value)),
+    ])
+}
+
+/// EKS user guide, "Assign IAM roles to Kubernetes service accounts"; amazon-eks-pod-identity-webhook for the audience.
+fn annotations(model: &Model, role_arn: &Value) -> BTreeMap<String, String> {
+    let mut annotations = BTreeMap::new();
+    if model.pod_role.is_none() {
+        annotations.insert("eks.amazonaws.com/role-arn".to_owned(), hole::text(role_arn).unwrap_or_default());
+        if model.token_audience() != STS_AUDIENCE {
+            annotations.insert("eks.amazonaws.com/audience".to_owned(), model.token_audience().to_owned());
+        }
+    }
+    annotations
+}
+
+/// The default profile assumes the role, with the pod role's credentials from the projected token. Chained sessions end after an hour.
+fn config(model: &Model, place: &Place, role_arn: &Value, pod_role_arn: &Value) -> Option<String> {
+    model.pod_role.as_ref()?;
+    let text = |value: &Value| hole::text(value).unwrap_or_default();
+    let lines = [
+        "[default]".to_owned(),
+        format!("role_arn = {}", text(role_arn)),
+        "source_profile = xeks-pod".to_owned(),
+        "sts_regional_endpoints = regional".to_owned(),
+        format!("region = {}", place.region),
+        String::new(),
+        "[profile xeks-pod]".to_owned(),
+        format!("role_arn = {}", text(pod_role_arn)),
+        format!("web_identity_token_file = {TOKEN_FOLDER}/token"),
+        "sts_regional_endpoints = regional".to_owned(),
+        format!("region = {}", place.region),
+    ];
+    Some(lines.join("\n") + "\n")
+}
+
+/// YAML documents, each written as JSON, which is YAML too; service accounts with a wildcard have none.
+fn manifests(model: &Model, annotations: &BTreeMap<String, String>, config: Option<&str>) -> Value {
+    let mut documents = Vec::new();
+    for account in model.service_accounts.iter().filter(|account| !account.has_wildcard()) {
+        documents.push(service_account(account, annotations));
+        if let Some(config) = config {
+            documents.push(config_map(account, config));
+            documents.push(pod_template(account, model.token_audience()));
+        }
+    }
+    hole::value(documents.iter().map(yaml).collect::<Vec<_>>().join("---\n"))
+}
+
+fn service_account(account: &ServiceAccount, annotations: &BTreeMap<String, String>) -> Json {
+    let mut metadata = json!({"name": account.name, "namespace": account.namespace});
+    if !annotations.is_empty() {
+        metadata["annotations"] = json!(annotations);
+    }
+    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+}
+
+fn config_map(account: &ServiceAccount, config: &str) -> Json {
+    let metadata = json!({"name": config_map_name(account), "namespace": account.namespace});
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"config": config}})
+}
+
+fn config_map_name(account: &ServiceAccount) -> String {
+    format!("{}-aws-config", account.name)
+}
+
+/// What a pod's template needs: the token, the config file, and the variable that points to it. To be merged into the workload's own.
+fn pod_template(account: &ServiceAccount, audience: &str) -> Json {
+    let token = json!({"serviceAccountToken": {"audience": audience, "expirationSeconds": TOKEN_SECONDS, "path": "token"}});
+    let mounts = json!([
+        {"name": "xeks-token", "mountPath": TOKEN_FOLDER, "readOnly": true},
+        {"name": "xeks-aws-config", "mountPath": CONFIG_FOLDER, "readOnly": true},
+    ]);
+    let container = json!({
+        "name": "app",
+        "image": "REPLACE-WITH-YOUR-IMAGE",
+        "env": [{"name": "AWS_CONFIG_FILE", "value": format!("{CONFIG_FOLDER}/config")}],
+        "volumeMounts": mounts,
+    });
+    let spec = json!({
+        "serviceAccountName": account.name,
+        "containers": [container],
+        "volumes": [
+            {"name": "xeks-token", "projected": {"sources": [token]}},
+            {"name": "xeks-aws-config", "configMap": {"name": config_map_name(account)}},
+        ],
+    });
+    let metadata = json!({"name": format!("{}-chained", account.name), "namespace": account.namespace});
+    json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": metadata, "template": {"spec": spec}})
+}
+
+/// Block style for the outer mappings, so that a reader finds their way; every scalar quoted as JSON.
+fn yaml(document: &Json) -> String {
+    let mut out = String::new();
+    write_yaml(document, 0, &mut out);
+    out
+}
+
+fn write_yaml(value: &Json, depth: usize, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Json::Object(members) => {
+            for (key, member) in members {
+                out.push_str(&format!("{indent}{}:", if plain(key) { key.clone() } else { json!(key).to_string() }));
+                write_member(member, depth, out);
+            }
+        }
+        Json::Array(members) => {
+            for member in members {
+                let mut block = String::new();
+                write_yaml(member, depth + 1, &mut block);
+                // The first line of the block carries the dash.
+                out.push_str(&format!("{indent}- {}", block.trim_start()));
+            }
+        }
+        scalar => out.push_str(&format!("{indent}{scalar}\n")),
+    }
+}
+
+fn write_member(member: &Json, depth: usize, out: &mut String) {
+    match member {
+        Json::Object(inner) if !inner.is_empty() => {
+            out.push('\n');
+            write_yaml(member, depth + 1, out);
+        }
+        Json::Array(inner) if !inner.is_empty() => {
+            out.push('\n');
+            write_yaml(member, depth, out);
+        }
+        scalar => out.push_str(&format!(" {scalar}\n")),
+    }
+}
+
+fn plain(key: &str) -> bool {
+    key.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_reads_as_blocks_with_quoted_scalars() {
+        let text = yaml(&json!({"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:x"}, "name": "sa"}}));
+        assert_eq!(text, "kind: \"ServiceAccount\"\nmetadata:\n  annotations:\n    \"eks.amazonaws.com/role-arn\": \"arn:x\"\n  name: \"sa\"\n");
+        assert_eq!(yaml(&json!({"a": [{"b": 1, "c": [2]}]})), "a:\n- b: 1\n  c:\n  - 2\n");
+    }
+
+    #[test]
+    fn a_chained_pod_gets_a_token_of_the_audience_and_its_config_file() {
+        let account = ServiceAccount { namespace: "nodejs".into(), name: "nodejs-sa".into() };
+        let text = yaml(&pod_template(&account, "sts.amazonaws.com"));
+        assert!(text.contains("audience: \"sts.amazonaws.com\"") && text.contains("value: \"/etc/xeks/aws/config\""), "{text}");
+    }
+}

@@ -1,0 +1,202 @@
+//! The attributes of `xeks_irsa_trust`, and the rules that need no AWS.
+
+use crate::aws::{arn, names, policy};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::resources::common;
+use crate::resources::roles::{self, role_attributes};
+use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
+
+/// What an existing role keeps as it is.
+const KEPT_BY_EXISTING: &[&str] = &["path", "description", "permissions_boundary", "max_session_duration", "tags"];
+/// The three ways to say whose tokens are trusted.
+const SOURCES: [&str; 3] = ["cluster_name", "cluster_names", "issuer_urls"];
+
+pub fn schema() -> Schema {
+    let doc = "Lets pods of the cluster account's EKS clusters use a role of the workload account: by an OIDC provider there and a trust in \
+               its tokens (IRSA), or by a role of the cluster account that assumes it. One resource over both accounts.";
+    let own = vec![
+        Attribute::string("cluster_name", "Name of the cluster whose pods use the role. Exactly one of `cluster_name`, `cluster_names`, `issuer_urls`.")
+            .optional()
+            .replaces()
+            .check(validators::text(names::cluster_name)),
+        Attribute::set_of_strings("cluster_names", "Names of the clusters whose pods use the role, such as blue and green.")
+            .optional()
+            .check(validators::count(1, 20))
+            .check(validators::each_text(names::cluster_name)),
+        Attribute::set_of_strings("issuer_urls", "OIDC issuers whose tokens are trusted; no access to the clusters is needed.")
+            .optional()
+            .check(validators::count(1, 20))
+            .check(validators::each_text(names::issuer_url)),
+        common::cluster_region(),
+        Attribute::nested("service_accounts", Nesting::Set, service_account(), "Service accounts that may use the role.")
+            .required()
+            .check(validators::count(1, 10_000)),
+        Attribute::string(
+            "mode",
+            "`federated` (default): the workload account trusts the cluster's tokens through an OIDC provider of its own. `chained`: a pod role \
+             in the cluster account trusts them and assumes the role.",
+        )
+        .default_value(Value::string("federated"))
+        .replaces()
+        .check(validators::one_of(&["federated", "chained"])),
+        Attribute::nested("pod_role", Nesting::Single, role_attributes(EXISTING), "The role in the cluster account. Required in mode `chained`.").optional(),
+        Attribute::nested("role", Nesting::Single, role(), "The role in the workload account that the pods use.").required(),
+        Attribute::set_of_strings("audiences", "Audiences of the tokens. Default `sts.amazonaws.com`; another one also goes into the annotations.")
+            .optional()
+            .check(validators::count(1, 100))
+            .check(validators::each_text(is_audience)),
+        Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How the account's OIDC provider is treated.").optional(),
+    ];
+    Schema::new(0, doc, attributes([own, computed(), common::common_attributes()]))
+}
+
+const EXISTING: &str = "Use a role that exists: only our trust statement is added, by its Sid, and taken out again.";
+
+fn service_account() -> Vec<Attribute> {
+    vec![
+        Attribute::string("namespace", "Namespace; `*` and `?` are wildcards.").required().check(validators::text(names::namespace_pattern)),
+        Attribute::string("name", "Name; `*` and `?` are wildcards.").required().check(validators::text(names::service_account_pattern)),
+    ]
+}
+
+fn role() -> Vec<Attribute> {
+    let more = vec![
+        Attribute::map_of_strings("inline_policies", "Inline policies by name, as JSON.")
+            .optional()
+            .check(validators::each_text(policy::is_document))
+            .check(policy_names),
+        Attribute::set_of_strings("managed_policy_arns", "Managed policies to attach. When set on a role made here: these and no others; when null, not looked at.")
+            .optional()
+            .check(validators::count(0, 20))
+            .check(validators::each_text(arn::is_policy)),
+    ];
+    attributes([role_attributes(EXISTING), more])
+}
+
+fn oidc_provider() -> Vec<Attribute> {
+    vec![
+        Attribute::string(
+            "manage",
+            "`shared` (default): made if missing, removed by the last use if this provider made it. `existing`: it must be there. `retain`: made if \
+             missing, never removed.",
+        )
+        .default_value(Value::string("shared"))
+        .check(validators::one_of(&["shared", "existing", "retain"])),
+        Attribute::list_of_strings("thumbprints", "SHA-1 thumbprints of the issuer's certificate, set when the provider is made. EKS needs none.")
+            .optional()
+            .check(validators::count(1, 5))
+            .check(validators::each_text(is_thumbprint)),
+        common::tags_attribute("Tags of the OIDC provider, set when it is made."),
+    ]
+}
+
+fn computed() -> Vec<Attribute> {
+    vec![
+        Attribute::string("role_arn", "ARN of the role.").computed(),
+        Attribute::string("role_id", "RoleId of the role.").computed(),
+        Attribute::string("pod_role_arn", "ARN of the pod role; null in mode `federated`.").computed(),
+        Attribute::plain("issuers", Type::set(Type::String), "The OIDC issuers that are trusted, as https URLs.").computed(),
+        Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers by issuer.").computed(),
+        Attribute::map_of_strings("service_account_annotations", "Annotations of the service account, for Helm values; empty in mode `chained`.").computed(),
+        Attribute::string("service_account_manifests", "Kubernetes manifests as YAML: the service accounts, and in mode `chained` what pods need besides.")
+            .computed(),
+        Attribute::string("aws_config", "The AWS config file of the pods in mode `chained`; null otherwise.").computed(),
+    ]
+}
+
+/// Rules over several attributes.
+pub fn validate(config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let given: Vec<&str> = SOURCES.into_iter().filter(|name| !config.get(name).is_null()).collect();
+    match given.as_slice() {
+        [] => validators::refuse(&Path::of("cluster_name"), "Exactly one of cluster_name, cluster_names and issuer_urls is needed; there is none.", &mut diagnostics),
+        [_] => {}
+        [_, more @ ..] => {
+            for name in more {
+                let why = format!("Exactly one of cluster_name, cluster_names and issuer_urls is needed. Remove {name}, or the others.");
+                validators::refuse(&Path::of(name), why, &mut diagnostics);
+            }
+        }
+    }
+    let chained = config.get("mode").as_str() == Some("chained");
+    if chained && config.get("pod_role").is_null() {
+        validators::refuse(&Path::of("pod_role"), "Mode chained needs the role in the cluster account, such as pod_role = { name = \"nodejs-pod\" }.", &mut diagnostics);
+    }
+    if !chained && !config.get("mode").is_unknown() && config.get("pod_role").entries().is_some() {
+        validators::refuse(&Path::of("pod_role"), "Mode federated has no pod role. Remove pod_role, or set mode = \"chained\".", &mut diagnostics);
+    }
+    for attribute in ["role", "pod_role"] {
+        roles::refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
+    }
+    if let Some(region) = config.get("cluster_region").as_str() {
+        let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
+        common::arns_in_partition(arn::partition_of(region), config, &paths, &mut diagnostics);
+    }
+    diagnostics
+}
+
+fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    for name in policies.entries().into_iter().flatten().map(|(name, _)| name) {
+        if let Err(why) = names::policy_name(name) {
+            validators::refuse(&path.key(name), why, diagnostics);
+        } else if name.starts_with("xeks-") {
+            validators::refuse(&path.key(name), "Names that begin with xeks- are this provider's own. Choose another.", diagnostics);
+        }
+    }
+}
+
+/// IAM `clientIDType`: 1 to 255 characters.
+fn is_audience(text: &str) -> Result<(), String> {
+    if (1..=255).contains(&text.chars().count()) && !text.contains(['*', '?']) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not an audience: 1 to 255 characters without wildcards, such as sts.amazonaws.com."))
+}
+
+/// IAM `thumbprintType`: 40 hexadecimal digits.
+fn is_thumbprint(text: &str) -> Result<(), String> {
+    if text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not a SHA-1 thumbprint of 40 hexadecimal digits. Leave thumbprints out: EKS needs none."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(config: &[(&str, Value)]) -> Vec<String> {
+        let schema = schema();
+        let mut object = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        object.insert("cluster_name", Value::string("c"));
+        object.insert("role", Value::object([("name", Value::string("r"))]));
+        object.insert("service_accounts", Value::set([Value::object([("namespace", Value::string("nodejs")), ("name", Value::string("nodejs-sa"))])]));
+        for (name, value) in config {
+            object.insert(name, value.clone());
+        }
+        let mut diagnostics = schema.validate(&object);
+        diagnostics.extend(validate(&object));
+        diagnostics.0.iter().map(|d| d.path.to_string()).collect()
+    }
+
+    #[test]
+    fn exactly_one_source_of_issuers_passes() {
+        assert_eq!(refused(&[]), Vec::<String>::new());
+        assert_eq!(refused(&[("cluster_name", Value::Null)]), ["cluster_name"]);
+        assert_eq!(refused(&[("cluster_names", Value::set_of_strings(["d"]))]), ["cluster_names"]);
+    }
+
+    #[test]
+    fn a_chain_needs_its_pod_role_and_a_federation_has_none() {
+        let pod = Value::object([("name", Value::string("p"))]);
+        assert_eq!(refused(&[("mode", Value::string("chained"))]), ["pod_role"]);
+        assert_eq!(refused(&[("pod_role", pod.clone())]), ["pod_role"]);
+        assert_eq!(refused(&[("mode", Value::string("chained")), ("pod_role", pod)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn broken_json_is_refused_with_the_policys_key() {
+        let role = Value::object([("name", Value::string("r")), ("inline_policies", Value::map([("bucket", Value::string("{not json"))]))]);
+        assert_eq!(refused(&[("role", role)]), ["role.inline_policies[\"bucket\"]"]);
+    }
+}

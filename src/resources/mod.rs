@@ -1,0 +1,8 @@
+//! The managed resources. Each is a short list of pieces; `composite` asks the engine for the rest.
+
+mod common;
+mod composite;
+pub mod cross_account_access;
+pub mod irsa_trust;
+mod preflight;
+mod roles;

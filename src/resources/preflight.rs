@@ -1,0 +1,124 @@
+//! Checks at plan time that every composite has: read-only, concurrent, and diagnostics only.
+
+use futures::future::join_all;
+
+use super::common::{Part, Place};
+use super::composite::Located;
+use crate::aws::arn::Arn;
+use crate::aws::error::{Error, Kind};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Job, Key, Ledger, Observed, Origin, Owner, Side, Welcome, World};
+use crate::pieces::Cloud;
+
+/// The warning of a check that could not be made. The same cause is told once.
+pub fn skipped(error: &Error) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.warning(
+        Path::root(),
+        "Checks before the apply were skipped",
+        format!("{error}\n\nWhat they would have found shows at the apply. Set skip_preflight = true in the provider to plan without them."),
+    );
+    diagnostics
+}
+
+/// The diagnostics of something that could not be looked up: an error where it is not there, else a warning that it was skipped.
+pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
+    if failed.error.kind() != Kind::Absent {
+        return skipped(&failed.error);
+    }
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error(failed.path.clone(), format!("{name} names something that does not exist"), failed.error.to_string());
+    diagnostics
+}
+
+/// Objects that exist and are not ours, and objects that must exist and do not, among the pieces that are in no ledger.
+pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
+    let looks = parts.iter().filter(|part| prior.get(&part.declared.key).is_none()).map(|part| async move {
+        let job = Job { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, needed: Default::default() };
+        (part, part.piece.observe(cloud, &job).await)
+    });
+    let mut diagnostics = Diagnostics::new();
+    for (part, look) in join_all(looks).await {
+        let key = &part.declared.key;
+        match look {
+            Err(error) => diagnostics.extend(skipped(&error)),
+            Ok(None) if part.declared.welcome == Welcome::Require => {
+                diagnostics.error(path_of(key), format!("{} does not exist", key.name), cloud.missing(key).to_string());
+            }
+            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, &observed) => {
+                diagnostics.error(path_of(key), format!("{} already exists", key.name), cloud.stranger(key, &observed).to_string());
+            }
+            Ok(_) => {}
+        }
+    }
+    diagnostics
+}
+
+/// What carries this composite's own tag is no stranger: the leftover of an interrupted apply, or the old half of a replace.
+fn is_ours(cloud: &Cloud, observed: &Observed) -> bool {
+    match &observed.owner {
+        Owner::Parent => true,
+        Owner::Tagged { resource, .. } => resource.as_deref() == Some(cloud.resource()),
+    }
+}
+
+/// Roles that a trust names in one of the two accounts must exist: IAM refuses a policy that names one that does not.
+pub async fn principals_exist(cloud: &Cloud, place: &Place, principals: &[String], path: &Path) -> Diagnostics {
+    let looks = principals.iter().filter_map(|text| {
+        let arn = Arn::parse(text).ok()?;
+        let side = [Side::Cluster, Side::Workload].into_iter().find(|side| place.identity(*side).account_id == arn.account)?;
+        let (_, name) = arn.role()?;
+        Some(async move { (text, side, crate::pieces::iam::role::exists(cloud, side, &name).await) })
+    });
+    let mut diagnostics = Diagnostics::new();
+    for (text, side, look) in join_all(looks).await {
+        match look {
+            Ok(true) => {}
+            Ok(false) => diagnostics.error(
+                path.clone(),
+                format!("{text} does not exist"),
+                format!("IAM refuses a trust policy that names a role that is not there (looked in {}). Create it first, or leave it out.", cloud.account(side).label()),
+            ),
+            Err(error) => diagnostics.extend(skipped(&error)),
+        }
+    }
+    diagnostics
+}
+
+/// "Did you mean …? " for a name that is nearly one of these, else nothing.
+pub fn nearest(name: &str, names: &[&str]) -> String {
+    let short = name.rsplit('/').next().unwrap_or(name);
+    let best = names.iter().map(|candidate| (distance(short, candidate), candidate)).min();
+    match best {
+        Some((distance, candidate)) if distance <= 1 + short.len() / 4 => format!("Did you mean {candidate}? "),
+        _ => String::new(),
+    }
+}
+
+/// Edit distance, ignoring case.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let here = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            corner = std::mem::replace(&mut row[j + 1], here);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_told_its_nearest() {
+        let names = ["AmazonEKSViewPolicy", "AmazonEKSClusterAdminPolicy"];
+        assert_eq!(nearest("AmazonEKSVeiwPolicy", &names), "Did you mean AmazonEKSViewPolicy? ");
+        assert_eq!(nearest("SomethingElse", &names), "");
+    }
+}
