@@ -1,0 +1,536 @@
+//! What AWS answers when it refuses: one table that tells absent from denied, throttled from malformed, and one error type that
+//! names the call, the account, the code and the request id.
+//!
+//! Knows no piece and no resource. Nothing secret may get in here: no credential, token or external id.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_types::request_id::RequestId;
+
+/// What a failed call means for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The object does not exist.
+    Absent,
+    /// An object of that name exists already.
+    Exists,
+    /// Too many calls, or a service that asks to come back later. The call had no effect.
+    Throttled,
+    /// Something made a moment ago is not visible everywhere yet: IAM is eventually consistent.
+    NotYet,
+    /// The caller lacks a permission.
+    Denied,
+    /// Another change is under way, or something still depends on the object.
+    Conflict,
+    /// The request breaks a rule or a quota; the same request will fail again.
+    Invalid,
+    /// The credentials have expired and could not be renewed.
+    Expired,
+    /// No answer (connection, DNS, timeout), or the service itself failed: the call may or may not have taken effect.
+    Unreachable,
+    /// No credentials, or credentials that AWS does not accept.
+    Credentials,
+    Other,
+}
+
+/// A call to AWS that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Service and operation, such as `iam:PutRolePolicy`.
+    pub call: String,
+    /// The account's label, such as `185863138492 (workload)`.
+    pub account: String,
+    pub kind: Kind,
+    /// AWS's error code; `None` where there was no answer.
+    pub code: Option<String>,
+    pub message: String,
+    pub request_id: Option<String>,
+}
+
+impl Error {
+    /// The error of an SDK call.
+    pub fn from_sdk<E>(call: &str, account: impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        if let Some(inner) = credentials_failure(error) {
+            return inner.under(call, account);
+        }
+        let code = error.code().map(str::to_owned);
+        let message = match error {
+            SdkError::ServiceError(_) => error.message().map_or_else(|| status_text(error), str::to_owned),
+            // The body was no answer of AWS: a proxy's page, or an endpoint that is something else.
+            SdkError::ResponseError(_) => format!("the answer can't be read: {}", chain(error)),
+            other => chain(other),
+        };
+        let kind = match (&code, error) {
+            (Some(code), _) => kind_of(call, code, &message, status(error)),
+            (None, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_)) => Kind::Unreachable,
+            (None, SdkError::ConstructionFailure(_)) => Kind::Invalid,
+            (None, _) if status(error).is_some_and(|s| s >= 500) => Kind::Unreachable,
+            (None, _) => Kind::Other,
+        };
+        Error {
+            call: call.to_owned(),
+            account: account.to_string(),
+            kind,
+            code,
+            message: clean(&message),
+            request_id: error.request_id().map(str::to_owned),
+        }
+    }
+
+    /// The error of a call that was answered with a code outside the SDK's own types.
+    pub fn from_code(call: &str, account: impl fmt::Display, code: &str, message: &str, request_id: Option<&str>) -> Self {
+        Error {
+            call: call.to_owned(),
+            account: account.to_string(),
+            kind: kind_of(call, code, message, None),
+            code: Some(code.to_owned()),
+            message: clean(message),
+            request_id: request_id.map(str::to_owned),
+        }
+    }
+
+    /// A failure that AWS's answer does not name: a wait that ended, an answer that lacks what it must hold.
+    pub fn of_kind(kind: Kind, call: &str, account: impl fmt::Display, message: impl Into<String>) -> Self {
+        Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message: message.into(), request_id: None }
+    }
+
+    pub fn is(&self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, Kind::NotYet | Kind::Conflict | Kind::Throttled)
+    }
+
+    /// The permission that a refused call lacked, as AWS's message names it.
+    pub fn missing_permission(&self) -> Option<MissingPermission> {
+        (self.kind == Kind::Denied).then(|| MissingPermission::parse(&self.message))?
+    }
+
+    /// What the user can do about it; `None` where AWS's own message says all there is.
+    pub fn advice(&self) -> Option<String> {
+        let account = &self.account;
+        match self.kind {
+            Kind::Denied => Some(match self.missing_permission() {
+                Some(missing) => missing.advice(account),
+                None => format!("Allow {} to the caller in {account}.", self.call),
+            }),
+            Kind::Throttled => Some("AWS asks for fewer calls: try again, or run Terraform with a lower -parallelism.".into()),
+            Kind::NotYet => Some("AWS has not seen what was just created yet: run the apply again.".into()),
+            Kind::Conflict => Some("Another change is under way, or something still uses the object: wait for it and run again.".into()),
+            Kind::Expired => {
+                Some(format!("The credentials for {account} have expired: renew them (aws sso login, a new token) and run again."))
+            }
+            Kind::Unreachable => Some(format!(
+                "No usable answer came back for {account}: check the network, proxies and endpoints of that account, then run again. What took \
+                 effect is found again on the next run."
+            )),
+            Kind::Credentials => {
+                Some(format!("Check the account's profile, keys or assume_role in the provider's configuration for {account}."))
+            }
+            Kind::Absent | Kind::Exists | Kind::Invalid | Kind::Other => None,
+        }
+    }
+
+    /// The same failure as met by a call that needed these credentials.
+    fn under(self, call: &str, account: impl fmt::Display) -> Self {
+        let kind = match self.kind {
+            Kind::Unreachable | Kind::Throttled | Kind::Expired => self.kind,
+            _ => Kind::Credentials,
+        };
+        let message = match self.call.as_str() {
+            "" => self.message,
+            _ => format!("no credentials: {} failed: {}", self.call, self.answer()),
+        };
+        Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message, request_id: None }
+    }
+
+    fn answer(&self) -> String {
+        let mut text = match &self.code {
+            Some(code) => format!("{code}: {}", self.message),
+            None => self.message.clone(),
+        };
+        if let Some(id) = &self.request_id {
+            text.push_str(&format!(" (request id {id})"));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}: {}", self.call, self.account, self.answer())
+    }
+}
+
+impl StdError for Error {}
+
+/// Gives the error of an SDK call its name: `client.get_role().send().await.named("iam:GetRole", account)?`.
+pub trait Named<T> {
+    fn named(self, call: &str, account: impl fmt::Display) -> Result<T, Error>;
+}
+
+impl<T, E> Named<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    fn named(self, call: &str, account: impl fmt::Display) -> Result<T, Error> {
+        self.map_err(|error| Error::from_sdk(call, account, &error))
+    }
+}
+
+/// Turns expected refusals into answers.
+pub trait Answer<T> {
+    /// Absent is an answer: `None`.
+    fn absent_is_none(self) -> Result<Option<T>, Error>;
+    /// "Exists already" is an answer: `None`.
+    fn exists_is_none(self) -> Result<Option<T>, Error>;
+}
+
+impl<T> Answer<T> for Result<T, Error> {
+    fn absent_is_none(self) -> Result<Option<T>, Error> {
+        none_if(self, Kind::Absent)
+    }
+
+    fn exists_is_none(self) -> Result<Option<T>, Error> {
+        none_if(self, Kind::Exists)
+    }
+}
+
+/// What AWS says about a missing permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingPermission {
+    /// Who called, where the message tells.
+    pub principal: Option<String>,
+    /// Such as `iam:PutRolePolicy`.
+    pub action: String,
+    pub resource: Option<String>,
+    /// AWS's own reason: `no identity-based policy allows …`, or an explicit deny.
+    pub reason: Option<String>,
+}
+
+impl MissingPermission {
+    /// Reads `User: ARN is not authorized to perform: ACTION on resource: RESOURCE because/with REASON`.
+    fn parse(message: &str) -> Option<Self> {
+        let (before, after) = message.split_once("not authorized to perform: ")?;
+        let principal = before.split_once("User: ").and_then(|(_, rest)| rest.split_whitespace().next());
+        let end = after.find(|c: char| c.is_whitespace()).unwrap_or(after.len());
+        let action = after[..end].trim_end_matches([',', '.']);
+        let rest = &after[end..];
+        let resource = rest.split_once("on resource: ").map(|(_, rest)| {
+            let end = [" because ", " with an explicit "].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+            rest[..end].trim().trim_end_matches('.').to_owned()
+        });
+        let because = rest.split_once("because ").map(|(_, reason)| reason);
+        let explicit = rest.find("with an explicit deny").map(|at| &rest[at + "with ".len()..]);
+        Some(MissingPermission {
+            principal: principal.map(str::to_owned),
+            action: action.to_owned(),
+            resource,
+            reason: because.or(explicit).map(|r| r.trim().trim_end_matches('.').to_owned()),
+        })
+    }
+
+    fn advice(&self, account: &str) -> String {
+        let who = self.principal.as_deref().unwrap_or("the caller");
+        let on = self.resource.as_ref().map_or_else(String::new, |r| format!(" on {r}"));
+        if self.reason.as_deref().is_some_and(|r| r.contains("explicit deny")) {
+            return format!("{} is denied to {who}{on} in {account} by a policy that says so: have that statement changed.", self.action);
+        }
+        format!("Allow {} to {who}{on} in {account}.", self.action)
+    }
+}
+
+fn none_if<T>(result: Result<T, Error>, kind: Kind) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == kind => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The table. Codes as the services' API models give them (IAM 2010-05-08, STS 2011-06-15, EKS 2017-11-01); EC2 models no errors,
+/// its codes are those of the EC2 API reference's list of error codes.
+fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>) -> Kind {
+    // EC2 documents its client errors with the prefix, and sends them without.
+    match code.strip_prefix("Client.").unwrap_or(code) {
+        "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" => Kind::Absent,
+        code if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") => Kind::Absent,
+
+        "EntityAlreadyExists" | "RouteAlreadyExists" | "InvalidPermission.Duplicate" | "VpcPeeringConnectionAlreadyExists" => Kind::Exists,
+        // EKS says the same for a name that is taken and for a cluster that is being changed.
+        "ResourceInUseException" if call.starts_with("eks:Create") => Kind::Exists,
+        "ResourceInUseException" => Kind::Conflict,
+
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "ServiceUnavailableException"
+        | "ServiceUnavailable"
+        | "Unavailable" => Kind::Throttled,
+
+        // A principal that was made a moment ago, named in a trust policy, an access entry or a cluster.
+        "MalformedPolicyDocument" | "MalformedPolicyDocumentException" if message.contains("Invalid principal in policy") => Kind::NotYet,
+        "InvalidParameterException" if call.starts_with("eks:") && names_unseen_principal(message) => Kind::NotYet,
+        "ResourcePropagationDelayException" => Kind::NotYet,
+
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" | "UnauthorizedAccess" => Kind::Denied,
+
+        "DeleteConflict"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "EntityTemporarilyUnmodifiable"
+        | "DependencyViolation"
+        | "IncorrectState"
+        | "InvalidStateException"
+        | "OperationInProgress" => Kind::Conflict,
+
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
+
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "AuthFailure"
+        | "OptInRequired"
+        | "RegionDisabledException"
+        | "InvalidIdentityToken"
+        | "IDPRejectedClaim" => Kind::Credentials,
+
+        "ServerException" | "ServiceFailure" | "InternalFailure" | "InternalError" | "InternalServerError" | "IDPCommunicationError" => {
+            Kind::Unreachable
+        }
+
+        "InvalidInput"
+        | "ValidationError"
+        | "ValidationException"
+        | "MalformedPolicyDocument"
+        | "MalformedPolicyDocumentException"
+        | "PackedPolicyTooLarge"
+        | "LimitExceeded"
+        | "ResourceLimitExceededException"
+        | "UnmodifiableEntity"
+        | "PolicyNotAttachable"
+        | "InvalidRequestException"
+        | "InvalidParameterException"
+        | "BadRequestException"
+        | "ClientException" => Kind::Invalid,
+        code if code.starts_with("InvalidParameter") || code.ends_with("LimitExceeded") || code.ends_with(".Malformed") => Kind::Invalid,
+
+        _ if status.is_some_and(|s| s >= 500) => Kind::Unreachable,
+        _ => Kind::Other,
+    }
+}
+
+/// EKS CreateAccessEntry: `The specified principalArn is invalid: invalid principal.` It says the same of a principal that will
+/// never exist, so whoever waits must bound the wait.
+fn names_unseen_principal(message: &str) -> bool {
+    message.contains("invalid principal")
+}
+
+/// The failure to obtain credentials, if that is what went wrong below an SDK call.
+fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let mut found = None;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            return Some(own.clone());
+        }
+        if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
+            found = Some(Error {
+                call: String::new(),
+                account: String::new(),
+                kind: if is_timeout(credentials) { Kind::Unreachable } else { Kind::Credentials },
+                code: None,
+                message: clean(&format!("no credentials: {}", chain(credentials))),
+                request_id: None,
+            });
+        }
+        next = error.source();
+    }
+    found
+}
+
+fn is_timeout(error: &CredentialsError) -> bool {
+    matches!(error, CredentialsError::ProviderTimedOut(_))
+}
+
+/// An error with its causes, each said once.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !cause_text.is_empty() && !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|r| r.status().as_u16())
+}
+
+fn status_text<E>(error: &SdkError<E, HttpResponse>) -> String {
+    status(error).map_or_else(|| "no message".to_owned(), |s| format!("HTTP status {s} without a message"))
+}
+
+/// One line, without EC2's encoded authorization message (kilobytes) and without credentials in URLs.
+fn clean(message: &str) -> String {
+    let message = message.split("Encoded authorization failure message:").next().unwrap_or_default();
+    let words: Vec<String> = message.split_whitespace().map(without_user_info).collect();
+    words.join(" ")
+}
+
+/// `http://user:password@proxy` becomes `http://proxy`.
+fn without_user_info(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let authority = rest.find('/').unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_iam::operation::get_role::GetRoleError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    const LABEL: &str = "185863138492 (workload)";
+
+    fn answered(status: u16, code: &str, message: &str) -> SdkError<GetRoleError, HttpResponse> {
+        let mut raw = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        raw.headers_mut().insert("x-amzn-requestid", "r-1");
+        SdkError::service_error(GetRoleError::generic(ErrorMetadata::builder().code(code).message(message).build()), raw)
+    }
+
+    fn kind(call: &str, code: &str, message: &str) -> Kind {
+        Error::from_code(call, LABEL, code, message, None).kind
+    }
+
+    #[test]
+    fn an_error_names_call_account_code_and_request_id() {
+        let error = Error::from_sdk("iam:GetRole", LABEL, &answered(403, "AccessDenied", "no"));
+        assert_eq!(error.to_string(), "iam:GetRole in 185863138492 (workload): AccessDenied: no (request id r-1)");
+    }
+
+    #[test]
+    fn absent_is_an_answer_and_nothing_else_is() {
+        let gone: Result<(), _> = Err(answered(404, "NoSuchEntity", "gone"));
+        assert_eq!(gone.named("iam:GetRole", LABEL).absent_is_none(), Ok(None));
+        let denied: Result<(), _> = Err(answered(403, "AccessDenied", "no"));
+        assert_eq!(denied.named("iam:GetRole", LABEL).absent_is_none().unwrap_err().kind, Kind::Denied);
+    }
+
+    #[test]
+    fn a_404_that_aws_did_not_name_is_never_absent() {
+        let raw = HttpResponse::new(404.try_into().unwrap(), SdkBody::empty());
+        let error: SdkError<GetRoleError, _> = SdkError::response_error("not XML", raw);
+        assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &error).kind, Kind::Other);
+        let raw = HttpResponse::new(404.try_into().unwrap(), SdkBody::empty());
+        let error = SdkError::service_error(GetRoleError::generic(ErrorMetadata::builder().build()), raw);
+        assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &error).kind, Kind::Other);
+    }
+
+    #[test]
+    fn each_code_has_its_meaning() {
+        assert_eq!(kind("eks:DescribeCluster", "ResourceNotFoundException", ""), Kind::Absent);
+        assert_eq!(kind("ec2:DescribeVpcs", "InvalidVpcID.NotFound", ""), Kind::Absent);
+        assert_eq!(kind("iam:CreateRole", "EntityAlreadyExists", ""), Kind::Exists);
+        assert_eq!(kind("eks:CreateAccessEntry", "ResourceInUseException", ""), Kind::Exists);
+        assert_eq!(kind("eks:UpdateClusterConfig", "ResourceInUseException", ""), Kind::Conflict);
+        assert_eq!(kind("iam:DeleteRole", "DeleteConflict", ""), Kind::Conflict);
+        assert_eq!(kind("iam:CreateRole", "Throttling", ""), Kind::Throttled);
+        assert_eq!(kind("iam:CreateRole", "LimitExceeded", ""), Kind::Invalid);
+        assert_eq!(kind("ec2:CreateRoute", "RequestLimitExceeded", ""), Kind::Throttled);
+        assert_eq!(kind("ec2:CreateRoute", "Client.UnauthorizedOperation", ""), Kind::Denied);
+        assert_eq!(kind("eks:CreateAccessEntry", "InvalidRequestException", "mode"), Kind::Invalid);
+        assert_eq!(kind("sts:AssumeRole", "ExpiredToken", ""), Kind::Expired);
+        assert_eq!(kind("sts:GetCallerIdentity", "InvalidClientTokenId", ""), Kind::Credentials);
+        assert_eq!(kind("iam:CreateRole", "SomethingNew", ""), Kind::Other);
+    }
+
+    #[test]
+    fn a_principal_not_visible_yet_differs_from_a_malformed_document() {
+        let message = "Invalid principal in policy: \"AWS\":\"arn:aws:iam::185863138492:role/app\"";
+        assert_eq!(kind("iam:CreateRole", "MalformedPolicyDocument", message), Kind::NotYet);
+        assert_eq!(kind("iam:CreateRole", "MalformedPolicyDocument", "Syntax errors in policy."), Kind::Invalid);
+        let message = "The specified principalArn is invalid: invalid principal.";
+        assert_eq!(kind("eks:CreateAccessEntry", "InvalidParameterException", message), Kind::NotYet);
+        assert_eq!(kind("eks:CreateAccessEntry", "InvalidParameterException", "The username is invalid"), Kind::Invalid);
+    }
+
+    #[test]
+    fn no_answer_and_a_failing_service_leave_the_effect_open() {
+        let lost: SdkError<GetRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::io("connection reset".into()));
+        let error = Error::from_sdk("iam:GetRole", LABEL, &lost);
+        assert_eq!((error.kind, error.code.as_deref()), (Kind::Unreachable, None));
+        assert!(error.message.contains("connection reset"), "{error}");
+        assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &answered(500, "ServiceFailure", "")).kind, Kind::Unreachable);
+        assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &answered(502, "Unheard", "")).kind, Kind::Unreachable);
+    }
+
+    #[test]
+    fn a_denied_call_names_the_missing_permission() {
+        let message = "User: arn:aws:sts::185863138492:assumed-role/runner/x is not authorized to perform: iam:PutRolePolicy on \
+                       resource: role app because no identity-based policy allows the iam:PutRolePolicy action";
+        let error = Error::from_code("iam:PutRolePolicy", LABEL, "AccessDenied", message, None);
+        let missing = error.missing_permission().unwrap();
+        assert_eq!((missing.action.as_str(), missing.resource.as_deref()), ("iam:PutRolePolicy", Some("role app")));
+        assert_eq!(
+            error.advice().unwrap(),
+            "Allow iam:PutRolePolicy to arn:aws:sts::185863138492:assumed-role/runner/x on role app in 185863138492 (workload)."
+        );
+    }
+
+    #[test]
+    fn an_explicit_deny_is_told_apart_from_a_missing_allow() {
+        let message = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: \
+                       arn:aws:iam::2:role/r with an explicit deny in a service control policy";
+        let error = Error::from_code("sts:AssumeRole", LABEL, "AccessDenied", message, None);
+        assert_eq!(error.missing_permission().unwrap().resource.as_deref(), Some("arn:aws:iam::2:role/r"));
+        assert!(error.advice().unwrap().contains("is denied to"));
+        let bare = Error::from_code("eks:ListClusters", LABEL, "AccessDeniedException", "no", None);
+        assert_eq!(bare.advice().unwrap(), "Allow eks:ListClusters to the caller in 185863138492 (workload).");
+    }
+
+    #[test]
+    fn failing_credentials_keep_the_cause_and_are_not_a_denied_call() {
+        let cause = Error::from_code("sts:AssumeRole", LABEL, "AccessDenied", "not you", Some("r-2"));
+        let source = CredentialsError::provider_error(cause);
+        let failed: SdkError<GetRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::other(source.into(), None));
+        let error = Error::from_sdk("iam:GetRole", LABEL, &failed);
+        assert_eq!(error.kind, Kind::Credentials);
+        assert_eq!(error.message, "no credentials: sts:AssumeRole failed: AccessDenied: not you (request id r-2)");
+    }
+
+    #[test]
+    fn a_message_is_one_line_without_credentials_or_encoded_blobs() {
+        let message = "can't connect\n to http://user:secret@proxy:3128/ now. Encoded authorization failure message: AbCd";
+        assert_eq!(Error::from_code("ec2:X", LABEL, "Y", message, None).message, "can't connect to http://proxy:3128/ now.");
+    }
+}

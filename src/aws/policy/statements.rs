@@ -1,0 +1,182 @@
+//! The statements that xeks writes: who may assume a role, and what the roles of a connection may do.
+//!
+//! Every ARN comes from the caller, already built for its partition.
+
+use serde_json::{Value, json};
+
+use super::document;
+use crate::aws::arn;
+
+/// Lets these principals assume the role. AWS ties each role named here to its hidden id: recreated, it is no longer trusted.
+pub fn trust_principals(sid: &str, principal_arns: &[String], external_id: Option<&str>) -> Value {
+    let mut statement = json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"AWS": one_or_many(principal_arns)},
+        "Action": "sts:AssumeRole",
+    });
+    if let Some(id) = external_id {
+        statement["Condition"] = json!({"StringEquals": {"sts:ExternalId": id}});
+    }
+    statement
+}
+
+/// Lets these principals of one account assume the role, by name: they may be recreated, and need not exist yet.
+pub fn trust_account(sid: &str, account_root: &str, principal_arns: &[String], external_id: Option<&str>) -> Value {
+    let mut statement = trust_principals(sid, &[account_root.to_owned()], external_id);
+    statement["Condition"]["ArnEquals"] = json!({"aws:PrincipalArn": one_or_many(principal_arns)});
+    statement
+}
+
+/// Lets AWS services, such as `ec2.amazonaws.com`, assume the role.
+pub fn trust_services(sid: &str, services: &[String]) -> Value {
+    json!({"Sid": sid, "Effect": "Allow", "Principal": {"Service": one_or_many(services)}, "Action": "sts:AssumeRole"})
+}
+
+/// A Kubernetes service account; namespace and name may hold the wildcards `*` and `?`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceAccount {
+    pub namespace: String,
+    pub name: String,
+}
+
+impl ServiceAccount {
+    /// The `sub` of its tokens, such as `system:serviceaccount:nodejs:nodejs-sa`.
+    pub fn subject(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+
+    pub fn has_wildcard(&self) -> bool {
+        self.subject().contains(['*', '?'])
+    }
+}
+
+/// Lets service accounts assume the role with tokens of one issuer. Condition keys carry the issuer's name, so that each issuer
+/// needs a statement of its own.
+///
+/// `aud` is always compared with StringEquals; `sub` with StringLike only where there is a wildcard, which StringEquals would take
+/// as a plain character (IAM user guide, "String condition operators").
+pub fn trust_web_identity(sid: &str, provider_arn: &str, service_accounts: &[ServiceAccount], audiences: &[String]) -> Value {
+    let issuer = provider_arn.split_once(":oidc-provider/").map_or(provider_arn, |(_, issuer)| issuer);
+    let subjects: Vec<String> = service_accounts.iter().map(ServiceAccount::subject).collect();
+    let wild = service_accounts.iter().any(ServiceAccount::has_wildcard);
+    let mut condition = json!({"StringEquals": {(format!("{issuer}:aud")): one_or_many(audiences)}});
+    let operator = if wild { "StringLike" } else { "StringEquals" };
+    condition[operator][format!("{issuer}:sub")] = one_or_many(&subjects);
+    json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    })
+}
+
+/// A Sid for the trust in one issuer: the same for the same issuer, whatever others there are. Sids are letters and digits.
+pub fn issuer_sid(stem: &str, issuer: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(arn::issuer_host(issuer).as_bytes());
+    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{stem}{short}")
+}
+
+/// What a client of the cluster needs to find it: DescribeCluster on this one, ListClusters, which knows no single cluster.
+pub fn describe_cluster_policy(cluster_arn: &str) -> Value {
+    document([
+        json!({"Sid": "DescribeCluster", "Effect": "Allow", "Action": "eks:DescribeCluster", "Resource": cluster_arn}),
+        json!({"Sid": "ListClusters", "Effect": "Allow", "Action": "eks:ListClusters", "Resource": "*"}),
+    ])
+}
+
+/// Lets the role assume other roles.
+pub fn assume_policy(role_arns: &[String]) -> Value {
+    document([json!({"Sid": "AssumeRole", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": one_or_many(role_arns)})])
+}
+
+/// A scalar for one, a sorted list for more: the form that comes back from AWS reads the same.
+fn one_or_many(texts: &[String]) -> Value {
+    let mut texts = texts.to_vec();
+    texts.sort();
+    texts.dedup();
+    if texts.len() == 1 { Value::String(texts.remove(0)) } else { json!(texts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{TRUST_LIMIT, size};
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::185863138492:role/EC2-EKS-CrossAccount-Role";
+    const PROVIDER: &str = "arn:aws:iam::185863138492:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/ABC";
+
+    fn accounts(names: &[&str]) -> Vec<ServiceAccount> {
+        names.iter().map(|name| ServiceAccount { namespace: "nodejs".into(), name: (*name).into() }).collect()
+    }
+
+    #[test]
+    fn trust_in_a_role_names_it_and_asks_for_the_external_id() {
+        let plain = trust_principals("XeksAccess", &[ROLE.into()], None);
+        let expected = json!({"Sid": "XeksAccess", "Effect": "Allow", "Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole"});
+        assert_eq!(plain, expected);
+        let with = trust_principals("XeksAccess", &[ROLE.into()], Some("xeks"));
+        assert_eq!(with["Condition"], json!({"StringEquals": {"sts:ExternalId": "xeks"}}));
+    }
+
+    #[test]
+    fn trust_in_an_account_is_bound_to_the_principals_by_condition() {
+        let statement = trust_account("XeksAccess", "arn:aws:iam::185863138492:root", &[ROLE.into()], Some("xeks"));
+        assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::185863138492:root"}));
+        let expected = json!({"ArnEquals": {"aws:PrincipalArn": ROLE}, "StringEquals": {"sts:ExternalId": "xeks"}});
+        assert_eq!(statement["Condition"], expected);
+    }
+
+    #[test]
+    fn web_identity_trust_always_checks_audience_and_subject() {
+        let statement = trust_web_identity("XeksIrsa", PROVIDER, &accounts(&["nodejs-sa"]), &["sts.amazonaws.com".into()]);
+        assert_eq!(
+            statement["Condition"],
+            json!({"StringEquals": {
+                "oidc.eks.ap-south-1.amazonaws.com/id/ABC:aud": "sts.amazonaws.com",
+                "oidc.eks.ap-south-1.amazonaws.com/id/ABC:sub": "system:serviceaccount:nodejs:nodejs-sa",
+            }})
+        );
+        assert_eq!(statement["Principal"], json!({"Federated": PROVIDER}));
+    }
+
+    #[test]
+    fn a_wildcard_turns_the_subject_to_string_like_and_leaves_the_audience() {
+        let statement = trust_web_identity("XeksIrsa", PROVIDER, &accounts(&["b", "a-*"]), &["sts.amazonaws.com".into()]);
+        let condition = &statement["Condition"];
+        assert_eq!(condition["StringEquals"], json!({"oidc.eks.ap-south-1.amazonaws.com/id/ABC:aud": "sts.amazonaws.com"}));
+        let subjects = json!(["system:serviceaccount:nodejs:a-*", "system:serviceaccount:nodejs:b"]);
+        assert_eq!(condition["StringLike"], json!({"oidc.eks.ap-south-1.amazonaws.com/id/ABC:sub": subjects}));
+    }
+
+    #[test]
+    fn the_sid_of_an_issuer_is_stable_and_alphanumeric() {
+        let sid = issuer_sid("XeksIrsa", "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC");
+        assert_eq!(sid, issuer_sid("XeksIrsa", "oidc.eks.ap-south-1.amazonaws.com/id/ABC"));
+        assert_ne!(sid, issuer_sid("XeksIrsa", "oidc.eks.ap-south-1.amazonaws.com/id/ABD"));
+        assert!(sid.starts_with("XeksIrsa") && sid.len() == 16 && sid.chars().all(|c| c.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_trust_in_several_services_is_in_stable_order() {
+        let statement =
+            trust_services("Trusted", &["ec2.amazonaws.com".into(), "ecs-tasks.amazonaws.com".into(), "ec2.amazonaws.com".into()]);
+        assert_eq!(statement["Principal"], json!({"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}));
+    }
+
+    #[test]
+    fn policies_are_scoped_to_what_the_service_can_scope() {
+        let cluster = "arn:aws:eks:ap-south-1:183295435445:cluster/prac-eks-abhi";
+        let policy = describe_cluster_policy(cluster);
+        assert_eq!(policy["Statement"][0]["Resource"], cluster);
+        assert_eq!(
+            policy["Statement"][1],
+            json!({"Sid": "ListClusters", "Effect": "Allow", "Action": "eks:ListClusters", "Resource": "*"})
+        );
+        assert_eq!(assume_policy(&[ROLE.into()])["Statement"][0]["Resource"], ROLE);
+        assert!(size(&policy) < TRUST_LIMIT);
+    }
+}
