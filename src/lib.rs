@@ -10,4 +10,6 @@ pub mod schema;
 
 pub mod engine;
 
+pub mod aws;
+
 pub mod diagnostics;

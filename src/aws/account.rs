@@ -1,0 +1,305 @@
+//! One side of a connection, ready to be called: its caller's identity and its clients.
+//!
+//! Loaded on first use: nothing of AWS is touched before.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::region::Region;
+use aws_types::sdk_ua_metadata::FrameworkMetadata;
+
+use super::accounts::AccountError;
+use super::credentials;
+use super::error::{Error, Kind, Named};
+use super::settings::{Endpoints, RetryMode, Settings};
+use super::transport::Transports;
+use crate::engine::Side;
+
+/// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
+/// throttles per account.
+const MAX_ATTEMPTS: u32 = 5;
+const SDK_MAX_ATTEMPTS: u32 = 3;
+/// A call that has no answer by then is given up and tried again.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who the credentials of an account are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account_id: String,
+    pub partition: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// An account whose identity is known and allowed.
+pub struct Account {
+    label: String,
+    side: Side,
+    identity: Identity,
+    region: String,
+    config: SdkConfig,
+    endpoints: Endpoints,
+    iam: OnceLock<aws_sdk_iam::Client>,
+    sts: aws_sdk_sts::Client,
+    eks: Mutex<HashMap<String, aws_sdk_eks::Client>>,
+}
+
+impl Account {
+    /// Loads credentials, asks who the caller is, and checks that this account is allowed. `key` is the account's in
+    /// `workload_accounts`.
+    pub async fn open(side: Side, key: Option<&str>, settings: &Settings, transports: &Transports) -> Result<Self, AccountError> {
+        let name = configured_name(side, key);
+        let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
+        let http = transports.client(&settings.transport).map_err(refuse)?;
+        check_profile(settings).await.map_err(refuse)?;
+        let config = load(settings, http).await;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
+        let config = with_credentials(settings, config, &name);
+        let sts = credentials::sts_client(settings, &config, config.credentials_provider());
+        let identity = identity(&sts, &name).await.map_err(AccountError::Aws)?;
+        let label = match key {
+            Some(key) => format!("{} ({side} {key:?})", identity.account_id),
+            None => format!("{} ({side})", identity.account_id),
+        };
+        check_allowed(settings, &identity, &name)?;
+        tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
+        let endpoints = settings.endpoints.clone();
+        Ok(Account { label, side, identity, region, config, endpoints, iam: OnceLock::new(), sts, eks: Mutex::default() })
+    }
+
+    /// The account's ID and side, such as `185863138492 (workload)` or `185863138492 (workload "payments")`.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// What all clients of this account are made from.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub fn iam(&self) -> &aws_sdk_iam::Client {
+        self.iam.get_or_init(|| {
+            let mut builder = aws_sdk_iam::config::Builder::from(&self.config);
+            if let Some(url) = &self.endpoints.iam {
+                builder = builder.endpoint_url(url);
+            }
+            aws_sdk_iam::Client::from_conf(builder.build())
+        })
+    }
+
+    pub fn sts(&self) -> &aws_sdk_sts::Client {
+        &self.sts
+    }
+
+    /// The client for one region; for the account's own where none is given.
+    pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
+        let region = region.unwrap_or(&self.region);
+        // The map is whole after a panic of another task: clients are put in complete.
+        let mut clients = self.eks.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let mut builder = aws_sdk_eks::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
+            if let Some(url) = &self.endpoints.eks {
+                builder = builder.endpoint_url(url);
+            }
+            aws_sdk_eks::Client::from_conf(builder.build())
+        };
+        clients.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+
+    /// An account that answers from a given HTTP client, for tests of what calls AWS.
+    #[cfg(test)]
+    pub fn fixture(
+        side: Side,
+        account_id: &str,
+        region: &str,
+        http: impl aws_smithy_runtime_api::client::http::HttpClient + 'static,
+    ) -> Self {
+        let keys = aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(keys))
+            .http_client(http)
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Account {
+            label: format!("{account_id} ({side})"),
+            side,
+            identity: Identity {
+                account_id: account_id.to_owned(),
+                partition: super::arn::partition_of(region).to_owned(),
+                arn: format!("arn:aws:iam::{account_id}:user/test"),
+            },
+            region: region.to_owned(),
+            sts: aws_sdk_sts::Client::new(&config),
+            config,
+            endpoints: Endpoints::default(),
+            iam: OnceLock::new(),
+            eks: Mutex::default(),
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Account({})", self.label)
+    }
+}
+
+/// How the configuration names the account, before AWS has told its ID.
+pub(super) fn configured_name(side: Side, key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("workload_accounts[{key:?}]"),
+        None => format!("{side}_account"),
+    }
+}
+
+/// The SDK's configuration, with the default chain of credentials or where the settings start it.
+async fn load(settings: &Settings, http: SharedHttpClient) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+        .region(region(settings));
+    // Both are within the allowed characters: the crate's name and version.
+    if let Ok(product) = FrameworkMetadata::new("xeks", Some(env!("CARGO_PKG_VERSION"))) {
+        loader = loader.framework_metadata(product);
+    }
+    if let Some(files) = credentials::profile_files(settings) {
+        loader = loader.profile_files(files);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(fips) = settings.use_fips_endpoint {
+        loader = loader.use_fips(fips);
+    }
+    if let Some(dualstack) = settings.use_dualstack_endpoint {
+        loader = loader.use_dual_stack(dualstack);
+    }
+    let conf = ProviderConfig::without_region()
+        .with_http_client(http)
+        .with_region(region(settings).region().await)
+        .with_use_fips(settings.use_fips_endpoint)
+        .with_use_dual_stack(settings.use_dualstack_endpoint);
+    if let Some(base) = credentials::base(settings, &conf) {
+        loader = loader.credentials_provider(base);
+    }
+    let config = loader.load().await;
+    let retry = retry(settings, config.retry_config());
+    config.into_builder().retry_config(retry).build()
+}
+
+/// The configured region, else the environment's, else the profile's, as in the AWS CLI. An instance's own is not asked for.
+fn region(settings: &Settings) -> RegionProviderChain {
+    let mut profile = ProfileFileRegionProvider::builder();
+    if let Some(name) = &settings.profile {
+        profile = profile.profile_name(name);
+    }
+    if let Some(files) = credentials::profile_files(settings) {
+        profile = profile.profile_files(files);
+    }
+    RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+}
+
+fn retry(settings: &Settings, loaded: Option<&RetryConfig>) -> RetryConfig {
+    let loaded = loaded.cloned().unwrap_or_else(RetryConfig::standard);
+    let attempts = match settings.max_retries {
+        Some(retries) => retries.saturating_add(1),
+        None if loaded.max_attempts() == SDK_MAX_ATTEMPTS => MAX_ATTEMPTS,
+        None => loaded.max_attempts(),
+    };
+    let config = match settings.retry_mode {
+        Some(RetryMode::Standard) => RetryConfig::standard(),
+        Some(RetryMode::Adaptive) => RetryConfig::adaptive(),
+        None => loaded,
+    };
+    config.with_max_attempts(attempts)
+}
+
+fn with_credentials(settings: &Settings, config: SdkConfig, account: &str) -> SdkConfig {
+    let provider = credentials::assumed(settings, &config, account);
+    let mut builder = config.into_builder();
+    builder.set_credentials_provider(provider);
+    builder.identity_cache(credentials::cache()).build()
+}
+
+async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, Error> {
+    const CALL: &str = "sts:GetCallerIdentity";
+    let answer = sts.get_caller_identity().send().await.named(CALL, account)?;
+    let arn = answer.arn().unwrap_or_default();
+    match (super::Arn::parse(arn), answer.account()) {
+        (Ok(parsed), Some(id)) => Ok(Identity { account_id: id.to_owned(), partition: parsed.partition, arn: arn.to_owned() }),
+        _ => Err(Error::of_kind(Kind::Other, CALL, account, "the answer names no caller: is the sts endpoint one of AWS?")),
+    }
+}
+
+/// A profile that the configuration names must exist: the SDK would go on to an instance's credentials.
+async fn check_profile(settings: &Settings) -> Result<(), String> {
+    let Some(name) = &settings.profile else { return Ok(()) };
+    let files = credentials::profile_files(settings).unwrap_or_default();
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, Some(name.clone().into()))
+        .await
+        .map_err(|e| format!("the shared configuration files can't be read: {}", e_chain(&e)))?;
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = profiles.profiles().collect();
+    known.sort_unstable();
+    let known = if known.is_empty() { "no profile at all".to_owned() } else { known.join(", ") };
+    Err(format!("profile {name:?} is not in the shared configuration files, which have {known}"))
+}
+
+fn check_allowed(settings: &Settings, identity: &Identity, name: &str) -> Result<(), AccountError> {
+    let listed = |ids: &[String]| ids.iter().any(|id| *id == identity.account_id);
+    let allowed = settings.allowed_account_ids.is_empty() || listed(&settings.allowed_account_ids);
+    if allowed && !listed(&settings.forbidden_account_ids) {
+        return Ok(());
+    }
+    Err(AccountError::NotAllowed { account: name.to_owned(), identity: identity.clone(), allowed: settings.allowed_account_ids.clone() })
+}
+
+fn e_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,19 @@
+//! AWS: the accounts and their clients, what an error means, ARNs and names, IAM documents, and bounded waits.
+//!
+//! Knows no Terraform: neither resources nor the wire. SDK types stay here and in `pieces`.
+
+mod account;
+pub mod accounts;
+pub mod arn;
+mod credentials;
+pub mod duration;
+pub mod error;
+pub mod names;
+pub mod policy;
+pub mod settings;
+mod transport;
+pub mod wait;
+
+pub use accounts::{Account, Accounts, Identity, Pair};
+pub use arn::Arn;
+pub use error::{Answer, Error, Kind, Named};

@@ -1,0 +1,172 @@
+//! Connections to AWS: proxies, certificate authorities, and one pool for all accounts with the same settings.
+//!
+//! Knows no credentials and no service.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::settings::{Secret, TransportSettings};
+
+/// Addresses that hand out an instance's or a task's credentials: no proxy can reach them.
+const LINK_LOCAL: &str = "169.254.169.254,169.254.170.2,169.254.170.23";
+
+/// The pools made so far.
+#[derive(Debug, Default)]
+pub struct Transports(Mutex<HashMap<TransportSettings, SharedHttpClient>>);
+
+impl Transports {
+    /// The client for these settings: made on first use, shared afterwards. `Err` says which setting is at fault.
+    pub fn client(&self, settings: &TransportSettings) -> Result<SharedHttpClient, String> {
+        // The map is whole after a panic of another task: nothing is left half done in it.
+        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = pools.get(settings) {
+            return Ok(client.clone());
+        }
+        let client = client(settings)?;
+        pools.insert(settings.clone(), client.clone());
+        Ok(client)
+    }
+}
+
+fn client(settings: &TransportSettings) -> Result<SharedHttpClient, String> {
+    let bundle = match settings.custom_ca_bundle.clone().or_else(|| environment(&["AWS_CA_BUNDLE"]).map(PathBuf::from)) {
+        Some(path) => Some(authorities(&path)?),
+        None => None,
+    };
+    let configured = |own: &Option<Secret>, names: &[&str]| own.as_ref().map(|s| s.reveal().to_owned()).or_else(|| environment(names));
+    let plain = configured(&settings.http_proxy, &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]);
+    let secure = configured(&settings.https_proxy, &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+    let none = settings.no_proxy.clone().or_else(|| environment(&["no_proxy", "NO_PROXY"]));
+    let none = none.map_or_else(|| LINK_LOCAL.to_owned(), |rules| format!("{rules},{LINK_LOCAL}"));
+    let proxy = |url: Option<String>| match url {
+        Some(url) => ProxyConfig::all(url.as_str())
+            .map(|proxy| proxy.no_proxy(&none))
+            .map_err(|_| "the proxy's URL can't be used: it must look like http://proxy.example.com:3128".to_owned()),
+        None => Ok(ProxyConfig::disabled()),
+    };
+    if plain == secure {
+        return Ok(pool(proxy(plain)?, bundle));
+    }
+    let by_scheme = ByScheme { plain: pool(proxy(plain)?, bundle.clone()), secure: pool(proxy(secure)?, bundle) };
+    Ok(SharedHttpClient::new(by_scheme))
+}
+
+fn pool(proxy: ProxyConfig, bundle: Option<Vec<u8>>) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
+        let mut builder = Connector::builder().proxy_config(proxy.clone());
+        if let Some(settings) = settings {
+            builder = builder.connector_settings(settings.clone());
+        }
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        let mut trust = TrustStore::default();
+        if let Some(pem) = &bundle {
+            trust = TrustStore::empty().with_pem_certificate(pem.clone());
+        }
+        // Fails only for additional server names, of which there are none.
+        let context = TlsContext::builder().with_trust_store(trust).build().unwrap_or_default();
+        builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build()
+    })
+}
+
+/// One pool for `http://` and one for `https://`, where they have different proxies.
+#[derive(Debug)]
+struct ByScheme {
+    plain: SharedHttpClient,
+    secure: SharedHttpClient,
+}
+
+impl HttpClient for ByScheme {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(ConnectorByScheme {
+            plain: self.plain.http_connector(settings, components),
+            secure: self.secure.http_connector(settings, components),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ConnectorByScheme {
+    plain: SharedHttpConnector,
+    secure: SharedHttpConnector,
+}
+
+impl HttpConnector for ConnectorByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("https:") { self.secure.call(request) } else { self.plain.call(request) }
+    }
+}
+
+/// The certificates of a PEM file, checked here: the SDK takes only good ones.
+fn authorities(path: &Path) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let pem = std::fs::read(path).map_err(|e| format!("custom_ca_bundle {shown} can't be read: {e}"))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| format!("custom_ca_bundle {shown} is no PEM file of certificates: {e}"))?;
+    if certificates.is_empty() {
+        return Err(format!("custom_ca_bundle {shown} holds no certificate"));
+    }
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate).map_err(|e| format!("custom_ca_bundle {shown} holds a certificate that can't be used: {e}"))?;
+    }
+    Ok(pem)
+}
+
+fn environment(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_bundle(path: &Path) -> TransportSettings {
+        TransportSettings { custom_ca_bundle: Some(path.to_owned()), ..TransportSettings::default() }
+    }
+
+    #[test]
+    fn a_bundle_that_is_missing_or_empty_is_named() {
+        let transports = Transports::default();
+        let missing = transports.client(&with_bundle(Path::new("/nonexistent/ca.pem"))).unwrap_err();
+        assert!(missing.contains("/nonexistent/ca.pem can't be read"), "{missing}");
+        let path = std::env::temp_dir().join(format!("xeks-ca-{}.pem", std::process::id()));
+        std::fs::write(&path, "no certificates").unwrap();
+        let empty = transports.client(&with_bundle(&path)).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert!(empty.contains("holds no certificate"), "{empty}");
+    }
+
+    #[test]
+    fn a_good_bundle_is_taken() {
+        use base64::Engine;
+        let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert;
+        let der = base64::engine::general_purpose::STANDARD.encode(certificate.der());
+        let certificate = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+        let path = std::env::temp_dir().join(format!("xeks-good-ca-{}.pem", std::process::id()));
+        std::fs::write(&path, certificate).unwrap();
+        let client = Transports::default().client(&with_bundle(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(client.is_ok());
+    }
+
+    #[test]
+    fn a_bad_proxy_is_refused_without_repeating_its_password() {
+        let settings = TransportSettings { https_proxy: Some(Secret::new("user:pa55@")), ..TransportSettings::default() };
+        let error = Transports::default().client(&settings).unwrap_err();
+        assert!(error.contains("proxy") && !error.contains("pa55"), "{error}");
+    }
+}

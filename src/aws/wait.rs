@@ -1,0 +1,212 @@
+//! Bounded waits: try again with backoff and jitter until AWS has caught up, the deadline passes, or Terraform says stop.
+//!
+//! Runs on tokio's clock, which tests pause and move.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::duration;
+use super::error::{Error, Kind};
+
+/// The first pause, and the longest one. Pauses double; each is drawn from its upper half, so that many waits do not march in step.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long to go on, and what ends it early.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub deadline: Instant,
+    pub stop: CancellationToken,
+}
+
+impl Limits {
+    /// From now on for so long.
+    pub fn within(timeout: Duration, stop: &CancellationToken) -> Self {
+        Limits { deadline: Instant::now() + timeout, stop: stop.clone() }
+    }
+
+    /// The same, but at most for so long from now on.
+    pub fn at_most(&self, timeout: Duration) -> Self {
+        Limits { deadline: self.deadline.min(Instant::now() + timeout), stop: self.stop.clone() }
+    }
+}
+
+/// Repeats `call` while its error is transient: not visible yet, a conflict, or throttled. `what` completes "waiting for …".
+/// When the limits end the wait, the last error is returned, and says so.
+pub async fn retry<T, F, Fut>(limits: &Limits, what: &str, call: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    retry_while(limits, what, Error::is_transient, call).await
+}
+
+/// Repeats `call` while `again` says that its error may pass.
+pub async fn retry_while<T, F, Fut>(limits: &Limits, what: &str, again: impl Fn(&Error) -> bool, mut call: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    let mut pauses = Pauses::new(limits, what);
+    loop {
+        match call().await {
+            Err(error) if again(&error) => {
+                if let Err(end) = pauses.next(&error).await {
+                    return Err(Error { message: format!("{} ({end})", error.message), ..error });
+                }
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Repeats `poll` until it has a value. Its errors end the wait, save throttling. `call` and `account` name the wait where it fails.
+pub async fn until<T, F, Fut>(limits: &Limits, what: &str, call: &str, account: &str, mut poll: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>, Error>>,
+{
+    let mut pauses = Pauses::new(limits, what);
+    loop {
+        let reason = match poll().await {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) => Error::of_kind(Kind::NotYet, call, account, format!("still waiting for {what}")),
+            Err(error) if error.is(Kind::Throttled) => error,
+            Err(error) => return Err(error),
+        };
+        if let Err(end) = pauses.next(&reason).await {
+            return Err(Error { message: format!("{} ({end})", reason.message), ..reason });
+        }
+    }
+}
+
+/// The pauses of one wait.
+struct Pauses<'a> {
+    limits: &'a Limits,
+    what: &'a str,
+    began: Instant,
+    pause: Duration,
+    told: bool,
+}
+
+impl<'a> Pauses<'a> {
+    fn new(limits: &'a Limits, what: &'a str) -> Self {
+        Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, told: false }
+    }
+
+    /// Sleeps once. `Err` says why there is no more time.
+    async fn next(&mut self, reason: &Error) -> Result<(), String> {
+        if !self.told {
+            self.told = true;
+            tracing::info!(call = %reason.call, account = %reason.account, code = reason.code.as_deref(), "waiting for {}", self.what);
+        }
+        let waited = |began: Instant| duration::format(began.elapsed());
+        if self.limits.stop.is_cancelled() {
+            return Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what));
+        }
+        let now = Instant::now();
+        if now >= self.limits.deadline {
+            return Err(format!("gave up after {} of waiting for {}", waited(self.began), self.what));
+        }
+        // The last try comes at the deadline itself.
+        let wake = (now + jittered(self.pause)).min(self.limits.deadline);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = sleep_until(wake) => Ok(()),
+            () = self.limits.stop.cancelled() => Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what)),
+        }
+    }
+}
+
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn error(kind: Kind) -> Error {
+        Error::of_kind(kind, "iam:CreateRole", "185863138492 (workload)", "Invalid principal in policy")
+    }
+
+    fn limits(seconds: u64) -> Limits {
+        Limits::within(Duration::from_secs(seconds), &CancellationToken::new())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transient_error_is_tried_again_until_it_passes() {
+        let tries = Cell::new(0);
+        let result = retry(&limits(120), "the role to be visible", || async {
+            tries.set(tries.get() + 1);
+            if tries.get() < 5 { Err(error(Kind::NotYet)) } else { Ok(tries.get()) }
+        })
+        .await;
+        assert_eq!(result, Ok(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_other_error_ends_at_once() {
+        let tries = Cell::new(0);
+        let result: Result<(), _> = retry(&limits(120), "x", || async {
+            tries.set(tries.get() + 1);
+            Err(error(Kind::Denied))
+        })
+        .await;
+        assert_eq!((result, tries.get()), (Err(error(Kind::Denied)), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_ends_the_wait_with_the_last_error_and_its_reason() {
+        let began = Instant::now();
+        let result: Result<(), _> = retry(&limits(90), "the role to be visible", || async { Err(error(Kind::NotYet)) }).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, Kind::NotYet);
+        assert_eq!(error.message, "Invalid principal in policy (gave up after 1m30s of waiting for the role to be visible)");
+        assert_eq!(began.elapsed().as_secs(), 90);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_a_bound() {
+        let tries = Cell::new(0);
+        let _: Result<(), _> = retry(&limits(600), "x", || async {
+            tries.set(tries.get() + 1);
+            Err(error(Kind::Throttled))
+        })
+        .await;
+        assert!((60..=130).contains(&tries.get()), "{} tries in ten minutes", tries.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_ends_a_pause_at_once() {
+        let limits = limits(600);
+        let stop = limits.stop.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            stop.cancel();
+        });
+        let began = Instant::now();
+        let result: Result<(), _> = retry(&limits, "the role", || async { Err(error(Kind::Conflict)) }).await;
+        assert!(result.unwrap_err().message.contains("stopped after 30s"));
+        assert_eq!(began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polling_goes_on_until_there_is_a_value() {
+        let polls = Cell::new(0);
+        let value = until(&limits(60), "the update", "eks:DescribeUpdate", "1 (cluster)", || async {
+            polls.set(polls.get() + 1);
+            Ok((polls.get() == 3).then_some("done"))
+        })
+        .await;
+        assert_eq!(value, Ok("done"));
+        let never: Result<(), _> = until(&limits(5), "the update", "eks:DescribeUpdate", "1 (cluster)", || async { Ok(None) }).await;
+        let error = never.unwrap_err();
+        assert_eq!((error.kind, error.call.as_str()), (Kind::NotYet, "eks:DescribeUpdate"));
+    }
+}
