@@ -111,6 +111,8 @@ impl Slot {
 /// Why an account can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountError {
+    /// The provider's configuration holds values that are known only after an apply.
+    Unknown,
     /// The resource picks no account, and there is no default one.
     NoWorkload {
         keys: Vec<String>,
@@ -159,6 +161,7 @@ impl AccountError {
 
     fn summary(&self) -> String {
         match self {
+            AccountError::Unknown => "The provider's configuration is not known yet".into(),
             AccountError::NoWorkload { .. } => "No workload account".into(),
             AccountError::UnknownKey { key, .. } => format!("Unknown workload account {key:?}"),
             AccountError::SameAccount { .. } => "Both sides are the same account".into(),
@@ -171,6 +174,9 @@ impl AccountError {
 
     fn detail(&self) -> String {
         match self {
+            AccountError::Unknown => {
+                "It depends on values that are known only after an apply: apply those first (-target), then run again.".into()
+            }
             AccountError::NoWorkload { keys } => match keys.as_slice() {
                 [] => {
                     "The provider's configuration has no workload_account. Add one: workload_account = { profile = \"…\", region = \"…\" }."

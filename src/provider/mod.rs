@@ -3,35 +3,18 @@
 //!
 //! Knows no generated message: `protocol` decodes, calls and encodes.
 
+pub mod configuration;
 pub mod registry;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+pub use configuration::{Configured, configure, schema, validate};
+
 use crate::diagnostics::Diagnostics;
 use crate::schema::{Schema, Type, Value};
-
-/// What a configured provider knows. Placeholder until the accounts land.
-#[derive(Debug, Default)]
-pub struct Configured {}
-
-/// The shape of the `provider` block.
-pub fn schema() -> &'static Schema {
-    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(0, "", vec![]));
-    &SCHEMA
-}
-
-/// Rules over several attributes of the `provider` block; those on one attribute are declared in the schema and checked before.
-pub fn validate(_config: &Value) -> Diagnostics {
-    Diagnostics::new()
-}
-
-/// From the `provider` block to what requests run with. `host_version` is Terraform's or OpenTofu's own version.
-pub async fn configure(_config: &Value, _host_version: &str) -> Outcome<Configured> {
-    Outcome::new(Configured::default(), Diagnostics::new())
-}
 
 /// What a request runs with: the configured provider, and the token that StopProvider cancels.
 #[derive(Clone, Debug)]

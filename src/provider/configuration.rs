@@ -1,0 +1,119 @@
+//! The `provider` block: its shape, its rules, and what comes of it: the accounts, and what holds for every resource.
+//!
+//! Knows how the block is written; how an account is reached is `aws::accounts`'.
+
+mod attributes;
+mod decode;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use super::Outcome;
+use crate::aws::accounts::{Account, AccountError, Accounts, Pair};
+use crate::diagnostics::Diagnostics;
+use crate::schema::{Schema, Value};
+
+/// What a configured provider knows.
+#[derive(Debug, Default)]
+pub struct Configured {
+    /// Something in the block is not known before the apply: plans come out unknown, reads return the prior state.
+    pub unknown: bool,
+    pub default_tags: BTreeMap<String, String>,
+    pub ignore_tags: IgnoreTags,
+    pub skip_preflight: bool,
+    accounts: Accounts,
+}
+
+/// Tags that others put on our objects, and that are none of our business.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IgnoreTags {
+    pub keys: Vec<String>,
+    pub key_prefixes: Vec<String>,
+}
+
+impl Configured {
+    /// Both accounts of a connection. `workload_account` is the resource's choice among `workload_accounts`.
+    pub async fn pair(&self, workload_account: Option<&str>) -> Result<Pair, AccountError> {
+        self.known()?.pair(workload_account).await
+    }
+
+    /// The account that owns the clusters.
+    pub async fn cluster(&self) -> Result<Arc<Account>, AccountError> {
+        self.known()?.cluster().await
+    }
+
+    /// The workload account that a resource chose, or the default one.
+    pub async fn workload(&self, workload_account: Option<&str>) -> Result<Arc<Account>, AccountError> {
+        self.known()?.workload(workload_account).await
+    }
+
+    fn known(&self) -> Result<&Accounts, AccountError> {
+        if self.unknown { Err(AccountError::Unknown) } else { Ok(&self.accounts) }
+    }
+}
+
+/// The shape of the block.
+pub fn schema() -> &'static Schema {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(attributes::schema);
+    &SCHEMA
+}
+
+/// Rules over several attributes; those on one attribute are declared in the schema and checked before.
+pub fn validate(config: &Value) -> Diagnostics {
+    rules::check(config)
+}
+
+/// From the block to what requests run with. Nothing of AWS is touched: accounts are opened on first use.
+pub async fn configure(config: &Value, host_version: &str) -> Outcome<Configured> {
+    tracing::debug!(host_version, "configured");
+    let unknown = !config.is_wholly_known();
+    let configured = if unknown { Configured { unknown, ..Configured::default() } } else { decode::configured(config) };
+    Outcome::new(configured, Diagnostics::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{DecodeError, json};
+
+    fn block(text: serde_json::Value) -> Value {
+        json::decode(&text, &schema().value_type()).map_err(|e: DecodeError| e.to_string()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_the_block_says_reaches_the_resources() {
+        let config = block(serde_json::json!({
+            "cluster_account": {"profile": "platform", "region": "ap-south-1"},
+            "default_tags": {"owner": "platform"},
+            "ignore_tags": {"keys": ["last-scan"], "key_prefixes": ["cost:"]},
+            "skip_preflight": true,
+        }));
+        let configured = configure(&config, "1.11.4").await.value;
+        assert!(!configured.unknown && configured.skip_preflight);
+        assert_eq!(configured.default_tags["owner"], "platform");
+        assert_eq!(configured.ignore_tags, IgnoreTags { keys: vec!["last-scan".into()], key_prefixes: vec!["cost:".into()] });
+    }
+
+    #[tokio::test]
+    async fn an_unknown_anywhere_makes_the_whole_unknown_and_no_account_usable() {
+        let mut config = block(serde_json::json!({"cluster_account": {"region": "ap-south-1"}}));
+        config.insert("default_tags", Value::map([("owner", Value::Unknown)]));
+        let configured = configure(&config, "1.11.4").await.value;
+        assert!(configured.unknown);
+        assert_eq!(configured.cluster().await.unwrap_err(), AccountError::Unknown);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_not_there_is_refused_with_the_ones_that_are() {
+        let config = block(serde_json::json!({"workload_accounts": {"payments": {"region": "ap-south-1"}, "search": {}}}));
+        let configured = configure(&config, "1.11.4").await.value;
+        let error = configured.workload(Some("paymnts")).await.unwrap_err().diagnostic();
+        assert_eq!(error.path.to_string(), "workload_account");
+        assert!(error.detail.contains("\"payments\", \"search\""), "{}", error.detail);
+        let error = configured.workload(None).await.unwrap_err().diagnostic();
+        assert!(error.detail.contains("no workload_account") && error.detail.contains("\"payments\""), "{}", error.detail);
+        let none = configure(&block(serde_json::json!({})), "1").await.value.workload(None).await.unwrap_err().diagnostic();
+        assert!(none.detail.contains("Add one"), "{}", none.detail);
+    }
+}

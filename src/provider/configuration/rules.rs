@@ -1,0 +1,256 @@
+//! Rules over several attributes of the `provider` block. Unknown values are passed over: they are checked when they are known.
+
+use std::time::Duration;
+
+use crate::aws::{Arn, arn, duration};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::schema::Value;
+use crate::schema::validators::refuse;
+
+/// STS ends sessions that were obtained with another session's credentials after one hour (STS AssumeRole, role chaining).
+const CHAINED: Duration = Duration::from_secs(3600);
+
+pub(super) fn check(config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut account = |value: &Value, path: Path| check_account(value, &path, &mut diagnostics);
+    account(config.get("cluster_account"), Path::of("cluster_account"));
+    account(config.get("workload_account"), Path::of("workload_account"));
+    for (key, value) in config.get("workload_accounts").entries().into_iter().flatten() {
+        account(value, Path::of("workload_accounts").key(key));
+    }
+    check_partitions(config, &mut diagnostics);
+    diagnostics
+}
+
+fn check_account(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let given = |name: &str| is_given(account.get(name));
+    for (one, other) in [("access_key", "secret_key"), ("secret_key", "access_key"), ("token", "access_key")] {
+        if given(one) && account.get(other).is_null() {
+            let why = format!("It needs {other}, which is not set: set both, or neither to use a profile or the environment.");
+            refuse(&path.attribute(one), why, diagnostics);
+        }
+    }
+    if given("allowed_account_ids") && given("forbidden_account_ids") {
+        let why = "Set either allowed_account_ids or forbidden_account_ids: what is not allowed is forbidden already.";
+        refuse(&path.attribute("forbidden_account_ids"), why, diagnostics);
+    }
+    check_web_identity(account, path, diagnostics);
+    check_hops(account, path, diagnostics);
+}
+
+/// Set, and known to be.
+fn is_given(value: &Value) -> bool {
+    !value.is_null() && !value.is_unknown()
+}
+
+fn check_web_identity(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let web = account.get("assume_role_with_web_identity");
+    let path = path.attribute("assume_role_with_web_identity");
+    if is_given(web.get("web_identity_token")) && is_given(web.get("web_identity_token_file")) {
+        refuse(&path.attribute("web_identity_token"), "Set either web_identity_token or web_identity_token_file.", diagnostics);
+    }
+    check_role_partition(account, web, &path, diagnostics);
+}
+
+fn check_hops(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let starts_with_session = is_given(account.get("assume_role_with_web_identity"));
+    for (index, hop) in account.get("assume_role").members().iter().enumerate() {
+        let path = path.attribute("assume_role").index(index);
+        check_role_partition(account, hop, &path, diagnostics);
+        let length = hop.get("duration").as_str().and_then(|text| duration::parse(text).ok());
+        if length.is_some_and(|length| length > CHAINED) && (index > 0 || starts_with_session) {
+            let why =
+                "A session obtained from another session ends after one hour: set 1h or less, or leave it out. It is renewed by itself.";
+            refuse(&path.attribute("duration"), why, diagnostics);
+        }
+        let tags = hop.get("tags");
+        if tags.is_unknown() {
+            continue;
+        }
+        for key in hop.get("transitive_tag_keys").strings() {
+            if tags.entries().is_none_or(|tags| !tags.contains_key(&key)) {
+                let why = format!("{key:?} is no key of this hop's tags: add it to tags, or take it out here.");
+                refuse(&path.attribute("transitive_tag_keys"), why, diagnostics);
+            }
+        }
+    }
+}
+
+fn check_role_partition(account: &Value, hop: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let (Some(region), Some(role)) = (account.get("region").as_str(), hop.get("role_arn").as_str()) else { return };
+    if let Ok(role) = Arn::parse(role)
+        && role.partition != arn::partition_of(region)
+    {
+        let why = format!(
+            "The role is of partition {}, and region {region} is of {}: credentials do not reach across partitions.",
+            role.partition,
+            arn::partition_of(region)
+        );
+        refuse(&path.attribute("role_arn"), why, diagnostics);
+    }
+}
+
+/// Roles trust no principal of another partition, so no connection crosses.
+fn check_partitions(config: &Value, diagnostics: &mut Diagnostics) {
+    let Some(cluster) = config.at("cluster_account.region").as_str() else { return };
+    let mut compare = |account: &Value, path: Path| {
+        if let Some(region) = account.get("region").as_str()
+            && arn::partition_of(region) != arn::partition_of(cluster)
+        {
+            let why = format!(
+                "Region {region} is of partition {}, and cluster_account's region {cluster} is of {}: no connection crosses partitions.",
+                arn::partition_of(region),
+                arn::partition_of(cluster)
+            );
+            refuse(&path.attribute("region"), why, diagnostics);
+        }
+    };
+    compare(config.get("workload_account"), Path::of("workload_account"));
+    for (key, account) in config.get("workload_accounts").entries().into_iter().flatten() {
+        compare(account, Path::of("workload_accounts").key(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::json;
+
+    const ROLE: &str = "arn:aws:iam::185863138492:role/terraform";
+
+    fn refused(text: serde_json::Value) -> Vec<String> {
+        let schema = super::super::schema();
+        let config = json::decode(&text, &schema.value_type()).unwrap();
+        let mut diagnostics = schema.validate(&config);
+        diagnostics.extend(check(&config));
+        diagnostics.0.iter().map(|d| d.path.to_string()).collect()
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_passes() {
+        let none: [&str; 0] = [];
+        assert_eq!(
+            refused(serde_json::json!({
+                "cluster_account": {"profile": "platform", "region": "ap-south-1", "allowed_account_ids": ["183295435445"]},
+                "workload_account": {"region": "ap-south-1", "assume_role": [{"role_arn": ROLE, "external_id": "xeks"}]},
+                "workload_accounts": {"payments": {"region": "ap-south-1"}},
+                "default_tags": {"owner": "platform"},
+            })),
+            none
+        );
+    }
+
+    #[test]
+    fn keys_come_in_pairs() {
+        assert_eq!(refused(serde_json::json!({"cluster_account": {"access_key": "AKID"}})), ["cluster_account.access_key"]);
+        assert_eq!(refused(serde_json::json!({"cluster_account": {"secret_key": "s"}})), ["cluster_account.secret_key"]);
+        assert_eq!(refused(serde_json::json!({"cluster_account": {"token": "t"}})), ["cluster_account.token"]);
+    }
+
+    #[test]
+    fn one_list_of_accounts_and_one_token_are_enough() {
+        let both = serde_json::json!({"allowed_account_ids": ["183295435445"], "forbidden_account_ids": ["185863138492"]});
+        assert_eq!(refused(serde_json::json!({ "workload_account": both })), ["workload_account.forbidden_account_ids"]);
+        let tokens = serde_json::json!({"role_arn": ROLE, "web_identity_token": "t", "web_identity_token_file": "/t"});
+        assert_eq!(
+            refused(serde_json::json!({"workload_account": {"assume_role_with_web_identity": tokens}})),
+            ["workload_account.assume_role_with_web_identity.web_identity_token"]
+        );
+    }
+
+    #[test]
+    fn chained_sessions_are_short() {
+        let hop = |duration: &str| serde_json::json!({"role_arn": ROLE, "duration": duration});
+        let none: [&str; 0] = [];
+        assert_eq!(refused(serde_json::json!({"cluster_account": {"assume_role": [hop("2h"), hop("1h")]}})), none);
+        assert_eq!(
+            refused(serde_json::json!({"cluster_account": {"assume_role": [hop("2h"), hop("2h")]}})),
+            ["cluster_account.assume_role[1].duration"]
+        );
+        let web = serde_json::json!({"role_arn": ROLE});
+        assert_eq!(
+            refused(serde_json::json!({"cluster_account": {"assume_role_with_web_identity": web, "assume_role": [hop("2h")]}})),
+            ["cluster_account.assume_role[0].duration"]
+        );
+    }
+
+    #[test]
+    fn only_tags_that_are_there_pass_on() {
+        let hop = serde_json::json!({"role_arn": ROLE, "tags": {"team": "a"}, "transitive_tag_keys": ["team", "stage"]});
+        assert_eq!(
+            refused(serde_json::json!({"cluster_account": {"assume_role": [hop]}})),
+            ["cluster_account.assume_role[0].transitive_tag_keys"]
+        );
+    }
+
+    #[test]
+    fn partitions_are_not_mixed() {
+        let china = serde_json::json!({"region": "cn-north-1"});
+        assert_eq!(
+            refused(serde_json::json!({"cluster_account": {"region": "ap-south-1"}, "workload_accounts": {"a": china}})),
+            ["workload_accounts[\"a\"].region"]
+        );
+        let role = serde_json::json!({"region": "cn-north-1", "assume_role": [{"role_arn": ROLE}]});
+        assert_eq!(refused(serde_json::json!({ "cluster_account": role })), ["cluster_account.assume_role[0].role_arn"]);
+    }
+
+    #[test]
+    fn each_attribute_has_its_rule() {
+        let account = serde_json::json!({
+            "region": "Mumbai", "profile": "", "allowed_account_ids": ["1832"], "endpoints": {"eks": "eks.local"}, "max_retries": -1,
+            "retry_mode": "legacy", "https_proxy": "proxy:3128", "custom_ca_bundle": "", "sts_region": "x",
+            "assume_role": [{"role_arn": "terraform", "session_name": "a b", "external_id": "x", "duration": "10m", "policy": "{",
+                             "policy_arns": ["ReadOnlyAccess"], "tags": {"aws:x": "y"}, "source_identity": "a:b"}],
+        });
+        let mut paths =
+            refused(serde_json::json!({"cluster_account": account, "workload_accounts": {"a/b": {}}, "default_tags": {"xeks:a": "b"}}));
+        paths.sort();
+        assert_eq!(
+            paths,
+            [
+                "cluster_account.allowed_account_ids",
+                "cluster_account.assume_role[0].duration",
+                "cluster_account.assume_role[0].external_id",
+                "cluster_account.assume_role[0].policy",
+                "cluster_account.assume_role[0].policy_arns",
+                "cluster_account.assume_role[0].role_arn",
+                "cluster_account.assume_role[0].session_name",
+                "cluster_account.assume_role[0].source_identity",
+                "cluster_account.assume_role[0].tags[\"aws:x\"]",
+                "cluster_account.custom_ca_bundle",
+                "cluster_account.endpoints.eks",
+                "cluster_account.https_proxy",
+                "cluster_account.max_retries",
+                "cluster_account.profile",
+                "cluster_account.region",
+                "cluster_account.retry_mode",
+                "cluster_account.sts_region",
+                "default_tags[\"xeks:a\"]",
+                "workload_accounts[\"a/b\"]",
+            ]
+        );
+    }
+
+    #[test]
+    fn unknown_values_are_passed_over() {
+        let account = Value::object([
+            ("access_key", Value::Unknown),
+            ("secret_key", Value::Unknown),
+            ("assume_role", Value::Unknown),
+            ("region", Value::Unknown),
+        ]);
+        assert!(check(&Value::object([("cluster_account", account)])).is_empty());
+        assert!(check(&Value::object([("cluster_account", Value::Unknown), ("workload_accounts", Value::Unknown)])).is_empty());
+    }
+
+    #[test]
+    fn no_refusal_repeats_a_secret() {
+        let account = serde_json::json!({"secret_key": "hush", "assume_role": [{"role_arn": ROLE, "external_id": "hush hush"}]});
+        let schema = super::super::schema();
+        let config = json::decode(&serde_json::json!({ "cluster_account": account }), &schema.value_type()).unwrap();
+        let mut diagnostics = schema.validate(&config);
+        diagnostics.extend(check(&config));
+        assert_eq!(diagnostics.0.len(), 2);
+        assert!(diagnostics.0.iter().all(|d| !d.detail.contains("hush") && !d.summary.contains("hush")));
+    }
+}
