@@ -53,11 +53,7 @@ impl Listener {
     ///
     /// # Errors
     /// The socket can't be watched.
-    pub fn accept(
-        self,
-        tls: Option<TlsAcceptor>,
-        lifetime: Arc<Lifetime>,
-    ) -> io::Result<(ReceiverStream<io::Result<Connection>>, transport::Socket)> {
+    pub fn accept(self, tls: Option<TlsAcceptor>, lifetime: Arc<Lifetime>) -> io::Result<(Incoming, transport::Socket)> {
         let listener = transport::watch(self.listener)?;
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         tokio::spawn(async move {
@@ -94,6 +90,9 @@ async fn secure(stream: transport::Stream, tls: Option<TlsAcceptor>) -> io::Resu
     let secured = tokio::time::timeout(TLS_HANDSHAKE, tls.accept(stream)).await;
     Ok(Box::new(secured.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??))
 }
+
+/// Clients that were let in.
+pub type Incoming = ReceiverStream<io::Result<Connection>>;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::handshake::Terms;
 use self::lifetime::Lifetime;
-use self::listener::Listener;
+use self::listener::{Incoming, Listener};
 pub use self::services::GrpcService;
 
 /// The largest message that a host may send or be sent, in bytes: go-plugin's hosts allow 256 MiB.
@@ -91,42 +91,34 @@ fn serve<S: GrpcService>(mode: Mode, about: &About, service: impl FnOnce() -> S)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(|e| format!("can't start threads: {e}"))?;
-    let tls = mtls.map(|mtls| TlsAcceptor::from(mtls.config));
-    let served = runtime.block_on(until_the_end(&mode, listener, tls, service(), &announcement));
+    let served = runtime.block_on(async {
+        let lifetime = Arc::new(Lifetime::default());
+        let by_hand = matches!(mode, Mode::Debug);
+        lifetime::follow_signals(&lifetime, by_hand).map_err(|e| format!("can't listen for signals: {e}"))?;
+        let tls = mtls.map(|mtls| TlsAcceptor::from(mtls.config));
+        let (incoming, _socket) = listener.accept(tls, lifetime.clone()).map_err(|e| format!("can't listen: {e}"))?;
+        print(&announcement)?;
+        tokio::select! {
+            served = until_the_end(incoming, service(), &lifetime) => served,
+            () = lifetime.abandoned(&lifetime::PATIENCE), if !by_hand => {
+                tracing::debug!("the host is gone");
+                Ok(())
+            }
+        }
+    });
     runtime.shutdown_background();
     served
 }
 
-async fn until_the_end<S: GrpcService>(
-    mode: &Mode,
-    listener: Listener,
-    tls: Option<TlsAcceptor>,
-    service: S,
-    announcement: &str,
-) -> Result<(), String> {
-    let lifetime = Arc::new(Lifetime::default());
-    lifetime::follow_signals(&lifetime, matches!(mode, Mode::Debug)).map_err(|e| format!("can't listen for signals: {e}"))?;
-    let (incoming, _socket) = listener.accept(tls, lifetime.clone()).map_err(|e| format!("can't listen: {e}"))?;
-    print(announcement)?;
-
-    let server = tonic::transport::Server::builder().serve_with_incoming_shutdown(
-        services::Services::new(service, lifetime.clone()),
-        incoming,
-        lifetime.clone().ended(),
-    );
-    let abandoned = async {
-        match mode {
-            Mode::Hosted(_) => lifetime.abandoned(&lifetime::PATIENCE).await,
-            Mode::Debug => std::future::pending().await,
-        }
-    };
+async fn until_the_end<S: GrpcService>(incoming: Incoming, service: S, lifetime: &Arc<Lifetime>) -> Result<(), String> {
+    let services = services::Services::new(service, lifetime.clone());
+    let server = tonic::transport::Server::builder().serve_with_incoming_shutdown(services, incoming, lifetime.clone().ended());
     let cut_off = async {
         lifetime.clone().ended().await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
         served = server => return served.map_err(|e| format!("the connection to the host failed: {e}")),
-        () = abandoned => tracing::debug!("the host is gone"),
         () = cut_off => tracing::debug!("calls under way were cut off: the host waits no longer"),
     }
     Ok(())
@@ -170,4 +162,25 @@ fn help(about: &About) -> String {
          --help      print this text\n\n\
          Documentation: {homepage}\n"
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::services::testing;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_call_that_never_returns_does_not_hold_up_the_end() {
+        let folder = std::env::temp_dir().display().to_string();
+        let listener = Listener::bind(|name| (name == "PLUGIN_UNIX_SOCKET_DIR").then(|| folder.clone())).unwrap();
+        let socket = listener.address().location.clone();
+        let lifetime = Arc::new(Lifetime::default());
+        let (incoming, _socket) = listener.accept(None, lifetime.clone()).unwrap();
+        let host = testing::call_then_ask_for_shutdown(&socket);
+        let begin = std::time::Instant::now();
+        let (served, answered) = tokio::join!(until_the_end(incoming, testing::Hangs, &lifetime), host);
+        assert_eq!((served, answered), (Ok(()), false));
+        // Generous upwards: a busy machine is no fault of ours.
+        assert!(begin.elapsed() >= FAREWELL && begin.elapsed() < FAREWELL * 2);
+    }
 }

@@ -182,6 +182,51 @@ impl GrpcController for Standing {
     }
 }
 
+#[cfg(all(test, unix))]
+pub mod testing {
+    //! A service whose calls never return, and a host that calls it. Generated clients go to paths of their own, so that the
+    //! service takes the name of one.
+    use super::*;
+    use hyper_util::rt::TokioIo;
+
+    #[derive(Clone)]
+    pub struct Hangs;
+
+    impl NamedService for Hangs {
+        const NAME: &'static str = "grpc.health.v1.Health";
+    }
+
+    impl Service<http::Request<Body>> for Hangs {
+        type Response = http::Response<Body>;
+        type Error = Infallible;
+        type Future = futures::future::Pending<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+            futures::future::pending()
+        }
+    }
+
+    /// Whether the call was answered.
+    pub async fn call_then_ask_for_shutdown(socket: &str) -> bool {
+        let socket = socket.to_owned();
+        let connector = tower::service_fn(move |_| {
+            let socket = socket.clone();
+            async move { tokio::net::UnixStream::connect(socket).await.map(TokioIo::new) }
+        });
+        let channel = tonic::transport::Endpoint::from_static("http://localhost").connect_with_connector(connector).await.unwrap();
+        let mut health = super::wire::health::health_client::HealthClient::new(channel.clone());
+        let call = tokio::spawn(async move { health.check(HealthCheckRequest::default()).await });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let mut controller = super::wire::plugin::grpc_controller_client::GrpcControllerClient::new(channel);
+        controller.shutdown(Empty {}).await.unwrap();
+        tokio::time::timeout(std::time::Duration::from_millis(500), call).await.is_ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
