@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -231,9 +230,10 @@ fn region(settings: &Settings) -> RegionProviderChain {
     if let Some(files) = credentials::profile_files(settings) {
         profile = profile.profile_files(files);
     }
-    RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-        .or_else(EnvironmentVariableRegionProvider::new())
-        .or_else(profile.build())
+    // A variable set to nothing counts as not set; the SDK's own reader takes it for a region.
+    let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok().filter(|r| !r.is_empty()));
+    let told = settings.region.clone().or(environment);
+    RegionProviderChain::first_try(told.map(Region::new)).or_else(profile.build())
 }
 
 fn retry(settings: &Settings, loaded: Option<&RetryConfig>) -> RetryConfig {

@@ -1,0 +1,385 @@
+//! How an account is reached: the provider block and the environment against an STS that writes down who asked.
+//!
+//! Environment variables belong to a whole process, so each case runs in a child: this same executable, asked for the test `child`.
+
+mod sts;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value as Json, json};
+use sts::Sts;
+use xeks::provider::{configure, schema, validate};
+use xeks::schema::json::decode;
+
+const CLUSTER: &str = "183295435445";
+const WORKLOAD: &str = "185863138492";
+
+#[test]
+fn an_explicit_profile_beats_keys_in_the_environment() {
+    let case = Case::new(json!({"cluster_account": {"profile": "platform"}, "workload_account": {}}))
+        .file("config", &format!("[profile platform]\naws_access_key_id = AKIA{CLUSTER}\naws_secret_access_key = s\n"))
+        .env("AWS_ACCESS_KEY_ID", &format!("AKIA{WORKLOAD}"))
+        .env("AWS_SECRET_ACCESS_KEY", "s");
+    let pair = case.pair();
+    assert_eq!(pair["cluster"]["account_id"], CLUSTER);
+    assert_eq!(pair["workload"]["account_id"], WORKLOAD);
+    assert_eq!(pair["workload"]["label"], format!("{WORKLOAD} (workload)"));
+}
+
+#[test]
+fn keys_in_the_environment_beat_a_profile_of_the_environment() {
+    let case = Case::new(json!({"workload_account": {"profile": "team"}}))
+        .file(
+            "config",
+            &format!(
+                "[profile platform]\naws_access_key_id = AKIA{WORKLOAD}\naws_secret_access_key = s\n[profile team]\n\
+                 aws_access_key_id = AKIA{WORKLOAD}\naws_secret_access_key = s\n"
+            ),
+        )
+        .env("AWS_PROFILE", "platform")
+        .env("AWS_ACCESS_KEY_ID", &format!("AKIA{CLUSTER}"))
+        .env("AWS_SECRET_ACCESS_KEY", "s");
+    assert_eq!(case.pair()["cluster"]["account_id"], CLUSTER);
+}
+
+#[test]
+fn keys_of_the_configuration_beat_everything() {
+    let mut workload = keys(WORKLOAD);
+    workload["profile"] = json!("team");
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": workload}))
+        .file("config", "[profile team]\naws_access_key_id = AKIA111111111111\naws_secret_access_key = s\n")
+        .env("AWS_ACCESS_KEY_ID", "AKIA222222222222")
+        .env("AWS_SECRET_ACCESS_KEY", "s");
+    assert_eq!(case.pair()["workload"]["account_id"], WORKLOAD);
+}
+
+#[test]
+fn hops_chain_and_carry_all_they_are_given() {
+    let mut workload = keys(CLUSTER);
+    workload["assume_role"] = json!([
+        {"role_arn": role("hub"), "external_id": "x-1", "session_name": "abhi", "duration": "1h", "policy": "{\"Statement\":[]}",
+         "policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "tags": {"team": "a"}, "transitive_tag_keys": ["team"],
+         "source_identity": "abhi"},
+        {"role_arn": role("spoke")},
+    ]);
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": workload}));
+    let pair = case.pair();
+    assert_eq!(pair["workload"]["arn"], format!("arn:aws:sts::{WORKLOAD}:assumed-role/spoke/xeks"));
+    let hops = case.sts.seen("AssumeRole");
+    assert_eq!(hops.len(), 2);
+    let (first, second) = (&hops[0], &hops[1]);
+    assert_eq!(first.access_key, format!("AKIA{CLUSTER}"));
+    for (name, value) in [
+        ("RoleArn", role("hub").as_str()),
+        ("ExternalId", "x-1"),
+        ("RoleSessionName", "abhi"),
+        ("DurationSeconds", "3600"),
+        ("Policy", "{\"Statement\":[]}"),
+        ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        ("Tags.member.1.Key", "team"),
+        ("Tags.member.1.Value", "a"),
+        ("TransitiveTagKeys.member.1", "team"),
+        ("SourceIdentity", "abhi"),
+    ] {
+        assert_eq!(first.parameters.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert_eq!(second.access_key, format!("ASIA{WORKLOAD}hub"));
+    assert!(!second.parameters.contains_key("ExternalId"));
+}
+
+#[test]
+fn a_refused_hop_is_named_with_its_place_and_without_secrets() {
+    let mut workload = keys(CLUSTER);
+    workload["assume_role"] = json!([{"role_arn": role("hub")}, {"role_arn": role("denied"), "external_id": "not-to-be-told"}]);
+    let refused = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": workload})).refused();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("sts:AssumeRole of {}, hop 2 of 2", role("denied"))), "{detail}");
+    assert!(detail.contains("AccessDenied") && detail.contains("request id"), "{detail}");
+    assert!(!detail.contains("not-to-be-told"), "{detail}");
+}
+
+#[test]
+fn web_identity_reads_its_token_file_and_comes_before_the_hops() {
+    let case = Case::new(json!({}));
+    let token = case.home.join("token");
+    std::fs::write(&token, "header.claims.signature\n").unwrap();
+    let workload = json!({
+        "assume_role_with_web_identity": {"role_arn": role("ci"), "web_identity_token_file": token, "session_name": "run-7"},
+        "assume_role": [{"role_arn": role("deploy")}],
+    });
+    let case = case.block(json!({"cluster_account": keys(CLUSTER), "workload_account": workload}));
+    assert_eq!(case.pair()["workload"]["arn"], format!("arn:aws:sts::{WORKLOAD}:assumed-role/deploy/xeks"));
+    let web = &case.sts.seen("AssumeRoleWithWebIdentity")[0];
+    assert_eq!(web.access_key, "", "the call is not signed");
+    assert_eq!(web.parameters["WebIdentityToken"], "header.claims.signature");
+    assert_eq!(web.parameters["RoleSessionName"], "run-7");
+    assert_eq!(case.sts.seen("AssumeRole")[0].access_key, format!("ASIA{WORKLOAD}ci"));
+}
+
+#[test]
+fn profiles_may_ask_a_process_or_single_sign_on() {
+    let case = Case::new(json!({"cluster_account": {"profile": "process"}, "workload_account": {"profile": "sso"}}));
+    let process = format!(r#"{{\"Version\":1,\"AccessKeyId\":\"AKIA{CLUSTER}\",\"SecretAccessKey\":\"s\"}}"#);
+    let config = format!(
+        "[profile process]\ncredential_process = /bin/echo \"{process}\"\n\
+         [profile sso]\nsso_start_url = https://example.awsapps.com/start\nsso_region = ap-south-1\nsso_account_id = {WORKLOAD}\n\
+         sso_role_name = Admin\n"
+    );
+    // The name is the SHA-1 of the start URL, as `aws sso login` writes it.
+    let token = r#"{"accessToken": "sso-token", "expiresAt": "2099-01-01T00:00:00Z"}"#;
+    let case = case.file("config", &config).file("sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json", token);
+    let pair = case.pair();
+    assert_eq!(pair["cluster"]["account_id"], CLUSTER);
+    assert_eq!(pair["workload"]["account_id"], WORKLOAD);
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_an_error_and_not_the_instances_role() {
+    let case = Case::new(json!({"cluster_account": {"profile": "platfrom"}, "workload_account": keys(WORKLOAD)}))
+        .file("config", "[profile platform]\nregion = ap-south-1\n[profile team]\nregion = ap-south-1\n");
+    let refused = case.refused();
+    assert_eq!(refused["summary"], "cluster_account can't be used");
+    assert!(refused["detail"].as_str().unwrap().contains("have platform, team"), "{refused}");
+}
+
+#[test]
+fn one_account_on_both_sides_is_refused_with_both_callers_unless_allowed() {
+    let block = json!({"cluster_account": keys(CLUSTER), "workload_account": keys(CLUSTER)});
+    let refused = Case::new(block.clone()).refused();
+    assert_eq!(refused["summary"], "Both sides are the same account");
+    assert_eq!(refused["detail"].as_str().unwrap().matches(&format!("arn:aws:iam::{CLUSTER}:user/someone")).count(), 2);
+    let mut allowed = block;
+    allowed["allow_same_account"] = json!(true);
+    assert_eq!(Case::new(allowed).pair()["workload"]["account_id"], CLUSTER);
+}
+
+#[test]
+fn an_account_that_is_not_allowed_is_refused_before_anything_is_done() {
+    let mut cluster = keys(WORKLOAD);
+    cluster["allowed_account_ids"] = json!([CLUSTER]);
+    let case = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
+    let refused = case.refused();
+    assert_eq!(refused["summary"], format!("Account {WORKLOAD} is not allowed as cluster_account"));
+    assert!(refused["detail"].as_str().unwrap().contains(&format!("allowed_account_ids has only {CLUSTER}")), "{refused}");
+    let mut cluster = keys(CLUSTER);
+    cluster["forbidden_account_ids"] = json!([CLUSTER]);
+    let refused = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).refused();
+    assert!(refused["detail"].as_str().unwrap().contains("forbidden_account_ids names it"), "{refused}");
+}
+
+#[test]
+fn named_accounts_are_picked_by_key() {
+    let block = json!({"cluster_account": keys(CLUSTER), "workload_accounts": {"payments": keys(WORKLOAD)}});
+    let pair = Case::new(block).env("CHILD_KEY", "payments").pair();
+    assert_eq!(pair["workload"]["label"], format!("{WORKLOAD} (workload \"payments\")"));
+}
+
+#[test]
+fn each_caller_is_asked_for_once_however_many_resources_need_it() {
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)})).env("CHILD_PAIRS", "8");
+    case.pair();
+    assert_eq!(case.sts.seen("GetCallerIdentity").len(), 2);
+}
+
+#[test]
+fn nothing_is_asked_before_the_first_use() {
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)})).env("CHILD_PAIRS", "0");
+    case.run();
+    assert_eq!(case.sts.all().len(), 0);
+}
+
+#[test]
+fn a_failure_is_not_kept() {
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)})).env("CHILD_AGAIN", "1");
+    case.sts.refuse_first("GetCallerIdentity", 1);
+    let results = case.run();
+    assert!(results[0].get("summary").is_some(), "{results:?}");
+    assert_eq!(results[1]["cluster"]["account_id"], CLUSTER);
+}
+
+#[test]
+fn a_session_about_to_end_is_renewed() {
+    let mut cluster = keys(CLUSTER);
+    cluster["assume_role"] = json!([{"role_arn": format!("arn:aws:iam::{CLUSTER}:role/short")}]);
+    let case = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).env("CHILD_CALLS", "2");
+    case.pair();
+    assert_eq!(case.sts.seen("GetCallerIdentity").len(), 4);
+    assert!(case.sts.seen("AssumeRole").len() >= 3, "renewed before each call that follows");
+}
+
+#[test]
+fn calls_name_this_product_and_its_version() {
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)}));
+    case.pair();
+    let expected = format!("xeks/{}", env!("CARGO_PKG_VERSION"));
+    assert!(case.sts.all().iter().all(|call| call.user_agent.contains(&expected)), "{:?}", case.sts.all()[0].user_agent);
+}
+
+#[test]
+fn a_missing_region_is_said_to_be_missing() {
+    let case = Case::new(json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)})).env("AWS_REGION", "");
+    assert_eq!(case.refused()["summary"], "No region for cluster_account");
+}
+
+#[test]
+fn an_endpoint_of_the_configuration_and_a_proxy_are_used() {
+    let mut cluster = keys(CLUSTER);
+    let case = Case::new(json!({}));
+    cluster["endpoints"] = json!({"sts": "http://sts.example.invalid"});
+    cluster["http_proxy"] = json!(case.sts.url());
+    let case = case.block(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
+    assert_eq!(case.pair()["cluster"]["account_id"], CLUSTER);
+    let through_proxy: Vec<_> = case.sts.all().into_iter().filter(|call| call.target.starts_with("http://sts.example.invalid")).collect();
+    assert_eq!(through_proxy.len(), 1);
+}
+
+#[test]
+fn an_authority_of_ones_own_is_trusted_and_no_other() {
+    let sts = Sts::start_tls();
+    let mut cluster = keys(CLUSTER);
+    cluster["endpoints"] = json!({"sts": sts.url()});
+    cluster["max_retries"] = json!(0);
+    let case = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
+    let refused = case.refused();
+    assert!(refused["detail"].as_str().unwrap().contains("certificate"), "{refused}");
+    assert_eq!(refused["unreachable"], true);
+    let bundle = case.home.join("ca.pem");
+    std::fs::write(&bundle, sts.certificate()).unwrap();
+    cluster["custom_ca_bundle"] = json!(bundle);
+    let case = case.block(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
+    assert_eq!(case.pair()["cluster"]["account_id"], CLUSTER);
+}
+
+#[test]
+fn an_account_that_does_not_answer_is_told_apart_from_a_wrong_one() {
+    let mut cluster = keys(CLUSTER);
+    cluster["endpoints"] = json!({"sts": "http://127.0.0.1:1"});
+    cluster["max_retries"] = json!(0);
+    let refused = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).refused();
+    assert_eq!(refused["unreachable"], true, "{refused}");
+}
+
+/// One run of the child: a provider block, files, an environment, and the STS that it meets.
+struct Case {
+    sts: Sts,
+    home: PathBuf,
+    block: Json,
+    environment: Vec<(String, String)>,
+}
+
+impl Case {
+    fn new(block: Json) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let sts = Sts::start();
+        let home = std::env::temp_dir().join(format!("xeks-accounts-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        std::fs::create_dir_all(home.join(".aws")).unwrap();
+        let environment = [
+            ("HOME", home.to_str().unwrap()),
+            ("AWS_REGION", "ap-south-1"),
+            ("AWS_ENDPOINT_URL", &sts.url()),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Case { sts, home, block, environment }
+    }
+
+    fn block(mut self, block: Json) -> Self {
+        self.block = block;
+        self
+    }
+
+    /// A file under `~/.aws`.
+    fn file(self, name: &str, text: &str) -> Self {
+        let path = self.home.join(".aws").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The pair that the child was given.
+    fn pair(&self) -> Json {
+        let result = self.run().remove(0);
+        assert!(result.get("cluster").is_some(), "{result}");
+        result
+    }
+
+    /// The diagnostic that the child was given.
+    fn refused(&self) -> Json {
+        let result = self.run().remove(0);
+        assert!(result.get("summary").is_some(), "{result}");
+        result
+    }
+
+    fn run(&self) -> Vec<Json> {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child", "--ignored", "--nocapture"])
+            .env_clear()
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .env("CHILD_BLOCK", self.block.to_string())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        text.lines().filter_map(|line| line.split_once("RESULT ")).map(|(_, json)| serde_json::from_str(json).unwrap()).collect()
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+fn keys(account: &str) -> Json {
+    json!({"access_key": format!("AKIA{account}"), "secret_key": "s"})
+}
+
+fn role(name: &str) -> String {
+    format!("arn:aws:iam::{WORKLOAD}:role/{name}")
+}
+
+/// What runs in the child process: configures the provider from CHILD_BLOCK, opens the accounts, prints what came of it.
+#[test]
+#[ignore = "run by the other tests, in a process of its own"]
+fn child() {
+    let number = |name: &str, default: usize| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let block = serde_json::from_str(&std::env::var("CHILD_BLOCK").unwrap()).unwrap();
+        let config = decode(&block, &schema().value_type()).unwrap();
+        let mut refused = schema().validate(&config);
+        refused.extend(validate(&config));
+        assert!(refused.is_empty(), "{refused:?}");
+        let provider = configure(&config, "1.11.4").await.value;
+        let key = std::env::var("CHILD_KEY").ok();
+        for _ in 0..=number("CHILD_AGAIN", 0) {
+            let pairs = (0..number("CHILD_PAIRS", 1)).map(|_| provider.pair(key.as_deref()));
+            let Some(result) = futures::future::join_all(pairs).await.pop() else { return };
+            if let Ok(pair) = &result {
+                for _ in 0..number("CHILD_CALLS", 0) {
+                    pair.cluster.sts().get_caller_identity().send().await.unwrap();
+                }
+            }
+            let side = |account: &xeks::aws::Account| {
+                let identity = account.identity();
+                json!({"account_id": identity.account_id, "arn": identity.arn, "label": account.label(), "region": account.region()})
+            };
+            let json = match result {
+                Ok(pair) => json!({"cluster": side(&pair.cluster), "workload": side(&pair.workload)}),
+                Err(error) => {
+                    let diagnostic = error.diagnostic();
+                    json!({"summary": diagnostic.summary, "detail": diagnostic.detail, "unreachable": error.is_unreachable()})
+                }
+            };
+            println!("RESULT {json}");
+        }
+    });
+}
