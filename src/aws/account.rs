@@ -61,6 +61,7 @@ impl Account {
         let name = configured_name(side, key);
         let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
         let http = transports.client(&settings.transport).map_err(refuse)?;
+        check_environment().map_err(refuse)?;
         check_profile(settings).await.map_err(refuse)?;
         let config = load(settings, http).await;
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
@@ -268,6 +269,22 @@ async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, 
     }
 }
 
+/// The SDK panics on an endpoint that is set to nothing.
+fn check_environment() -> Result<(), String> {
+    const NAMES: [&str; 6] = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_EKS",
+        "AWS_ENDPOINT_URL_SSO",
+        "AWS_ENDPOINT_URL_SSO_OIDC",
+    ];
+    match NAMES.iter().find(|name| std::env::var(name).is_ok_and(|url| url.is_empty())) {
+        Some(name) => Err(format!("{name} in the environment is set, but empty: unset it, or give it a URL")),
+        None => Ok(()),
+    }
+}
+
 /// A profile that the configuration names must exist: the SDK would go on to an instance's credentials.
 async fn check_profile(settings: &Settings) -> Result<(), String> {
     let Some(name) = &settings.profile else { return Ok(()) };
@@ -285,7 +302,7 @@ async fn check_profile(settings: &Settings) -> Result<(), String> {
 }
 
 fn check_allowed(settings: &Settings, identity: &Identity, name: &str) -> Result<(), AccountError> {
-    let listed = |ids: &[String]| ids.iter().any(|id| *id == identity.account_id);
+    let listed = |ids: &[String]| ids.contains(&identity.account_id);
     let allowed = settings.allowed_account_ids.is_empty() || listed(&settings.allowed_account_ids);
     if allowed && !listed(&settings.forbidden_account_ids) {
         return Ok(());
@@ -302,4 +319,45 @@ fn e_chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::retry::RetryMode as SdkMode;
+
+    use super::*;
+
+    fn settings(max_retries: Option<u32>, retry_mode: Option<RetryMode>) -> Settings {
+        Settings { max_retries, retry_mode, ..Settings::default() }
+    }
+
+    #[test]
+    fn retries_are_those_configured_else_the_environments_else_more_than_the_sdks() {
+        let attempts =
+            |own, loaded: u32| retry(&settings(own, None), Some(&RetryConfig::standard().with_max_attempts(loaded))).max_attempts();
+        assert_eq!(attempts(Some(0), 9), 1);
+        assert_eq!(attempts(Some(7), 3), 8);
+        assert_eq!(attempts(None, 9), 9);
+        assert_eq!(attempts(None, 3), 5);
+    }
+
+    #[test]
+    fn the_retry_mode_is_the_one_configured_else_the_environments() {
+        let mode = |own, loaded: RetryConfig| retry(&settings(None, own), Some(&loaded)).mode();
+        assert_eq!(mode(Some(RetryMode::Adaptive), RetryConfig::standard()), SdkMode::Adaptive);
+        assert_eq!(mode(Some(RetryMode::Standard), RetryConfig::adaptive()), SdkMode::Standard);
+        assert_eq!(mode(None, RetryConfig::adaptive()), SdkMode::Adaptive);
+    }
+
+    #[test]
+    fn clients_are_made_once_per_region() {
+        let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));
+        let account = Account::fixture(Side::Cluster, "183295435445", "ap-south-1", http);
+        let region = |client: &aws_sdk_eks::Client| client.config().region().map(ToString::to_string);
+        assert_eq!(region(&account.eks(None)).as_deref(), Some("ap-south-1"));
+        assert_eq!(region(&account.eks(Some("eu-west-1"))).as_deref(), Some("eu-west-1"));
+        account.eks(Some("eu-west-1"));
+        assert_eq!(account.eks.lock().unwrap().len(), 2);
+        assert!(std::ptr::eq(account.iam(), account.iam()));
+    }
 }

@@ -62,8 +62,9 @@ impl Accounts {
         let pair = Pair { cluster: cluster?, workload: workload? };
         if pair.cluster.identity().account_id == pair.workload.identity().account_id && !self.allow_same_account {
             return Err(AccountError::SameAccount {
-                cluster: pair.cluster.identity().clone(),
-                workload: pair.workload.identity().clone(),
+                account_id: pair.cluster.identity().account_id.clone(),
+                cluster: pair.cluster.identity().arn.clone(),
+                workload: pair.workload.identity().arn.clone(),
                 name: super::account::configured_name(Side::Workload, key),
             });
         }
@@ -121,10 +122,11 @@ pub enum AccountError {
         key: String,
         keys: Vec<String>,
     },
-    /// Both sides are one account.
+    /// Both sides are one account: the callers' ARNs.
     SameAccount {
-        cluster: Identity,
-        workload: Identity,
+        account_id: String,
+        cluster: String,
+        workload: String,
         /// How the configuration names the workload account.
         name: String,
     },
@@ -194,10 +196,9 @@ impl AccountError {
                     .into(),
                 keys => format!("The provider's workload_accounts are {}. Use one of these, or add the account there.", quoted(keys)),
             },
-            AccountError::SameAccount { cluster, workload, name } => format!(
-                "cluster_account is called as {} and {name} as {}: both are account {}. Give one of them another profile or assume_role, or \
+            AccountError::SameAccount { account_id, cluster, workload, name } => format!(
+                "cluster_account is called as {cluster} and {name} as {workload}: both are account {account_id}. Give one of them another profile or assume_role, or \
                  set allow_same_account = true if that is what you want.",
-                cluster.arn, workload.arn, cluster.account_id
             ),
             AccountError::NotAllowed { account, identity, allowed } => {
                 let rule = match allowed.as_slice() {

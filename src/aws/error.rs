@@ -3,6 +3,9 @@
 //!
 //! Knows no piece and no resource. Nothing secret may get in here: no credential, token or external id.
 
+mod kind;
+mod permission;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -11,31 +14,9 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 
-/// What a failed call means for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The object does not exist.
-    Absent,
-    /// An object of that name exists already.
-    Exists,
-    /// Too many calls, or a service that asks to come back later. The call had no effect.
-    Throttled,
-    /// Something made a moment ago is not visible everywhere yet: IAM is eventually consistent.
-    NotYet,
-    /// The caller lacks a permission.
-    Denied,
-    /// Another change is under way, or something still depends on the object.
-    Conflict,
-    /// The request breaks a rule or a quota; the same request will fail again.
-    Invalid,
-    /// The credentials have expired and could not be renewed.
-    Expired,
-    /// No answer (connection, DNS, timeout), or the service itself failed: the call may or may not have taken effect.
-    Unreachable,
-    /// No credentials, or credentials that AWS does not accept.
-    Credentials,
-    Other,
-}
+pub use kind::Kind;
+use kind::kind_of;
+pub use permission::MissingPermission;
 
 /// A call to AWS that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +29,7 @@ pub struct Error {
     /// AWS's error code; `None` where there was no answer.
     pub code: Option<String>,
     pub message: String,
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
 }
 
 impl Error {
@@ -80,7 +61,7 @@ impl Error {
             kind,
             code,
             message: clean(&message),
-            request_id: error.request_id().map(str::to_owned),
+            request_id: error.request_id().map(Into::into),
         }
     }
 
@@ -92,7 +73,7 @@ impl Error {
             kind: kind_of(call, code, message, None),
             code: Some(code.to_owned()),
             message: clean(message),
-            request_id: request_id.map(str::to_owned),
+            request_id: request_id.map(Into::into),
         }
     }
 
@@ -205,144 +186,12 @@ impl<T> Answer<T> for Result<T, Error> {
     }
 }
 
-/// What AWS says about a missing permission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingPermission {
-    /// Who called, where the message tells.
-    pub principal: Option<String>,
-    /// Such as `iam:PutRolePolicy`.
-    pub action: String,
-    pub resource: Option<String>,
-    /// AWS's own reason: `no identity-based policy allows …`, or an explicit deny.
-    pub reason: Option<String>,
-}
-
-impl MissingPermission {
-    /// Reads `User: ARN is not authorized to perform: ACTION on resource: RESOURCE because/with REASON`.
-    fn parse(message: &str) -> Option<Self> {
-        let (before, after) = message.split_once("not authorized to perform: ")?;
-        let principal = before.split_once("User: ").and_then(|(_, rest)| rest.split_whitespace().next());
-        let end = after.find(|c: char| c.is_whitespace()).unwrap_or(after.len());
-        let action = after[..end].trim_end_matches([',', '.']);
-        let rest = &after[end..];
-        let resource = rest.split_once("on resource: ").map(|(_, rest)| {
-            let end = [" because ", " with an explicit "].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
-            rest[..end].trim().trim_end_matches('.').to_owned()
-        });
-        let because = rest.split_once("because ").map(|(_, reason)| reason);
-        let explicit = rest.find("with an explicit deny").map(|at| &rest[at + "with ".len()..]);
-        Some(MissingPermission {
-            principal: principal.map(str::to_owned),
-            action: action.to_owned(),
-            resource,
-            reason: because.or(explicit).map(|r| r.trim().trim_end_matches('.').to_owned()),
-        })
-    }
-
-    fn advice(&self, account: &str) -> String {
-        let who = self.principal.as_deref().unwrap_or("the caller");
-        let on = self.resource.as_ref().map_or_else(String::new, |r| format!(" on {r}"));
-        if self.reason.as_deref().is_some_and(|r| r.contains("explicit deny")) {
-            return format!("{} is denied to {who}{on} in {account} by a policy that says so: have that statement changed.", self.action);
-        }
-        format!("Allow {} to {who}{on} in {account}.", self.action)
-    }
-}
-
 fn none_if<T>(result: Result<T, Error>, kind: Kind) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind == kind => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// The table. Codes as the services' API models give them (IAM 2010-05-08, STS 2011-06-15, EKS 2017-11-01); EC2 models no errors,
-/// its codes are those of the EC2 API reference's list of error codes.
-fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>) -> Kind {
-    // EC2 documents its client errors with the prefix, and sends them without.
-    match code.strip_prefix("Client.").unwrap_or(code) {
-        "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" => Kind::Absent,
-        code if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") => Kind::Absent,
-
-        "EntityAlreadyExists" | "RouteAlreadyExists" | "InvalidPermission.Duplicate" | "VpcPeeringConnectionAlreadyExists" => Kind::Exists,
-        // EKS says the same for a name that is taken and for a cluster that is being changed.
-        "ResourceInUseException" if call.starts_with("eks:Create") => Kind::Exists,
-        "ResourceInUseException" => Kind::Conflict,
-
-        "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "ServiceUnavailableException"
-        | "ServiceUnavailable"
-        | "Unavailable" => Kind::Throttled,
-
-        // A principal that was made a moment ago, named in a trust policy, an access entry or a cluster.
-        "MalformedPolicyDocument" | "MalformedPolicyDocumentException" if message.contains("Invalid principal in policy") => Kind::NotYet,
-        "InvalidParameterException" if call.starts_with("eks:") && names_unseen_principal(message) => Kind::NotYet,
-        "ResourcePropagationDelayException" => Kind::NotYet,
-
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" | "UnauthorizedAccess" => Kind::Denied,
-
-        "DeleteConflict"
-        | "ConcurrentModification"
-        | "ConcurrentModificationException"
-        | "EntityTemporarilyUnmodifiable"
-        | "DependencyViolation"
-        | "IncorrectState"
-        | "InvalidStateException"
-        | "OperationInProgress" => Kind::Conflict,
-
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
-
-        "InvalidClientTokenId"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "InvalidSignatureException"
-        | "IncompleteSignature"
-        | "InvalidAccessKeyId"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "AuthFailure"
-        | "OptInRequired"
-        | "RegionDisabledException"
-        | "InvalidIdentityToken"
-        | "IDPRejectedClaim" => Kind::Credentials,
-
-        "ServerException" | "ServiceFailure" | "InternalFailure" | "InternalError" | "InternalServerError" | "IDPCommunicationError" => {
-            Kind::Unreachable
-        }
-
-        "InvalidInput"
-        | "ValidationError"
-        | "ValidationException"
-        | "MalformedPolicyDocument"
-        | "MalformedPolicyDocumentException"
-        | "PackedPolicyTooLarge"
-        | "LimitExceeded"
-        | "ResourceLimitExceededException"
-        | "UnmodifiableEntity"
-        | "PolicyNotAttachable"
-        | "InvalidRequestException"
-        | "InvalidParameterException"
-        | "BadRequestException"
-        | "ClientException" => Kind::Invalid,
-        code if code.starts_with("InvalidParameter") || code.ends_with("LimitExceeded") || code.ends_with(".Malformed") => Kind::Invalid,
-
-        _ if status.is_some_and(|s| s >= 500) => Kind::Unreachable,
-        _ => Kind::Other,
-    }
-}
-
-/// EKS CreateAccessEntry: `The specified principalArn is invalid: invalid principal.` It says the same of a principal that will
-/// never exist, so whoever waits must bound the wait.
-fn names_unseen_principal(message: &str) -> bool {
-    message.contains("invalid principal")
 }
 
 /// The failure to obtain credentials, if that is what went wrong below an SDK call.
@@ -428,10 +277,6 @@ mod tests {
         SdkError::service_error(GetRoleError::generic(ErrorMetadata::builder().code(code).message(message).build()), raw)
     }
 
-    fn kind(call: &str, code: &str, message: &str) -> Kind {
-        Error::from_code(call, LABEL, code, message, None).kind
-    }
-
     #[test]
     fn an_error_names_call_account_code_and_request_id() {
         let error = Error::from_sdk("iam:GetRole", LABEL, &answered(403, "AccessDenied", "no"));
@@ -457,34 +302,6 @@ mod tests {
     }
 
     #[test]
-    fn each_code_has_its_meaning() {
-        assert_eq!(kind("eks:DescribeCluster", "ResourceNotFoundException", ""), Kind::Absent);
-        assert_eq!(kind("ec2:DescribeVpcs", "InvalidVpcID.NotFound", ""), Kind::Absent);
-        assert_eq!(kind("iam:CreateRole", "EntityAlreadyExists", ""), Kind::Exists);
-        assert_eq!(kind("eks:CreateAccessEntry", "ResourceInUseException", ""), Kind::Exists);
-        assert_eq!(kind("eks:UpdateClusterConfig", "ResourceInUseException", ""), Kind::Conflict);
-        assert_eq!(kind("iam:DeleteRole", "DeleteConflict", ""), Kind::Conflict);
-        assert_eq!(kind("iam:CreateRole", "Throttling", ""), Kind::Throttled);
-        assert_eq!(kind("iam:CreateRole", "LimitExceeded", ""), Kind::Invalid);
-        assert_eq!(kind("ec2:CreateRoute", "RequestLimitExceeded", ""), Kind::Throttled);
-        assert_eq!(kind("ec2:CreateRoute", "Client.UnauthorizedOperation", ""), Kind::Denied);
-        assert_eq!(kind("eks:CreateAccessEntry", "InvalidRequestException", "mode"), Kind::Invalid);
-        assert_eq!(kind("sts:AssumeRole", "ExpiredToken", ""), Kind::Expired);
-        assert_eq!(kind("sts:GetCallerIdentity", "InvalidClientTokenId", ""), Kind::Credentials);
-        assert_eq!(kind("iam:CreateRole", "SomethingNew", ""), Kind::Other);
-    }
-
-    #[test]
-    fn a_principal_not_visible_yet_differs_from_a_malformed_document() {
-        let message = "Invalid principal in policy: \"AWS\":\"arn:aws:iam::185863138492:role/app\"";
-        assert_eq!(kind("iam:CreateRole", "MalformedPolicyDocument", message), Kind::NotYet);
-        assert_eq!(kind("iam:CreateRole", "MalformedPolicyDocument", "Syntax errors in policy."), Kind::Invalid);
-        let message = "The specified principalArn is invalid: invalid principal.";
-        assert_eq!(kind("eks:CreateAccessEntry", "InvalidParameterException", message), Kind::NotYet);
-        assert_eq!(kind("eks:CreateAccessEntry", "InvalidParameterException", "The username is invalid"), Kind::Invalid);
-    }
-
-    #[test]
     fn no_answer_and_a_failing_service_leave_the_effect_open() {
         let lost: SdkError<GetRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::io("connection reset".into()));
         let error = Error::from_sdk("iam:GetRole", LABEL, &lost);
@@ -492,30 +309,6 @@ mod tests {
         assert!(error.message.contains("connection reset"), "{error}");
         assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &answered(500, "ServiceFailure", "")).kind, Kind::Unreachable);
         assert_eq!(Error::from_sdk("iam:GetRole", LABEL, &answered(502, "Unheard", "")).kind, Kind::Unreachable);
-    }
-
-    #[test]
-    fn a_denied_call_names_the_missing_permission() {
-        let message = "User: arn:aws:sts::185863138492:assumed-role/runner/x is not authorized to perform: iam:PutRolePolicy on \
-                       resource: role app because no identity-based policy allows the iam:PutRolePolicy action";
-        let error = Error::from_code("iam:PutRolePolicy", LABEL, "AccessDenied", message, None);
-        let missing = error.missing_permission().unwrap();
-        assert_eq!((missing.action.as_str(), missing.resource.as_deref()), ("iam:PutRolePolicy", Some("role app")));
-        assert_eq!(
-            error.advice().unwrap(),
-            "Allow iam:PutRolePolicy to arn:aws:sts::185863138492:assumed-role/runner/x on role app in 185863138492 (workload)."
-        );
-    }
-
-    #[test]
-    fn an_explicit_deny_is_told_apart_from_a_missing_allow() {
-        let message = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: \
-                       arn:aws:iam::2:role/r with an explicit deny in a service control policy";
-        let error = Error::from_code("sts:AssumeRole", LABEL, "AccessDenied", message, None);
-        assert_eq!(error.missing_permission().unwrap().resource.as_deref(), Some("arn:aws:iam::2:role/r"));
-        assert!(error.advice().unwrap().contains("is denied to"));
-        let bare = Error::from_code("eks:ListClusters", LABEL, "AccessDeniedException", "no", None);
-        assert_eq!(bare.advice().unwrap(), "Allow eks:ListClusters to the caller in 185863138492 (workload).");
     }
 
     #[test]

@@ -224,6 +224,13 @@ fn a_missing_region_is_said_to_be_missing() {
 }
 
 #[test]
+fn an_endpoint_set_to_nothing_is_an_error_that_names_it() {
+    let block = json!({"cluster_account": keys(CLUSTER), "workload_account": keys(WORKLOAD)});
+    let refused = Case::new(block).env("AWS_ENDPOINT_URL_EKS", "").refused();
+    assert!(refused["detail"].as_str().unwrap().contains("AWS_ENDPOINT_URL_EKS"), "{refused}");
+}
+
+#[test]
 fn an_endpoint_of_the_configuration_and_a_proxy_are_used() {
     let mut cluster = keys(CLUSTER);
     let case = Case::new(json!({}));
@@ -233,6 +240,30 @@ fn an_endpoint_of_the_configuration_and_a_proxy_are_used() {
     assert_eq!(case.pair()["cluster"]["account_id"], CLUSTER);
     let through_proxy: Vec<_> = case.sts.all().into_iter().filter(|call| call.target.starts_with("http://sts.example.invalid")).collect();
     assert_eq!(through_proxy.len(), 1);
+}
+
+#[test]
+fn hosts_of_no_proxy_are_reached_without_it() {
+    let mut cluster = keys(CLUSTER);
+    cluster["http_proxy"] = json!("http://127.0.0.1:1");
+    cluster["no_proxy"] = json!("localhost");
+    let case = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
+    assert_eq!(case.pair()["cluster"]["account_id"], CLUSTER);
+}
+
+#[test]
+fn endpoints_of_the_chosen_kind_and_region_are_asked_through_the_https_proxy() {
+    let case = Case::new(json!({}));
+    let mut cluster = keys(CLUSTER);
+    cluster["https_proxy"] = json!(case.sts.url());
+    cluster["use_fips_endpoint"] = json!(true);
+    cluster["use_dualstack_endpoint"] = json!(true);
+    cluster["sts_region"] = json!("us-east-1");
+    cluster["max_retries"] = json!(0);
+    let case = case.block(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).without("AWS_ENDPOINT_URL");
+    assert_eq!(case.refused()["unreachable"], true, "the proxy refuses to connect");
+    let asked: Vec<String> = case.sts.seen("CONNECT").into_iter().map(|call| call.target).collect();
+    assert_eq!(asked, ["sts-fips.us-east-1.api.aws:443"]);
 }
 
 #[test]
@@ -298,9 +329,14 @@ impl Case {
         self
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    fn env(self, name: &str, value: &str) -> Self {
+        let mut case = self.without(name);
+        case.environment.push((name.to_owned(), value.to_owned()));
+        case
+    }
+
+    fn without(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

@@ -107,6 +107,7 @@ impl Sts {
         if stream.read_line(&mut line).unwrap_or(0) == 0 {
             return;
         }
+        let method = line.split(' ').next().unwrap_or_default().to_owned();
         let mut call = Seen { target: line.split(' ').nth(1).unwrap_or_default().to_owned(), ..Seen::default() };
         let mut length = 0;
         loop {
@@ -128,7 +129,11 @@ impl Sts {
         let mut body = vec![0; length];
         stream.read_exact(&mut body).unwrap();
         call.parameters = form(&String::from_utf8(body).unwrap());
-        call.action = call.parameters.get("Action").cloned().unwrap_or_else(|| "GetRoleCredentials".into());
+        call.action = match call.parameters.get("Action") {
+            Some(action) => action.clone(),
+            None if method == "CONNECT" => method,
+            None => "GetRoleCredentials".into(),
+        };
         let (status, kind, text) = self.answer(&call);
         let answer = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nx-amzn-requestid: r-1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
@@ -152,6 +157,7 @@ impl Sts {
         };
         let result = match call.action.as_str() {
             _ if refused => return denied(),
+            "CONNECT" => return (502, "text/plain", String::new()),
             "GetRoleCredentials" => {
                 let account = call.target.split_once("account_id=").map_or("", |(_, rest)| &rest[..12]);
                 let keys = format!(r#""accessKeyId": "AKIA{account}", "secretAccessKey": "s", "sessionToken": "t""#);
