@@ -8,7 +8,11 @@ pub mod protocol;
 pub mod provider;
 pub mod schema;
 
+pub mod resources;
+
 pub mod engine;
+
+pub mod pieces;
 
 pub mod aws;
 

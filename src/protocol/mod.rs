@@ -52,6 +52,8 @@ pub struct Protocol {
 struct Session {
     configured: Option<Arc<Configured>>,
     stop: CancellationToken,
+    /// The partition that the provider block named when it was validated.
+    partition: Option<&'static str>,
 }
 
 /// Everything that the provider offers, by name.
@@ -90,7 +92,16 @@ impl Protocol {
     /// A new configuration ends what an earlier StopProvider stopped.
     fn configured(&self, configured: Configured) {
         let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
-        *session = Session { configured: Some(Arc::new(configured)), stop: CancellationToken::new() };
+        session.configured = Some(Arc::new(configured));
+        session.stop = CancellationToken::new();
+    }
+
+    fn partition(&self) -> Option<&'static str> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).partition
+    }
+
+    fn validated(&self, partition: Option<&'static str>) {
+        self.session.write().unwrap_or_else(PoisonError::into_inner).partition = partition;
     }
 
     fn stop(&self) {

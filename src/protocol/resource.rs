@@ -19,13 +19,19 @@ impl Protocol {
         offered("resource type", &self.offer.resources, name)
     }
 
+    fn refused(&self, resource: &Arc<dyn Resource>, config: &Value) -> Diagnostics {
+        let mut diagnostics = resource.schema().validate(config);
+        diagnostics.extend(resource.validate(config, self.partition()));
+        diagnostics
+    }
+
     pub(super) fn resource_validate(
         &self,
         request: &validate_resource_config::Request,
     ) -> Result<validate_resource_config::Response, Diagnostic> {
         let resource = self.resource(&request.type_name)?;
         let config = decode(&configuration(resource), request.config.as_ref(), &resource.schema().value_type())?;
-        Ok(validate_resource_config::Response { diagnostics: to_wire(validate(resource, &config)) })
+        Ok(validate_resource_config::Response { diagnostics: to_wire(self.refused(resource, &config)) })
     }
 
     pub(super) fn resource_upgrade(
@@ -68,7 +74,7 @@ impl Protocol {
         let destroyed = decode(&proposal(resource), request.proposed_new_state.as_ref(), &ty)?.is_null();
         if !destroyed {
             // By now more is known than at validation; its warnings were told then.
-            let refused = validate(resource, &config);
+            let refused = self.refused(resource, &config);
             if refused.has_error() {
                 return Ok(plan_resource_change::Response { diagnostics: to_wire(refused), ..plan_resource_change::Response::default() });
             }
@@ -149,12 +155,6 @@ impl Protocol {
             ),
         ))
     }
-}
-
-fn validate(resource: &Arc<dyn Resource>, config: &Value) -> Diagnostics {
-    let mut diagnostics = resource.schema().validate(config);
-    diagnostics.extend(resource.validate(config));
-    diagnostics
 }
 
 /// The value with null for all that is unknown.

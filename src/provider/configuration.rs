@@ -64,6 +64,12 @@ pub fn validate(config: &Value) -> Diagnostics {
     rules::check(config)
 }
 
+/// The partition that the block's regions name: ARNs of another one can be refused before AWS is asked.
+pub fn partition(config: &Value) -> Option<&'static str> {
+    let region = |account: &str| config.get(account).get("region").as_str().map(crate::aws::arn::partition_of);
+    region("cluster_account").or_else(|| region("workload_account"))
+}
+
 /// From the block to what requests run with. Nothing of AWS is touched: accounts are opened on first use.
 pub async fn configure(config: &Value, host_version: &str) -> Outcome<Configured> {
     tracing::debug!(host_version, "configured");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-pub use configuration::{Configured, configure, schema, validate};
+pub use configuration::{Configured, configure, partition, schema, validate};
 
 use crate::diagnostics::Diagnostics;
 use crate::schema::{Schema, Type, Value};
@@ -65,8 +65,9 @@ pub trait Resource: Send + Sync {
     /// The type's name, such as `xeks_irsa_trust`.
     fn name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
-    /// Rules over several attributes; those on one attribute are declared in the schema and checked before.
-    fn validate(&self, config: &Value) -> Diagnostics;
+    /// Rules over several attributes; those on one attribute are declared in the schema and checked before. `partition` is what the
+    /// provider block's region says, where it says one.
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics;
     /// Never called with a configuration that `validate` refused. Values follow from configuration and prior state alone.
     async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan>;
     /// Also called to destroy. On error the value names all that exists.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::resources::{cross_account_access, irsa_trust};
+
 use super::{DataSource, Ephemeral, Function, Resource};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
-    vec![]
+    vec![cross_account_access::resource(), irsa_trust::resource()]
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {

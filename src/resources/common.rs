@@ -112,26 +112,39 @@ pub(super) fn without_sid(mut statement: Json) -> Json {
     statement
 }
 
-/// The region's partition is that of every ARN.
-pub fn arns_in_partition(partition: &str, config: &Value, paths: &[&str], diagnostics: &mut Diagnostics) {
+/// The partition of the connection, where the configuration names a region: the cluster's, else the provider block's.
+pub fn partition_of<'a>(config: &Value, of_provider: Option<&'a str>) -> Option<&'a str> {
+    config.get("cluster_region").as_str().map(arn::partition_of).or(of_provider)
+}
+
+/// Refuses the ARNs at these paths that are of another partition than the connection.
+pub fn arns_in_partition(of_provider: Option<&str>, config: &Value, paths: &[&str], diagnostics: &mut Diagnostics) {
     for path in paths {
         let value = config.at(path);
         let one = value.as_str().map(str::to_owned);
         for text in value.strings().into_iter().chain(one) {
-            if let Ok(arn) = arn::Arn::parse(&text)
-                && arn.partition != partition
-            {
-                let why = format!("{text} is of partition {}, and the cluster's region is of {partition}. Nothing reaches across partitions.", arn.partition);
-                validators::refuse(&Path::of(path), why, diagnostics);
-            }
+            arn_in_partition(partition_of(config, of_provider), &text, &Path::of(path), diagnostics);
         }
+    }
+}
+
+pub fn arn_in_partition(partition: Option<&str>, text: &str, path: &Path, diagnostics: &mut Diagnostics) {
+    if let (Some(partition), Ok(arn)) = (partition, arn::Arn::parse(text))
+        && arn.partition != partition
+    {
+        let why = format!(
+            "{text} is of partition {}, and the region is of {partition}. Nothing reaches across partitions: use an ARN that begins with arn:{partition}:.",
+            arn.partition
+        );
+        validators::refuse(path, why, diagnostics);
     }
 }
 
 /// The cluster, which must be there; the attribute at the path names it.
 pub async fn cluster(cloud: &Cloud, region: &str, name: &str, path: &str) -> Result<ClusterDescription, Located> {
     let absent = || {
-        let message = format!("cluster {name} does not exist in region {region}; check the name, cluster_region and the provider's cluster_account");
+        let message =
+            format!("cluster {name} does not exist in region {region}; check the name, cluster_region and the provider's cluster_account");
         Error::of_kind(Kind::Absent, "eks:DescribeCluster", cloud.account(Side::Cluster).label(), message)
     };
     let found = eks::cluster::describe(cloud, region, name).await.map_err(Located::at(path))?;
@@ -284,7 +297,8 @@ fn timeouts() -> Attribute {
         one("update", "Default `10m`."),
         one("delete", "Default `10m`."),
     ];
-    Attribute::nested("timeouts", Nesting::Single, all, "How long operations may take and wait, as Go durations such as `90s` or `1h30m`.").optional()
+    Attribute::nested("timeouts", Nesting::Single, all, "How long operations may take and wait, as Go durations such as `90s` or `1h30m`.")
+        .optional()
 }
 
 /// Whether any of the values at these paths is unknown.
@@ -298,8 +312,14 @@ mod tests {
 
     #[test]
     fn what_came_out_otherwise_than_planned_is_named_and_what_was_unknown_is_not() {
-        let planned = Value::object([("id", Value::string("a")), ("pieces", Value::map([("k", Value::object([("id", Value::string("1")), ("arn", Value::Unknown)]))]))]);
-        let made = Value::object([("id", Value::string("a")), ("pieces", Value::map([("k", Value::object([("id", Value::string("2")), ("arn", Value::string("x"))]))]))]);
+        let planned = Value::object([
+            ("id", Value::string("a")),
+            ("pieces", Value::map([("k", Value::object([("id", Value::string("1")), ("arn", Value::Unknown)]))])),
+        ]);
+        let made = Value::object([
+            ("id", Value::string("a")),
+            ("pieces", Value::map([("k", Value::object([("id", Value::string("2")), ("arn", Value::string("x"))]))])),
+        ]);
         let mut diagnostics = Diagnostics::new();
         report_surprises("xeks_irsa_trust", &planned, &made, &mut diagnostics);
         assert!(diagnostics.0[0].detail.contains("pieces[\"k\"].id"), "{}", diagnostics.0[0].detail);

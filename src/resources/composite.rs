@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::common::{self, Part, Place};
 use super::preflight;
-use crate::aws::accounts::Pair;
-use crate::aws::error::{Error, Kind};
+use crate::aws::accounts::{AccountError, Pair};
+use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Declared, Failure, Key, Ledger, Piece, Refreshed};
-use crate::pieces::{Cloud, Ownership};
+use crate::pieces::{Cloud, Ownership, Uses};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{Schema, Value};
 
@@ -24,7 +24,7 @@ use crate::schema::{Schema, Value};
 pub trait Composite: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
-    fn validate(&self, config: &Value) -> Diagnostics;
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics;
 
     /// Attributes whose unknown value leaves open which pieces there are.
     fn decides_shape(&self, value: &Value) -> bool;
@@ -81,7 +81,7 @@ impl<C: Composite> Composed<C> {
         Arc::new(Composed(composite))
     }
 
-    async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, Diagnostics> {
+    async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, AccountError> {
         context.provider.pair(value.get("workload_account").as_str()).await
     }
 
@@ -100,6 +100,7 @@ impl<C: Composite> Composed<C> {
             stop: context.stop.clone(),
             import_id: self.0.import_id(value),
             warnings: Mutex::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -179,7 +180,7 @@ impl<C: Composite> Composed<C> {
         let mut diagnostics = Diagnostics::new();
         let pair = match self.pair(context, &planned).await {
             Ok(pair) => pair,
-            Err(diagnostics) => return Outcome::new(prior, diagnostics),
+            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(prior.get("pieces"));
         let mut place = Place::new(&pair, &planned, &ledger, &context.provider.default_tags);
@@ -220,7 +221,7 @@ impl<C: Composite> Composed<C> {
         let mut diagnostics = Diagnostics::new();
         let pair = match self.pair(context, &prior).await {
             Ok(pair) => pair,
-            Err(diagnostics) => return Outcome::new(prior, diagnostics),
+            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(prior.get("pieces"));
         let place = Place::new(&pair, &prior, &ledger, &context.provider.default_tags);
@@ -276,8 +277,8 @@ impl<C: Composite> Resource for Composed<C> {
         self.0.schema()
     }
 
-    fn validate(&self, config: &Value) -> Diagnostics {
-        self.0.validate(config)
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
+        self.0.validate(config, partition)
     }
 
     async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan> {
@@ -295,7 +296,9 @@ impl<C: Composite> Resource for Composed<C> {
         }
         let pair = match self.pair(context, &value).await {
             Ok(pair) => pair,
-            Err(diagnostics) => return unknown(self, diagnostics),
+            // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
+            Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
+            Err(error) => return unknown(self, error.diagnostic().into()),
         };
         let (planned, place) = self.planned(value, &prior, &pair, &context.provider);
         let ledger = Ledger::from_value(prior.get("pieces"));
@@ -317,11 +320,7 @@ impl<C: Composite> Resource for Composed<C> {
     }
 
     async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
-        if request.planned.is_null() {
-            self.destroy(context, request.prior).await
-        } else {
-            self.create_or_update(context, request).await
-        }
+        if request.planned.is_null() { self.destroy(context, request.prior).await } else { self.create_or_update(context, request).await }
     }
 
     async fn read(&self, context: &Context, state: Value) -> Outcome<Value> {
@@ -330,7 +329,7 @@ impl<C: Composite> Resource for Composed<C> {
         }
         let pair = match self.pair(context, &state).await {
             Ok(pair) => pair,
-            Err(diagnostics) => return Outcome::new(state, diagnostics),
+            Err(error) => return Outcome::new(state, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(state.get("pieces"));
         let place = Place::new(&pair, &state, &ledger, &context.provider.default_tags);
@@ -356,7 +355,7 @@ impl<C: Composite> Resource for Composed<C> {
         };
         let pair = match self.pair(context, &value).await {
             Ok(pair) => pair,
-            Err(diagnostics) => return Outcome::new(Value::Null, diagnostics),
+            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
         };
         if value.get("cluster_region").is_null() {
             value.insert("cluster_region", Value::string(pair.cluster.region()));
@@ -414,20 +413,23 @@ fn warn(cloud: &Cloud, diagnostics: &mut Diagnostics) {
 
 fn read_failed(name: &str, failure: &Failure<Error>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(
-        Path::root(),
-        format!("Reading {name} failed at {}", failure.key),
-        unchanged(&failure.error),
-    );
+    diagnostics.error(Path::root(), format!("Reading {name} failed at {}", failure.key), unchanged(&failure.error));
     diagnostics
 }
 
 /// One error per failed piece; each says what exists now and what to do next.
 fn report(name: &str, operation: &str, failures: &[Failure<Error>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
-    let exists: Vec<String> = ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.settled { "" } else { " (not certain)" })).collect();
-    let exists = if exists.is_empty() { "Nothing of the resource exists now.".to_owned() } else { format!("In the state now:\n{}", exists.join("\n")) };
+    let exists: Vec<String> =
+        ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.settled { "" } else { " (not certain)" })).collect();
+    let exists = if exists.is_empty() {
+        "Nothing of the resource exists now.".to_owned()
+    } else {
+        format!("In the state now:\n{}", exists.join("\n"))
+    };
     let next = match operation {
-        "create" => "The state names all that was made. Mend the cause and apply again: Terraform removes what is there and makes it anew, or `terraform untaint` it first to go on from here.",
+        "create" => {
+            "The state names all that was made. Mend the cause and apply again: Terraform removes what is there and makes it anew, or `terraform untaint` it first to go on from here."
+        }
         "update" => "Mend the cause and apply again: what is done already is kept.",
         _ => "Mend the cause and destroy again: what is gone already is not looked for.",
     };
@@ -443,8 +445,8 @@ fn unchanged(error: &Error) -> String {
 
 fn explain(error: &Error) -> String {
     match error.advice() {
-        Some(advice) if error.kind() != Kind::Other => format!("{error}\n\n{advice}"),
-        _ => error.to_string(),
+        Some(advice) => format!("{error}\n\n{advice}"),
+        None => error.to_string(),
     }
 }
 

@@ -4,6 +4,7 @@ use futures::future::join_all;
 
 use super::common::{Part, Place};
 use super::composite::Located;
+use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
@@ -16,14 +17,25 @@ pub fn skipped(error: &Error) -> Diagnostics {
     diagnostics.warning(
         Path::root(),
         "Checks before the apply were skipped",
-        format!("{error}\n\nWhat they would have found shows at the apply. Set skip_preflight = true in the provider to plan without them."),
+        format!(
+            "{error}\n\nWhat they would have found shows at the apply. Set skip_preflight = true in the provider to plan without them."
+        ),
     );
+    diagnostics
+}
+
+/// The warning of an account that did not answer: the plan goes on without it.
+pub fn unreachable(error: &AccountError) -> Diagnostics {
+    let diagnostic = error.diagnostic();
+    let mut diagnostics = Diagnostics::new();
+    let detail = format!("{}\n\nThe plan shows what can be said without the account; the rest is known after apply.", diagnostic.detail);
+    diagnostics.warning(diagnostic.path, format!("Checks before the apply were skipped: {}", diagnostic.summary), detail);
     diagnostics
 }
 
 /// The diagnostics of something that could not be looked up: an error where it is not there, else a warning that it was skipped.
 pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
-    if failed.error.kind() != Kind::Absent {
+    if !failed.error.is(Kind::Absent) {
         return skipped(&failed.error);
     }
     let mut diagnostics = Diagnostics::new();
@@ -77,7 +89,10 @@ pub async fn principals_exist(cloud: &Cloud, place: &Place, principals: &[String
             Ok(false) => diagnostics.error(
                 path.clone(),
                 format!("{text} does not exist"),
-                format!("IAM refuses a trust policy that names a role that is not there (looked in {}). Create it first, or leave it out.", cloud.account(side).label()),
+                format!(
+                    "IAM refuses a trust policy that names a role that is not there (looked in {}). Create it first, or leave it out.",
+                    cloud.account(side).label()
+                ),
             ),
             Err(error) => diagnostics.extend(skipped(&error)),
         }

@@ -87,7 +87,8 @@ impl RoleModel {
         let text = hole::value(&document);
         let key = Key::new(side, iam::inline_policy::KIND, format!("{}/{name}", self.name));
         let declared = Declared { document: text.clone(), adopted_document: text, ..place.declare(key, welcome.clone()) };
-        let piece = iam::inline_policy::InlinePolicy { side, role: self.name.clone(), name: name.to_owned(), document, stamped, needs, welcome };
+        let piece =
+            iam::inline_policy::InlinePolicy { side, role: self.name.clone(), name: name.to_owned(), document, stamped, needs, welcome };
         Part { declared, piece: Box::new(piece) }
     }
 
@@ -136,7 +137,6 @@ pub fn refuse_on_existing(role: &Value, path: &Path, refused: &[&str], diagnosti
     }
 }
 
-
 impl Place {
     /// The ARN of a role: as looked up, else from its path and name; a hole where the role may stand under a path that we do not know.
     pub fn role_arn(&self, side: Side, role: &RoleModel) -> String {
@@ -150,7 +150,13 @@ impl Place {
 }
 
 /// The ARN of a role that may be there under another path than we would choose. Absent and required: an error.
-pub async fn look_up_role(cloud: &Cloud, place: &Place, side: Side, role: &RoleModel, path: &str) -> Result<Option<(Key, String)>, Located> {
+pub async fn look_up_role(
+    cloud: &Cloud,
+    place: &Place,
+    side: Side,
+    role: &RoleModel,
+    path: &str,
+) -> Result<Option<(Key, String)>, Located> {
     let key = role.key(side);
     if role.welcome == Welcome::Refuse || place.arns.contains_key(&key) {
         return Ok(None);
@@ -197,7 +203,15 @@ pub fn find_attachments(side: Side, role: &RoleModel, expected: &[String], place
 }
 
 /// Managed policies that the user lists: what is attached, exclusive on a role of our own. Not listed: not looked at.
-pub fn refresh_attachments(value: &mut Value, attribute: &str, side: Side, role: &RoleModel, expected: &[String], place: &Place, seen: &mut Refreshed) {
+pub fn refresh_attachments(
+    value: &mut Value,
+    attribute: &str,
+    side: Side,
+    role: &RoleModel,
+    expected: &[String],
+    place: &Place,
+    seen: &mut Refreshed,
+) {
     let mut object = value.get(attribute).clone();
     if object.get("managed_policy_arns").is_null() {
         return;

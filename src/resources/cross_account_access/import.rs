@@ -18,7 +18,9 @@ const FORM: &str = "CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]], wi
 pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
     let parts: Vec<&str> = id.split('/').collect();
     let (cluster, access, workload) = match parts.as_slice() {
-        [cluster, access, workload, ..] if !cluster.is_empty() && !workload.is_empty() && parts.len() <= 5 => (*cluster, *access, *workload),
+        [cluster, access, workload, ..] if !cluster.is_empty() && !workload.is_empty() && parts.len() <= 5 => {
+            (*cluster, *access, *workload)
+        }
         _ => return Err(FORM.to_owned()),
     };
     let optional = |at: usize| Value::optional_string(parts.get(at).copied().filter(|text| !text.is_empty()));
@@ -55,7 +57,10 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
         let existing = role.get("existing").as_bool() == Some(true);
         if !existing {
             let services = trusted_services(&observed.facts["trusted"]);
-            role.insert("trusted_services", if services == ["ec2.amazonaws.com"] { Value::Null } else { common::set_or_null(services, &Value::Null) });
+            role.insert(
+                "trusted_services",
+                if services == ["ec2.amazonaws.com"] { Value::Null } else { common::set_or_null(services, &Value::Null) },
+            );
         }
         role.insert("managed_policy_arns", roles::discovered_attachments(&observed.facts));
         let profiles = iam::instance_profile::of_role(cloud, &model.workload.name).await.map_err(Located::at("workload_role.name"))?;

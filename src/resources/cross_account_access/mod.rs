@@ -63,8 +63,8 @@ impl Composite for CrossAccountAccess {
         &self.schema
     }
 
-    fn validate(&self, config: &Value) -> Diagnostics {
-        schema::validate(config)
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
+        schema::validate(config, partition)
     }
 
     fn decides_shape(&self, value: &Value) -> bool {
@@ -167,8 +167,10 @@ impl Composite for CrossAccountAccess {
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
         // What was imported may turn out to be a role that is to be left at destroy.
-        let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
-        (*path == Path::of("access_role.existing") && imported(Side::Cluster)) || (*path == Path::of("workload_role.existing") && imported(Side::Workload))
+        let imported =
+            |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
+        (*path == Path::of("access_role.existing") && imported(Side::Cluster))
+            || (*path == Path::of("workload_role.existing") && imported(Side::Workload))
     }
 }
 

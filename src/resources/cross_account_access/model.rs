@@ -56,9 +56,11 @@ impl Model {
                 services if services.is_empty() => vec!["ec2.amazonaws.com".to_owned()],
                 services => services,
             },
-            instance_profile: workload.get("instance_profile").as_bool().unwrap_or(false).then(|| {
-                hole::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())
-            }),
+            instance_profile: workload
+                .get("instance_profile")
+                .as_bool()
+                .unwrap_or(false)
+                .then(|| hole::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())),
             managed_policies: hole::texts(workload.get("managed_policy_arns")),
             username: hole::text(value.at("kubernetes.username")),
             groups: hole::texts(value.at("kubernetes.groups")).into_iter().collect(),

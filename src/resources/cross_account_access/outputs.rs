@@ -175,7 +175,11 @@ mod tests {
 
     #[test]
     fn the_kubeconfig_asks_the_cli_by_profile_and_holds_no_secret() {
-        let cluster = Value::object([("arn", Value::string("arn:c")), ("endpoint", Value::string("https://e")), ("certificate_authority", Value::string("Q0E="))]);
+        let cluster = Value::object([
+            ("arn", Value::string("arn:c")),
+            ("endpoint", Value::string("https://e")),
+            ("certificate_authority", Value::string("Q0E=")),
+        ]);
         let yaml = client().kubeconfig(&cluster);
         let yaml = yaml.as_str().unwrap();
         assert!(yaml.contains(r#"args: ["--region","ap-south-1","--profile","xeks-prac-eks-abhi","eks","get-token","--cluster-name","prac-eks-abhi","--output","json"]"#), "{yaml}");

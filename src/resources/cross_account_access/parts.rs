@@ -88,10 +88,7 @@ fn instance_profile(model: &Model, place: &Place) -> Vec<Part> {
         needs: vec![key, model.workload.key(Side::Workload)],
         welcome: welcome.clone(),
     };
-    vec![
-        Part { declared: profile, piece: Box::new(piece) },
-        Part { declared: place.declare(member_key, welcome), piece: Box::new(member) },
-    ]
+    vec![Part { declared: profile, piece: Box::new(piece) }, Part { declared: place.declare(member_key, welcome), piece: Box::new(member) }]
 }
 
 fn access_entry(model: &Model, place: &Place) -> Vec<Part> {

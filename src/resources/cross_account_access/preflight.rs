@@ -105,7 +105,12 @@ async fn policies(model: &Model, cloud: &Cloud, place: &Place) -> Diagnostics {
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!("{}Account {} knows: {}.", preflight::nearest(name, &names), place.identity(Side::Cluster).account_id, names.join(", ")),
+                format!(
+                    "{}Account {} knows: {}.",
+                    preflight::nearest(name, &names),
+                    place.identity(Side::Cluster).account_id,
+                    names.join(", ")
+                ),
             );
         }
     }

@@ -60,7 +60,8 @@ fn policies(model: &Model, kubernetes: &Value, place: &Place, seen: &mut Refresh
         if !known {
             let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
             members.insert(short.to_owned(), scope_value(facts, &Value::Null));
-            let key = Key::new(Side::Cluster, eks::policy_association::KIND, format!("{}/{}/{short}", model.cluster, model.principal().1.name));
+            let key =
+                Key::new(Side::Cluster, eks::policy_association::KIND, format!("{}/{}/{short}", model.cluster, model.principal().1.name));
             let entry = found(&place.cluster.account_id, Some(place.region.clone()), Origin::Found);
             seen.ledger.0.entry(key).or_insert(entry);
         }

@@ -28,8 +28,13 @@ pub fn schema() -> Schema {
         .default_value(Value::string("assume_role"))
         .replaces()
         .check(validators::one_of(&["assume_role", "direct"])),
-        Attribute::nested("access_role", Nesting::Single, access_role(), "The role in the cluster account. Required unless `mode` is `direct`.")
-            .optional(),
+        Attribute::nested(
+            "access_role",
+            Nesting::Single,
+            access_role(),
+            "The role in the cluster account. Required unless `mode` is `direct`.",
+        )
+        .optional(),
         Attribute::nested("workload_role", Nesting::Single, workload_role(), "The role in the workload account.").required(),
         Attribute::nested("kubernetes", Nesting::Single, kubernetes(), "What the principal may do in the cluster.").required(),
         Attribute::string(
@@ -64,8 +69,11 @@ fn access_role() -> Vec<Attribute> {
 
 fn workload_role() -> Vec<Attribute> {
     let more = vec![
-        Attribute::bool("manage_policy", "Whether to write the policy that lets the role assume the access role. `false` for roles that can't be edited, such as SSO's.")
-            .default_value(Value::Bool(true)),
+        Attribute::bool(
+            "manage_policy",
+            "Whether to write the policy that lets the role assume the access role. `false` for roles that can't be edited, such as SSO's.",
+        )
+        .default_value(Value::Bool(true)),
         Attribute::set_of_strings("trusted_services", "Services that may assume the role. Default `ec2.amazonaws.com`.")
             .optional()
             .check(validators::count(1, 20))
@@ -90,9 +98,12 @@ fn kubernetes() -> Vec<Attribute> {
             .check(validators::each_text(names::access_scope_namespace)),
     ];
     vec![
-        Attribute::string("username", "Kubernetes user name. Default: EKS's own, `arn:aws:sts::ACCOUNT:assumed-role/NAME/{{SessionName}}`.")
-            .optional()
-            .check(validators::text(is_username)),
+        Attribute::string(
+            "username",
+            "Kubernetes user name. Default: EKS's own, `arn:aws:sts::ACCOUNT:assumed-role/NAME/{{SessionName}}`.",
+        )
+        .optional()
+        .check(validators::text(is_username)),
         Attribute::set_of_strings("groups", "Kubernetes groups.").optional().check(validators::each_text(is_group)),
         Attribute::nested("policies", Nesting::Map, policy, "EKS access policies by name, such as `AmazonEKSViewPolicy`, or ARN.")
             .optional()
@@ -102,7 +113,8 @@ fn kubernetes() -> Vec<Attribute> {
 
 fn client() -> Vec<Attribute> {
     vec![
-        Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; in mode `direct` none.").optional(),
+        Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; in mode `direct` none.")
+            .optional(),
         Attribute::string("config_file", "Path of the AWS config file that holds the profile, where it is not the default one.").optional(),
         Attribute::string("session_name", "Session name that the profile sets. Default: the client's own.")
             .optional()
@@ -142,14 +154,18 @@ fn computed() -> Vec<Attribute> {
 }
 
 /// Rules over several attributes.
-pub fn validate(config: &Value) -> Diagnostics {
+pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let (access, workload, client) = (config.get("access_role"), config.get("workload_role"), config.get("client"));
     let direct = config.get("mode").as_str() == Some("direct");
     let refuse = |path: &str, why: &str, diagnostics: &mut Diagnostics| validators::refuse(&Path::of(path), why, diagnostics);
 
     if direct && access.entries().is_some() {
-        refuse("access_role", "Mode direct has no access role: the workload role itself is the access entry's principal. Remove access_role.", &mut diagnostics);
+        refuse(
+            "access_role",
+            "Mode direct has no access role: the workload role itself is the access entry's principal. Remove access_role.",
+            &mut diagnostics,
+        );
     }
     if !direct && access.is_null() && !config.get("mode").is_unknown() {
         refuse("access_role", "Mode assume_role needs the access role, such as access_role = { name = \"EKS-Access\" }.", &mut diagnostics);
@@ -157,11 +173,25 @@ pub fn validate(config: &Value) -> Diagnostics {
     roles::refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
     roles::refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
     roles::refuse_on_existing(workload, &Path::of("workload_role"), &["trusted_services"], &mut diagnostics);
-    if workload.get("manage_policy").as_bool() == Some(false) && workload.get("existing").as_bool() != Some(true) && !workload.get("existing").is_unknown() {
-        refuse("workload_role.manage_policy", "A role made here needs its policy. Set existing = true for a role that can't be edited.", &mut diagnostics);
+    if workload.get("manage_policy").as_bool() == Some(false)
+        && workload.get("existing").as_bool() != Some(true)
+        && !workload.get("existing").is_unknown()
+    {
+        refuse(
+            "workload_role.manage_policy",
+            "A role made here needs its policy. Set existing = true for a role that can't be edited.",
+            &mut diagnostics,
+        );
     }
-    if !workload.get("instance_profile_name").is_null() && workload.get("instance_profile").as_bool() != Some(true) && !workload.get("instance_profile").is_unknown() {
-        refuse("workload_role.instance_profile_name", "There is no instance profile to name. Set instance_profile = true.", &mut diagnostics);
+    if !workload.get("instance_profile_name").is_null()
+        && workload.get("instance_profile").as_bool() != Some(true)
+        && !workload.get("instance_profile").is_unknown()
+    {
+        refuse(
+            "workload_role.instance_profile_name",
+            "There is no instance profile to name. Set instance_profile = true.",
+            &mut diagnostics,
+        );
     }
     if !client.get("credential_source").is_null() && !client.get("source_profile").is_null() {
         refuse("client.source_profile", "An AWS profile has either credential_source or source_profile. Remove one.", &mut diagnostics);
@@ -179,7 +209,7 @@ pub fn validate(config: &Value) -> Diagnostics {
         }
     }
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
-    partitions_agree(config, &mut diagnostics);
+    partitions_agree(config, partition, &mut diagnostics);
     diagnostics
 }
 
@@ -192,22 +222,27 @@ fn scopes_fit(policies: &Value, diagnostics: &mut Diagnostics) {
                 validators::refuse(&path, "Scope namespace needs namespaces, such as [\"team-a\", \"dev-*\"].", diagnostics);
             }
             Some("cluster") if !namespaces.members().is_empty() => {
-                validators::refuse(&path, "Scope cluster reaches every namespace. Remove namespaces, or set scope = \"namespace\".", diagnostics);
+                validators::refuse(
+                    &path,
+                    "Scope cluster reaches every namespace. Remove namespaces, or set scope = \"namespace\".",
+                    diagnostics,
+                );
             }
             _ => {}
         }
     }
 }
 
-/// The partition that the region names is the partition of every ARN.
-fn partitions_agree(config: &Value, diagnostics: &mut Diagnostics) {
-    let Some(region) = config.get("cluster_region").as_str() else { return };
-    common::arns_in_partition(
-        arn::partition_of(region),
-        config,
-        &["access_role.permissions_boundary", "access_role.trusted_principal_arns", "workload_role.permissions_boundary", "workload_role.managed_policy_arns"],
-        diagnostics,
-    );
+/// Every ARN is of the connection's partition, the keys of `policies` too.
+fn partitions_agree(config: &Value, partition: Option<&str>, diagnostics: &mut Diagnostics) {
+    let roles = ["access_role.permissions_boundary", "workload_role.permissions_boundary"];
+    let sets = ["access_role.trusted_principal_arns", "workload_role.managed_policy_arns"];
+    common::arns_in_partition(partition, config, &[roles, sets].concat(), diagnostics);
+    let policies = config.at("kubernetes.policies").entries().into_iter().flatten();
+    for (name, _) in policies.filter(|(name, _)| name.starts_with("arn:")) {
+        let path = Path::of("kubernetes.policies").key(name);
+        common::arn_in_partition(common::partition_of(config, partition), name, &path, diagnostics);
+    }
 }
 
 fn policies_name_each_policy_once(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
@@ -247,7 +282,9 @@ fn is_username(text: &str) -> Result<(), String> {
 
 fn is_group(text: &str) -> Result<(), String> {
     match RESERVED.iter().find(|p| text.starts_with(**p)) {
-        Some(prefix) => Err(format!("{text:?} begins with {prefix:?}, which EKS refuses in access entries. Bind a group of your own, such as platform-admins.")),
+        Some(prefix) => Err(format!(
+            "{text:?} begins with {prefix:?}, which EKS refuses in access entries. Bind a group of your own, such as platform-admins."
+        )),
         None if text.is_empty() => Err("A group's name is not empty.".into()),
         None => Ok(()),
     }
@@ -280,7 +317,7 @@ mod tests {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object));
+        diagnostics.extend(validate(&object, None));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 
@@ -304,7 +341,11 @@ mod tests {
 
     #[test]
     fn an_existing_role_keeps_its_own_attributes() {
-        let existing = role(&[("existing", Value::Bool(true)), ("path", Value::string("/x/")), ("trusted_services", Value::set_of_strings(["ec2.amazonaws.com"]))]);
+        let existing = role(&[
+            ("existing", Value::Bool(true)),
+            ("path", Value::string("/x/")),
+            ("trusted_services", Value::set_of_strings(["ec2.amazonaws.com"])),
+        ]);
         assert_eq!(refused(&[("workload_role", existing)]), ["workload_role.path", "workload_role.trusted_services"]);
     }
 
@@ -330,7 +371,8 @@ mod tests {
 
     #[test]
     fn reserved_names_and_groups_are_refused() {
-        let kubernetes = Value::object([("username", Value::string("system:masters")), ("groups", Value::set_of_strings(["system:masters"]))]);
+        let kubernetes =
+            Value::object([("username", Value::string("system:masters")), ("groups", Value::set_of_strings(["system:masters"]))]);
         assert_eq!(refused(&[("kubernetes", kubernetes)]), ["kubernetes.username", "kubernetes.groups"]);
         assert!(is_username("{{SessionName}}").is_err());
         assert!(is_username("team:{{SessionName}}").is_ok());
@@ -345,6 +387,9 @@ mod tests {
     #[test]
     fn an_arn_of_another_partition_than_the_region_is_refused() {
         let access = role(&[("permissions_boundary", Value::string("arn:aws-cn:iam::183295435445:policy/b"))]);
-        assert_eq!(refused(&[("cluster_region", Value::string("ap-south-1")), ("access_role", access)]), ["access_role.permissions_boundary"]);
+        assert_eq!(
+            refused(&[("cluster_region", Value::string("ap-south-1")), ("access_role", access)]),
+            ["access_role.permissions_boundary"]
+        );
     }
 }

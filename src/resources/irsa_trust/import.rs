@@ -77,7 +77,9 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, seen: &
         let mut role = roles::discovered_role(value.get("role"), &observed.facts);
         let mut policies = BTreeMap::new();
         for name in strings(&observed.facts["inline_policies"]) {
-            let document = iam::inline_policy::document(cloud, Side::Workload, &model.role.name, &name).await.map_err(Located::at("role.inline_policies"))?;
+            let document = iam::inline_policy::document(cloud, Side::Workload, &model.role.name, &name)
+                .await
+                .map_err(Located::at("role.inline_policies"))?;
             policies.extend(document.map(|document| (name, Value::string(document))));
         }
         role.insert("inline_policies", if policies.is_empty() { Value::Null } else { Value::Map(policies) });

@@ -70,12 +70,15 @@ impl Composite for IrsaTrust {
         &self.schema
     }
 
-    fn validate(&self, config: &Value) -> Diagnostics {
-        schema::validate(config)
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
+        schema::validate(config, partition)
     }
 
     fn decides_shape(&self, value: &Value) -> bool {
-        common::any_unknown(value, &["mode", "adopt", "role", "role.existing", "pod_role", "pod_role.existing", "oidc_provider", "oidc_provider.manage"])
+        common::any_unknown(
+            value,
+            &["mode", "adopt", "role", "role.existing", "pod_role", "pod_role.existing", "oidc_provider", "oidc_provider.manage"],
+        )
     }
 
     /// Not the clusters of `cluster_names` nor the issuers: they change in place.
@@ -193,20 +196,28 @@ impl Composite for IrsaTrust {
                 ),
             );
         }
-        let wide: Vec<String> = model.service_accounts.iter().filter(|account| account.has_wildcard()).map(|account| account.subject()).collect();
+        let wide: Vec<String> =
+            model.service_accounts.iter().filter(|account| account.has_wildcard()).map(|account| account.subject()).collect();
         if !wide.is_empty() && prior.get("service_accounts") != value.get("service_accounts") {
             diagnostics.warning(
                 Path::of("service_accounts"),
                 "Service accounts by pattern",
-                format!("Whoever may create a service account that fits {} gets role {} of account {}.", wide.join(", "), model.role.name, place.workload.account_id),
+                format!(
+                    "Whoever may create a service account that fits {} gets role {} of account {}.",
+                    wide.join(", "),
+                    model.role.name,
+                    place.workload.account_id
+                ),
             );
         }
         diagnostics
     }
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
-        let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
-        (*path == Path::of("pod_role.existing") && imported(Side::Cluster)) || (*path == Path::of("role.existing") && imported(Side::Workload))
+        let imported =
+            |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
+        (*path == Path::of("pod_role.existing") && imported(Side::Cluster))
+            || (*path == Path::of("role.existing") && imported(Side::Workload))
     }
 }
 

@@ -89,6 +89,7 @@ fn service_accounts(value: &Value) -> Vec<ServiceAccount> {
     if value.is_unknown() {
         return vec![ServiceAccount { namespace: hole::unknown(), name: hole::unknown() }];
     }
-    let text = |member: &Value, name: &str| hole::text(member.get(name)).or_else(|| member.is_unknown().then(hole::unknown)).unwrap_or_default();
+    let text =
+        |member: &Value, name: &str| hole::text(member.get(name)).or_else(|| member.is_unknown().then(hole::unknown)).unwrap_or_default();
     value.members().iter().map(|m| ServiceAccount { namespace: text(m, "namespace"), name: text(m, "name") }).collect()
 }

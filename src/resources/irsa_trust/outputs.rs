@@ -178,8 +178,12 @@ mod tests {
 
     #[test]
     fn yaml_reads_as_blocks_with_quoted_scalars() {
-        let text = yaml(&json!({"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:x"}, "name": "sa"}}));
-        assert_eq!(text, "kind: \"ServiceAccount\"\nmetadata:\n  annotations:\n    \"eks.amazonaws.com/role-arn\": \"arn:x\"\n  name: \"sa\"\n");
+        let text =
+            yaml(&json!({"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:x"}, "name": "sa"}}));
+        assert_eq!(
+            text,
+            "kind: \"ServiceAccount\"\nmetadata:\n  annotations:\n    \"eks.amazonaws.com/role-arn\": \"arn:x\"\n  name: \"sa\"\n"
+        );
         assert_eq!(yaml(&json!({"a": [{"b": 1, "c": [2]}]})), "a:\n- b: 1\n  c:\n  - 2\n");
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::model::Model;
-use crate::aws::policy::{self, statements};
 use crate::aws::arn;
+use crate::aws::policy::{self, statements};
 use crate::engine::{Declared, Side, Welcome};
 use crate::pieces::iam::oidc_provider::{Manage, OidcProvider};
 use crate::resources::common::{Part, Place, document_text, users_document};

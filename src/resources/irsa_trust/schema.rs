@@ -54,7 +54,9 @@ const EXISTING: &str = "Use a role that exists: only our trust statement is adde
 
 fn service_account() -> Vec<Attribute> {
     vec![
-        Attribute::string("namespace", "Namespace; `*` and `?` are wildcards.").required().check(validators::text(names::namespace_pattern)),
+        Attribute::string("namespace", "Namespace; `*` and `?` are wildcards.")
+            .required()
+            .check(validators::text(names::namespace_pattern)),
         Attribute::string("name", "Name; `*` and `?` are wildcards.").required().check(validators::text(names::service_account_pattern)),
     ]
 }
@@ -65,10 +67,13 @@ fn role() -> Vec<Attribute> {
             .optional()
             .check(validators::each_text(policy::is_document))
             .check(policy_names),
-        Attribute::set_of_strings("managed_policy_arns", "Managed policies to attach. When set on a role made here: these and no others; when null, not looked at.")
-            .optional()
-            .check(validators::count(0, 20))
-            .check(validators::each_text(arn::is_policy)),
+        Attribute::set_of_strings(
+            "managed_policy_arns",
+            "Managed policies to attach. When set on a role made here: these and no others; when null, not looked at.",
+        )
+        .optional()
+        .check(validators::count(0, 20))
+        .check(validators::each_text(arn::is_policy)),
     ];
     attributes([role_attributes(EXISTING), more])
 }
@@ -97,19 +102,30 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("pod_role_arn", "ARN of the pod role; null in mode `federated`.").computed(),
         Attribute::plain("issuers", Type::set(Type::String), "The OIDC issuers that are trusted, as https URLs.").computed(),
         Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers by issuer.").computed(),
-        Attribute::map_of_strings("service_account_annotations", "Annotations of the service account, for Helm values; empty in mode `chained`.").computed(),
-        Attribute::string("service_account_manifests", "Kubernetes manifests as YAML: the service accounts, and in mode `chained` what pods need besides.")
-            .computed(),
+        Attribute::map_of_strings(
+            "service_account_annotations",
+            "Annotations of the service account, for Helm values; empty in mode `chained`.",
+        )
+        .computed(),
+        Attribute::string(
+            "service_account_manifests",
+            "Kubernetes manifests as YAML: the service accounts, and in mode `chained` what pods need besides.",
+        )
+        .computed(),
         Attribute::string("aws_config", "The AWS config file of the pods in mode `chained`; null otherwise.").computed(),
     ]
 }
 
 /// Rules over several attributes.
-pub fn validate(config: &Value) -> Diagnostics {
+pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let given: Vec<&str> = SOURCES.into_iter().filter(|name| !config.get(name).is_null()).collect();
     match given.as_slice() {
-        [] => validators::refuse(&Path::of("cluster_name"), "Exactly one of cluster_name, cluster_names and issuer_urls is needed; there is none.", &mut diagnostics),
+        [] => validators::refuse(
+            &Path::of("cluster_name"),
+            "Exactly one of cluster_name, cluster_names and issuer_urls is needed; there is none.",
+            &mut diagnostics,
+        ),
         [_] => {}
         [_, more @ ..] => {
             for name in more {
@@ -120,18 +136,24 @@ pub fn validate(config: &Value) -> Diagnostics {
     }
     let chained = config.get("mode").as_str() == Some("chained");
     if chained && config.get("pod_role").is_null() {
-        validators::refuse(&Path::of("pod_role"), "Mode chained needs the role in the cluster account, such as pod_role = { name = \"nodejs-pod\" }.", &mut diagnostics);
+        validators::refuse(
+            &Path::of("pod_role"),
+            "Mode chained needs the role in the cluster account, such as pod_role = { name = \"nodejs-pod\" }.",
+            &mut diagnostics,
+        );
     }
     if !chained && !config.get("mode").is_unknown() && config.get("pod_role").entries().is_some() {
-        validators::refuse(&Path::of("pod_role"), "Mode federated has no pod role. Remove pod_role, or set mode = \"chained\".", &mut diagnostics);
+        validators::refuse(
+            &Path::of("pod_role"),
+            "Mode federated has no pod role. Remove pod_role, or set mode = \"chained\".",
+            &mut diagnostics,
+        );
     }
     for attribute in ["role", "pod_role"] {
         roles::refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
-    if let Some(region) = config.get("cluster_region").as_str() {
-        let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
-        common::arns_in_partition(arn::partition_of(region), config, &paths, &mut diagnostics);
-    }
+    let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
+    common::arns_in_partition(partition, config, &paths, &mut diagnostics);
     diagnostics
 }
 
@@ -170,12 +192,15 @@ mod tests {
         let mut object = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
         object.insert("cluster_name", Value::string("c"));
         object.insert("role", Value::object([("name", Value::string("r"))]));
-        object.insert("service_accounts", Value::set([Value::object([("namespace", Value::string("nodejs")), ("name", Value::string("nodejs-sa"))])]));
+        object.insert(
+            "service_accounts",
+            Value::set([Value::object([("namespace", Value::string("nodejs")), ("name", Value::string("nodejs-sa"))])]),
+        );
         for (name, value) in config {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object));
+        diagnostics.extend(validate(&object, None));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 
