@@ -1,16 +1,25 @@
 //! The world that the engine's pieces live in: the clients of both accounts and the limits of one request.
 
+use std::future::Future;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ownership::Ownership;
 use super::removal;
-use crate::aws::accounts::{Account, Pair};
-use crate::aws::error::{Error, Kind};
+use super::turns::Uses;
+use crate::aws::wait::{Limits, retry_while};
+use crate::aws::{Account, Error, Kind, Named, Pair};
 use crate::engine::{Entry, Key, Observed, Owner, Side, World};
+
+/// How long what IAM was told a moment ago may be unseen elsewhere. AWS names no bound; a principal that is still unknown after
+/// this is taken for a wrong one.
+const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// Both accounts, whose objects are ours, and until when to wait.
 #[derive(Debug)]
@@ -26,6 +35,8 @@ pub struct Cloud {
     pub import_id: String,
     /// What a removal left in place, and why: told to the user as warnings.
     pub warnings: Mutex<Vec<String>>,
+    /// The shared objects that this request relies on, until it ends.
+    pub uses: Uses,
 }
 
 impl Cloud {
@@ -33,11 +44,79 @@ impl Cloud {
         self.pair.side(side)
     }
 
+    pub fn label(&self, side: Side) -> &str {
+        self.account(side).label()
+    }
+
+    pub fn iam(&self, side: Side) -> &aws_sdk_iam::Client {
+        self.account(side).iam()
+    }
+
+    /// The cluster account's EKS. Where the region is not given, the cluster's.
+    pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
+        self.pair.cluster.eks(Some(region.unwrap_or(&self.region)))
+    }
+
     /// Tells the user something that is no error.
     pub fn warn(&self, message: impl Into<String>) {
         // A panic of another task leaves the list whole.
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(message.into());
     }
+
+    /// Until when to wait.
+    pub fn limits(&self) -> Limits {
+        Limits { deadline: self.deadline, stop: self.stop.clone() }
+    }
+
+    /// One call of AWS, by its name such as `iam:GetRole`. Repeated while AWS asks to come back later, until the deadline.
+    pub async fn ask<T, E, F, Fut>(&self, call: &str, side: Side, send: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let label = self.label(side);
+        retry_while(
+            &self.limits(),
+            "AWS to take more calls",
+            |e| e.is(Kind::Throttled),
+            || {
+                tracing::debug!(call, account = label, "calling AWS");
+                let answer = send();
+                async move { answer.await.named(call, label) }
+            },
+        )
+        .await
+    }
+
+    /// Like `ask`, for a call that names what was made a moment ago: repeated a while until that is seen.
+    pub async fn ask_until_seen<T, E, F, Fut>(&self, call: &str, side: Side, send: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.until_settled(is_not_yet, || self.ask(call, side, &send)).await
+    }
+
+    /// Repeats what fails for a reason that passes by itself, for as long as IAM may need.
+    pub async fn until_settled<T, F, Fut>(&self, passes: impl Fn(&Error) -> bool, call: F) -> Result<T, Error>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        retry_while(&self.limits().at_most(PROPAGATION), "IAM to show what was just made", passes, call).await
+    }
+}
+
+/// Whether a call may have failed only because what it names was made a moment ago. A role that is not there counts: a piece is
+/// begun only when the role that it hangs on stands.
+fn is_not_yet(error: &Error) -> bool {
+    let missing = |what: &str| error.is(Kind::Absent) && error.message.to_ascii_lowercase().contains(what);
+    error.is(Kind::NotYet)
+        || error.code.as_deref() == Some("ConcurrentModification")
+        || missing("role with name")
+        || missing("instance profile")
 }
 
 #[async_trait]
@@ -69,7 +148,7 @@ impl World for Cloud {
         Error::of_kind(
             Kind::Exists,
             &key.kind,
-            self.account(key.side).label(),
+            self.label(key.side),
             format!(
                 "{what} already exists and is not this resource's: {owner}. It was left as it is. To use it as it is, set adopt = \
                  \"if_exists\" (or `existing = true` on the role); to manage it from here, `terraform import` with the id {:?}; \
@@ -83,8 +162,11 @@ impl World for Cloud {
         Error::of_kind(
             Kind::Absent,
             &key.kind,
-            self.account(key.side).label(),
-            format!("{} does not exist, and the configuration says that it must (`existing`). Create it first, or let xeks make it.", key.name),
+            self.label(key.side),
+            format!(
+                "{} does not exist, and the configuration says that it must (`existing`). Create it first, or let xeks make it.",
+                key.name
+            ),
         )
     }
 

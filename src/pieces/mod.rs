@@ -7,6 +7,9 @@ pub mod eks;
 pub mod iam;
 mod ownership;
 mod removal;
+mod tags;
+mod turns;
 
 pub use cloud::Cloud;
 pub use ownership::{Ownership, TAG_INSTANCE, TAG_RESOURCE};
+pub use turns::Uses;

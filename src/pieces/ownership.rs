@@ -10,6 +10,9 @@ pub const TAG_RESOURCE: &str = "xeks:resource";
 pub const TAG_INSTANCE: &str = "xeks:instance";
 /// Tags of ours, never part of `tags`.
 const PREFIX: &str = "xeks:";
+/// Beginning of every Sid of ours, and how many hexadecimal digits of the composite's digest follow.
+const SID: &str = "Xeks";
+const SID_DIGITS: usize = 12;
 /// A tag's value has at most 256 characters (IAM and EKS, Tag).
 const MAX_TAG_VALUE: usize = 256;
 
@@ -57,12 +60,24 @@ impl Ownership {
 
     /// Beginning of the Sids of this composite's statements in a document that belongs to somebody else, whatever the instance.
     pub fn sid_prefix(&self) -> String {
-        format!("Xeks{}", &hex(&Sha256::digest(&self.resource))[..12])
+        format!("{SID}{}", &hex(&Sha256::digest(&self.resource))[..SID_DIGITS])
+    }
+
+    /// Whether a Sid is that of any composite of this provider.
+    pub fn is_sid_of_any(sid: &str) -> bool {
+        let rest = sid.strip_prefix(SID).unwrap_or_default().as_bytes();
+        rest.len() > SID_DIGITS && rest[..SID_DIGITS].iter().all(u8::is_ascii_hexdigit) && rest[SID_DIGITS] == b'x'
     }
 
     /// Sid of the statement with that index, of one instance. A Sid has letters and digits only (IAM, policy elements).
     pub fn sid(&self, instance: &str, index: usize) -> String {
         format!("{}x{instance}x{index}", self.sid_prefix())
+    }
+
+    /// The instance that a Sid of this composite names; `None` for all other Sids.
+    pub fn sid_instance<'a>(&self, sid: &'a str) -> Option<&'a str> {
+        let rest = sid.strip_prefix(&self.sid_prefix())?.strip_prefix('x')?;
+        rest.rsplit_once('x').map(|(instance, _)| instance)
     }
 
     fn is_hidden(&self, key: &str) -> bool {
@@ -101,6 +116,16 @@ mod tests {
         let (owner, tags) = ownership.split(all);
         assert_eq!(owner, Owner::Tagged { resource: Some("t".into()), instance: Some("0123".into()) });
         assert_eq!(tags.into_keys().collect::<Vec<_>>(), ["owner"]);
+    }
+
+    #[test]
+    fn a_sid_tells_its_instance_to_its_own_composite_only() {
+        let (one, other) = (Ownership::new(&["one"]), Ownership::new(&["other"]));
+        assert_eq!(one.sid_instance(&one.sid("0123abcd", 12)), Some("0123abcd"));
+        assert_eq!(other.sid_instance(&one.sid("0123abcd", 12)), None);
+        assert_eq!(one.sid_instance("AllowThem"), None);
+        assert!(Ownership::is_sid_of_any(&one.sid("0123abcd", 0)));
+        assert!(!Ownership::is_sid_of_any("AllowThem") && !Ownership::is_sid_of_any("XeksAccess"));
     }
 
     #[test]

@@ -1,0 +1,391 @@
+//! An access entry, which lets a role into a cluster: `CLUSTER/ROLE`.
+//!
+//! An entry is bound to the hidden id of the role it was made for: a role that is deleted and made again keeps its ARN and gets
+//! another id, and its entry admits nobody while DescribeAccessEntry shows it as ever (EKS user guide, "Create access entries").
+//! So the ledger keeps that id, and an entry bound to another one, or older than its role, is made anew.
+//!
+//! Ledger: `arn`, `id` (the RoleId that the entry is bound to), `tags`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_eks::types;
+use serde::{Deserialize, Serialize};
+
+use super::policy_association::{self, Scope};
+use super::principal;
+use crate::aws::{Answer, Error, Kind};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::iam::role;
+use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, removal, tags};
+
+pub const KIND: &str = "eks_access_entry";
+
+/// The type of an entry for people and programs; the others are for nodes.
+const STANDARD: &str = "STANDARD";
+
+#[derive(Clone, Debug)]
+pub struct AccessEntry {
+    pub cluster: String,
+    pub region: String,
+    pub role: String,
+    /// What counts where the principal's piece is not among those needed.
+    pub principal_arn: String,
+    /// The piece of the role that the entry is bound to.
+    pub principal: Key,
+    /// None: the name that EKS gives.
+    pub username: Option<String>,
+    pub groups: BTreeSet<String>,
+    pub tags: Tags,
+    pub welcome: Welcome,
+    pub needs: Vec<Key>,
+}
+
+/// What an entry is, beyond what the ledger holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub username: String,
+    /// Whether the user name is the one that EKS gives where none is asked for.
+    pub default_username: bool,
+    pub groups: BTreeSet<String>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// The entry was made for an earlier role of that ARN, and admits nobody.
+    pub stale: bool,
+    /// All tags but the ownership tags and those that the provider ignores.
+    pub tags: Tags,
+    /// By ARN.
+    pub policies: BTreeMap<String, Reach>,
+}
+
+/// Where an associated policy holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    pub scope: Scope,
+    pub namespaces: BTreeSet<String>,
+}
+
+impl Facts {
+    pub fn of(observed: &Observed) -> Self {
+        // Written by `observe` of this very type.
+        serde_json::from_value(observed.facts.clone()).unwrap_or_default()
+    }
+}
+
+pub fn key(cluster: &str, role: &str) -> Key {
+    Key::new(Side::Cluster, KIND, format!("{cluster}/{role}"))
+}
+
+#[async_trait]
+impl Piece<Cloud> for AccessEntry {
+    fn key(&self) -> Key {
+        key(&self.cluster, &self.role)
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.region.clone())
+    }
+
+    fn needs(&self) -> Vec<Key> {
+        self.needs.clone()
+    }
+
+    fn welcome(&self) -> Welcome {
+        self.welcome.clone()
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let principal = principal::arn(job, &self.role, &self.principal_arn);
+        let (entry, policies) = tokio::try_join!(
+            describe(cloud, Some(&self.region), &self.cluster, principal),
+            policy_association::list(cloud, Some(&self.region), &self.cluster, principal),
+        )?;
+        let Some(entry) = entry else { return Ok(None) };
+        let (owner, tags) = cloud.ownership.split(entry.tags().cloned().unwrap_or_default());
+        let mut facts = facts(&entry, tags, &policies, principal);
+        let bound = self.bound(cloud, job, &facts).await?;
+        facts.stale = bound == Bound::ToAnother;
+        let shown = match job.origin.is_own() {
+            true => facts.tags.clone(),
+            false => tags::shown(&self.tags, &facts.tags, &added(job)),
+        };
+        Ok(Some(Observed {
+            arn: entry.access_entry_arn().map(str::to_owned),
+            id: if let Bound::To(id) = bound { Some(id) } else { None },
+            document: None,
+            tags: Some(shown),
+            owner,
+            differs: self.differs(job, &facts),
+            // A struct of strings, numbers and maps by string always becomes JSON.
+            facts: serde_json::to_value(facts).unwrap_or_default(),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let mut tags = self.tags.clone();
+        tags.extend(cloud.ownership.tags(&job.instance));
+        match self.make(cloud, job, tags).await {
+            // The answer to a first attempt was lost: what that one made is there.
+            Err(error) if error.is(Kind::Exists) => match self.observe(cloud, job).await? {
+                Some(observed) if removal::is_made_by(&observed.owner, cloud, job) => self.update(cloud, job, &observed).await,
+                _ => Err(error),
+            },
+            result => result,
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let facts = Facts::of(observed);
+        self.check(cloud, job, &facts)?;
+        let principal = principal::arn(job, &self.role, &self.principal_arn);
+        if facts.stale {
+            return self.make_anew(cloud, job, principal, &observed.owner).await;
+        }
+        if job.origin.is_own() && self.names_differ(&facts) {
+            let eks = cloud.eks(Some(&self.region));
+            let username = self.username.clone().or_else(|| principal::default_username(principal));
+            let groups: Vec<String> = self.groups.iter().cloned().collect();
+            let send = || {
+                eks.update_access_entry()
+                    .cluster_name(&self.cluster)
+                    .principal_arn(principal)
+                    .set_username(username.clone())
+                    .set_kubernetes_groups(Some(groups.clone()))
+                    .send()
+            };
+            cloud.ask_until_seen("eks:UpdateAccessEntry", Side::Cluster, send).await?;
+        }
+        let change = self.tag_change(cloud, job, &facts, observed);
+        retag(cloud, Some(&self.region), observed.arn.as_deref(), &change).await?;
+        Ok(Made {
+            arn: observed.arn.clone(),
+            id: self.principal_id(job).or(observed.id.clone()).or(job.entry.as_ref().and_then(|e| e.id.clone())),
+            document: None,
+            tags: Some(self.tags.clone()),
+            added: if job.origin.is_own() { BTreeSet::new() } else { tags::added_after(&added(job), &change) },
+        })
+    }
+}
+
+/// Deletes an entry of ours, and with it its policies; or takes our tags off somebody else's.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    let Some((cluster, role)) = key.name.split_once('/') else { return Ok(()) };
+    let region = entry.region.as_deref();
+    let Some(principal) = principal::find(cloud, cluster, role, entry).await? else { return Ok(()) };
+    let Some(found) = describe(cloud, region, cluster, &principal).await? else { return Ok(()) };
+    let (owner, seen) = cloud.ownership.split(found.tags().cloned().unwrap_or_default());
+    if entry.origin == Origin::Adopted {
+        return retag(cloud, region, found.access_entry_arn(), &tags::additive(&Tags::new(), &seen, &entry.added)).await;
+    }
+    if !removal::is_ours(entry, &owner) {
+        return Ok(());
+    }
+    delete(cloud, region, cluster, &principal).await
+}
+
+/// Whose the entry is; `None` where there is none. `entry` tells the region.
+pub(super) async fn owner(cloud: &Cloud, cluster: &str, principal: &str, entry: &Entry) -> Result<Option<Owner>, Error> {
+    let found = describe(cloud, entry.region.as_deref(), cluster, principal).await?;
+    Ok(found.map(|f| cloud.ownership.split(f.tags().cloned().unwrap_or_default()).0))
+}
+
+/// Whether the entry carries this composite's tag.
+pub(super) async fn is_of_composite(cloud: &Cloud, cluster: &str, principal: &str, entry: &Entry) -> Result<bool, Error> {
+    let owner = owner(cloud, cluster, principal, entry).await?;
+    Ok(matches!(owner, Some(Owner::Tagged { resource: Some(r), .. }) if r == cloud.ownership.resource))
+}
+
+/// On a cluster whose authentication mode is CONFIG_MAP there are no entries, and EKS refuses every call on them.
+pub(super) fn without_entries_is_none<T>(answer: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(error) if error.code.as_deref() == Some("InvalidRequestException") && error.message.contains("authentication mode") => Ok(None),
+        answer => answer,
+    }
+}
+
+/// The role that an entry is bound to.
+#[derive(Debug, PartialEq, Eq)]
+enum Bound {
+    /// The ledger's, which is still the role's.
+    AsRecorded,
+    /// The ledger did not know: the role has this id and is older than the entry.
+    To(String),
+    /// An earlier role of that ARN.
+    ToAnother,
+    /// There is no such role.
+    Unknown,
+}
+
+impl AccessEntry {
+    async fn bound(&self, cloud: &Cloud, job: &Job, facts: &Facts) -> Result<Bound, Error> {
+        match (job.entry.as_ref().and_then(|e| e.id.as_deref()), self.principal_id(job).as_deref()) {
+            (Some(recorded), Some(now)) if recorded != now => return Ok(Bound::ToAnother),
+            (Some(_), _) => return Ok(Bound::AsRecorded),
+            (None, _) => {}
+        }
+        let role = role::get(cloud, self.principal.side, &self.role).await?;
+        Ok(match role {
+            Some(role) if role.create_date().secs() > facts.created_at => Bound::ToAnother,
+            Some(role) => Bound::To(role.role_id().to_owned()),
+            None => Bound::Unknown,
+        })
+    }
+
+    fn principal_id(&self, job: &Job) -> Option<String> {
+        job.needed.get(&self.principal).and_then(|e| e.id.clone())
+    }
+
+    fn differs(&self, job: &Job, facts: &Facts) -> bool {
+        let tags = match job.origin.is_own() {
+            true => tags::exclusive(&self.tags, &facts.tags),
+            false => tags::additive(&self.tags, &facts.tags, &added(job)),
+        };
+        facts.stale || facts.kind != STANDARD || self.names_differ(facts) || !tags.is_none()
+    }
+
+    fn names_differ(&self, facts: &Facts) -> bool {
+        let username = match &self.username {
+            Some(username) => facts.username == *username,
+            None => facts.default_username,
+        };
+        !username || facts.groups != self.groups
+    }
+
+    fn tag_change(&self, cloud: &Cloud, job: &Job, facts: &Facts, observed: &Observed) -> tags::Change {
+        match job.origin.is_own() {
+            true => tags::own(&cloud.ownership, job, &self.tags, observed),
+            false => tags::additive(&self.tags, &facts.tags, &added(job)),
+        }
+    }
+
+    /// What stands in the way of bringing the entry to what the piece says.
+    fn check(&self, cloud: &Cloud, job: &Job, facts: &Facts) -> Result<(), Error> {
+        let what = format!("the access entry of the role {} on the cluster {}", self.role, self.cluster);
+        let delete = format!("aws eks delete-access-entry --cluster-name {} --principal-arn {}", self.cluster, self.principal_arn);
+        let refuse =
+            |why: String| Err(Error::of_kind(Kind::Exists, "eks:UpdateAccessEntry", cloud.label(Side::Cluster), format!("{what} {why}")));
+        if facts.kind != STANDARD {
+            return refuse(format!(
+                "has the type {}, which can't be changed; this resource needs {STANDARD}. Delete it ({delete}), or use another role",
+                facts.kind
+            ));
+        }
+        if job.origin.is_own() {
+            return Ok(());
+        }
+        if facts.stale {
+            return refuse(format!(
+                "was made by somebody else for an earlier role of that name and admits nobody now. Delete it ({delete}) and run again"
+            ));
+        }
+        if self.names_differ(facts) {
+            let configured = self.username.as_deref().unwrap_or("the one that EKS gives");
+            return refuse(format!(
+                "was made by somebody else with the user name {} and the groups [{}], which are not rewritten; configured are {configured} and \
+                 [{}]. Configure what is there, or delete the entry ({delete})",
+                facts.username,
+                listed(&facts.groups),
+                listed(&self.groups)
+            ));
+        }
+        Ok(())
+    }
+
+    async fn make(&self, cloud: &Cloud, job: &Job, tags: Tags) -> Result<Made, Error> {
+        let principal = principal::arn(job, &self.role, &self.principal_arn);
+        let groups: Vec<String> = self.groups.iter().cloned().collect();
+        let eks = cloud.eks(Some(&self.region));
+        let send = || {
+            eks.create_access_entry()
+                .cluster_name(&self.cluster)
+                .principal_arn(principal)
+                .r#type(STANDARD)
+                .set_username(self.username.clone())
+                .set_kubernetes_groups((!groups.is_empty()).then(|| groups.clone()))
+                .set_tags(Some(tags.clone().into_iter().collect()))
+                .send()
+        };
+        let answer = cloud.ask_until_seen("eks:CreateAccessEntry", Side::Cluster, send).await?;
+        Ok(Made {
+            arn: answer.access_entry().and_then(|e| e.access_entry_arn()).map(str::to_owned),
+            id: self.principal_id(job),
+            document: None,
+            tags: Some(self.tags.clone()),
+            added: BTreeSet::new(),
+        })
+    }
+
+    /// Its policies go with it; they are made again after it.
+    async fn make_anew(&self, cloud: &Cloud, job: &Job, principal: &str, owner: &Owner) -> Result<Made, Error> {
+        tracing::info!(
+            cluster = self.cluster,
+            role = self.role,
+            "the access entry was made for an earlier role of that name: making it anew"
+        );
+        delete(cloud, Some(&self.region), &self.cluster, principal).await?;
+        let mut tags = self.tags.clone();
+        match owner {
+            Owner::Tagged { resource, instance } if job.origin == Origin::Imported => {
+                tags.extend(resource.iter().map(|r| (TAG_RESOURCE.to_owned(), r.clone())));
+                tags.extend(instance.iter().map(|i| (TAG_INSTANCE.to_owned(), i.clone())));
+            }
+            _ => tags.extend(cloud.ownership.tags(&job.instance)),
+        }
+        self.make(cloud, job, tags).await
+    }
+}
+
+fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::AssociatedAccessPolicy], principal: &str) -> Facts {
+    let username = entry.username().unwrap_or_default().to_owned();
+    let reach = |f: policy_association::Facts| (f.policy_arn, Reach { scope: f.scope, namespaces: f.namespaces });
+    Facts {
+        default_username: principal::default_username(principal).as_deref() == Some(&username),
+        username,
+        groups: entry.kubernetes_groups().iter().cloned().collect(),
+        kind: entry.r#type().unwrap_or(STANDARD).to_owned(),
+        created_at: entry.created_at().map_or(0, |t| t.secs()),
+        stale: false,
+        tags,
+        policies: policies.iter().filter_map(policy_association::Facts::of_policy).map(reach).collect(),
+    }
+}
+
+async fn describe(cloud: &Cloud, region: Option<&str>, cluster: &str, principal: &str) -> Result<Option<types::AccessEntry>, Error> {
+    let eks = cloud.eks(region);
+    let send = || eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send();
+    let answer = cloud.ask("eks:DescribeAccessEntry", Side::Cluster, send).await.absent_is_none();
+    Ok(without_entries_is_none(answer)?.and_then(|a| a.access_entry))
+}
+
+async fn delete(cloud: &Cloud, region: Option<&str>, cluster: &str, principal: &str) -> Result<(), Error> {
+    let eks = cloud.eks(region);
+    let send = || eks.delete_access_entry().cluster_name(cluster).principal_arn(principal).send();
+    cloud.ask("eks:DeleteAccessEntry", Side::Cluster, send).await.absent_is_none().map(drop)
+}
+
+async fn retag(cloud: &Cloud, region: Option<&str>, arn: Option<&str>, change: &tags::Change) -> Result<(), Error> {
+    let (Some(arn), eks) = (arn, cloud.eks(region)) else { return Ok(()) };
+    if !change.set.is_empty() {
+        let send = || eks.tag_resource().resource_arn(arn).set_tags(Some(change.set.clone().into_iter().collect())).send();
+        cloud.ask("eks:TagResource", Side::Cluster, send).await?;
+    }
+    if !change.unset.is_empty() {
+        let send = || eks.untag_resource().resource_arn(arn).set_tag_keys(Some(change.unset.clone())).send();
+        cloud.ask("eks:UntagResource", Side::Cluster, send).await?;
+    }
+    Ok(())
+}
+
+fn added(job: &Job) -> BTreeSet<String> {
+    job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default()
+}
+
+fn listed(groups: &BTreeSet<String>) -> String {
+    groups.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

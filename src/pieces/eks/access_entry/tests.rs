@@ -1,0 +1,63 @@
+use super::*;
+use crate::engine::found;
+
+const ROLE: &str = "arn:aws:iam::183295435445:role/teams/access";
+
+fn piece() -> AccessEntry {
+    AccessEntry {
+        cluster: "prod".into(),
+        region: "ap-south-1".into(),
+        role: "access".into(),
+        principal_arn: ROLE.into(),
+        principal: role::key(Side::Cluster, "access"),
+        username: None,
+        groups: BTreeSet::from(["viewers".to_owned()]),
+        tags: Tags::new(),
+        welcome: Welcome::Refuse,
+        needs: vec![role::key(Side::Cluster, "access")],
+    }
+}
+
+fn standing() -> Facts {
+    let entry = types::AccessEntry::builder()
+        .username("arn:aws:sts::183295435445:assumed-role/access/{{SessionName}}")
+        .kubernetes_groups("viewers")
+        .r#type("STANDARD")
+        .build();
+    facts(&entry, Tags::new(), &[], ROLE)
+}
+
+fn job(origin: Origin) -> Job {
+    Job { entry: Some(found("183295435445", None, origin)), origin, instance: "i1".into(), renewed: false, needed: Default::default() }
+}
+
+#[test]
+fn the_user_name_that_eks_gives_is_no_drift() {
+    let facts = standing();
+    assert!(facts.default_username && !piece().differs(&job(Origin::Created), &facts));
+    let spelt_out = AccessEntry { username: Some(facts.username.clone()), ..piece() };
+    assert!(!spelt_out.differs(&job(Origin::Created), &facts));
+}
+
+#[test]
+fn every_attribute_that_others_change_is_seen() {
+    let changes: [(&str, fn(&mut Facts)); 5] = [
+        ("username", |f| (f.username, f.default_username) = ("ops".into(), false)),
+        ("groups", |f| f.groups.clear()),
+        ("tags", |f| drop(f.tags.insert("extra".into(), "1".into()))),
+        ("type", |f| f.kind = "EC2_LINUX".into()),
+        ("principal", |f| f.stale = true),
+    ];
+    for (what, change) in changes {
+        let mut facts = standing();
+        change(&mut facts);
+        assert!(piece().differs(&job(Origin::Created), &facts), "{what}");
+    }
+}
+
+#[test]
+fn tags_of_others_on_an_adopted_entry_are_no_difference() {
+    let mut facts = standing();
+    facts.tags.insert("extra".into(), "1".into());
+    assert!(!piece().differs(&job(Origin::Adopted), &facts));
+}

@@ -1,0 +1,7 @@
+//! Pieces of EKS, all in the cluster's account and region.
+
+pub mod access_config;
+pub mod access_entry;
+pub mod cluster;
+pub mod policy_association;
+mod principal;

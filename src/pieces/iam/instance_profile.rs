@@ -1,0 +1,149 @@
+//! An instance profile of the workload account: what an EC2 instance carries to get a role's credentials.
+
+use async_trait::async_trait;
+use aws_sdk_iam::types;
+use serde_json::json;
+
+use crate::aws::{Answer, Error, Kind};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::{removal, tags};
+
+pub const KIND: &str = "iam_instance_profile";
+
+#[derive(Clone, Debug)]
+pub struct InstanceProfile {
+    pub name: String,
+    /// Immutable. None: `/`.
+    pub path: Option<String>,
+    pub tags: Tags,
+    pub welcome: Welcome,
+}
+
+#[async_trait]
+impl Piece<Cloud> for InstanceProfile {
+    fn key(&self) -> Key {
+        Key::new(Side::Workload, KIND, &self.name)
+    }
+
+    fn welcome(&self) -> Welcome {
+        self.welcome.clone()
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let Some(profile) = get(cloud, &self.name).await? else { return Ok(None) };
+        let (owner, seen) = cloud.ownership.split(tags::from_iam(profile.tags()));
+        let none = Default::default();
+        let added = job.entry.as_ref().map_or(&none, |e| &e.added);
+        let own = job.origin.is_own();
+        let change = if own { tags::exclusive(&self.tags, &seen) } else { tags::additive(&self.tags, &seen, added) };
+        Ok(Some(Observed {
+            arn: Some(profile.arn().to_owned()),
+            id: Some(profile.instance_profile_id().to_owned()),
+            document: None,
+            tags: Some(if own { seen.clone() } else { tags::shown(&self.tags, &seen, added) }),
+            owner,
+            differs: !change.is_none(),
+            facts: json!({"roles": roles(&profile), "tags": seen}),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let mut all = self.tags.clone();
+        all.extend(cloud.ownership.tags(&job.instance));
+        let iam = cloud.iam(Side::Workload);
+        let send = || {
+            let call = iam.create_instance_profile().instance_profile_name(&self.name).set_path(self.path.clone());
+            call.set_tags(Some(tags::to_iam(&all))).send()
+        };
+        match cloud.ask("iam:CreateInstanceProfile", Side::Workload, send).await {
+            Ok(answer) => Ok(self.made(answer.instance_profile())),
+            // The answer to a first attempt was lost: what that one made is there.
+            Err(error) if error.is(Kind::Exists) => match get(cloud, &self.name).await? {
+                Some(profile) if removal::is_made_by(&cloud.ownership.split(tags::from_iam(profile.tags())).0, cloud, job) => {
+                    Ok(self.made(Some(&profile)))
+                }
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let (arn, id) = (observed.arn.clone(), observed.id.clone());
+        let made = Made { arn, id, tags: Some(self.tags.clone()), ..Made::default() };
+        if job.origin.is_own() {
+            retag(cloud, &self.name, &tags::own(&cloud.ownership, job, &self.tags, observed)).await?;
+            return Ok(made);
+        }
+        // Written by `observe` of this very type.
+        let seen: Tags = serde_json::from_value(observed.facts["tags"].clone()).unwrap_or_default();
+        let before = job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
+        let change = tags::additive(&self.tags, &seen, &before);
+        retag(cloud, &self.name, &change).await?;
+        Ok(Made { added: tags::added_after(&before, &change), ..made })
+    }
+}
+
+impl InstanceProfile {
+    fn made(&self, profile: Option<&types::InstanceProfile>) -> Made {
+        Made {
+            arn: profile.map(|p| p.arn().to_owned()),
+            id: profile.map(|p| p.instance_profile_id().to_owned()),
+            tags: Some(self.tags.clone()),
+            ..Made::default()
+        }
+    }
+}
+
+/// The profile; `None` where there is none.
+pub(super) async fn get(cloud: &Cloud, name: &str) -> Result<Option<types::InstanceProfile>, Error> {
+    let iam = cloud.iam(Side::Workload);
+    let send = || iam.get_instance_profile().instance_profile_name(name).send();
+    Ok(cloud.ask("iam:GetInstanceProfile", Side::Workload, send).await.absent_is_none()?.and_then(|a| a.instance_profile))
+}
+
+/// Names of the roles that the profile holds: at most one (IAM, AddRoleToInstanceProfile).
+pub(super) fn roles(profile: &types::InstanceProfile) -> Vec<String> {
+    profile.roles().iter().map(|role| role.role_name().to_owned()).collect()
+}
+
+/// Names of the workload account's instance profiles that hold the role.
+pub async fn of_role(cloud: &Cloud, role: &str) -> Result<Vec<String>, Error> {
+    let iam = cloud.iam(Side::Workload);
+    let pages = || iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send().try_collect();
+    let profiles = cloud.ask("iam:ListInstanceProfilesForRole", Side::Workload, pages).await.absent_is_none()?;
+    Ok(profiles.unwrap_or_default().into_iter().map(|p: types::InstanceProfile| p.instance_profile_name).collect())
+}
+
+async fn retag(cloud: &Cloud, name: &str, change: &tags::Change) -> Result<(), Error> {
+    let iam = cloud.iam(Side::Workload);
+    if !change.set.is_empty() {
+        let send = || iam.tag_instance_profile().instance_profile_name(name).set_tags(Some(tags::to_iam(&change.set))).send();
+        cloud.ask("iam:TagInstanceProfile", Side::Workload, send).await?;
+    }
+    if !change.unset.is_empty() {
+        let send = || iam.untag_instance_profile().instance_profile_name(name).set_tag_keys(Some(change.unset.clone())).send();
+        cloud.ask("iam:UntagInstanceProfile", Side::Workload, send).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a profile of ours, whatever role it holds; from an adopted one takes our tags.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    let Some(profile) = get(cloud, &key.name).await? else { return Ok(()) };
+    let (owner, seen) = cloud.ownership.split(tags::from_iam(profile.tags()));
+    if entry.origin == Origin::Adopted {
+        return retag(cloud, &key.name, &tags::additive(&Tags::new(), &seen, &entry.added)).await;
+    }
+    if !removal::is_ours(entry, &owner) {
+        return Ok(());
+    }
+    let iam = cloud.iam(Side::Workload);
+    for role in roles(&profile) {
+        let send = || iam.remove_role_from_instance_profile().instance_profile_name(&key.name).role_name(&role).send();
+        cloud.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none()?;
+    }
+    let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
+    cloud.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none().map(drop)
+}

@@ -1,0 +1,8 @@
+//! Pieces of IAM. All are global: an entry has no region.
+
+pub mod inline_policy;
+pub mod instance_profile;
+pub mod instance_profile_role;
+pub mod policy_attachment;
+pub mod role;
+mod trust;

@@ -1,0 +1,80 @@
+//! A managed policy that is attached to a role: `ROLE/POLICY_ARN`. It has no tags and goes with its role.
+//!
+//! Ledger: nothing beyond its being there.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::role;
+use crate::aws::{Answer, Error};
+use crate::engine::{Entry, Job, Key, Made, Observed, Owner, Piece, Side, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::removal;
+
+pub const KIND: &str = "iam_role_policy_attachment";
+
+#[derive(Clone, Debug)]
+pub struct PolicyAttachment {
+    pub side: Side,
+    pub role: String,
+    pub policy_arn: String,
+    pub needs: Vec<Key>,
+    pub welcome: Welcome,
+}
+
+pub fn key(side: Side, role: &str, policy_arn: &str) -> Key {
+    Key::new(side, KIND, format!("{role}/{policy_arn}"))
+}
+
+#[async_trait]
+impl Piece<Cloud> for PolicyAttachment {
+    fn key(&self) -> Key {
+        key(self.side, &self.role, &self.policy_arn)
+    }
+
+    fn needs(&self) -> Vec<Key> {
+        self.needs.clone()
+    }
+
+    fn welcome(&self) -> Welcome {
+        self.welcome.clone()
+    }
+
+    async fn observe(&self, cloud: &Cloud, _: &Job) -> Result<Option<Observed>, Error> {
+        let attached = role::attached_arns(cloud, self.side, &self.role).await?;
+        Ok(attached.contains(&self.policy_arn).then_some(Observed {
+            arn: None,
+            id: None,
+            document: None,
+            tags: None,
+            owner: Owner::Parent,
+            differs: false,
+            facts: Value::Null,
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, _: &Job) -> Result<Made, Error> {
+        let iam = cloud.iam(self.side);
+        let send = || iam.attach_role_policy().role_name(&self.role).policy_arn(&self.policy_arn).send();
+        cloud.ask_until_seen("iam:AttachRolePolicy", self.side, send).await?;
+        Ok(Made::default())
+    }
+
+    /// It is attached or it is not.
+    async fn update(&self, _: &Cloud, _: &Job, _: &Observed) -> Result<Made, Error> {
+        Ok(Made::default())
+    }
+}
+
+/// Detaches the policy, unless its role was taken over by another create.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    // The name of a role has no slash, the ARN of a policy has.
+    let Some((role, policy_arn)) = key.name.split_once('/') else { return Ok(()) };
+    let Some(parent) = role::owner(cloud, key.side, role).await? else { return Ok(()) };
+    if !removal::is_ours_on(cloud, entry, &parent) {
+        return Ok(());
+    }
+    let iam = cloud.iam(key.side);
+    let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
+    cloud.ask("iam:DetachRolePolicy", key.side, send).await.absent_is_none().map(drop)
+}

@@ -1,0 +1,394 @@
+//! A role. One of ours is exactly what the piece says; to somebody else's, our trust statements and missing tags are added.
+//!
+//! Ledger: `arn`, `id` (RoleId), `document` (the trust policy; of an adopted role our own statements, null where there are none),
+//! `tags` (null on an adopted role that gets none).
+
+use async_trait::async_trait;
+use aws_sdk_iam::types;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::trust;
+use crate::aws::{Answer, Error, Kind, policy};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::ownership::Ownership;
+use crate::pieces::{removal, tags};
+
+pub const KIND: &str = "iam_role";
+
+/// Seconds that a session lasts at most where nothing else is said (IAM, CreateRole).
+const DEFAULT_SESSION: i64 = 3600;
+
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub side: Side,
+    pub name: String,
+    /// Immutable. None: `/`.
+    pub path: Option<String>,
+    pub description: Option<String>,
+    pub permissions_boundary: Option<String>,
+    /// Seconds. None: one hour.
+    pub max_session_duration: Option<i64>,
+    /// All that a role of ours trusts, or what is added to somebody else's. May be empty there only.
+    pub trust: Vec<Value>,
+    pub tags: Tags,
+    /// Whether an adopted role gets the tags.
+    pub adopted_tags: bool,
+    pub welcome: Welcome,
+    pub needs: Vec<Key>,
+}
+
+/// What a role is, beyond what the ledger holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Facts {
+    pub path: String,
+    pub description: Option<String>,
+    pub permissions_boundary: Option<String>,
+    pub max_session_duration: i64,
+    /// Seconds since 1970.
+    pub create_date: i64,
+    /// The whole trust policy.
+    pub trusted: Value,
+    /// All tags but the ownership tags and those that the provider ignores.
+    pub tags: Tags,
+    /// Names of the inline policies; empty for a role that is not ours.
+    pub inline_policies: Vec<String>,
+    /// ARNs of the managed policies; empty for a role that is not ours.
+    pub attached_policies: Vec<String>,
+}
+
+impl Facts {
+    pub fn of(observed: &Observed) -> Self {
+        // Written by `observe` of this very type.
+        serde_json::from_value(observed.facts.clone()).unwrap_or_default()
+    }
+}
+
+pub fn key(side: Side, name: &str) -> Key {
+    Key::new(side, KIND, name)
+}
+
+#[async_trait]
+impl Piece<Cloud> for Role {
+    fn key(&self) -> Key {
+        key(self.side, &self.name)
+    }
+
+    fn needs(&self) -> Vec<Key> {
+        self.needs.clone()
+    }
+
+    fn welcome(&self) -> Welcome {
+        self.welcome.clone()
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let own = job.origin.is_own();
+        let (role, inline_policies, attached_policies) = tokio::try_join!(
+            get(cloud, self.side, &self.name),
+            async { if own { inline_names(cloud, self.side, &self.name).await } else { Ok(Vec::new()) } },
+            async { if own { attached_arns(cloud, self.side, &self.name).await } else { Ok(Vec::new()) } },
+        )?;
+        let Some(role) = role else { return Ok(None) };
+        let (owner, tags) = cloud.ownership.split(tags::from_iam(role.tags()));
+        let facts = Facts { inline_policies, attached_policies, ..facts(&role, tags) };
+        let (document, tags, differs) = if own { self.as_own(&facts) } else { self.as_adopted(&cloud.ownership, job, &facts) };
+        Ok(Some(Observed {
+            arn: Some(role.arn().to_owned()),
+            id: Some(role.role_id().to_owned()),
+            document,
+            tags,
+            owner,
+            differs,
+            // A struct of strings, numbers and JSON always becomes JSON.
+            facts: serde_json::to_value(facts).unwrap_or_default(),
+        }))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let mut all = self.tags.clone();
+        all.extend(cloud.ownership.tags(&job.instance));
+        let document = policy::document(self.trust.clone());
+        let text = document.to_string();
+        let iam = cloud.iam(self.side);
+        let send = || {
+            iam.create_role()
+                .role_name(&self.name)
+                .set_path(self.path.clone())
+                .assume_role_policy_document(&text)
+                .set_description(self.description.clone())
+                .set_permissions_boundary(self.permissions_boundary.clone())
+                .set_max_session_duration(self.max_session_duration.map(|s| s as i32))
+                .set_tags(Some(tags::to_iam(&all)))
+                .send()
+        };
+        match cloud.ask_until_seen("iam:CreateRole", self.side, send).await {
+            Ok(answer) => Ok(Made {
+                arn: answer.role().map(|r| r.arn().to_owned()),
+                id: answer.role().map(|r| r.role_id().to_owned()),
+                ..self.made()
+            }),
+            // The answer to a first attempt was lost: what that one made is there.
+            Err(error) if error.is(Kind::Exists) => match self.observe(cloud, job).await? {
+                Some(observed) if removal::is_made_by(&observed.owner, cloud, job) => self.update(cloud, job, &observed).await,
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let facts = Facts::of(observed);
+        if job.origin.is_own() {
+            // One after the other: IAM refuses changes of one role at the same time (ConcurrentModification).
+            self.rewrite_trust(cloud, job, &facts).await?;
+            self.rewrite_settings(cloud, &facts).await?;
+            self.rewrite_boundary(cloud, &facts).await?;
+            retag(cloud, self.side, &self.name, &tags::own(&cloud.ownership, job, &self.tags, observed)).await?;
+            return Ok(Made { arn: observed.arn.clone(), id: observed.id.clone(), ..self.made() });
+        }
+        let ours = trust::ours(&facts.trusted, &cloud.ownership);
+        if ours.is_some() || !self.trust.is_empty() {
+            let change = |document: &Value| trust::with(document, &cloud.ownership, &job.instance, &self.trust);
+            trust::edit(cloud, self.side, &self.name, job.renewed, change).await?;
+        }
+        let before = job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
+        let change = self.adopted_change(job, &facts);
+        retag(cloud, self.side, &self.name, &change).await?;
+        Ok(Made {
+            arn: observed.arn.clone(),
+            id: observed.id.clone(),
+            document: (!self.trust.is_empty()).then(|| policy::canonical_text(&policy::document(self.trust.clone()))),
+            tags: self.adopted_tags.then(|| self.tags.clone()),
+            added: tags::added_after(&before, &change),
+        })
+    }
+}
+
+/// Deletes a role of ours with all that hangs on it, or takes our additions out of somebody else's.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    let (side, name) = (key.side, key.name.as_str());
+    let Some(role) = get(cloud, side, name).await? else { return Ok(()) };
+    let (owner, seen) = cloud.ownership.split(tags::from_iam(role.tags()));
+    if entry.origin == Origin::Adopted {
+        release_trust(cloud, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
+        return retag(cloud, side, name, &tags::additive(&Tags::new(), &seen, &entry.added)).await;
+    }
+    if !removal::is_ours(entry, &owner) {
+        return Ok(());
+    }
+    cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await
+}
+
+/// The role; `None` where there is none.
+pub(in crate::pieces) async fn get(cloud: &Cloud, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
+    let iam = cloud.iam(side);
+    let answer = cloud.ask("iam:GetRole", side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
+    Ok(answer.and_then(|a| a.role))
+}
+
+/// The role's ARN, with the path that it stands under; `None` where there is no role.
+pub async fn arn(cloud: &Cloud, side: Side, name: &str) -> Result<Option<String>, Error> {
+    Ok(get(cloud, side, name).await?.map(|role| role.arn))
+}
+
+pub async fn exists(cloud: &Cloud, side: Side, name: &str) -> Result<bool, Error> {
+    Ok(get(cloud, side, name).await?.is_some())
+}
+
+/// Whose the role is by its tags; `None` where there is no role.
+pub(in crate::pieces) async fn owner(cloud: &Cloud, side: Side, name: &str) -> Result<Option<Owner>, Error> {
+    Ok(get(cloud, side, name).await?.map(|role| cloud.ownership.split(tags::from_iam(role.tags())).0))
+}
+
+/// ARNs of the managed policies that are attached to the role; none where there is no role.
+pub(in crate::pieces) async fn attached_arns(cloud: &Cloud, side: Side, name: &str) -> Result<Vec<String>, Error> {
+    let iam = cloud.iam(side);
+    let pages = || iam.list_attached_role_policies().role_name(name).into_paginator().items().send().try_collect();
+    let policies = cloud.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none()?;
+    Ok(policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect())
+}
+
+impl Role {
+    /// Document, tags, and whether anything differs, of a role of ours.
+    fn as_own(&self, facts: &Facts) -> (Option<String>, Option<Tags>, bool) {
+        let trust = self.trusts(&facts.trusted);
+        let differs =
+            !trust || self.settings_differ(facts) || self.boundary_differs(facts) || !tags::exclusive(&self.tags, &facts.tags).is_none();
+        let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&facts.trusted) };
+        (Some(document), Some(facts.tags.clone()), differs)
+    }
+
+    /// The same of a role that is somebody else's: only what is ours counts.
+    fn as_adopted(&self, ownership: &Ownership, job: &Job, facts: &Facts) -> (Option<String>, Option<Tags>, bool) {
+        let ours = trust::ours(&facts.trusted, ownership);
+        let same = match &ours {
+            Some(ours) => policy::equivalent(ours, &trust::without_sids(&self.document())),
+            None => self.trust.is_empty(),
+        };
+        // A read mints no instance and changes nothing: it does not ask whose generation the statements are.
+        let current = job.instance.is_empty() || trust::is_current(&facts.trusted, ownership, &job.instance);
+        let document = ours.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
+        let none = Default::default();
+        let added = job.entry.as_ref().map_or(&none, |e| &e.added);
+        let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, added));
+        (document, shown, !same || !current || !self.adopted_change(job, facts).is_none())
+    }
+
+    fn adopted_change(&self, job: &Job, facts: &Facts) -> tags::Change {
+        let none = Default::default();
+        let added = job.entry.as_ref().map_or(&none, |e| &e.added);
+        let wanted = if self.adopted_tags { &self.tags } else { &Tags::new() };
+        tags::additive(wanted, &facts.tags, added)
+    }
+
+    async fn rewrite_trust(&self, cloud: &Cloud, job: &Job, facts: &Facts) -> Result<(), Error> {
+        if self.trusts(&facts.trusted) && !job.renewed {
+            return Ok(());
+        }
+        trust::put(cloud, self.side, &self.name, &self.document()).await
+    }
+
+    async fn rewrite_settings(&self, cloud: &Cloud, facts: &Facts) -> Result<(), Error> {
+        if !self.settings_differ(facts) {
+            return Ok(());
+        }
+        // Both at once: a duration left out becomes one hour, a description left out stays (IAM, UpdateRole).
+        let iam = cloud.iam(self.side);
+        let send = || {
+            iam.update_role()
+                .role_name(&self.name)
+                .description(self.description.clone().unwrap_or_default())
+                .max_session_duration(self.max_session_duration.unwrap_or(DEFAULT_SESSION) as i32)
+                .send()
+        };
+        cloud.ask_until_seen("iam:UpdateRole", self.side, send).await.map(drop)
+    }
+
+    async fn rewrite_boundary(&self, cloud: &Cloud, facts: &Facts) -> Result<(), Error> {
+        if !self.boundary_differs(facts) {
+            return Ok(());
+        }
+        let iam = cloud.iam(self.side);
+        match &self.permissions_boundary {
+            Some(boundary) => {
+                let send = || iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary).send();
+                cloud.ask_until_seen("iam:PutRolePermissionsBoundary", self.side, send).await.map(drop)
+            }
+            None => {
+                let send = || iam.delete_role_permissions_boundary().role_name(&self.name).send();
+                cloud.ask_until_seen("iam:DeleteRolePermissionsBoundary", self.side, send).await.map(drop)
+            }
+        }
+    }
+
+    fn document(&self) -> Value {
+        policy::document(self.trust.clone())
+    }
+
+    fn trusts(&self, trusted: &Value) -> bool {
+        policy::equivalent(&trust::without_sids(trusted), &trust::without_sids(&self.document()))
+    }
+
+    fn settings_differ(&self, facts: &Facts) -> bool {
+        facts.description.as_deref().unwrap_or_default() != self.description.as_deref().unwrap_or_default()
+            || facts.max_session_duration != self.max_session_duration.unwrap_or(DEFAULT_SESSION)
+    }
+
+    fn boundary_differs(&self, facts: &Facts) -> bool {
+        facts.permissions_boundary != self.permissions_boundary
+    }
+
+    fn made(&self) -> Made {
+        Made { document: Some(policy::canonical_text(&self.document())), tags: Some(self.tags.clone()), ..Made::default() }
+    }
+}
+
+fn facts(role: &types::Role, tags: Tags) -> Facts {
+    Facts {
+        path: role.path().to_owned(),
+        description: role.description().filter(|d| !d.is_empty()).map(str::to_owned),
+        permissions_boundary: role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()).map(str::to_owned),
+        max_session_duration: role.max_session_duration().map_or(DEFAULT_SESSION, i64::from),
+        create_date: role.create_date().secs(),
+        // A document that can't be read is like no other: it differs.
+        trusted: role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()).unwrap_or_default(),
+        tags,
+        ..Facts::default()
+    }
+}
+
+async fn inline_names(cloud: &Cloud, side: Side, name: &str) -> Result<Vec<String>, Error> {
+    let iam = cloud.iam(side);
+    let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
+    Ok(cloud.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
+}
+
+async fn retag(cloud: &Cloud, side: Side, name: &str, change: &tags::Change) -> Result<(), Error> {
+    let iam = cloud.iam(side);
+    if !change.set.is_empty() {
+        let send = || iam.tag_role().role_name(name).set_tags(Some(tags::to_iam(&change.set))).send();
+        cloud.ask_until_seen("iam:TagRole", side, send).await?;
+    }
+    if !change.unset.is_empty() {
+        let send = || iam.untag_role().role_name(name).set_tag_keys(Some(change.unset.clone())).send();
+        cloud.ask_until_seen("iam:UntagRole", side, send).await?;
+    }
+    Ok(())
+}
+
+async fn release_trust(cloud: &Cloud, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {
+    let change = |document: &Value| trust::without(document, &cloud.ownership, entry.instance.as_deref());
+    let rest = change(trusted);
+    if rest == *trusted {
+        return Ok(());
+    }
+    if policy::statements_of(&rest).is_empty() {
+        cloud.warn(format!(
+            "The trust policy of the role {name} in {} was left as it is: it has no statement but ours, and IAM takes none without any. Delete \
+             the role, or give it another trust policy.",
+            cloud.label(side)
+        ));
+        return Ok(());
+    }
+    trust::edit(cloud, side, name, false, change).await
+}
+
+/// A role can be deleted once nothing hangs on it (IAM, DeleteRole).
+async fn delete(cloud: &Cloud, side: Side, name: &str) -> Result<(), Error> {
+    let iam = cloud.iam(side);
+    let (inline, attached) = tokio::try_join!(inline_names(cloud, side, name), attached_arns(cloud, side, name))?;
+    for policy in &inline {
+        let send = || iam.delete_role_policy().role_name(name).policy_name(policy).send();
+        cloud.ask("iam:DeleteRolePolicy", side, send).await.absent_is_none()?;
+    }
+    for arn in &attached {
+        let send = || iam.detach_role_policy().role_name(name).policy_arn(arn).send();
+        cloud.ask("iam:DetachRolePolicy", side, send).await.absent_is_none()?;
+    }
+    match cloud.ask("iam:DeleteRole", side, || iam.delete_role().role_name(name).send()).await.absent_is_none() {
+        Err(error) if error.code.as_deref() == Some("DeleteConflict") => Err(conflict(cloud, side, name, error).await),
+        result => result.map(drop),
+    }
+}
+
+/// Why a role can't be deleted: an instance profile that somebody put it into; or what we took off is not yet seen to be gone.
+async fn conflict(cloud: &Cloud, side: Side, name: &str, error: Error) -> Error {
+    let iam = cloud.iam(side);
+    let pages = || iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect();
+    let profiles = cloud.ask("iam:ListInstanceProfilesForRole", side, pages).await;
+    let names: Vec<String> = profiles.unwrap_or_default().into_iter().map(|p| p.instance_profile_name).collect();
+    if names.is_empty() {
+        return Error { kind: Kind::NotYet, ..error };
+    }
+    let what = names.join(", ");
+    let message = format!(
+        "the role {name} can't be deleted while it is in the instance profile {what}, which this resource did not make. Take it out \
+         (aws iam remove-role-from-instance-profile) and run again"
+    );
+    Error { message, ..error }
+}
+
+#[cfg(test)]
+mod tests;

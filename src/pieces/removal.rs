@@ -1,0 +1,66 @@
+//! Taking pieces away by their ledger entries alone: which kind is whose, and in which round it goes.
+
+use super::cloud::Cloud;
+use super::{eks, iam};
+use crate::aws::{Error, Kind};
+use crate::engine::{Entry, Job, Key, Origin, Owner};
+
+/// Removes the object of an entry as far as it is ours. What is gone, or was taken over by another create, is done already.
+pub(super) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    match key.kind.as_str() {
+        iam::role::KIND => iam::role::remove(cloud, key, entry).await,
+        iam::inline_policy::KIND => iam::inline_policy::remove(cloud, key, entry).await,
+        iam::policy_attachment::KIND => iam::policy_attachment::remove(cloud, key, entry).await,
+        iam::instance_profile::KIND => iam::instance_profile::remove(cloud, key, entry).await,
+        iam::instance_profile_role::KIND => iam::instance_profile_role::remove(cloud, key, entry).await,
+        eks::access_entry::KIND => eks::access_entry::remove(cloud, key, entry).await,
+        eks::policy_association::KIND => eks::policy_association::remove(cloud, key, entry).await,
+        // The authentication mode has no way back.
+        eks::access_config::KIND => Ok(()),
+        kind => Err(Error::of_kind(
+            Kind::Other,
+            kind,
+            cloud.label(key.side),
+            format!(
+                "this version of the provider does not know pieces of that kind, and left {} as it is; use the version that made it",
+                key.name
+            ),
+        )),
+    }
+}
+
+/// Later rounds wait for earlier ones: what hangs on another object goes before that object.
+pub(super) fn round(kind: &str) -> u8 {
+    match kind {
+        eks::access_entry::KIND => 1,
+        iam::instance_profile::KIND => 2,
+        iam::role::KIND => 3,
+        _ => 0,
+    }
+}
+
+/// Whether an object may be deleted: ours alone, and still the one that the entry names.
+pub(super) fn is_ours(entry: &Entry, owner: &Owner) -> bool {
+    match owner {
+        Owner::Tagged { instance, .. } => entry.origin.is_own() && entry.is_of(instance.as_deref()),
+        Owner::Parent => false,
+    }
+}
+
+/// Whether what hangs on an object may be taken off it. Others' things stay, and so does what another create of this composite
+/// has taken over together with the object.
+pub(super) fn is_ours_on(cloud: &Cloud, entry: &Entry, parent: &Owner) -> bool {
+    let Owner::Tagged { resource, instance } = parent else { return false };
+    let taken_over = resource.as_deref() == Some(&cloud.ownership.resource) && !entry.is_of(instance.as_deref());
+    match entry.origin {
+        Origin::Found => true,
+        Origin::Created | Origin::Imported => !taken_over,
+        Origin::Adopted | Origin::Shared => false,
+    }
+}
+
+/// Whether an object was made by the very create that is running: its first answer was lost.
+pub(super) fn is_made_by(owner: &Owner, cloud: &Cloud, job: &Job) -> bool {
+    let (resource, instance) = (Some(cloud.ownership.resource.clone()), Some(job.instance.clone()));
+    *owner == Owner::Tagged { resource, instance }
+}
