@@ -13,6 +13,7 @@ pub(super) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<()
         iam::policy_attachment::KIND => iam::policy_attachment::remove(cloud, key, entry).await,
         iam::instance_profile::KIND => iam::instance_profile::remove(cloud, key, entry).await,
         iam::instance_profile_role::KIND => iam::instance_profile_role::remove(cloud, key, entry).await,
+        iam::oidc_provider::KIND => iam::oidc_provider::remove(cloud, key, entry).await,
         eks::access_entry::KIND => eks::access_entry::remove(cloud, key, entry).await,
         eks::policy_association::KIND => eks::policy_association::remove(cloud, key, entry).await,
         // The authentication mode has no way back.
@@ -35,6 +36,7 @@ pub(super) fn round(kind: &str) -> u8 {
         eks::access_entry::KIND => 1,
         iam::instance_profile::KIND => 2,
         iam::role::KIND => 3,
+        iam::oidc_provider::KIND => 4,
         _ => 0,
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Terraform applies many resources at once, all through this one process. Other processes are not seen here.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
@@ -16,15 +16,28 @@ pub async fn turn(arn: &str) -> OwnedMutexGuard<()> {
     named(&TURNS, arn).lock_owned().await
 }
 
-/// The shared objects that a request relies on: nobody in this process deletes them before it ends.
+/// What a request has to do with shared objects: those that it relies on, which nobody in this process deletes before it ends, and
+/// the roles that it deleted, which rely on nothing any more although a listing may still show them.
 #[derive(Debug, Default)]
-pub struct Uses(Mutex<Vec<OwnedRwLockReadGuard<()>>>);
+pub struct Uses {
+    held: Mutex<Vec<OwnedRwLockReadGuard<()>>>,
+    gone: Mutex<HashSet<String>>,
+}
 
 impl Uses {
     /// Relies on the object from now on. Waits while somebody is deleting it.
     pub async fn hold(&self, arn: &str) {
         let guard = named(&SHARED, arn).read_owned().await;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(guard);
+        lock(&self.held).push(guard);
+    }
+
+    /// The role with that RoleId was deleted.
+    pub fn leave(&self, role_id: &str) {
+        lock(&self.gone).insert(role_id.to_owned());
+    }
+
+    pub fn is_gone(&self, role_id: &str) -> bool {
+        lock(&self.gone).contains(role_id)
     }
 }
 
@@ -34,8 +47,12 @@ pub fn alone(arn: &str) -> Option<OwnedRwLockWriteGuard<()>> {
 }
 
 fn named<T: Default>(all: &Mutex<HashMap<String, Arc<T>>>, name: &str) -> Arc<T> {
-    // A panic of another task leaves the map whole.
-    all.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
+    lock(all).entry(name.to_owned()).or_default().clone()
+}
+
+/// What lies in these locks is whole after a panic of another task: every change is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

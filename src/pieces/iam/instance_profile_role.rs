@@ -49,17 +49,17 @@ impl Piece<Cloud> for InstanceProfileRole {
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
-        self.make_room(cloud, job).await?;
-        let iam = cloud.iam(Side::Workload);
-        let send = || iam.add_role_to_instance_profile().instance_profile_name(&self.profile).role_name(&self.role).send();
-        match cloud.ask_until_seen("iam:AddRoleToInstanceProfile", Side::Workload, send).await {
-            Ok(_) => Ok(Made::default()),
-            // The answer to a first attempt was lost, or another role was put there at this very moment.
-            Err(error) => match self.observe(cloud, job).await? {
-                Some(_) => Ok(Made::default()),
-                None => Err(error),
-            },
+        match self.put_in(cloud).await {
+            // A profile holds one role (IAM quotas): this one, if the answer to a first attempt was lost, or another.
+            Err(error) if error.code.as_deref() == Some("LimitExceeded") => {
+                if self.observe(cloud, job).await?.is_none() {
+                    self.make_room(cloud, job).await?;
+                    self.put_in(cloud).await?;
+                }
+            }
+            result => result?,
         }
+        Ok(Made::default())
     }
 
     async fn update(&self, _: &Cloud, _: &Job, _: &Observed) -> Result<Made, Error> {
@@ -68,6 +68,12 @@ impl Piece<Cloud> for InstanceProfileRole {
 }
 
 impl InstanceProfileRole {
+    async fn put_in(&self, cloud: &Cloud) -> Result<(), Error> {
+        let iam = cloud.iam(Side::Workload);
+        let send = || iam.add_role_to_instance_profile().instance_profile_name(&self.profile).role_name(&self.role).send();
+        cloud.ask_until_seen("iam:AddRoleToInstanceProfile", Side::Workload, send).await.map(drop)
+    }
+
     /// Takes another role out of a profile that is ours alone.
     async fn make_room(&self, cloud: &Cloud, job: &Job) -> Result<(), Error> {
         let Some(profile) = instance_profile::get(cloud, &self.profile).await? else { return Ok(()) };
@@ -81,7 +87,7 @@ impl InstanceProfileRole {
                      what others put there. Set another workload_role.instance_profile_name, or take the role out",
                     self.profile
                 );
-                return Err(Error::of_kind(Kind::Conflict, "iam:AddRoleToInstanceProfile", cloud.label(Side::Workload), message));
+                return Err(Error::of_kind(Kind::Exists, "iam:AddRoleToInstanceProfile", cloud.label(Side::Workload), message));
             }
             take_out(cloud, &self.profile, &role).await?;
         }

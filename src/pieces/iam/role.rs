@@ -178,7 +178,9 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     if !removal::is_ours(entry, &owner) {
         return Ok(());
     }
-    cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await
+    cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await?;
+    cloud.uses.leave(role.role_id());
+    Ok(())
 }
 
 /// The role; `None` where there is none.

@@ -1,0 +1,304 @@
+//! The OIDC provider of a cluster's issuer, named by the issuer without `https://`. One per issuer and account, shared by every
+//! role there that trusts it, so it belongs to no resource: whoever leaves last removes it, if its tag says that this provider
+//! software made it.
+//!
+//! Ledger: `arn`, `document` (which of our client ids are there, and whether it is to be retained), `tags` (null on an existing
+//! one), `added` (the client ids that a provider of others lacked). Thumbprints and tags are set when it is made, never after.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput as Found;
+use serde_json::{Value, json};
+
+use crate::aws::{Answer, Error, Kind, arn, policy};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::{tags, turns};
+
+pub const KIND: &str = "iam_oidc_provider";
+
+/// Tag of a provider that this software made, to be shared.
+const TAG_MANAGED: &str = "xeks:managed";
+const SHARED: &str = "shared";
+/// Prefix of what an entry says was added to a provider of others.
+const ADDED: &str = "client-id:";
+
+/// What becomes of the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manage {
+    /// Made if missing, deleted on the last use.
+    Shared,
+    /// It must be there, and stays.
+    Existing,
+    /// Made if missing, and stays.
+    Retain,
+}
+
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    pub side: Side,
+    /// With or without `https://`.
+    pub issuer: String,
+    pub client_ids: BTreeSet<String>,
+    /// None: those that IAM finds itself.
+    pub thumbprints: Option<Vec<String>>,
+    pub tags: Tags,
+    pub manage: Manage,
+}
+
+pub fn key(side: Side, issuer: &str) -> Key {
+    Key::new(side, KIND, arn::issuer_host(issuer))
+}
+
+/// What the ledger says of a provider.
+pub fn document<'a>(client_ids: impl IntoIterator<Item = &'a String>, manage: Manage) -> String {
+    let mut document = json!({"ClientIDList": client_ids.into_iter().collect::<BTreeSet<_>>()});
+    if manage == Manage::Retain {
+        document["Retain"] = json!(true);
+    }
+    policy::canonical_text(&document)
+}
+
+#[async_trait]
+impl Piece<Cloud> for OidcProvider {
+    fn key(&self) -> Key {
+        key(self.side, &self.issuer)
+    }
+
+    fn welcome(&self) -> Welcome {
+        if self.manage == Manage::Existing { Welcome::Require } else { Welcome::Share }
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let arn = provider_arn(cloud, &self.key());
+        // Who is about to rely on the provider must not see it go; a read relies on nothing.
+        if !job.instance.is_empty() {
+            cloud.uses.hold(&arn).await;
+        }
+        Ok(get(cloud, self.side, &arn).await?.map(|found| self.observed(cloud, job, arn, &found)))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let mut all = self.tags.clone();
+        all.insert(TAG_MANAGED.into(), SHARED.into());
+        let url = format!("https://{}", arn::issuer_host(&self.issuer));
+        let iam = cloud.iam(self.side);
+        let send = || {
+            iam.create_open_id_connect_provider()
+                .url(&url)
+                .set_client_id_list(Some(self.client_ids.iter().cloned().collect()))
+                .set_thumbprint_list(self.thumbprints.clone())
+                .set_tags(Some(tags::to_iam(&all)))
+                .send()
+        };
+        match cloud.ask("iam:CreateOpenIDConnectProvider", self.side, send).await {
+            Ok(_) => Ok(Made {
+                arn: Some(provider_arn(cloud, &self.key())),
+                document: Some(document(&self.client_ids, self.manage)),
+                tags: Some(self.tags.clone()),
+                ..Made::default()
+            }),
+            // Somebody else made it meanwhile: another resource of this very apply, often.
+            Err(error) if error.is(Kind::Exists) => {
+                let arn = provider_arn(cloud, &self.key());
+                let look = || async { get(cloud, self.side, &arn).await?.ok_or_else(|| Error { kind: Kind::NotYet, ..error.clone() }) };
+                let found = cloud.until_settled(|e| e.is(Kind::NotYet), look).await?;
+                self.update(cloud, job, &self.observed(cloud, job, arn.clone(), &found)).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let there = strings(&observed.facts["client_ids"]);
+        let mut added = job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
+        let arn = provider_arn(cloud, &self.key());
+        let iam = cloud.iam(self.side);
+        for id in self.client_ids.iter().filter(|id| !there.contains(*id)) {
+            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+            cloud.ask_until_seen("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
+            if observed.facts["made_here"] != json!(true) {
+                added.insert(format!("{ADDED}{id}"));
+            }
+        }
+        let document = Some(document(&self.client_ids, self.manage));
+        Ok(Made { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
+    }
+}
+
+impl OidcProvider {
+    fn observed(&self, cloud: &Cloud, job: &Job, arn: String, found: &Found) -> Observed {
+        let there: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
+        let (_, tags) = cloud.ownership.split(tags::from_iam(found.tags()));
+        Observed {
+            arn: Some(arn),
+            id: None,
+            document: Some(document(self.client_ids.intersection(&there), self.manage)),
+            tags: (job.origin != Origin::Adopted).then_some(tags),
+            // Never refused: it is nobody's alone.
+            owner: Owner::Parent,
+            differs: !self.client_ids.is_subset(&there),
+            facts: json!({"client_ids": there, "thumbprints": found.thumbprint_list(), "made_here": is_made_here(found)}),
+        }
+    }
+}
+
+/// Deletes a provider that this software made once no role trusts it; takes our client ids out of one that others made.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    if is_retained(entry) {
+        return Ok(());
+    }
+    let arn = provider_arn(cloud, key);
+    // Resources that leave at the same time look one after the other: the last one sees that nobody is left.
+    let _turn = turns::turn(&arn).await;
+    let Some(found) = get(cloud, key.side, &arn).await? else { return Ok(()) };
+    if entry.origin == Origin::Shared && is_made_here(&found) {
+        return delete_if_unused(cloud, key.side, &arn).await;
+    }
+    let ids: Vec<&str> = entry.added.iter().filter_map(|a| a.strip_prefix(ADDED)).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let Some(trusts) = trusts_in(cloud, key.side, &arn).await? else { return Ok(()) };
+    let iam = cloud.iam(key.side);
+    for id in ids.into_iter().filter(|id| !trusts.iter().any(|trust| takes(trust, &arn, &key.name, id))) {
+        let send = || iam.remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+        cloud.ask("iam:RemoveClientIDFromOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
+    }
+    Ok(())
+}
+
+async fn delete_if_unused(cloud: &Cloud, side: Side, arn: &str) -> Result<(), Error> {
+    let in_use = |trusts: Option<Vec<Value>>| trusts.is_none_or(|t| !t.is_empty());
+    if in_use(trusts_in(cloud, side, arn).await?) {
+        return Ok(());
+    }
+    // Roles are listed again with the door closed: a resource that came in meanwhile may have made its role by now.
+    let Some(_alone) = turns::alone(arn) else { return Ok(()) };
+    if in_use(trusts_in(cloud, side, arn).await?) {
+        return Ok(());
+    }
+    let iam = cloud.iam(side);
+    let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
+    cloud.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none().map(drop)
+}
+
+/// The trust policies of the account that name the provider, without those of roles that this request has deleted: a listing may
+/// still show them. `None`, with a warning, where the caller may not list roles.
+async fn trusts_in(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Vec<Value>>, Error> {
+    let iam = cloud.iam(side);
+    let roles = match cloud.ask("iam:ListRoles", side, || iam.list_roles().into_paginator().items().send().try_collect()).await {
+        Ok(roles) => roles,
+        Err(error) if error.is(Kind::Denied) => {
+            cloud.warn(format!(
+                "The OIDC provider {arn} in {} was left as it is: whether another role trusts it can't be told without iam:ListRoles. Delete it \
+                 by hand once nothing uses it, or allow iam:ListRoles.",
+                cloud.label(side)
+            ));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let standing = roles.iter().filter(|role| !cloud.uses.is_gone(role.role_id()));
+    let trusts = standing.filter_map(|role| role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()));
+    Ok(Some(trusts.filter(|trust| statements_on(trust, arn).next().is_some()).collect()))
+}
+
+/// Whether a trust policy lets tokens with that client id in: it names it, or asks for none.
+fn takes(trust: &Value, arn: &str, issuer: &str, client_id: &str) -> bool {
+    let audience = format!("{issuer}:aud").to_ascii_lowercase();
+    statements_on(trust, arn).any(|statement| {
+        let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
+        let asked: Vec<&Value> = operators
+            .flat_map(|(_, keys)| keys.as_object().into_iter().flatten())
+            .filter(|(key, _)| key.to_ascii_lowercase() == audience)
+            .map(|(_, values)| values)
+            .collect();
+        asked.is_empty() || asked.iter().any(|values| holds(values, client_id) || values.to_string().contains(['*', '?']))
+    })
+}
+
+fn statements_on<'a>(trust: &'a Value, arn: &'a str) -> impl Iterator<Item = &'a Value> {
+    let names = move |statement: &&Value| statement.get("Principal").and_then(|p| p.get("Federated")).is_some_and(|f| holds(f, arn));
+    policy::statements_of(trust).into_iter().filter(names)
+}
+
+/// Whether a value is that text, or a list with it.
+fn holds(value: &Value, text: &str) -> bool {
+    value.as_str() == Some(text) || value.as_array().is_some_and(|all| all.iter().any(|v| v.as_str() == Some(text)))
+}
+
+async fn get(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Found>, Error> {
+    let iam = cloud.iam(side);
+    let send = || iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
+    cloud.ask("iam:GetOpenIDConnectProvider", side, send).await.absent_is_none()
+}
+
+fn provider_arn(cloud: &Cloud, key: &Key) -> String {
+    let identity = cloud.pair.identity(key.side);
+    arn::oidc_provider(&identity.partition, &identity.account_id, &key.name)
+}
+
+fn is_made_here(found: &Found) -> bool {
+    found.tags().iter().any(|tag| tag.key() == TAG_MANAGED && tag.value() == SHARED)
+}
+
+fn is_retained(entry: &Entry) -> bool {
+    let document: Option<Value> = entry.document.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    document.is_some_and(|d| d["Retain"] == json!(true))
+}
+
+fn strings(list: &Value) -> BTreeSet<String> {
+    list.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::found;
+
+    const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/ABC";
+    const ARN: &str = "arn:aws:iam::185863138492:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/ABC";
+
+    fn trust(federated: Value, condition: Value) -> Value {
+        policy::document([
+            json!({"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}),
+        ])
+    }
+
+    #[test]
+    fn a_role_uses_the_provider_that_its_trust_names() {
+        let of = |federated: Value| statements_on(&trust(federated, json!({})), ARN).count();
+        assert_eq!(of(json!(ARN)), 1);
+        assert_eq!(of(json!(["cognito-identity.amazonaws.com", ARN])), 1);
+        assert_eq!(of(json!(format!("{ARN}DEF"))), 0);
+        assert_eq!(statements_on(&json!({"Statement": {"Principal": "*"}}), ARN).count(), 0);
+    }
+
+    #[test]
+    fn a_client_id_is_needed_where_a_trust_names_it_or_names_none() {
+        let audience = |value: Value| json!({"StringEquals": {format!("{ISSUER}:AUD"): value}});
+        let takes = |condition: Value| super::takes(&trust(json!(ARN), condition), ARN, ISSUER, "mine");
+        assert!(takes(audience(json!("mine"))) && takes(audience(json!(["other", "mine"]))));
+        assert!(!takes(audience(json!("other"))));
+        assert!(takes(json!({"StringEquals": {format!("{ISSUER}:sub"): "mine"}})), "any audience will do");
+        assert!(takes(json!({"StringLike": {format!("{ISSUER}:aud"): "m*"}})), "a pattern may mean it");
+    }
+
+    #[test]
+    fn what_is_to_be_retained_is_told_by_the_entry_alone() {
+        let ids = BTreeSet::from(["b".to_owned(), "a".to_owned()]);
+        let mut entry = found("185863138492", None, Origin::Shared);
+        assert!(!is_retained(&entry));
+        entry.document = Some(document(&ids, Manage::Shared));
+        assert!(!is_retained(&entry));
+        entry.document = Some(document(&ids, Manage::Retain));
+        assert!(is_retained(&entry));
+    }
+
+    #[test]
+    fn an_issuer_is_the_same_with_and_without_its_scheme() {
+        assert_eq!(key(Side::Workload, &format!("https://{ISSUER}")), key(Side::Workload, ISSUER));
+    }
+}
