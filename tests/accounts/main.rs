@@ -136,6 +136,40 @@ fn profiles_may_ask_a_process_or_single_sign_on() {
 }
 
 #[test]
+fn a_profile_brings_its_own_endpoint_region_and_role() {
+    let case = Case::new(json!({"cluster_account": {"profile": "platform"}, "workload_account": {"profile": "team"}}));
+    let url = case.sts.url();
+    let config = format!(
+        "[profile platform]\nregion = eu-west-1\nendpoint_url = {url}\naws_access_key_id = AKIA{CLUSTER}\naws_secret_access_key = s\n\
+         [profile team]\nregion = ap-south-1\nendpoint_url = {url}\nsource_profile = platform\nrole_arn = {}\nexternal_id = x-1\n\
+         role_session_name = abhi\n",
+        role("team")
+    );
+    let case = case.file("config", &config).without("AWS_ENDPOINT_URL").without("AWS_REGION");
+    let pair = case.pair();
+    assert_eq!((&pair["cluster"]["region"], &pair["workload"]["region"]), (&json!("eu-west-1"), &json!("ap-south-1")));
+    assert_eq!(pair["workload"]["account_id"], WORKLOAD);
+    let hop = &case.sts.seen("AssumeRole")[0];
+    assert_eq!(hop.access_key, format!("AKIA{CLUSTER}"));
+    assert_eq!((hop.parameters["ExternalId"].as_str(), hop.parameters["RoleSessionName"].as_str()), ("x-1", "abhi"));
+}
+
+#[test]
+fn other_shared_files_take_the_place_of_the_usual_ones() {
+    let case = Case::new(json!({}));
+    let (config, credentials) = (case.home.join("their-config"), case.home.join("their-credentials"));
+    std::fs::write(&config, "[profile platform]\nregion = eu-west-1\n").unwrap();
+    std::fs::write(&credentials, format!("[platform]\naws_access_key_id = AKIA{CLUSTER}\naws_secret_access_key = s\n")).unwrap();
+    let cluster = json!({"profile": "platform", "shared_config_files": [config], "shared_credentials_files": ["~/their-credentials"]});
+    let usual = "[profile platform]\nregion = us-east-1\naws_access_key_id = AKIA111111111111\naws_secret_access_key = s\n";
+    let case =
+        case.block(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).file("config", usual).without("AWS_REGION");
+    let refused = case.refused();
+    assert_eq!(refused["summary"], "No region for workload_account", "only the cluster account's profile has a region");
+    assert_eq!(case.sts.seen("GetCallerIdentity")[0].access_key, format!("AKIA{CLUSTER}"));
+}
+
+#[test]
 fn a_profile_that_is_not_there_is_an_error_and_not_the_instances_role() {
     let case = Case::new(json!({"cluster_account": {"profile": "platfrom"}, "workload_account": keys(WORKLOAD)}))
         .file("config", "[profile platform]\nregion = ap-south-1\n[profile team]\nregion = ap-south-1\n");
@@ -260,7 +294,9 @@ fn endpoints_of_the_chosen_kind_and_region_are_asked_through_the_https_proxy() {
     cluster["use_dualstack_endpoint"] = json!(true);
     cluster["sts_region"] = json!("us-east-1");
     cluster["max_retries"] = json!(0);
-    let case = case.block(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).without("AWS_ENDPOINT_URL");
+    let mut workload = keys(WORKLOAD);
+    workload["endpoints"] = json!({"sts": case.sts.url()});
+    let case = case.block(json!({"cluster_account": cluster, "workload_account": workload})).without("AWS_ENDPOINT_URL");
     assert_eq!(case.refused()["unreachable"], true, "the proxy refuses to connect");
     let asked: Vec<String> = case.sts.seen("CONNECT").into_iter().map(|call| call.target).collect();
     assert_eq!(asked, ["sts-fips.us-east-1.api.aws:443"]);
