@@ -1,0 +1,5 @@
+//! The pieces against the two-account AWS of tests/aws: made, changed, drifted, adopted, replaced, imported and removed for real.
+
+mod connection;
+mod emulator;
+mod life;
