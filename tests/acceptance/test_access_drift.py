@@ -69,7 +69,7 @@ def entry_rows() -> list[Row]:
             resourceArn=world.entry(ACCESS_ARN)["accessEntryArn"], tagKeys=[key]
         )
 
-    entry = piece("cluster", "eks_access_entry", f"{CLUSTER}/{ACCESS_ARN}")
+    entry = piece("cluster", "eks_access_entry", f"{CLUSTER}/{ACCESS}")
     in_policies = "kubernetes.policies"
     return [
         Row("access entry: username", shown("username"), change("update_access_entry", username="someone"), "kubernetes.username"),
