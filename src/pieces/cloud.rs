@@ -33,6 +33,8 @@ pub struct Cloud {
     pub stop: CancellationToken,
     /// How to import what this composite names, for the error of an object that is already there.
     pub import_id: String,
+    /// ARNs of the roles that the ledger names: an access entry goes by its principal's, which its own entry does not hold.
+    pub role_arns: Vec<String>,
     /// What a removal left in place, and why: told to the user as warnings.
     pub warnings: Mutex<Vec<String>>,
     /// The shared objects that this request relies on, until it ends.

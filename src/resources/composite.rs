@@ -15,7 +15,7 @@ use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Declared, Failure, Key, Ledger, Piece, Refreshed};
-use crate::pieces::{Cloud, Ownership, Uses};
+use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{Schema, Value};
 
@@ -99,6 +99,7 @@ impl<C: Composite> Composed<C> {
             deadline: Instant::now() + timeout(value, operation),
             stop: context.stop.clone(),
             import_id: self.0.import_id(value),
+            role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
         }

@@ -19,13 +19,11 @@ pub(super) fn default_username(principal: &str) -> Option<String> {
     Some(format!("arn:{}:sts::{}:assumed-role/{name}/{{{{SessionName}}}}", arn.partition, arn.account))
 }
 
-/// The principal of the entry for the role of that name, looked up by the cluster's entries, since the ledger's key holds neither
-/// its account nor its path. `None` where there is none.
+/// The principal of the entry for the role of that name: as the composite's ledger names the role, else looked up by the cluster's
+/// entries, since the entry's own key holds neither its account nor its path. `None` where there is none.
 pub(super) async fn find(cloud: &Cloud, cluster: &str, role: &str, entry: &Entry) -> Result<Option<String>, Error> {
-    let eks = cloud.eks(entry.region.as_deref());
-    let pages = || eks.list_access_entries().cluster_name(cluster).into_paginator().items().send().try_collect();
-    let listed = cloud.ask("eks:ListAccessEntries", Side::Cluster, pages).await.absent_is_none();
-    let listed = access_entry::without_entries_is_none(listed)?.unwrap_or_default();
+    let listed =
+        if !cloud.role_arns.iter().any(|arn| is_role(arn, role)) { list(cloud, cluster, entry).await? } else { cloud.role_arns.clone() };
     let accounts = [Side::Cluster, Side::Workload].map(|side| cloud.pair.identity(side).account_id.clone());
     let mut found = matching(&listed, role, &accounts, entry.arn.as_deref());
     if found.len() > 1 {
@@ -46,6 +44,18 @@ pub(super) async fn find(cloud: &Cloud, cluster: &str, role: &str, entry: &Entry
         found = ours;
     }
     Ok(found.pop())
+}
+
+fn is_role(principal: &str, name: &str) -> bool {
+    Arn::parse(principal).ok().and_then(|arn| arn.role()).is_some_and(|(_, found)| found == name)
+}
+
+/// Principals of all entries of the cluster; none where there is no cluster.
+async fn list(cloud: &Cloud, cluster: &str, entry: &Entry) -> Result<Vec<String>, Error> {
+    let eks = cloud.eks(entry.region.as_deref());
+    let pages = || eks.list_access_entries().cluster_name(cluster).into_paginator().items().send().try_collect();
+    let listed = cloud.ask("eks:ListAccessEntries", Side::Cluster, pages).await.absent_is_none();
+    Ok(access_entry::without_entries_is_none(listed)?.unwrap_or_default())
 }
 
 /// Principals that are roles of that name in one of the accounts; in the entry's own where its ARN tells it
