@@ -105,11 +105,12 @@ def workload_rows() -> list[Row]:
         return change("tag_instance_profile", InstanceProfileName=WORKLOAD, Tags=[{"Key": key, "Value": "y"}])
 
     profile = piece("workload", "iam_instance_profile", WORKLOAD)
+    membership = piece("workload", "iam_instance_profile_role", f"{WORKLOAD}/{WORKLOAD}")
     detach = change("detach_role_policy", RoleName=WORKLOAD, PolicyArn=BUCKETS)
     empty = change("remove_role_from_instance_profile", InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
     return [
         Row("workload role: managed policy detached", managed, detach, "workload_role.managed_policy_arns"),
-        Row("instance profile: role taken out", lambda world: world.profile_roles(WORKLOAD), empty, profile),
+        Row("instance profile: role taken out", lambda world: world.profile_roles(WORKLOAD), empty, membership),
         Row("instance profile: deleted", lambda world: world.profile_roles(WORKLOAD), delete_profile, profile),
         Row("instance profile: tag changed", profile_tags, retag("team"), f"{profile}.tags"),
         Row("instance profile: tag added", profile_tags, retag("stray"), f"{profile}.tags"),

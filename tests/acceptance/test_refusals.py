@@ -2,7 +2,7 @@
 
 import pytest
 from test_access import ACCESS, ACCESS_ARN, WORKLOAD, access
-from world import CLUSTER, CLUSTER_ACCOUNT, World
+from world import CLUSTER, CLUSTER_ACCOUNT, World, traces
 
 LONG = "r" * 65
 GOV = "arn:aws-us-gov:iam::aws:policy/ReadOnlyAccess"
@@ -43,9 +43,9 @@ def test_validate_refuses_without_aws(workspace, aws, case):
 def refused_by_plan(aws, root, *words: str) -> None:
     before = aws.dump()
     root.try_plan().must_fail(*words)
-    assert aws.dump() == before
+    assert not traces(aws, before)
     root.try_apply().must_fail(*words)
-    assert aws.dump() == before, "something was made before the error"
+    assert not traces(aws, before), "something was made before the error"
 
 
 def test_a_cluster_on_config_map_is_an_error_of_the_plan(workspace, aws):
@@ -92,7 +92,7 @@ def test_a_strangers_access_entry_is_an_error_of_the_plan(workspace, aws):
     world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
     world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
     root = workspace(access(access_role=f'name = "{ACCESS}", existing = true'))
-    refused_by_plan(aws, root, ACCESS_ARN, "adopt", "import")
+    refused_by_plan(aws, root, f"{CLUSTER}/{ACCESS}", "adopt", "import")
 
 
 def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):

@@ -1,13 +1,15 @@
 """What is really there: short look-ups and set-up in both accounts, as root, by boto3.
 
-Knows the AWS under test. Knows nothing of the CLI or the provider. "Not there" is None, never an exception.
+Knows the AWS under test. Knows nothing of the CLI's commands or the provider. "Not there" is None, never an exception.
 """
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
+from harness import differing
 from xeks_aws.client import Aws
 
 CLUSTER_ACCOUNT = "183295435445"
@@ -103,6 +105,20 @@ class World:
             if error.response["Error"]["Code"] in ABSENT:
                 return None
             raise
+
+
+def traces(aws: Aws, before: dict) -> set[str]:
+    """Paths into the dump of all accounts that differ from `before`: for people to read when there should be none."""
+    return differing(parsed(before), parsed(aws.dump()))
+
+
+def parsed(value):
+    """The value with JSON documents taken apart: their spelling is no difference."""
+    if isinstance(value, dict):
+        return {key: parsed(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [parsed(member) for member in value]
+    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
 
 
 def role_arn(account: str, name: str, path: str = "/") -> str:
