@@ -10,35 +10,33 @@ use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, 
 
 static TURNS: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
 static SHARED: LazyLock<Mutex<HashMap<String, Arc<RwLock<()>>>>> = LazyLock::new(Mutex::default);
+/// A RoleId is never given twice, so nothing has to be taken out again.
+static GONE: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
 /// Waits for one's turn at the object of that ARN. Whoever holds the guard is the only one.
 pub async fn turn(arn: &str) -> OwnedMutexGuard<()> {
     named(&TURNS, arn).lock_owned().await
 }
 
-/// What a request has to do with shared objects: those that it relies on, which nobody in this process deletes before it ends, and
-/// the roles that it deleted, which rely on nothing any more although a listing may still show them.
+/// The shared objects that a request relies on: nobody in this process deletes them before it ends.
 #[derive(Debug, Default)]
-pub struct Uses {
-    held: Mutex<Vec<OwnedRwLockReadGuard<()>>>,
-    gone: Mutex<HashSet<String>>,
-}
+pub struct Uses(Mutex<Vec<OwnedRwLockReadGuard<()>>>);
 
 impl Uses {
     /// Relies on the object from now on. Waits while somebody is deleting it.
     pub async fn hold(&self, arn: &str) {
         let guard = named(&SHARED, arn).read_owned().await;
-        lock(&self.held).push(guard);
+        lock(&self.0).push(guard);
     }
+}
 
-    /// The role with that RoleId was deleted.
-    pub fn leave(&self, role_id: &str) {
-        lock(&self.gone).insert(role_id.to_owned());
-    }
+/// The role with that RoleId was deleted: it relies on nothing any more, although a listing may still show it.
+pub fn leave(role_id: &str) {
+    lock(&GONE).insert(role_id.to_owned());
+}
 
-    pub fn is_gone(&self, role_id: &str) -> bool {
-        lock(&self.gone).contains(role_id)
-    }
+pub fn is_gone(role_id: &str) -> bool {
+    lock(&GONE).contains(role_id)
 }
 
 /// The right to delete a shared object; `None` while a request relies on it. Nobody begins to while the guard is held.

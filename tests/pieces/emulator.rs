@@ -112,6 +112,7 @@ impl Aws {
             deadline: tokio::time::Instant::now() + Duration::from_secs(300),
             stop: CancellationToken::new(),
             import_id: "CLUSTER/ROLE/ROLE".into(),
+            role_arns: vec![],
             warnings: Mutex::default(),
             uses: Default::default(),
         }

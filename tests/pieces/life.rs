@@ -41,9 +41,12 @@ async fn a_connection_is_made_read_back_unchanged_and_removed_whole() {
     assert_eq!(connection.make(&cloud, made.clone(), "i1").await, made);
     assert_eq!(aws.writes(), [""; 0], "nothing to do");
 
+    let mut cloud = cloud;
+    cloud.role_arns = made.0.iter().filter(|(k, _)| k.kind == role::KIND).filter_map(|(_, e)| e.arn.clone()).collect();
     let removed = remove_all(&cloud, made).await;
     assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "{:?}", removed.failures);
     assert_eq!(aws.dump(), before);
+    assert!(!aws.calls().contains(&"eks:ListAccessEntries".to_owned()), "the ledger tells the principal");
 }
 
 #[tokio::test]

@@ -3,3 +3,6 @@
 mod connection;
 mod emulator;
 mod life;
+mod others;
+mod providers;
+mod sweep;

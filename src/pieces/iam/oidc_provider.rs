@@ -184,7 +184,7 @@ async fn delete_if_unused(cloud: &Cloud, side: Side, arn: &str) -> Result<(), Er
     cloud.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none().map(drop)
 }
 
-/// The trust policies of the account that name the provider, without those of roles that this request has deleted: a listing may
+/// The trust policies of the account that name the provider, without those of roles that this process has deleted: a listing may
 /// still show them. `None`, with a warning, where the caller may not list roles.
 async fn trusts_in(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Vec<Value>>, Error> {
     let iam = cloud.iam(side);
@@ -200,7 +200,7 @@ async fn trusts_in(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Vec<Va
         }
         Err(error) => return Err(error),
     };
-    let standing = roles.iter().filter(|role| !cloud.uses.is_gone(role.role_id()));
+    let standing = roles.iter().filter(|role| !turns::is_gone(role.role_id()));
     let trusts = standing.filter_map(|role| role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()));
     Ok(Some(trusts.filter(|trust| statements_on(trust, arn).next().is_some()).collect()))
 }

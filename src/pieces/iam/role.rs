@@ -13,7 +13,7 @@ use crate::aws::{Answer, Error, Kind, policy};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::ownership::Ownership;
-use crate::pieces::{removal, tags};
+use crate::pieces::{removal, tags, turns};
 
 pub const KIND: &str = "iam_role";
 
@@ -179,7 +179,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         return Ok(());
     }
     cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await?;
-    cloud.uses.leave(role.role_id());
+    turns::leave(role.role_id());
     Ok(())
 }
 
