@@ -38,8 +38,8 @@ build: ## the stripped release binary, build/terraform-provider-xeks
 
 test: unit emulator acceptance ## every test: unit, the AWS under test, and acceptance with terraform and with tofu
 
-unit: ## the Rust tests
-	cargo test --locked
+unit: $(VENV_READY) ## the Rust tests, those against the two-account AWS included
+	XEKS_VENV=$(VENV) cargo test --locked
 
 emulator: $(VENV_READY) ## the tests of the two-account AWS that the others run against
 	$(VENV)/bin/python -m pytest tests/aws
