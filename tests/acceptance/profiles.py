@@ -22,6 +22,11 @@ def write_profiles(aws: Aws, directory: Path, **more: Credentials) -> dict[str, 
     return {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials_file)}
 
 
+def administrators(aws: Aws) -> dict[str, Credentials]:
+    """Profiles for people who look around: runners may do only what xeks needs."""
+    return {f"{profile}-admin": aws.accounts[account].root for profile, account in ACCOUNTS.items()}
+
+
 def profile(aws: Aws, name: str, credentials: Credentials) -> str:
     token = f"aws_session_token = {credentials.session_token}\n" if credentials.session_token else ""
     return (

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from harness import Cli, Workspace, clean_environment
 from instance import Instance, run_aws
-from profiles import write_profiles
+from profiles import administrators, write_profiles
 from xeks_aws.client import Aws
 
 STORIES = Path(__file__).parents[2] / "examples" / "stories"
@@ -41,7 +41,7 @@ class Demo:
         self.aws = aws
         self.cli = cli
         self.scratch = scratch
-        self.profiles = write_profiles(aws, scratch / "aws")
+        self.profiles = write_profiles(aws, scratch / "aws", **administrators(aws))
 
     def story_1(self) -> None:
         title("Story 1: an EC2 instance of account 185863138492 works on a cluster of account 183295435445")
@@ -49,15 +49,17 @@ class Demo:
         kubeconfig, aws_config = root.output("kubeconfig"), root.output("aws_config")
 
         step("What stands in the cluster's account")
-        self.aws_cli("platform", f"eks list-access-entries --cluster-name {CLUSTER}")
+        self.aws_cli("platform-admin", f"eks list-access-entries --cluster-name {CLUSTER}")
         entry = f"--cluster-name {CLUSTER} --principal-arn {ACCESS_ROLE_ARN}"
-        self.aws_cli("platform", f"eks describe-access-entry {entry}")
-        self.aws_cli("platform", f"eks list-associated-access-policies {entry}", "associatedAccessPolicies[].policyArn")
+        self.aws_cli("platform-admin", f"eks describe-access-entry {entry}")
+        self.aws_cli(
+            "platform-admin", f"eks list-associated-access-policies {entry}", "associatedAccessPolicies[].policyArn"
+        )
         self.aws_cli(
             "platform", "iam get-role --role-name EKS-CrossAccount-Access-Role", "Role.AssumeRolePolicyDocument"
         )
         step("What stands in the workload account")
-        self.aws_cli("workload", "iam list-role-policies --role-name EC2-EKS-CrossAccount-Role")
+        self.aws_cli("workload-admin", "iam list-role-policies --role-name EC2-EKS-CrossAccount-Role")
         self.aws_cli(
             "workload",
             "iam list-instance-profiles-for-role --role-name EC2-EKS-CrossAccount-Role",
@@ -84,8 +86,8 @@ class Demo:
         show(root.output("service_account"))
 
         step("What stands in the workload account")
-        self.aws_cli("workload", "iam list-open-id-connect-providers", "OpenIDConnectProviderList[].Arn")
-        self.aws_cli("workload", "iam get-role --role-name nodejs-app", "Role.AssumeRolePolicyDocument")
+        self.aws_cli("workload-admin", "iam list-open-id-connect-providers", "OpenIDConnectProviderList[].Arn")
+        self.aws_cli("workload-admin", "iam get-role --role-name nodejs-app", "Role.AssumeRolePolicyDocument")
 
         step("The proof: a pod's token, signed by the issuer of the cluster, for the role")
         run = self.as_pod("nodejs", "nodejs-sa")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness import cli_config, lay_out
-from profiles import write_profiles
+from profiles import administrators, write_profiles
 from xeks_aws.client import Aws
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,9 @@ def main() -> None:
     shutil.copy(ROOT / "examples" / "stories" / "cross-account-access" / "main.tf", PLAYGROUND)
     try:
         with Aws(story=True) as aws:
-            exports = write_profiles(aws, PLAYGROUND / "aws") | {"TF_CLI_CONFIG_FILE": str(PLAYGROUND / "cli.tfrc")}
+            exports = write_profiles(aws, PLAYGROUND / "aws", **administrators(aws)) | {
+                "TF_CLI_CONFIG_FILE": str(PLAYGROUND / "cli.tfrc")
+            }
             print(greeting(aws, exports, given.cli), flush=True)
             signal.pause()
     except KeyboardInterrupt:
@@ -44,17 +46,19 @@ Two AWS accounts are up at {aws.endpoint}, until Ctrl-C:
   platform   183295435445   owns the EKS cluster prac-eks-abhi (ap-south-1)
   workload   185863138492   owns the instances, roles and buckets
 
+The profiles of these names have the least permissions that xeks needs; platform-admin and workload-admin may do all.
+
 In another terminal:
 
   {exported}
   cd {PLAYGROUND}
   {cli} init
   {cli} apply
-  {aws_cli} --profile platform eks list-access-entries --cluster-name prac-eks-abhi
+  {aws_cli} --profile platform-admin eks list-access-entries --cluster-name prac-eks-abhi
 
 main.tf there is story 1; examples/ has more to try. Change something behind Terraform's back, and plan again:
 
-  {aws_cli} --profile platform iam update-role --role-name EKS-CrossAccount-Access-Role --description changed
+  {aws_cli} --profile platform-admin iam update-role --role-name EKS-CrossAccount-Access-Role --description changed
 """
 
 
