@@ -54,8 +54,11 @@ fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger)
         (Some(_), _) => declared.tags.clone(),
         (None, _) => if_equal(&declared.tags, &declared.adopted_tags),
     };
+    let id = id_of(declared, all, prior);
+    // What is bound to another object than it says is made anew, and gets an ARN of its own.
+    let made_anew = |entry: &super::Entry| declared.bound_to.is_some() && text_of(entry.id.as_deref()) != id;
     let arn = match entry {
-        Some(entry) if declared.arn.is_unknown() => Value::optional_string(entry.arn.as_deref()),
+        Some(entry) if declared.arn.is_unknown() && !made_anew(entry) => Value::optional_string(entry.arn.as_deref()),
         _ => declared.arn.clone(),
     };
     let added = match (origin, entry) {
@@ -74,7 +77,7 @@ fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger)
         ("account_id", declared.account_id.clone()),
         ("region", declared.region.clone()),
         ("arn", arn),
-        ("id", id_of(declared, all, prior)),
+        ("id", id),
         ("origin", origin.map_or(Value::Unknown, |o| Value::string(o.as_str()))),
         ("document", document),
         ("tags", tags),

@@ -142,22 +142,25 @@ impl World for Cloud {
     }
 
     fn stranger(&self, key: &Key, observed: &Observed) -> Error {
-        let owner = match &observed.owner {
-            Owner::Tagged { resource: Some(resource), .. } => format!("its tag {} says {resource:?}", super::TAG_RESOURCE),
-            _ => "it carries no tag of this provider".to_owned(),
+        let arn = observed.arn.as_deref().unwrap_or(&key.name);
+        let what = match observed.facts["principal_arn"].as_str() {
+            Some(principal) => format!("{arn}, the access entry of {principal},"),
+            None => arn.to_owned(),
         };
-        let what = observed.arn.as_deref().unwrap_or(&key.name);
-        Error::of_kind(
-            Kind::Exists,
-            &key.kind,
-            self.label(key.side),
-            format!(
-                "{what} already exists and is not this resource's: {owner}. It was left as it is. To use it as it is, set adopt = \
-                 \"if_exists\" (or `existing = true` on the role); to manage it from here, `terraform import` with the id {:?}; \
-                 otherwise choose another name or delete it.",
+        let next = match &observed.owner {
+            Owner::Tagged { resource: Some(resource), .. } => format!(
+                "its tag {} says {resource:?}. Give this resource other names, or remove that one first. Where that one is the old half of \
+                 a replacement that keeps some of its names, leave out create_before_destroy: one object can't serve both at a time.",
+                super::TAG_RESOURCE
+            ),
+            _ => format!(
+                "it carries no tag of this provider. To use it as it is, set adopt = \"if_exists\" (or `existing = true` on a role); to \
+                 manage it from here, `terraform import` with the id {:?}; otherwise choose another name or delete it.",
                 self.import_id
             ),
-        )
+        };
+        let message = format!("{what} already exists and is not this resource's: {next} It was left as it is.");
+        Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message)
     }
 
     fn missing(&self, key: &Key) -> Error {

@@ -2,8 +2,8 @@
 //!
 //! A resource says which pieces it is made of and what its attributes mean; here is the order of things around it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -74,11 +74,16 @@ impl Located {
 }
 
 /// A composite as a resource of the provider.
-pub struct Composed<C>(pub C);
+pub struct Composed<C> {
+    composite: C,
+    /// Instances that this process planned to replace. The create half of a replace is planned without the state: what stands under the
+    /// same names then is no stranger's. Diagnostics alone come of it.
+    replacing: Mutex<BTreeSet<String>>,
+}
 
 impl<C: Composite> Composed<C> {
     pub fn new(composite: C) -> Arc<dyn Resource> {
-        Arc::new(Composed(composite))
+        Arc::new(Composed { composite, replacing: Mutex::default() })
     }
 
     async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, AccountError> {
@@ -86,8 +91,8 @@ impl<C: Composite> Composed<C> {
     }
 
     fn cloud(&self, context: &Context, pair: Pair, value: &Value, place: &Place, operation: &str) -> Cloud {
-        let mut parts = vec![self.0.name().to_owned()];
-        parts.extend(self.0.identity(value, place));
+        let mut parts = vec![self.composite.name().to_owned()];
+        parts.extend(self.composite.identity(value, place));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let mut ownership = Ownership::new(&parts);
         ownership.ignored_keys.clone_from(&context.provider.ignore_tags.keys);
@@ -98,7 +103,7 @@ impl<C: Composite> Composed<C> {
             ownership,
             deadline: Instant::now() + timeout(value, operation),
             stop: context.stop.clone(),
-            import_id: self.0.import_id(value),
+            import_id: self.composite.import_id(value),
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
@@ -116,7 +121,7 @@ impl<C: Composite> Composed<C> {
     }
 
     fn computed(&self) -> impl Iterator<Item = &'static str> {
-        self.0.schema().attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
+        self.composite.schema().attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
     }
 
     /// The plan's values: a pure function of configuration, prior state and the two accounts.
@@ -126,15 +131,15 @@ impl<C: Composite> Composed<C> {
             let region = prior.get("cluster_region").as_str().unwrap_or_else(|| pair.cluster.region());
             value.insert("cluster_region", Value::string(region));
         }
-        for name in self.0.observed_attributes() {
+        for name in self.composite.observed_attributes() {
             value.insert(name, if prior.is_null() { Value::Unknown } else { prior.get(name).clone() });
         }
-        self.0.plan_observed(&mut value, prior);
+        self.composite.plan_observed(&mut value, prior);
         let place = Place::new(pair, &value, &ledger, &provider.default_tags);
-        if self.0.decides_shape(&value) {
+        if self.composite.decides_shape(&value) {
             return (self.all_unknown(value), place);
         }
-        let declared: Vec<Declared> = self.0.parts(&value, &place).into_iter().map(|part| part.declared).collect();
+        let declared: Vec<Declared> = self.composite.parts(&value, &place).into_iter().map(|part| part.declared).collect();
         let named = declared.iter().all(|d| !crate::schema::hole::is_in(&d.key.name));
         let pieces = if named { engine::plan(&declared, &ledger) } else { Value::Unknown };
         self.fill(&mut value, &place, pieces);
@@ -142,34 +147,39 @@ impl<C: Composite> Composed<C> {
     }
 
     fn pieces(&self, value: &Value, place: &Place) -> Vec<Box<dyn Piece<Cloud>>> {
-        self.0.parts(value, place).into_iter().map(|part| part.piece).collect()
+        self.composite.parts(value, place).into_iter().map(|part| part.piece).collect()
     }
 
     fn fill(&self, value: &mut Value, place: &Place, pieces: Value) {
-        for (name, output) in self.0.outputs(value, place, &pieces) {
+        for (name, output) in self.composite.outputs(value, place, &pieces) {
             value.insert(name, output);
         }
         value.insert("tags_all", crate::schema::hole::map_value(&place.tags_all(value)));
         value.insert("pieces", pieces);
     }
 
+    fn replacing(&self) -> BTreeSet<String> {
+        self.replacing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
     async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
-        if self.0.decides_shape(planned) {
+        if self.composite.decides_shape(planned) {
             return Diagnostics::new();
         }
         let mut value = planned.clone();
-        for name in self.0.observed_attributes() {
+        for name in self.composite.observed_attributes() {
             value.insert(name, Value::Unknown);
         }
-        if let Err(failed) = self.0.resolve(cloud, &mut value, &mut place).await {
-            return preflight::failed_lookup(self.0.name(), &failed);
+        if let Err(failed) = self.composite.resolve(cloud, &mut value, &mut place).await {
+            return preflight::failed_lookup(self.composite.name(), &failed);
         }
         let ledger = Ledger::from_value(prior.get("pieces"));
-        let parts: Vec<Part> = self.0.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
+        let parts: Vec<Part> = self.composite.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
+        let replacing = self.replacing();
         let (strangers, own) = futures::join!(
-            preflight::strangers(cloud, &parts, &ledger, |key| self.0.path_of(key)),
-            self.0.preflight(cloud, &value, prior, &place),
+            preflight::strangers(cloud, &parts, &ledger, &replacing, |key| self.composite.path_of(key)),
+            self.composite.preflight(cloud, &value, prior, &place),
         );
         let mut diagnostics = own;
         diagnostics.extend(strangers);
@@ -191,8 +201,8 @@ impl<C: Composite> Composed<C> {
         let operation = if prior.is_null() { "create" } else { "update" };
         let cloud = self.cloud(context, pair, &planned, &place, operation);
         let mut value = planned.clone();
-        if let Err(Located { path, error }) = self.0.resolve(&cloud, &mut value, &mut place).await {
-            let summary = format!("{} of {} failed before anything was changed", title(operation), self.0.name());
+        if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
+            let summary = format!("{} of {} failed before anything was changed", title(operation), self.composite.name());
             diagnostics.error(path, summary, explain(&error));
             return Outcome::new(prior, diagnostics);
         }
@@ -202,10 +212,10 @@ impl<C: Composite> Composed<C> {
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
             self.fill(&mut value, &place, ledger.to_value());
-            common::report_surprises(self.0.name(), &planned, &value, &mut diagnostics);
+            common::report_surprises(self.composite.name(), &planned, &value, &mut diagnostics);
             return Outcome::new(value, diagnostics);
         }
-        report(self.0.name(), operation, &converged.failures, &ledger, &mut diagnostics);
+        report(self.composite.name(), operation, &converged.failures, &ledger, &mut diagnostics);
         if prior.is_null() {
             self.fill(&mut value, &place, ledger.to_value());
             return Outcome::new(common::without_unknowns(&value), diagnostics);
@@ -235,7 +245,7 @@ impl<C: Composite> Composed<C> {
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);
         }
-        report(self.0.name(), "delete", &converged.failures, &converged.ledger, &mut diagnostics);
+        report(self.composite.name(), "delete", &converged.failures, &converged.ledger, &mut diagnostics);
         let mut state = prior;
         state.insert("pieces", converged.ledger.to_value());
         Outcome::new(state, diagnostics)
@@ -244,7 +254,7 @@ impl<C: Composite> Composed<C> {
     async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Value, Diagnostics> {
         let ledger = Ledger::from_value(state.get("pieces"));
         let pieces = self.pieces(&state, place);
-        let mut seen = engine::refresh(cloud, &pieces, ledger).await.map_err(|failure| read_failed(self.0.name(), &failure))?;
+        let mut seen = engine::refresh(cloud, &pieces, ledger).await.map_err(|failure| read_failed(self.composite.name(), &failure))?;
         if seen.ledger.is_empty() {
             return Ok(Value::Null);
         }
@@ -253,15 +263,16 @@ impl<C: Composite> Composed<C> {
     }
 
     async fn settle(&self, cloud: &Cloud, place: &Place, state: &mut Value, seen: &mut Refreshed) -> Result<(), Diagnostics> {
-        self.0.refreshed(cloud, state, place, seen).await.map_err(|located| {
+        self.composite.refreshed(cloud, state, place, seen).await.map_err(|located| {
             let mut diagnostics = Diagnostics::new();
-            diagnostics.error(located.path, format!("Reading {} failed", self.0.name()), unchanged(&located.error));
+            diagnostics.error(located.path, format!("Reading {} failed", self.composite.name()), unchanged(&located.error));
             diagnostics
         })?;
         let pieces = seen.ledger.to_value();
         // Not tags_all: its drift is the provider's default_tags, which only a plan may bring in.
-        for (name, output) in self.0.outputs(state, place, &pieces) {
-            state.insert(name, output);
+        // What hangs on an object that is gone is null until the object is made again.
+        for (name, output) in self.composite.outputs(state, place, &pieces) {
+            state.insert(name, common::without_unknowns(&output));
         }
         state.insert("pieces", pieces);
         Ok(())
@@ -271,15 +282,15 @@ impl<C: Composite> Composed<C> {
 #[async_trait]
 impl<C: Composite> Resource for Composed<C> {
     fn name(&self) -> &'static str {
-        self.0.name()
+        self.composite.name()
     }
 
     fn schema(&self) -> &Schema {
-        self.0.schema()
+        self.composite.schema()
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
-        self.0.validate(config, partition)
+        self.composite.validate(config, partition)
     }
 
     async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan> {
@@ -287,7 +298,7 @@ impl<C: Composite> Resource for Composed<C> {
         if config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
-        let value = self.0.schema().with_defaults(&config);
+        let value = self.composite.schema().with_defaults(&config);
         let unknown = |this: &Self, diagnostics| {
             let planned = this.all_unknown(value.clone());
             Outcome::new(Plan { planned, replaces: Vec::new() }, diagnostics)
@@ -306,10 +317,14 @@ impl<C: Composite> Resource for Composed<C> {
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
         if !prior.is_null() {
-            replaces = self.0.schema().replaced(&prior, &planned);
-            replaces.retain(|path| !self.0.changes_in_place(path, &ledger));
+            replaces = self.composite.schema().replaced(&prior, &planned);
+            replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
             if let Err(elsewhere) = common::same_accounts(&ledger, &place) {
                 diagnostics.extend(elsewhere);
+            }
+            if !replaces.is_empty() {
+                let instances = ledger.0.values().filter_map(|entry| entry.instance.clone());
+                self.replacing.lock().unwrap_or_else(PoisonError::into_inner).extend(instances);
             }
         }
         if planned != prior && !context.provider.skip_preflight && !diagnostics.has_error() {
@@ -346,8 +361,8 @@ impl<C: Composite> Resource for Composed<C> {
 
     async fn import(&self, context: &Context, id: &str) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let summary = format!("Import of {} failed", self.0.name());
-        let mut value = match self.0.import_value(id) {
+        let summary = format!("Import of {} failed", self.composite.name());
+        let mut value = match self.composite.import_value(id) {
             Ok(value) => value,
             Err(form) => {
                 diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));
@@ -388,11 +403,11 @@ impl<C: Composite> Resource for Composed<C> {
 impl<C: Composite> Composed<C> {
     /// Two looks: the first finds out what there is, the second takes it into the ledger.
     async fn look_for_import(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<Refreshed, Located> {
-        self.0.resolve(cloud, value, place).await?;
-        let failed = |failure: Failure<Error>| Located { path: self.0.path_of(&failure.key), error: failure.error };
+        self.composite.resolve(cloud, value, place).await?;
+        let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
         let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
         place.learn(&first.ledger);
-        self.0.discovered(cloud, value, place, &first).await?;
+        self.composite.discovered(cloud, value, place, &first).await?;
         let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
         place.learn(&second.ledger);
         Ok(second)
@@ -406,7 +421,7 @@ fn timeout(value: &Value, operation: &str) -> Duration {
 }
 
 fn warn(cloud: &Cloud, diagnostics: &mut Diagnostics) {
-    let warnings = std::mem::take(&mut *cloud.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let warnings = std::mem::take(&mut *cloud.warnings.lock().unwrap_or_else(PoisonError::into_inner));
     for warning in warnings {
         diagnostics.warning(Path::root(), "An object was left in place", warning);
     }

@@ -1,5 +1,7 @@
 //! Checks at plan time that every composite has: read-only, concurrent, and diagnostics only.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 
 use super::common::{Part, Place};
@@ -44,7 +46,13 @@ pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
 }
 
 /// Objects that exist and are not ours, and objects that must exist and do not, among the pieces that are in no ledger.
-pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
+pub async fn strangers(
+    cloud: &Cloud,
+    parts: &[Part],
+    prior: &Ledger,
+    replacing: &BTreeSet<String>,
+    path_of: impl Fn(&Key) -> Path,
+) -> Diagnostics {
     let looks = parts.iter().filter(|part| prior.get(&part.declared.key).is_none()).map(|part| async move {
         let job = Job { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, needed: Default::default() };
         (part, part.piece.observe(cloud, &job).await)
@@ -57,7 +65,7 @@ pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, path_of: i
             Ok(None) if part.declared.welcome == Welcome::Require => {
                 diagnostics.error(path_of(key), format!("{} does not exist", key.name), cloud.missing(key).to_string());
             }
-            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, &observed) => {
+            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, replacing, &observed) => {
                 diagnostics.error(path_of(key), format!("{} already exists", key.name), cloud.stranger(key, &observed).to_string());
             }
             Ok(_) => {}
@@ -67,10 +75,12 @@ pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, path_of: i
 }
 
 /// What carries this composite's own tag is no stranger: the leftover of an interrupted apply, or the old half of a replace.
-fn is_ours(cloud: &Cloud, observed: &Observed) -> bool {
+fn is_ours(cloud: &Cloud, replacing: &BTreeSet<String>, observed: &Observed) -> bool {
     match &observed.owner {
         Owner::Parent => true,
-        Owner::Tagged { resource, .. } => resource.as_deref() == Some(cloud.resource()),
+        Owner::Tagged { resource, instance } => {
+            resource.as_deref() == Some(cloud.resource()) || instance.as_ref().is_some_and(|instance| replacing.contains(instance))
+        }
     }
 }
 

@@ -43,6 +43,18 @@ def role_calls(iam, attach: bool):
     iam.list_instance_profiles_for_role(**role)
 
 
+def provider_calls(iam):
+    url = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+    arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["a"], Tags=TAGS)["OpenIDConnectProviderArn"]
+    provider = {"OpenIDConnectProviderArn": arn}
+    iam.get_open_id_connect_provider(**provider)
+    iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="b")
+    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="b")
+    iam.tag_open_id_connect_provider(**provider, Tags=TAGS)
+    iam.list_roles()
+    iam.delete_open_id_connect_provider(**provider)
+
+
 def role_removal(iam):
     for policy in iam.list_attached_role_policies(RoleName="made")["AttachedPolicies"]:
         iam.detach_role_policy(RoleName="made", PolicyArn=policy["PolicyArn"])
@@ -66,7 +78,9 @@ def in_cluster_account(aws):
     eks.associate_access_policy(**entry, policyArn=VIEW, accessScope=SCOPE)
     eks.list_associated_access_policies(**entry)
     eks.disassociate_access_policy(**entry, policyArn=VIEW)
+    eks.list_access_entries(clusterName="c")
     eks.delete_access_entry(**entry)
+    provider_calls(iam)
     role_removal(iam)
 
 
@@ -81,16 +95,7 @@ def in_workload_account(aws):
     iam.add_role_to_instance_profile(**profile, RoleName="made")
     iam.remove_role_from_instance_profile(**profile, RoleName="made")
     iam.delete_instance_profile(**profile)
-    url = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC"
-    arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["a"], Tags=TAGS)["OpenIDConnectProviderArn"]
-    provider = {"OpenIDConnectProviderArn": arn}
-    iam.get_open_id_connect_provider(**provider)
-    iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="b")
-    iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="b")
-    iam.tag_open_id_connect_provider(**provider, Tags=TAGS)
-    iam.untag_open_id_connect_provider(**provider, TagKeys=["xeks:resource"])
-    iam.list_roles()
-    iam.delete_open_id_connect_provider(**provider)
+    provider_calls(iam)
     role_removal(iam)
 
 

@@ -45,6 +45,8 @@ pub struct AccessEntry {
 /// What an entry is, beyond what the ledger holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
+    /// ARN of the role that the entry is for.
+    pub principal_arn: String,
     pub username: String,
     /// Whether the user name is the one that EKS gives where none is asked for.
     pub default_username: bool,
@@ -342,6 +344,7 @@ fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::AssociatedAc
     let username = entry.username().unwrap_or_default().to_owned();
     let reach = |f: policy_association::Facts| (f.policy_arn, Reach { scope: f.scope, namespaces: f.namespaces });
     Facts {
+        principal_arn: principal.to_owned(),
         default_username: principal::default_username(principal).as_deref() == Some(&username),
         username,
         groups: entry.kubernetes_groups().iter().cloned().collect(),

@@ -36,7 +36,21 @@ def dump() -> dict:
                     account, rest = key[0], "/".join(str(part).replace("\x00", "|") for part in key[1:])
                     place = found.setdefault(account, {}).setdefault(service, {}).setdefault(name.lstrip("_"), {})
                     place[rest] = value
-    return json.loads(json.dumps(found, sort_keys=True, default=_plain))
+    return _documents(json.loads(json.dumps(found, sort_keys=True, default=_plain)))
+
+
+def _documents(value):
+    """IAM documents as the JSON that they are: white space and the order of keys mean nothing in them."""
+    if isinstance(value, dict):
+        return {key: _documents(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_documents(member) for member in value]
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def reset() -> None:
