@@ -6,7 +6,7 @@ import pytest
 from conftest import PROVIDER
 from profiles import write_profiles
 from test_access import ACCESS, ADDRESS, WORKLOAD, access
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, traces
+from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, traces
 
 HEAD = 'terraform {\n  required_providers { xeks = { source = "xeks/xeks" } }\n}\n'
 
@@ -93,6 +93,41 @@ def test_both_runners_are_assumed_by_a_pipeline(workspace, aws):
     root.destroy()
 
 
+def test_a_pipeline_without_keys_signs_in_with_a_token_and_hops_on(workspace, aws, tmp_path):
+    """A token of an identity provider, for a role that may do nothing but assume the runner role."""
+    eks, iam = aws.client("cluster", "eks"), aws.client("workload", "iam")
+    issuer = eks.describe_cluster(name=CLUSTER)["cluster"]["identity"]["oidc"]["issuer"]
+    provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"])
+    host, runner = issuer.removeprefix("https://"), aws.accounts["workload"].runner_role_arn
+    claims = {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": "system:serviceaccount:ci:deploy"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": claims},
+    }
+    ci = iam.create_role(RoleName="ci", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": runner}
+    iam.put_role_policy(RoleName="ci", PolicyName="hop", PolicyDocument=document(hop))
+    trusted = {"Effect": "Allow", "Principal": {"AWS": ci}, "Action": "sts:AssumeRole"}
+    iam.update_assume_role_policy(RoleName="xeks-runner", PolicyDocument=document(trusted))
+
+    token = tmp_path / "token"
+    token.write_text(aws.service_account_token(CLUSTER, "ci", "deploy"))
+    endpoints = ", ".join(f'{service} = "{aws.endpoint}"' for service in ("eks", "iam", "sts"))
+    workload = (
+        f'assume_role_with_web_identity = {{ role_arn = "{ci}", web_identity_token_file = "{token}" }}, '
+        f'assume_role = [{{ role_arn = "{runner}" }}], endpoints = {{ {endpoints} }}'
+    )
+    root = workspace(access(), provider=accounts(workload=workload))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+
+    token.write_text(aws.service_account_token(CLUSTER, "ci", "another"))
+    root.try_plan().must_fail("sts:AssumeRoleWithWebIdentity", ci, "workload_account")
+
+
 # One permission of the least ones is taken away: the error names it, the call and the account.
 MISSING = [
     ("cluster", "iam:CreateRole", CLUSTER_ACCOUNT),
@@ -139,6 +174,10 @@ def test_settings_not_yet_known_plan_as_unknown(workspace):
     assert plan.actions(ADDRESS) == ["create"]
     root.apply()
     root.assert_empty_plan()
+
+
+def document(*statements: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def deny(aws, account: str, permission: str) -> None:

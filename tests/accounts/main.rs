@@ -1,17 +1,13 @@
 //! How an account is reached: the provider block and the environment against an STS that writes down who asked.
 //!
-//! Environment variables belong to a whole process, so each case runs in a child: this same executable, asked for the test `child`.
+//! Environment variables belong to a whole process, so each case runs in a child: this same executable, asked for the test `case::child`.
 
+mod case;
 mod sts;
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use case::Case;
 use serde_json::{Value as Json, json};
 use sts::Sts;
-use xeks::provider::{configure, schema, validate};
-use xeks::schema::json::decode;
 
 const CLUSTER: &str = "183295435445";
 const WORKLOAD: &str = "185863138492";
@@ -328,130 +324,10 @@ fn an_account_that_does_not_answer_is_told_apart_from_a_wrong_one() {
     assert_eq!(refused["unreachable"], true, "{refused}");
 }
 
-/// One run of the child: a provider block, files, an environment, and the STS that it meets.
-struct Case {
-    sts: Sts,
-    home: PathBuf,
-    block: Json,
-    environment: Vec<(String, String)>,
-}
-
-impl Case {
-    fn new(block: Json) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let sts = Sts::start();
-        let home = std::env::temp_dir().join(format!("xeks-accounts-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        std::fs::create_dir_all(home.join(".aws")).unwrap();
-        let environment = [
-            ("HOME", home.to_str().unwrap()),
-            ("AWS_REGION", "ap-south-1"),
-            ("AWS_ENDPOINT_URL", &sts.url()),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-        ];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Case { sts, home, block, environment }
-    }
-
-    fn block(mut self, block: Json) -> Self {
-        self.block = block;
-        self
-    }
-
-    /// A file under `~/.aws`.
-    fn file(self, name: &str, text: &str) -> Self {
-        let path = self.home.join(".aws").join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-        self
-    }
-
-    fn env(self, name: &str, value: &str) -> Self {
-        let mut case = self.without(name);
-        case.environment.push((name.to_owned(), value.to_owned()));
-        case
-    }
-
-    fn without(mut self, name: &str) -> Self {
-        self.environment.retain(|(known, _)| known != name);
-        self
-    }
-
-    /// The pair that the child was given.
-    fn pair(&self) -> Json {
-        let result = self.run().remove(0);
-        assert!(result.get("cluster").is_some(), "{result}");
-        result
-    }
-
-    /// The diagnostic that the child was given.
-    fn refused(&self) -> Json {
-        let result = self.run().remove(0);
-        assert!(result.get("summary").is_some(), "{result}");
-        result
-    }
-
-    fn run(&self) -> Vec<Json> {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
-            .env_clear()
-            .envs(self.environment.iter().map(|(n, v)| (n, v)))
-            .env("CHILD_BLOCK", self.block.to_string())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        text.lines().filter_map(|line| line.split_once("RESULT ")).map(|(_, json)| serde_json::from_str(json).unwrap()).collect()
-    }
-}
-
-impl Drop for Case {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.home);
-    }
-}
-
 fn keys(account: &str) -> Json {
     json!({"access_key": format!("AKIA{account}"), "secret_key": "s"})
 }
 
 fn role(name: &str) -> String {
     format!("arn:aws:iam::{WORKLOAD}:role/{name}")
-}
-
-/// What runs in the child process: configures the provider from CHILD_BLOCK, opens the accounts, prints what came of it.
-#[test]
-#[ignore = "run by the other tests, in a process of its own"]
-fn child() {
-    let number = |name: &str, default: usize| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let block = serde_json::from_str(&std::env::var("CHILD_BLOCK").unwrap()).unwrap();
-        let config = decode(&block, &schema().value_type()).unwrap();
-        let mut refused = schema().validate(&config);
-        refused.extend(validate(&config));
-        assert!(refused.is_empty(), "{refused:?}");
-        let provider = configure(&config, "1.11.4").await.value;
-        let key = std::env::var("CHILD_KEY").ok();
-        for _ in 0..=number("CHILD_AGAIN", 0) {
-            let pairs = (0..number("CHILD_PAIRS", 1)).map(|_| provider.pair(key.as_deref()));
-            let Some(result) = futures::future::join_all(pairs).await.pop() else { return };
-            if let Ok(pair) = &result {
-                for _ in 0..number("CHILD_CALLS", 0) {
-                    pair.cluster.sts().get_caller_identity().send().await.unwrap();
-                }
-            }
-            let side = |account: &xeks::aws::Account| {
-                let identity = account.identity();
-                json!({"account_id": identity.account_id, "arn": identity.arn, "label": account.label(), "region": account.region()})
-            };
-            let json = match result {
-                Ok(pair) => json!({"cluster": side(&pair.cluster), "workload": side(&pair.workload)}),
-                Err(error) => {
-                    let diagnostic = error.diagnostic();
-                    json!({"summary": diagnostic.summary, "detail": diagnostic.detail, "unreachable": error.is_unreachable()})
-                }
-            };
-            println!("RESULT {json}");
-        }
-    });
 }
