@@ -2,6 +2,9 @@
 //!
 //! The modules, in the order in which a request passes them.
 
+// A panic costs a user an apply. Tests may.
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod plugin;
 pub mod protocol;
 

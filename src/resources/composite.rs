@@ -2,6 +2,9 @@
 //!
 //! A resource says which pieces it is made of and what its attributes mean; here is the order of things around it.
 
+mod import;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,12 +12,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use self::telling::{explain, read_failed, report, title, unchanged, warn};
 use super::common::{self, Part, Place};
 use super::preflight;
 use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Declared, Failure, Key, Ledger, Piece, Refreshed};
+use crate::engine::{self, Declared, Key, Ledger, Piece, Refreshed};
 use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{Schema, Value};
@@ -82,7 +86,8 @@ pub struct Composed<C> {
 }
 
 impl<C: Composite> Composed<C> {
-    pub fn new(composite: C) -> Arc<dyn Resource> {
+    /// The composite as the registry takes it.
+    pub fn offered(composite: C) -> Arc<dyn Resource> {
         Arc::new(Composed { composite, replacing: Mutex::default() })
     }
 
@@ -360,57 +365,7 @@ impl<C: Composite> Resource for Composed<C> {
     }
 
     async fn import(&self, context: &Context, id: &str) -> Outcome<Value> {
-        let mut diagnostics = Diagnostics::new();
-        let summary = format!("Import of {} failed", self.composite.name());
-        let mut value = match self.composite.import_value(id) {
-            Ok(value) => value,
-            Err(form) => {
-                diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));
-                return Outcome::new(Value::Null, diagnostics);
-            }
-        };
-        let pair = match self.pair(context, &value).await {
-            Ok(pair) => pair,
-            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
-        };
-        if value.get("cluster_region").is_null() {
-            value.insert("cluster_region", Value::string(pair.cluster.region()));
-        }
-        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider.default_tags);
-        let cloud = self.cloud(context, pair, &value, &place, "read");
-        let looked = self.look_for_import(&cloud, &mut value, &mut place).await;
-        let mut seen = match looked {
-            Ok(seen) => seen,
-            Err(Located { path, error }) => {
-                diagnostics.error(path, summary, explain(&error));
-                return Outcome::new(Value::Null, diagnostics);
-            }
-        };
-        if seen.ledger.is_empty() {
-            let names: Vec<String> = self.pieces(&value, &place).iter().map(|p| p.key().to_string()).collect();
-            let detail = format!("Nothing of what the id {id:?} names exists. Looked for: {}.", names.join(", "));
-            diagnostics.error(Path::root(), summary, detail);
-            return Outcome::new(Value::Null, diagnostics);
-        }
-        value.insert("tags_all", Value::map_of_strings(&place.tags_all(&value)));
-        if let Err(more) = self.settle(&cloud, &place, &mut value, &mut seen).await {
-            return Outcome::new(Value::Null, more);
-        }
-        Outcome::new(common::without_unknowns(&value), diagnostics)
-    }
-}
-
-impl<C: Composite> Composed<C> {
-    /// Two looks: the first finds out what there is, the second takes it into the ledger.
-    async fn look_for_import(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<Refreshed, Located> {
-        self.composite.resolve(cloud, value, place).await?;
-        let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
-        let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
-        place.learn(&first.ledger);
-        self.composite.discovered(cloud, value, place, &first).await?;
-        let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
-        place.learn(&second.ledger);
-        Ok(second)
+        self.take_over(context, id).await
     }
 }
 
@@ -418,58 +373,4 @@ impl<C: Composite> Composed<C> {
 fn timeout(value: &Value, operation: &str) -> Duration {
     let text = value.get("timeouts").get(operation).as_str();
     text.and_then(|text| crate::aws::duration::parse(text).ok()).unwrap_or(Duration::from_secs(600))
-}
-
-fn warn(cloud: &Cloud, diagnostics: &mut Diagnostics) {
-    let warnings = std::mem::take(&mut *cloud.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-    for warning in warnings {
-        diagnostics.warning(Path::root(), "An object was left in place", warning);
-    }
-}
-
-fn read_failed(name: &str, failure: &Failure<Error>) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    diagnostics.error(Path::root(), format!("Reading {name} failed at {}", failure.key), unchanged(&failure.error));
-    diagnostics
-}
-
-/// One error per failed piece; each says what exists now and what to do next.
-fn report(name: &str, operation: &str, failures: &[Failure<Error>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
-    let exists: Vec<String> =
-        ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.settled { "" } else { " (not certain)" })).collect();
-    let exists = if exists.is_empty() {
-        "Nothing of the resource exists now.".to_owned()
-    } else {
-        format!("In the state now:\n{}", exists.join("\n"))
-    };
-    let next = match operation {
-        "create" => {
-            "The state names all that was made. Mend the cause and apply again: Terraform removes what is there and makes it anew, or `terraform untaint` it first to go on from here."
-        }
-        "update" => "Mend the cause and apply again: what is done already is kept.",
-        _ => "Mend the cause and destroy again: what is gone already is not looked for.",
-    };
-    for failure in failures {
-        let summary = format!("{} of {name} failed: could not {} {}", title(operation), failure.verb, failure.key);
-        diagnostics.error(Path::root(), summary, format!("{}\n\n{exists}\n\n{next}", explain(&failure.error)));
-    }
-}
-
-fn unchanged(error: &Error) -> String {
-    format!("{}\n\nThe state was left as it is; nothing was changed.", explain(error))
-}
-
-fn explain(error: &Error) -> String {
-    match error.advice() {
-        Some(advice) => format!("{error}\n\n{advice}"),
-        None => error.to_string(),
-    }
-}
-
-fn title(operation: &str) -> &'static str {
-    match operation {
-        "create" => "Create",
-        "update" => "Update",
-        _ => "Delete",
-    }
 }

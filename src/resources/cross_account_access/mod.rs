@@ -34,7 +34,7 @@ pub struct CrossAccountAccess {
 
 /// The resource, for the registry.
 pub fn resource() -> Arc<dyn Resource> {
-    Composed::new(CrossAccountAccess { schema: schema::schema() })
+    Composed::offered(CrossAccountAccess { schema: schema::schema() })
 }
 
 /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`. May have holes.

@@ -33,7 +33,7 @@ pub struct IrsaTrust {
 
 /// The resource, for the registry.
 pub fn resource() -> Arc<dyn Resource> {
-    Composed::new(IrsaTrust { schema: schema::schema() })
+    Composed::offered(IrsaTrust { schema: schema::schema() })
 }
 
 /// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`. May have holes.

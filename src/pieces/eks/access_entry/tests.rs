@@ -41,7 +41,8 @@ fn the_user_name_that_eks_gives_is_no_drift() {
 
 #[test]
 fn every_attribute_that_others_change_is_seen() {
-    let changes: [(&str, fn(&mut Facts)); 5] = [
+    type Change = fn(&mut Facts);
+    let changes: [(&str, Change); 5] = [
         ("username", |f| (f.username, f.default_username) = ("ops".into(), false)),
         ("groups", |f| f.groups.clear()),
         ("tags", |f| drop(f.tags.insert("extra".into(), "1".into()))),

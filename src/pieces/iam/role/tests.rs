@@ -51,7 +51,8 @@ fn a_role_as_it_should_be_does_not_differ() {
 #[test]
 fn every_attribute_that_others_change_is_seen() {
     let piece = piece();
-    let changes: [(&str, fn(&mut Facts)); 5] = [
+    type Change = fn(&mut Facts);
+    let changes: [(&str, Change); 5] = [
         ("description", |f| f.description = None),
         ("boundary", |f| f.permissions_boundary = Some("arn:aws:iam::aws:policy/X".into())),
         ("duration", |f| f.max_session_duration = 7200),

@@ -1,0 +1,66 @@
+//! Import: from an id to the state of what is there. Writes nothing.
+
+use super::telling::explain;
+use super::{Composed, Composite, Located};
+use crate::aws::error::Error;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{self, Failure, Ledger, Refreshed};
+use crate::pieces::Cloud;
+use crate::provider::{Context, Outcome};
+use crate::resources::common::{self, Place};
+use crate::schema::Value;
+
+impl<C: Composite> Composed<C> {
+    /// The state of what the id names; null with an error where there is nothing.
+    pub(super) async fn take_over(&self, context: &Context, id: &str) -> Outcome<Value> {
+        let mut diagnostics = Diagnostics::new();
+        let summary = format!("Import of {} failed", self.composite.name());
+        let mut value = match self.composite.import_value(id) {
+            Ok(value) => value,
+            Err(form) => {
+                diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));
+                return Outcome::new(Value::Null, diagnostics);
+            }
+        };
+        let pair = match self.pair(context, &value).await {
+            Ok(pair) => pair,
+            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
+        };
+        if value.get("cluster_region").is_null() {
+            value.insert("cluster_region", Value::string(pair.cluster.region()));
+        }
+        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider.default_tags);
+        let cloud = self.cloud(context, pair, &value, &place, "read");
+        let looked = self.look_for_import(&cloud, &mut value, &mut place).await;
+        let mut seen = match looked {
+            Ok(seen) => seen,
+            Err(Located { path, error }) => {
+                diagnostics.error(path, summary, explain(&error));
+                return Outcome::new(Value::Null, diagnostics);
+            }
+        };
+        if seen.ledger.is_empty() {
+            let names: Vec<String> = self.pieces(&value, &place).iter().map(|p| p.key().to_string()).collect();
+            let detail = format!("Nothing of what the id {id:?} names exists. Looked for: {}.", names.join(", "));
+            diagnostics.error(Path::root(), summary, detail);
+            return Outcome::new(Value::Null, diagnostics);
+        }
+        value.insert("tags_all", Value::map_of_strings(&place.tags_all(&value)));
+        if let Err(more) = self.settle(&cloud, &place, &mut value, &mut seen).await {
+            return Outcome::new(Value::Null, more);
+        }
+        Outcome::new(common::without_unknowns(&value), diagnostics)
+    }
+
+    /// Two looks: the first finds out what there is, the second takes it into the ledger.
+    async fn look_for_import(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<Refreshed, Located> {
+        self.composite.resolve(cloud, value, place).await?;
+        let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
+        let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        place.learn(&first.ledger);
+        self.composite.discovered(cloud, value, place, &first).await?;
+        let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        place.learn(&second.ledger);
+        Ok(second)
+    }
+}
