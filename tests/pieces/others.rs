@@ -169,8 +169,10 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
         })]
     };
     let made = clouds.iter().zip(names).map(|(cloud, name)| async move { converge(cloud, &piece(name), Ledger::default(), "i1").await });
+    aws.calls();
     let made = futures::future::join_all(made).await;
     assert!(made.iter().all(|m| m.failures.is_empty()));
+    assert_eq!(aws.writes(), ["iam:UpdateAssumeRolePolicy"; 5], "each in its turn, none twice");
     assert_eq!(policy::statements_of(&trust_of(&aws, ACCESS).await).len(), 6);
     let removed = clouds.iter().zip(made).map(|(cloud, made)| async move { remove_all(cloud, made.ledger).await });
     assert!(futures::future::join_all(removed).await.iter().all(|r| r.failures.is_empty()));
