@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::iam;
 use super::ownership::Ownership;
 use super::removal;
 use super::turns::Uses;
@@ -164,15 +165,11 @@ impl World for Cloud {
     }
 
     fn missing(&self, key: &Key) -> Error {
-        Error::of_kind(
-            Kind::Absent,
-            &key.kind,
-            self.label(key.side),
-            format!(
-                "{} does not exist, and the configuration says that it must (`existing`). Create it first, or let xeks make it.",
-                key.name
-            ),
-        )
+        let what =
+            if key.kind == iam::oidc_provider::KIND { format!("the OIDC provider of https://{}", key.name) } else { key.name.clone() };
+        let message =
+            format!("{what} does not exist, and the configuration says that it must (`existing`). Create it first, or let xeks make it.");
+        Error::of_kind(Kind::Absent, &key.kind, self.label(key.side), message)
     }
 
     async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), Error> {

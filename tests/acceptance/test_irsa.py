@@ -171,7 +171,7 @@ def test_chained_pods_reach_the_role_through_the_pod_role_without_a_provider_the
     pod = role_arn(CLUSTER_ACCOUNT, POD)
     token = aws.service_account_token(CLUSTER, "nodejs", "nodejs-sa")
     first = aws.client("cluster", "sts").assume_role_with_web_identity(
-        RoleArn=pod, RoleSessionName="t", WebIdentityToken=token
+        RoleArn=pod, RoleSessionName="pod", WebIdentityToken=token
     )
     keys = first["Credentials"]
     credentials = type(aws.accounts["cluster"].root)(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])

@@ -42,20 +42,34 @@ def test_create_before_destroy_keeps_what_the_new_half_took_over(workspace, aws)
     root.destroy()
 
 
-@pytest.mark.parametrize(
-    "more", ["", "lifecycle {\n  create_before_destroy = true\n}"], ids=["destroy first", "create first"]
-)
-def test_a_renamed_workload_role_replaces(workspace, aws, more):
+def test_a_renamed_workload_role_replaces(workspace, aws):
     world = World(aws)
-    root = workspace(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more=more))
+    root = workspace(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'))
     root.apply()
 
-    root.write(access(workload_role='name = "renamed", instance_profile = true', more=more))
+    root.write(access(workload_role='name = "renamed", instance_profile = true'))
     root.apply()
 
     assert world.role("workload", WORKLOAD) is None
     assert_in_place(world, "renamed")
     root.assert_empty_plan()
+
+
+def test_a_renamed_workload_role_cannot_share_the_access_role_with_the_old_one(workspace, aws):
+    """create_before_destroy has both halves stand at once, and one access role can't be of both: refused, and nothing is lost."""
+    first = "lifecycle {\n  create_before_destroy = true\n}"
+    root = workspace(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more=first))
+    root.apply()
+    before = aws.dump()
+
+    root.write(access(workload_role='name = "renamed", instance_profile = true', more=first))
+    root.try_apply().must_fail("leave out create_before_destroy")
+
+    root.write(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more=first))
+    root.apply()
+    assert_in_place(World(aws))
+    root.assert_empty_plan()
+    assert not traces(aws, before)
 
 
 def test_forgotten_and_imported_is_as_before(workspace, aws):

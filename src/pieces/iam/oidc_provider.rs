@@ -57,7 +57,7 @@ pub fn document<'a>(client_ids: impl IntoIterator<Item = &'a String>, manage: Ma
     if manage == Manage::Retain {
         document["Retain"] = json!(true);
     }
-    policy::canonical_text(&document)
+    document.to_string()
 }
 
 #[async_trait]

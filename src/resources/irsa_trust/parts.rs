@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::model::Model;
 use crate::aws::arn;
-use crate::aws::policy::{self, statements};
+use crate::aws::policy::statements;
 use crate::engine::{Declared, Side, Welcome};
-use crate::pieces::iam::oidc_provider::{Manage, OidcProvider};
+use crate::pieces::iam::oidc_provider::{self, Manage, OidcProvider};
 use crate::resources::common::{Part, Place, document_text, users_document};
 use crate::schema::{Value, hole};
 
@@ -52,11 +52,7 @@ fn provider(model: &Model, place: &Place, issuer: &str) -> Part {
     let side = model.trusting_side();
     let identity = place.identity(side);
     let welcome = if model.manage == Manage::Existing { Welcome::Require } else { Welcome::Share };
-    let mut document = json!({"ClientIDList": model.audiences});
-    if model.manage == Manage::Retain {
-        document["Retain"] = json!(true);
-    }
-    let document = hole::value(policy::canonical_text(&document));
+    let document = hole::value(oidc_provider::document(&model.audiences, model.manage));
     let declared = Declared {
         arn: hole::value(arn::oidc_provider(&identity.partition, &identity.account_id, issuer)),
         adopted_document: document.clone(),
