@@ -32,6 +32,12 @@ pub struct IgnoreTags {
     pub key_prefixes: Vec<String>,
 }
 
+impl IgnoreTags {
+    pub fn holds(&self, key: &str) -> bool {
+        self.keys.iter().any(|k| k == key) || self.key_prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
+    }
+}
+
 impl Configured {
     /// Both accounts of a connection. `workload_account` is the resource's choice among `workload_accounts`.
     pub async fn pair(&self, workload_account: Option<&str>) -> Result<Pair, AccountError> {

@@ -12,6 +12,7 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Declared, Key, Ledger, Piece, Side, Tags, Welcome, entry_attributes};
 use crate::pieces::Cloud;
 use crate::pieces::eks::{self, cluster::ClusterDescription};
+use crate::provider::configuration::{Configured, IgnoreTags};
 use crate::schema::{Attribute, Nesting, Value, hole, validators};
 
 /// A piece, and what a plan shows of it.
@@ -28,6 +29,8 @@ pub struct Place {
     /// Region of the cluster.
     pub region: String,
     pub default_tags: Tags,
+    /// Tags that are none of our business: neither set nor looked at.
+    pub ignore_tags: IgnoreTags,
     /// ARNs of pieces that exist, from the ledger or looked up.
     pub arns: BTreeMap<Key, String>,
     /// The clusters that were looked up, by name.
@@ -46,13 +49,14 @@ fn arns_of(ledger: &Ledger) -> BTreeMap<Key, String> {
 }
 
 impl Place {
-    pub fn new(pair: &Pair, value: &Value, ledger: &Ledger, default_tags: &Tags) -> Self {
+    pub fn new(pair: &Pair, value: &Value, ledger: &Ledger, provider: &Configured) -> Self {
         let region = hole::text(value.get("cluster_region")).unwrap_or_else(|| pair.cluster.region().to_owned());
         Place {
             cluster: pair.identity(Side::Cluster).clone(),
             workload: pair.identity(Side::Workload).clone(),
             region,
-            default_tags: default_tags.clone(),
+            default_tags: provider.default_tags.clone(),
+            ignore_tags: provider.ignore_tags.clone(),
             arns: arns_of(ledger),
             clusters: BTreeMap::new(),
         }
@@ -76,8 +80,14 @@ impl Place {
 
     /// Default tags and the resource's, the resource's winning.
     pub fn tags_all(&self, value: &Value) -> Tags {
-        let mut tags = self.default_tags.clone();
-        tags.extend(hole::map(value.get("tags")));
+        self.tags_over(&self.default_tags, value.get("tags"))
+    }
+
+    /// These tags with a user's own over them, without those that the provider ignores.
+    pub fn tags_over(&self, tags: &Tags, own: &Value) -> Tags {
+        let mut tags = tags.clone();
+        tags.extend(hole::map(own));
+        tags.retain(|key, _| !self.ignore_tags.holds(key));
         tags
     }
 

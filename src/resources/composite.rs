@@ -100,8 +100,8 @@ impl<C: Composite> Composed<C> {
         parts.extend(self.composite.identity(value, place));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let mut ownership = Ownership::new(&parts);
-        ownership.ignored_keys.clone_from(&context.provider.ignore_tags.keys);
-        ownership.ignored_prefixes.clone_from(&context.provider.ignore_tags.key_prefixes);
+        ownership.ignored_keys.clone_from(&place.ignore_tags.keys);
+        ownership.ignored_prefixes.clone_from(&place.ignore_tags.key_prefixes);
         Cloud {
             pair,
             region: place.region.clone(),
@@ -140,7 +140,7 @@ impl<C: Composite> Composed<C> {
             value.insert(name, if prior.is_null() { Value::Unknown } else { prior.get(name).clone() });
         }
         self.composite.plan_observed(&mut value, prior);
-        let place = Place::new(pair, &value, &ledger, &provider.default_tags);
+        let place = Place::new(pair, &value, &ledger, provider);
         if self.composite.decides_shape(&value) {
             return (self.all_unknown(value), place);
         }
@@ -199,7 +199,7 @@ impl<C: Composite> Composed<C> {
             Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(prior.get("pieces"));
-        let mut place = Place::new(&pair, &planned, &ledger, &context.provider.default_tags);
+        let mut place = Place::new(&pair, &planned, &ledger, &context.provider);
         if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
             return Outcome::new(prior, diagnostics);
         }
@@ -240,7 +240,7 @@ impl<C: Composite> Composed<C> {
             Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(prior.get("pieces"));
-        let place = Place::new(&pair, &prior, &ledger, &context.provider.default_tags);
+        let place = Place::new(&pair, &prior, &ledger, &context.provider);
         if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
             return Outcome::new(prior, diagnostics);
         }
@@ -353,7 +353,7 @@ impl<C: Composite> Resource for Composed<C> {
             Err(error) => return Outcome::new(state, error.diagnostic().into()),
         };
         let ledger = Ledger::from_value(state.get("pieces"));
-        let place = Place::new(&pair, &state, &ledger, &context.provider.default_tags);
+        let place = Place::new(&pair, &state, &ledger, &context.provider);
         if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
             return Outcome::new(state, diagnostics);
         }

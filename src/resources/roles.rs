@@ -25,10 +25,8 @@ pub struct RoleModel {
 
 impl RoleModel {
     /// Reads the nested object of a role. `tags` are the composite's, which the role's own override.
-    pub fn of(role: &Value, adopt: bool, tags: &Tags) -> Self {
+    pub fn of(role: &Value, adopt: bool, tags: &Tags, place: &Place) -> Self {
         let existing = role.get("existing").as_bool().unwrap_or(false);
-        let mut tags = tags.clone();
-        tags.extend(hole::map(role.get("tags")));
         RoleModel {
             name: hole::text(role.get("name")).unwrap_or_default(),
             existing,
@@ -36,7 +34,7 @@ impl RoleModel {
             description: hole::text(role.get("description")),
             permissions_boundary: hole::text(role.get("permissions_boundary")),
             max_session_duration: role.get("max_session_duration").as_i64(),
-            tags,
+            tags: place.tags_over(tags, role.get("tags")),
             welcome: match (existing, adopt) {
                 (true, _) => Welcome::Require,
                 (false, true) => Welcome::Adopt,

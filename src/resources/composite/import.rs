@@ -29,7 +29,7 @@ impl<C: Composite> Composed<C> {
         if value.get("cluster_region").is_null() {
             value.insert("cluster_region", Value::string(pair.cluster.region()));
         }
-        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider.default_tags);
+        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider);
         let cloud = self.cloud(context, pair, &value, &place, "read");
         let looked = self.look_for_import(&cloud, &mut value, &mut place).await;
         let mut seen = match looked {

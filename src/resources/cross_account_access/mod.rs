@@ -49,7 +49,7 @@ fn import_id(value: &Value) -> String {
 
 impl CrossAccountAccess {
     fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place.tags_all(value))
+        Model::of(value, place)
     }
 }
 
@@ -70,8 +70,10 @@ impl Composite for CrossAccountAccess {
     fn decides_shape(&self, value: &Value) -> bool {
         let roles = ["access_role", "workload_role", "workload_role.instance_profile", "workload_role.instance_profile_name"];
         let flags = ["access_role.existing", "workload_role.existing", "workload_role.manage_policy", "access_role.trust"];
-        common::any_unknown(value, &["mode", "adopt", "on_config_map", "cluster_name", "kubernetes", "kubernetes.policies"])
-            || common::any_unknown(value, &roles)
+        common::any_unknown(
+            value,
+            &["mode", "cluster_region", "adopt", "on_config_map", "cluster_name", "kubernetes", "kubernetes.policies"],
+        ) || common::any_unknown(value, &roles)
             || common::any_unknown(value, &flags)
     }
 

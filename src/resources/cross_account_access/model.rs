@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{Key, Side, Tags, Welcome};
 use crate::pieces::{eks, iam};
+use crate::resources::common::Place;
 use crate::resources::roles::RoleModel;
 use crate::schema::{Value, hole};
 
@@ -37,12 +38,13 @@ pub struct Policy {
 }
 
 impl Model {
-    /// Reads a value with defaults in place. `tags` are the composite's, provider defaults included.
-    pub fn of(value: &Value, tags: Tags) -> Self {
+    /// Reads a value with defaults in place.
+    pub fn of(value: &Value, place: &Place) -> Self {
+        let tags = place.tags_all(value);
         let adopt = value.get("adopt").as_str() == Some("if_exists");
         let (access, workload) = (value.get("access_role"), value.get("workload_role"));
         let direct = value.get("mode").as_str() == Some("direct");
-        let role = |role: &Value| RoleModel::of(role, adopt, &tags);
+        let role = |role: &Value| RoleModel::of(role, adopt, &tags, place);
         let policies = value.at("kubernetes.policies").entries().into_iter().flatten();
         let workload_role = role(workload);
         Model {

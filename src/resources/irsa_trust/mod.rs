@@ -56,7 +56,7 @@ fn import_id(value: &Value) -> String {
 
 impl IrsaTrust {
     fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place.tags_all(value))
+        Model::of(value, place)
     }
 }
 
@@ -77,7 +77,17 @@ impl Composite for IrsaTrust {
     fn decides_shape(&self, value: &Value) -> bool {
         common::any_unknown(
             value,
-            &["mode", "adopt", "role", "role.existing", "pod_role", "pod_role.existing", "oidc_provider", "oidc_provider.manage"],
+            &[
+                "mode",
+                "cluster_region",
+                "adopt",
+                "role",
+                "role.existing",
+                "pod_role",
+                "pod_role.existing",
+                "oidc_provider",
+                "oidc_provider.manage",
+            ],
         )
     }
 

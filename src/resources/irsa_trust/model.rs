@@ -7,6 +7,7 @@ use crate::aws::policy::statements::ServiceAccount;
 use crate::engine::{Key, Side, Tags};
 use crate::pieces::iam;
 use crate::pieces::iam::oidc_provider::Manage;
+use crate::resources::common::Place;
 use crate::resources::roles::RoleModel;
 use crate::schema::{Value, hole};
 
@@ -33,20 +34,19 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a value with defaults in place. `tags` are the composite's, provider defaults included.
-    pub fn of(value: &Value, tags: Tags) -> Self {
+    /// Reads a value with defaults in place.
+    pub fn of(value: &Value, place: &Place) -> Self {
+        let tags = place.tags_all(value);
         let adopt = value.get("adopt").as_str() == Some("if_exists");
         let chained = value.get("mode").as_str() == Some("chained");
         let oidc = value.get("oidc_provider");
         let issuers: BTreeSet<String> = hole::texts(value.get("issuers")).iter().map(|url| arn::issuer_host(url).to_owned()).collect();
-        let mut oidc_tags = tags.clone();
-        oidc_tags.extend(hole::map(oidc.get("tags")));
         Model {
             clusters: clusters(value),
             issuers: issuers.into_iter().collect(),
             service_accounts: service_accounts(value.get("service_accounts")),
-            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags)),
-            role: RoleModel::of(value.get("role"), adopt, &tags),
+            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags, place)),
+            role: RoleModel::of(value.get("role"), adopt, &tags, place),
             inline_policies: hole::map(value.at("role.inline_policies")).into_iter().collect(),
             managed_policies: hole::texts(value.at("role.managed_policy_arns")),
             audiences: match hole::texts(value.get("audiences")) {
@@ -59,7 +59,7 @@ impl Model {
                 _ => Manage::Shared,
             },
             thumbprints: (!oidc.get("thumbprints").is_null()).then(|| hole::texts(oidc.get("thumbprints"))),
-            oidc_tags,
+            oidc_tags: place.tags_over(&tags, oidc.get("tags")),
         }
     }
 
