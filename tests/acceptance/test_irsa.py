@@ -109,7 +109,7 @@ def test_an_oidc_provider_of_others_is_used_and_left(workspace, aws):
 def test_a_provider_that_must_exist_is_an_error_of_the_plan_if_it_does_not(workspace, aws):
     before = aws.dump()
     workspace(trust(more='oidc_provider = { manage = "existing" }')).try_plan().must_fail(
-        "oidc_provider", World(aws).issuer()
+        "iam_oidc_provider", World(aws).issuer().removeprefix("https://")
     )
     assert not traces(aws, before)
 

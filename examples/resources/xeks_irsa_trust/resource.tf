@@ -32,3 +32,10 @@ resource "xeks_irsa_trust" "reports" {
   pod_role         = { name = "reports-pod" }
   role             = { name = "reports-writer", managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"] }
 }
+
+# By its issuer, where the cluster's account is out of reach.
+resource "xeks_irsa_trust" "backup" {
+  issuer_urls      = ["https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"]
+  service_accounts = [{ namespace = "velero", name = "velero" }]
+  role             = { name = "backup" }
+}
