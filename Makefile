@@ -61,7 +61,7 @@ lint: build cli $(VENV_READY) ## formats, clippy, ruff, shellcheck, and whether 
 	cargo clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/ruff check tests tools
 	$(VENV)/bin/ruff format --check tests tools
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo 'shellcheck is not installed: skipped'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tests/bench/run; else echo 'shellcheck is not installed: skipped'; fi
 	$(CLI) fmt -check -diff -recursive examples
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
 

@@ -69,6 +69,12 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
     def attached(world: World):
         return world.managed_policies(account, role)
 
+    def whole(world: World):
+        return world.role(account, role) and (trust(world), tagged(world).keys(), inline_names(world), attached(world))
+
+    def delete(world: World):
+        world.delete_role(account, role)
+
     of_role, of_policy = piece(account, "iam_role", role), piece(account, "iam_role_policy", f"{role}/{inline}")
     tags, bound = f"{of_role}.tags", f"{attribute}.permissions_boundary"
     return [
@@ -85,4 +91,5 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
         row("inline policy deleted", document, of_policy, "delete_role_policy", PolicyName=inline),
         row("inline policy added", inline_names, "pieces", "put_role_policy", PolicyName="stray", PolicyDocument=DENY),
         row("managed policy attached", attached, "", "attach_role_policy", PolicyArn=READ_ONLY),
+        Row(f"{attribute}: deleted with all that hangs on it", whole, delete, of_role),
     ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from drift_of_roles import DENY
 from test_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, access
 from world import CLUSTER, World, traces

@@ -53,6 +53,17 @@ class World:
         attached = self.iam(account).list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         return sorted(policy["PolicyArn"] for policy in attached)
 
+    def delete_role(self, account: str, name: str) -> None:
+        """Deletes a role as a person would: with all that hangs on it first."""
+        iam, role = self.iam(account), {"RoleName": name}
+        for profile in iam.list_instance_profiles_for_role(**role)["InstanceProfiles"]:
+            iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], **role)
+        for policy in self.inline_policies(account, name):
+            iam.delete_role_policy(PolicyName=policy, **role)
+        for arn in self.managed_policies(account, name):
+            iam.detach_role_policy(PolicyArn=arn, **role)
+        iam.delete_role(**role)
+
     def instance_profile(self, name: str) -> dict | None:
         get = self.iam("workload").get_instance_profile
         return self._found(lambda: get(InstanceProfileName=name)["InstanceProfile"])
