@@ -136,6 +136,14 @@ pub fn refuse_on_existing(role: &Value, path: &Path, refused: &[&str], diagnosti
 }
 
 impl Place {
+    /// The role's ARN for an output: of its piece; where no piece can be named yet, as it will be if it follows from the configuration.
+    pub fn role_arn_of(&self, side: Side, role: &RoleModel, pieces: &Value) -> Value {
+        match pieces {
+            Value::Unknown => hole::value(self.role_arn(side, role)),
+            pieces => pieces.get(&role.key(side).to_string()).get("arn").clone(),
+        }
+    }
+
     /// The ARN of a role: as looked up, else from its path and name; a hole where the role may stand under a path that we do not know.
     pub fn role_arn(&self, side: Side, role: &RoleModel) -> String {
         let identity = self.identity(side);

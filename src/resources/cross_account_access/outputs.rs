@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::model::Model;
+use crate::engine::Side;
 use crate::resources::common::Place;
 use crate::schema::{Value, hole};
 
@@ -14,9 +15,9 @@ const EXEC_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
 
 pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
     let (principal_side, principal) = model.principal();
-    let workload = pieces.get(&model.workload.key(crate::engine::Side::Workload).to_string());
+    let workload = pieces.get(&model.workload.key(Side::Workload).to_string());
     let access = match &model.access {
-        Some(access) => pieces.get(&access.key(crate::engine::Side::Cluster).to_string()),
+        Some(access) => pieces.get(&access.key(Side::Cluster).to_string()),
         None => &Value::Null,
     };
     let profile = model.instance_profile_key().map_or(&Value::Null, |key| pieces.get(&key.to_string()));
@@ -26,12 +27,14 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
         place.identity(principal_side).account_id,
         principal.name
     );
-    let client = Client::of(model, value, place, access.get("arn"));
+    let workload_arn = place.role_arn_of(Side::Workload, &model.workload, pieces);
+    let access_arn = model.access.as_ref().map_or(Value::Null, |access| place.role_arn_of(Side::Cluster, access, pieces));
+    let client = Client::of(model, value, place, &access_arn);
     BTreeMap::from([
         ("id", hole::value(super::import_id(value))),
-        ("access_role_arn", access.get("arn").clone()),
+        ("access_role_arn", access_arn),
         ("access_role_id", access.get("id").clone()),
-        ("workload_role_arn", workload.get("arn").clone()),
+        ("workload_role_arn", workload_arn),
         ("workload_role_id", workload.get("id").clone()),
         ("instance_profile_arn", profile.get("arn").clone()),
         ("access_entry_arn", pieces.get(&model.entry_key().to_string()).get("arn").clone()),

@@ -19,19 +19,20 @@ const TOKEN_SECONDS: i64 = 86_400;
 
 pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
     let role = pieces.get(&model.role.key(Side::Workload).to_string());
-    let pod_role = model.pod_role.as_ref().map_or(&Value::Null, |pod| pieces.get(&pod.key(Side::Cluster).to_string()));
     let issuers_known = !model.issuers.iter().any(|issuer| hole::is_in(issuer));
     let providers = model.issuers.iter().map(|issuer| {
         let arn = pieces.get(&model.provider_key(issuer).to_string()).get("arn").clone();
         (format!("https://{issuer}"), arn)
     });
-    let annotations = annotations(model, role.get("arn"));
-    let config = config(model, place, role.get("arn"), pod_role.get("arn"));
+    let role_arn = place.role_arn_of(Side::Workload, &model.role, pieces);
+    let pod_role_arn = model.pod_role.as_ref().map_or(Value::Null, |pod| place.role_arn_of(Side::Cluster, pod, pieces));
+    let annotations = annotations(model, &role_arn);
+    let config = config(model, place, &role_arn, &pod_role_arn);
     BTreeMap::from([
         ("id", hole::value(super::import_id(value))),
-        ("role_arn", role.get("arn").clone()),
+        ("role_arn", role_arn),
         ("role_id", role.get("id").clone()),
-        ("pod_role_arn", pod_role.get("arn").clone()),
+        ("pod_role_arn", pod_role_arn),
         ("oidc_provider_arns", if issuers_known { Value::map(providers) } else { Value::Unknown }),
         ("service_account_manifests", manifests(model, &annotations, config.as_deref())),
         ("service_account_annotations", hole::map_value(&annotations)),
