@@ -6,7 +6,7 @@ use super::common::{Part, Place, set_or_null, tags_attribute, without_sid};
 use super::composite::Located;
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Declared, Key, Origin, Refreshed, Side, Tags, Welcome, found};
+use crate::engine::{Declared, Key, Ledger, Origin, Refreshed, Side, Tags, Welcome, found};
 use crate::pieces::{Cloud, iam};
 use crate::schema::{Attribute, Value, hole, validators};
 
@@ -239,6 +239,12 @@ fn find(side: Side, role: &RoleModel, fact: &str, kind: &str, expected: &[String
         let key = Key::new(side, kind, format!("{}/{name}", role.name));
         seen.ledger.0.entry(key).or_insert_with(|| found(&place.identity(side).account_id, None, Origin::Found));
     }
+}
+
+/// Whether the path is the `existing` of a role that was imported: it may turn out to be one that is to be left at destroy.
+pub fn may_turn_existing(path: &Path, prior: &Ledger, roles: &[(&str, Side)]) -> bool {
+    let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
+    roles.iter().any(|(attribute, side)| *path == Path::of(attribute).attribute("existing") && imported(*side))
 }
 
 /// The role's object as an import sees it.

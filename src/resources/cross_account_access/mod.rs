@@ -21,7 +21,7 @@ use super::common::{self, Part, Place};
 use super::composite::{Composed, Composite, Located};
 use super::roles;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Key, Ledger, Origin, Refreshed, Side};
+use crate::engine::{Key, Ledger, Refreshed, Side};
 use crate::pieces::{Cloud, eks, iam};
 use crate::provider::Resource;
 use crate::schema::{Schema, Value, hole};
@@ -168,11 +168,7 @@ impl Composite for CrossAccountAccess {
     }
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
-        // What was imported may turn out to be a role that is to be left at destroy.
-        let imported =
-            |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
-        (*path == Path::of("access_role.existing") && imported(Side::Cluster))
-            || (*path == Path::of("workload_role.existing") && imported(Side::Workload))
+        roles::may_turn_existing(path, prior, &[("access_role", Side::Cluster), ("workload_role", Side::Workload)])
     }
 }
 

@@ -20,7 +20,7 @@ use super::composite::{Composed, Composite, Located};
 use super::roles;
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Key, Ledger, Origin, Refreshed, Side};
+use crate::engine::{Key, Ledger, Refreshed, Side};
 use crate::pieces::{Cloud, eks, iam};
 use crate::provider::Resource;
 use crate::schema::{Schema, Value, hole};
@@ -224,10 +224,7 @@ impl Composite for IrsaTrust {
     }
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
-        let imported =
-            |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
-        (*path == Path::of("pod_role.existing") && imported(Side::Cluster))
-            || (*path == Path::of("role.existing") && imported(Side::Workload))
+        roles::may_turn_existing(path, prior, &[("pod_role", Side::Cluster), ("role", Side::Workload)])
     }
 }
 
