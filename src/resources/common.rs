@@ -169,6 +169,11 @@ pub async fn cluster(cloud: &Cloud, region: &str, name: &str, path: &str) -> Res
     }
 }
 
+/// A map of strings; null where it is empty.
+pub fn map_or_null(map: &Tags) -> Value {
+    if map.is_empty() { Value::Null } else { Value::map_of_strings(map) }
+}
+
 /// A set of strings; null where it is empty and was null before.
 pub fn set_or_null(members: Vec<String>, before: &Value) -> Value {
     if members.is_empty() && before.is_null() { Value::Null } else { Value::set_of_strings(members) }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::common::{Part, Place, set_or_null, tags_attribute, without_sid};
+use super::common::{Part, Place, map_or_null, set_or_null, tags_attribute, without_sid};
 use super::composite::Located;
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
@@ -248,7 +248,7 @@ pub fn may_turn_existing(path: &Path, prior: &Ledger, roles: &[(&str, Side)]) ->
 }
 
 /// The role's object as an import sees it.
-pub fn discovered_role(role: &Value, facts: &Json) -> Value {
+pub fn discovered_role(role: &Value, facts: &Json, inherited: &Tags) -> Value {
     let mut role = role.clone();
     // A role that holds a statement of ours by its Sid is one that we were told to use, not to make.
     let existing = policy::statements_of(&facts["trusted"]).iter().any(|s| policy::sid_of(s).is_some_and(|sid| sid.starts_with("Xeks")));
@@ -257,6 +257,9 @@ pub fn discovered_role(role: &Value, facts: &Json) -> Value {
         return role;
     }
     let text = |name: &str| Value::optional_string(facts[name].as_str().filter(|text| !text.is_empty()));
+    let tags = facts["tags"].as_object().into_iter().flatten().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    let own: Tags = tags.filter(|(key, value)| inherited.get(key) != Some(value)).collect();
+    role.insert("tags", map_or_null(&own));
     role.insert("path", Value::optional_string(facts["path"].as_str().filter(|path| *path != "/")));
     role.insert("description", text("description"));
     role.insert("permissions_boundary", text("permissions_boundary"));

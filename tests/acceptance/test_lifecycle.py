@@ -215,3 +215,26 @@ def test_ignored_tags_are_nobodys_drift(workspace, aws):
     )
 
     root.assert_empty_plan()
+
+
+def test_every_attribute_comes_back_by_import(workspace, aws):
+    """What the id and AWS tell is all that a configuration says: nothing is left to change after an import."""
+    rich = access(
+        access_role=f'''name = "{ACCESS}", description = "d", max_session_duration = 7200, tags = {{ of = "role" }},
+          external_id = "xeks-1234", trust = "account",
+          trusted_principal_arns = ["arn:aws:iam::183295435445:role/xeks-runner"]''',
+        workload_role=f'''name = "{WORKLOAD}", path = "/team/", instance_profile = true, instance_profile_name = "p",
+          managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]''',
+        kubernetes="""username = "team:{{SessionName}}", groups = ["a", "b"],
+          policies = { AmazonEKSViewPolicy = { scope = "namespace", namespaces = ["a", "dev-*"] } }""",
+        more='tags = { team = "x" }',
+    )
+    root = workspace(rich)
+    root.apply()
+    before = aws.dump()
+
+    root.forget(ADDRESS)
+    root.import_(ADDRESS, IMPORT_ID).must_work()
+
+    assert not traces(aws, before)
+    root.assert_empty_plan()

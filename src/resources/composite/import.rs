@@ -4,7 +4,7 @@ use super::telling::explain;
 use super::{Composed, Composite, Located};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Failure, Ledger, Refreshed};
+use crate::engine::{self, Failure, Ledger, Origin, Refreshed, Tags};
 use crate::pieces::Cloud;
 use crate::provider::{Context, Outcome};
 use crate::resources::common::{self, Place};
@@ -58,9 +58,40 @@ impl<C: Composite> Composed<C> {
         let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
         let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
         place.learn(&first.ledger);
+        value.insert("tags", common::map_or_null(&own_tags(&first.ledger, &place.default_tags)));
         self.composite.discovered(cloud, value, place, &first).await?;
         let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
         place.learn(&second.ledger);
         Ok(second)
+    }
+}
+
+/// The tags that all imported objects carry alike, without those that the provider sets by default.
+fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
+    let mut all = ledger.0.values().filter(|entry| entry.origin == Origin::Imported).filter_map(|entry| entry.tags.as_ref());
+    let mut common = all.next().cloned().unwrap_or_default();
+    for tags in all {
+        common.retain(|key, value| tags.get(key) == Some(value));
+    }
+    common.retain(|key, value| default_tags.get(key) != Some(value));
+    common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Key, Side, found};
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn tags_of_an_import_are_those_that_every_object_has_and_no_default() {
+        let entry = |pairs: &[(&str, &str)]| crate::engine::Entry { tags: Some(tags(pairs)), ..found("1", None, Origin::Imported) };
+        let mut ledger = Ledger::default();
+        ledger.0.insert(Key::new(Side::Cluster, "iam_role", "a"), entry(&[("team", "x"), ("owner", "platform"), ("only", "a")]));
+        ledger.0.insert(Key::new(Side::Workload, "iam_role", "b"), entry(&[("team", "x"), ("owner", "platform")]));
+        assert_eq!(own_tags(&ledger, &tags(&[("owner", "platform")])), tags(&[("team", "x")]));
     }
 }

@@ -45,15 +45,16 @@ fn named(name: &str) -> Value {
 
 /// Fills in what the first look saw: the roles' own attributes, trust, policies, the instance profile, the access entry.
 pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
+    let tags = place.tags_all(value);
     if let Some(access) = &model.access
         && let Some(observed) = seen.observed.get(&access.key(Side::Cluster))
     {
-        let mut role = roles::discovered_role(value.get("access_role"), &observed.facts);
+        let mut role = roles::discovered_role(value.get("access_role"), &observed.facts, &tags);
         discovered_trust(&mut role, &observed.facts["trusted"], &place.role_arn(Side::Workload, &model.workload));
         value.insert("access_role", role);
     }
     if let Some(observed) = seen.observed.get(&model.workload.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("workload_role"), &observed.facts);
+        let mut role = roles::discovered_role(value.get("workload_role"), &observed.facts, &tags);
         let existing = role.get("existing").as_bool() == Some(true);
         if !existing {
             let services = trusted_services(&observed.facts["trusted"]);

@@ -9,7 +9,7 @@ use super::parts::assume_policy_name;
 use crate::aws::policy;
 use crate::engine::{Refreshed, Side};
 use crate::pieces::{Cloud, iam};
-use crate::resources::common;
+use crate::resources::common::{self, Place};
 use crate::resources::composite::Located;
 use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
@@ -60,7 +60,8 @@ pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
 }
 
 /// Fills in what the first look saw: the roles' own attributes and policies, and whom they trust.
-pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
+pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
+    let tags = place.tags_all(value);
     let trusting = match &model.pod_role {
         Some(pod_role) => seen.observed.get(&pod_role.key(Side::Cluster)),
         None => seen.observed.get(&model.role.key(Side::Workload)),
@@ -71,10 +72,10 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, seen: &
     if let Some(pod_role) = &model.pod_role
         && let Some(observed) = seen.observed.get(&pod_role.key(Side::Cluster))
     {
-        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), &observed.facts));
+        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), &observed.facts, &tags));
     }
     if let Some(observed) = seen.observed.get(&model.role.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("role"), &observed.facts);
+        let mut role = roles::discovered_role(value.get("role"), &observed.facts, &tags);
         let mut policies = BTreeMap::new();
         for name in strings(&observed.facts["inline_policies"]) {
             let document = iam::inline_policy::document(cloud, Side::Workload, &model.role.name, &name)

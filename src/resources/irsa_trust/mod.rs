@@ -177,7 +177,7 @@ impl Composite for IrsaTrust {
     }
 
     async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-        import::discovered(&self.model(value, place), cloud, value, seen).await
+        import::discovered(&self.model(value, place), cloud, value, place, seen).await
     }
 
     fn path_of(&self, key: &Key) -> Path {
