@@ -93,6 +93,13 @@ impl Diagnostics {
         self.push(Severity::Warning, path, summary.into(), detail.into());
     }
 
+    /// The same, with every error as a warning.
+    #[must_use]
+    pub fn as_warnings(mut self) -> Self {
+        self.0.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Warning);
+        self
+    }
+
     pub fn has_error(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }

@@ -168,6 +168,9 @@ impl<C: Composite> Composed<C> {
     }
 
     /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
+    ///
+    /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
+    /// in an object's place is then a warning, and the apply refuses it.
     async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
         if self.composite.decides_shape(planned) {
             return Diagnostics::new();
@@ -177,7 +180,8 @@ impl<C: Composite> Composed<C> {
             value.insert(name, Value::Unknown);
         }
         if let Err(failed) = self.composite.resolve(cloud, &mut value, &mut place).await {
-            return preflight::failed_lookup(self.composite.name(), &failed);
+            let found = preflight::failed_lookup(self.composite.name(), &failed);
+            return if prior.is_null() { found } else { found.as_warnings() };
         }
         let ledger = Ledger::from_value(prior.get("pieces"));
         let parts: Vec<Part> = self.composite.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
@@ -187,7 +191,7 @@ impl<C: Composite> Composed<C> {
             self.composite.preflight(cloud, &value, prior, &place),
         );
         let mut diagnostics = own;
-        diagnostics.extend(strangers);
+        diagnostics.extend(if prior.is_null() { strangers } else { strangers.as_warnings() });
         diagnostics
     }
 

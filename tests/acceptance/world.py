@@ -53,6 +53,10 @@ class World:
         attached = self.iam(account).list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         return sorted(policy["PolicyArn"] for policy in attached)
 
+    def make_role(self, account: str, name: str, trust: dict) -> None:
+        """A role as somebody else would make it: without tags."""
+        self.iam(account).create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+
     def delete_role(self, account: str, name: str) -> None:
         """Deletes a role as a person would: with all that hangs on it first."""
         iam, role = self.iam(account), {"RoleName": name}
