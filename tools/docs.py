@@ -10,15 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-from harness import ADDRESS, Cli  # noqa: E402
+from harness import ADDRESS, Cli
 
+ROOT = Path(__file__).resolve().parent.parent
 # Folder of pages → (key in the schema, word in titles).
 KINDS = {
     "resources": ("resource_schemas", "Resource"),
     "data-sources": ("data_source_schemas", "Data Source"),
     "ephemeral-resources": ("ephemeral_resource_schemas", "Ephemeral Resource"),
 }
+PERMISSIONS = "guides/permissions.md"
+POLICIES = ROOT / "tests" / "aws" / "xeks_aws" / "policies"
 
 
 def main() -> int:
@@ -30,7 +32,11 @@ def main() -> int:
 
     pages = all_pages(schema(given.cli, given.provider.resolve()))
     docs = ROOT / "docs"
-    present = {docs / "index.md", *(p for kind in [*KINDS, "functions"] for p in (docs / kind).glob("*.md"))}
+    present = {
+        docs / "index.md",
+        docs / PERMISSIONS,
+        *(p for kind in [*KINDS, "functions"] for p in (docs / kind).glob("*.md")),
+    }
     wanted = {docs / name: text for name, text in pages.items()}
     return check(wanted, present) if given.check else write(wanted, present)
 
@@ -82,7 +88,23 @@ def all_pages(schema: dict) -> dict[str, str]:
             pages[f"{kind}/{name.removeprefix('xeks_')}.md"] = text
     for name, declared in sorted(schema.get("functions", {}).items()):
         pages[f"functions/{name}.md"] = function_page(name, declared)
+    pages[PERMISSIONS] = permissions_page()
     return pages
+
+
+def permissions_page() -> str:
+    """The policies that the acceptance tests run with, so that they are known to suffice."""
+    description = (
+        "The least permissions that the roles which run xeks need, one policy per account. All acceptance tests run "
+        "with exactly these.\n\n"
+        "Narrow `role/*` to your own names or paths, and add a condition on `iam:PermissionsBoundary` where your "
+        "organisation asks for boundaries."
+    )
+    text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
+    for account, number in (("cluster", "183295435445"), ("workload", "185863138492")):
+        policy = (POLICIES / f"{account}.json").read_text().strip().replace(number, f"{account.upper()}_ACCOUNT")
+        text += f"\n## In the {account} account\n\n```json\n{policy}\n```\n"
+    return text
 
 
 def page(page_title: str, title: str, block: dict, example: str) -> str:
