@@ -106,7 +106,12 @@ impl<W: World> Run<'_, W> {
             Stand::Stranger(observed) => Err(("create", self.world.stranger(&key, &observed))),
             Stand::Absent if piece.welcome() == Welcome::Require => Err(("find", self.world.missing(&key))),
             Stand::Absent => {
-                job.origin = if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created };
+                job.origin = match (piece.welcome(), &job.entry) {
+                    (Welcome::Share, _) => Origin::Shared,
+                    // It went with the object that it hangs on, which was imported and made anew.
+                    (Welcome::AsParent(_), Some(entry)) if entry.origin == Origin::Imported => Origin::Imported,
+                    _ => Origin::Created,
+                };
                 let entry = self.mark(piece, job.origin, None);
                 job.instance = entry.instance.clone().unwrap_or(job.instance);
                 job.entry = Some(entry);
@@ -163,7 +168,9 @@ impl<W: World> Run<'_, W> {
         if let Some(entry) = &job.entry
             && stands(entry, &observed)
         {
-            return Stand::Ours(job.origin, observed);
+            // What others wrote onto an object of theirs is never rewritten, adopted or not.
+            let theirs = job.origin == Origin::Adopted && matches!(piece.welcome(), Welcome::AsParent(_));
+            return if theirs && observed.differs { Stand::Stranger(observed) } else { Stand::Ours(job.origin, observed) };
         }
         if matches!(&observed.owner, Owner::Tagged { resource: Some(r), .. } if r == self.world.resource()) {
             return Stand::Ours(if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created }, observed);

@@ -154,6 +154,13 @@ impl World for Cloud {
                  a replacement that keeps some of its names, leave out create_before_destroy: one object can't serve both at a time.",
                 super::TAG_RESOURCE
             ),
+            Owner::Parent => {
+                let message = format!(
+                    "{what} is there already, with other contents than are configured, on an object that was there before. Adoption never \
+                     rewrites what others wrote: configure what is there, or change or remove it by hand, and apply again."
+                );
+                return Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message);
+            }
             _ => format!(
                 "it carries no tag of this provider. To use it as it is, set adopt = \"if_exists\" (or `existing = true` on a role); to \
                  manage it from here, `terraform import` with the id {:?}; otherwise choose another name or delete it.",

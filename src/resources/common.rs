@@ -15,6 +15,9 @@ use crate::pieces::eks::{self, cluster::ClusterDescription};
 use crate::provider::configuration::{Configured, IgnoreTags};
 use crate::schema::{Attribute, Nesting, Value, hole, validators};
 
+/// Beginning of the names of inline policies that are this provider's own, wherever they stand.
+pub const OWN_POLICIES: &str = "xeks-";
+
 /// A piece, and what a plan shows of it.
 pub struct Part {
     pub declared: Declared,
@@ -28,6 +31,8 @@ pub struct Place {
     pub workload: Identity,
     /// Region of the cluster.
     pub region: String,
+    /// Region of the provider's cluster account: where a cluster is looked for that no region is said of.
+    pub home_region: String,
     pub default_tags: Tags,
     /// Tags that are none of our business: neither set nor looked at.
     pub ignore_tags: IgnoreTags,
@@ -55,6 +60,7 @@ impl Place {
             cluster: pair.identity(Side::Cluster).clone(),
             workload: pair.identity(Side::Workload).clone(),
             region,
+            home_region: pair.cluster.region().to_owned(),
             default_tags: provider.default_tags.clone(),
             ignore_tags: provider.ignore_tags.clone(),
             arns: arns_of(ledger),
@@ -106,6 +112,16 @@ impl Place {
             bound_to: None,
             needs_unknown_arn: false,
         }
+    }
+}
+
+/// An import id with the account's key, and the region where the provider would not look by itself.
+pub fn with_account_and_region(id: String, value: &Value, place: &Place) -> String {
+    let key = hole::text(value.get("workload_account"));
+    match (key, place.region == place.home_region) {
+        (None, true) => id,
+        (Some(key), true) => format!("{id}/{key}"),
+        (key, false) => format!("{id}/{}/{}", key.unwrap_or_default(), place.region),
     }
 }
 
@@ -322,8 +338,23 @@ pub fn any_unknown(value: &Value, paths: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    pub fn declared(key: Key, welcome: Welcome) -> Declared {
+        let account = Identity { account_id: "185863138492".into(), arn: String::new(), partition: "aws".into() };
+        let place = Place {
+            cluster: account.clone(),
+            workload: account,
+            region: String::new(),
+            home_region: String::new(),
+            default_tags: Tags::new(),
+            ignore_tags: IgnoreTags::default(),
+            arns: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+        };
+        place.declare(key, welcome)
+    }
 
     #[test]
     fn what_came_out_otherwise_than_planned_is_named_and_what_was_unknown_is_not() {

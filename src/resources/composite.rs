@@ -3,15 +3,18 @@
 //! A resource says which pieces it is made of and what its attributes mean; here is the order of things around it.
 
 mod import;
+mod known;
+mod release;
 mod telling;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+pub use self::known::Known;
 use self::telling::{explain, read_failed, report, title, unchanged, warn};
 use super::common::{self, Part, Place};
 use super::preflight;
@@ -21,7 +24,7 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Declared, Key, Ledger, Piece, Refreshed};
 use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
-use crate::schema::{Schema, Value};
+use crate::schema::{Schema, Value, hole};
 
 /// A resource that is made of pieces. `value` is always an object of the resource's schema with defaults in place.
 #[async_trait]
@@ -34,7 +37,7 @@ pub trait Composite: Send + Sync + 'static {
     fn decides_shape(&self, value: &Value) -> bool;
     /// The parts of the tag `xeks:resource`, after the type.
     fn identity(&self, value: &Value, place: &Place) -> Vec<String>;
-    fn import_id(&self, value: &Value) -> String;
+    fn import_id(&self, value: &Value, place: &Place) -> String;
     /// The pieces, and what a plan shows of them. Texts may have holes in a plan, and have none elsewhere.
     fn parts(&self, value: &Value, place: &Place) -> Vec<Part>;
     /// Computed attributes other than `pieces`, from the configuration and the (planned or real) pieces.
@@ -56,6 +59,10 @@ pub trait Composite: Send + Sync + 'static {
     fn path_of(&self, key: &Key) -> Path;
     /// Read-only checks at plan time beyond those that every composite has: diagnostics, never values. `prior` is null on create.
     async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics;
+    /// Whether the configuration has nothing to say of this piece: where it was imported or found, it is let be.
+    fn leaves(&self, _value: &Value, _key: &Key) -> bool {
+        false
+    }
     /// Whether a change of this attribute, declared as replacing, can be made in place after all.
     fn changes_in_place(&self, _path: &Path, _prior: &Ledger) -> bool {
         false
@@ -80,15 +87,13 @@ impl Located {
 /// A composite as a resource of the provider.
 pub struct Composed<C> {
     composite: C,
-    /// Instances that this process planned to replace. The create half of a replace is planned without the state: what stands under the
-    /// same names then is no stranger's. Diagnostics alone come of it.
-    replacing: Mutex<BTreeSet<String>>,
+    known: Known,
 }
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
     pub fn offered(composite: C) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, replacing: Mutex::default() })
+        Arc::new(Composed { composite, known: Known::default() })
     }
 
     async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, AccountError> {
@@ -108,7 +113,7 @@ impl<C: Composite> Composed<C> {
             ownership,
             deadline: Instant::now() + timeout(value, operation),
             stop: context.stop.clone(),
-            import_id: self.composite.import_id(value),
+            import_id: self.composite.import_id(value, place),
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
@@ -125,6 +130,19 @@ impl<C: Composite> Composed<C> {
         value
     }
 
+    /// The plan while the accounts can't be asked. What replaces is said all the same: an apply that replaced what was planned as
+    /// an update would be refused.
+    fn plan_without_accounts(&self, mut value: Value, prior: &Value) -> Plan {
+        if value.get("cluster_region").is_null() && !prior.get("cluster_region").is_null() {
+            value.insert("cluster_region", prior.get("cluster_region").clone());
+        }
+        let planned = self.all_unknown(value);
+        let mut replaces = if prior.is_null() { Vec::new() } else { self.composite.schema().replaced(prior, &planned) };
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
+        Plan { planned, replaces }
+    }
+
     fn computed(&self) -> impl Iterator<Item = &'static str> {
         self.composite.schema().attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
     }
@@ -137,7 +155,8 @@ impl<C: Composite> Composed<C> {
             value.insert("cluster_region", Value::string(region));
         }
         for name in self.composite.observed_attributes() {
-            value.insert(name, if prior.is_null() { Value::Unknown } else { prior.get(name).clone() });
+            // Null after a create that did not get that far: still to be looked up.
+            value.insert(name, if prior.get(name).is_null() { Value::Unknown } else { prior.get(name).clone() });
         }
         self.composite.plan_observed(&mut value, prior);
         let place = Place::new(pair, &value, &ledger, provider);
@@ -145,7 +164,7 @@ impl<C: Composite> Composed<C> {
             return (self.all_unknown(value), place);
         }
         let declared: Vec<Declared> = self.composite.parts(&value, &place).into_iter().map(|part| part.declared).collect();
-        let named = declared.iter().all(|d| !crate::schema::hole::is_in(&d.key.name));
+        let named = declared.iter().all(|d| !hole::is_in(&d.key.name));
         let pieces = if named { engine::plan(&declared, &ledger) } else { Value::Unknown };
         self.fill(&mut value, &place, pieces);
         (value, place)
@@ -159,12 +178,8 @@ impl<C: Composite> Composed<C> {
         for (name, output) in self.composite.outputs(value, place, &pieces) {
             value.insert(name, output);
         }
-        value.insert("tags_all", crate::schema::hole::map_value(&place.tags_all(value)));
+        value.insert("tags_all", hole::map_value(&place.tags_all(value)));
         value.insert("pieces", pieces);
-    }
-
-    fn replacing(&self) -> BTreeSet<String> {
-        self.replacing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
@@ -172,7 +187,7 @@ impl<C: Composite> Composed<C> {
     /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
     /// in an object's place is then a warning, and the apply refuses it.
     async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
-        if self.composite.decides_shape(planned) {
+        if self.composite.decides_shape(planned) || hole::is_in(&place.region) {
             return Diagnostics::new();
         }
         let mut value = planned.clone();
@@ -185,9 +200,8 @@ impl<C: Composite> Composed<C> {
         }
         let ledger = Ledger::from_value(prior.get("pieces"));
         let parts: Vec<Part> = self.composite.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
-        let replacing = self.replacing();
         let (strangers, own) = futures::join!(
-            preflight::strangers(cloud, &parts, &ledger, &replacing, |key| self.composite.path_of(key)),
+            preflight::strangers(cloud, &parts, &ledger, &self.known, |key| self.composite.path_of(key)),
             self.composite.preflight(cloud, &value, prior, &place),
         );
         let mut diagnostics = own;
@@ -202,7 +216,7 @@ impl<C: Composite> Composed<C> {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
-        let ledger = Ledger::from_value(prior.get("pieces"));
+        let mut ledger = Ledger::from_value(prior.get("pieces"));
         let mut place = Place::new(&pair, &planned, &ledger, &context.provider);
         if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
             return Outcome::new(prior, diagnostics);
@@ -216,7 +230,10 @@ impl<C: Composite> Composed<C> {
             return Outcome::new(prior, diagnostics);
         }
         let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
-        let converged = engine::converge(&cloud, &self.pieces(&value, &place), ledger, &instance).await;
+        let (declared, pieces) =
+            self.composite.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
+        release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
+        let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
         warn(&cloud, &mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
@@ -308,10 +325,7 @@ impl<C: Composite> Resource for Composed<C> {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
         let value = self.composite.schema().with_defaults(&config);
-        let unknown = |this: &Self, diagnostics| {
-            let planned = this.all_unknown(value.clone());
-            Outcome::new(Plan { planned, replaces: Vec::new() }, diagnostics)
-        };
+        let unknown = |this: &Self, diagnostics| Outcome::new(this.plan_without_accounts(value.clone(), &prior), diagnostics);
         if context.provider.unknown || value.get("workload_account").is_unknown() {
             return unknown(self, Diagnostics::new());
         }
@@ -332,12 +346,12 @@ impl<C: Composite> Resource for Composed<C> {
                 diagnostics.extend(elsewhere);
             }
             if !replaces.is_empty() {
-                let instances = ledger.0.values().filter_map(|entry| entry.instance.clone());
-                self.replacing.lock().unwrap_or_else(PoisonError::into_inner).extend(instances);
+                self.known.replaced(&ledger);
             }
         }
+        let cloud = self.cloud(context, pair, &planned, &place, "read");
+        self.known.state(&cloud.ownership.resource, &ledger);
         if planned != prior && !context.provider.skip_preflight && !diagnostics.has_error() {
-            let cloud = self.cloud(context, pair, &planned, &place, "read");
             let prior = if replaces.is_empty() { &prior } else { &Value::Null };
             diagnostics.extend(self.preflight(&cloud, &planned, prior, place).await);
         }
@@ -362,6 +376,7 @@ impl<C: Composite> Resource for Composed<C> {
             return Outcome::new(state, diagnostics);
         }
         let cloud = self.cloud(context, pair, &state, &place, "read");
+        self.known.state(&cloud.ownership.resource, &ledger);
         match self.look(&cloud, &place, state.clone()).await {
             Ok(fresh) => Outcome::new(fresh, Diagnostics::new()),
             Err(diagnostics) => Outcome::new(state, diagnostics),

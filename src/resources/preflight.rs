@@ -1,11 +1,9 @@
 //! Checks at plan time that every composite has: read-only, concurrent, and diagnostics only.
 
-use std::collections::BTreeSet;
-
 use futures::future::join_all;
 
 use super::common::{Part, Place};
-use super::composite::Located;
+use super::composite::{Known, Located};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
@@ -41,18 +39,16 @@ pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
         return skipped(&failed.error);
     }
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(failed.path.clone(), format!("{name} names something that does not exist"), failed.error.to_string());
+    let detail = format!(
+        "{}\n\nWhere this very apply makes it, name it by what is known only after that, such as its id: then the plan does not look for it.",
+        failed.error
+    );
+    diagnostics.error(failed.path.clone(), format!("{name} names something that does not exist"), detail);
     diagnostics
 }
 
 /// Objects that exist and are not ours, and objects that must exist and do not, among the pieces that are in no ledger.
-pub async fn strangers(
-    cloud: &Cloud,
-    parts: &[Part],
-    prior: &Ledger,
-    replacing: &BTreeSet<String>,
-    path_of: impl Fn(&Key) -> Path,
-) -> Diagnostics {
+pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, known: &Known, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
     let looks = parts.iter().filter(|part| prior.get(&part.declared.key).is_none()).map(|part| async move {
         let job = Job { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, needed: Default::default() };
         (part, part.piece.observe(cloud, &job).await)
@@ -65,7 +61,7 @@ pub async fn strangers(
             Ok(None) if part.declared.welcome == Welcome::Require => {
                 diagnostics.error(path_of(key), format!("{} does not exist", key.name), cloud.missing(key).to_string());
             }
-            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, replacing, &observed) => {
+            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, known, key, &observed) => {
                 diagnostics.error(path_of(key), format!("{} already exists", key.name), cloud.stranger(key, &observed).to_string());
             }
             Ok(_) => {}
@@ -75,11 +71,12 @@ pub async fn strangers(
 }
 
 /// What carries this composite's own tag is no stranger: the leftover of an interrupted apply, or the old half of a replace.
-fn is_ours(cloud: &Cloud, replacing: &BTreeSet<String>, observed: &Observed) -> bool {
+fn is_ours(cloud: &Cloud, known: &Known, key: &Key, observed: &Observed) -> bool {
     match &observed.owner {
         Owner::Parent => true,
         Owner::Tagged { resource, instance } => {
-            resource.as_deref() == Some(cloud.resource()) || instance.as_ref().is_some_and(|instance| replacing.contains(instance))
+            resource.as_deref() == Some(cloud.resource())
+                || known.names(cloud.resource(), &cloud.account_id(key.side), key, instance.as_deref())
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use super::common::{Part, Place, map_or_null, set_or_null, tags_attribute, without_sid};
+use super::common::{OWN_POLICIES, Part, Place, map_or_null, set_or_null, tags_attribute, without_sid};
 use super::composite::Located;
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Declared, Key, Ledger, Origin, Refreshed, Side, Tags, Welcome, found};
+use crate::engine::{Declared, Key, Ledger, Observed, Origin, Owner, Refreshed, Side, Tags, Welcome, World, found};
 use crate::pieces::{Cloud, iam};
 use crate::schema::{Attribute, Value, hole, validators};
 
@@ -79,7 +79,7 @@ impl RoleModel {
 
     /// An inline policy of the role. One whose name begins with `xeks-` is ours wherever it stands.
     pub fn inline_policy_part(&self, side: Side, name: &str, document: String, mut needs: Vec<Key>, place: &Place) -> Part {
-        let stamped = name.starts_with("xeks-");
+        let stamped = name.starts_with(OWN_POLICIES);
         let welcome = if stamped { Welcome::Overwrite } else { Welcome::AsParent(self.key(side)) };
         needs.push(self.key(side));
         let text = hole::value(&document);
@@ -125,7 +125,7 @@ pub fn role_attributes(policy_doc: &'static str) -> Vec<Attribute> {
 /// What an existing role must not be given: it is not ours to shape.
 pub fn refuse_on_existing(role: &Value, path: &Path, refused: &[&str], diagnostics: &mut Diagnostics) {
     if role.get("existing").as_bool() == Some(true) {
-        for name in refused.iter().filter(|name| !role.get(name).is_null()) {
+        for name in refused.iter().filter(|name| role.get(name).is_given()) {
             validators::refuse(
                 &path.attribute(name),
                 format!("An existing role keeps its own {name}. Leave {name} out, or set existing = false to have the role made here."),
@@ -164,7 +164,7 @@ pub async fn look_up_role(
     path: &str,
 ) -> Result<Option<(Key, String)>, Located> {
     let key = role.key(side);
-    if role.welcome == Welcome::Refuse || place.arns.contains_key(&key) {
+    if role.welcome == Welcome::Refuse || place.arns.contains_key(&key) || hole::is_in(&role.name) {
         return Ok(None);
     }
     match iam::role::arn(cloud, side, &role.name).await.map_err(Located::at(path))? {
@@ -186,7 +186,11 @@ pub fn refresh_role(value: &mut Value, attribute: &str, side: Side, role: &RoleM
     let mut object = value.get(attribute).clone();
     let facts = &observed.facts;
     for name in ["description", "permissions_boundary"] {
-        object.insert(name, Value::optional_string(facts[name].as_str().filter(|text| !text.is_empty())));
+        let seen = facts[name].as_str().filter(|text| !text.is_empty());
+        // An empty description is none to IAM, and may be what the user wrote.
+        if seen.is_some() || object.get(name).as_str() != Some("") {
+            object.insert(name, Value::optional_string(seen));
+        }
     }
     let duration = facts["max_session_duration"].as_i64().unwrap_or(DEFAULT_SESSION);
     if !(duration == DEFAULT_SESSION && object.get("max_session_duration").is_null()) {
@@ -247,11 +251,30 @@ pub fn may_turn_existing(path: &Path, prior: &Ledger, roles: &[(&str, Side)]) ->
     roles.iter().any(|(attribute, side)| *path == Path::of(attribute).attribute("existing") && imported(*side))
 }
 
+/// Whether a role that an import sees is one that we were told to use, not to make: it does not carry this resource's tag, and
+/// something else of this resource does. Where nothing does, all of it was made by hand, and is imported to be ours.
+fn is_existing(observed: &Observed, cloud: &Cloud, seen: &Refreshed) -> bool {
+    let is_ours = |owner: &Owner| matches!(owner, Owner::Tagged { resource: Some(resource), .. } if resource == cloud.resource());
+    let in_trust = |observed: &Observed| !own_statements(&observed.facts["trusted"], cloud).is_empty();
+    !is_ours(&observed.owner) && seen.observed.values().any(|other| is_ours(&other.owner) || in_trust(other))
+}
+
+/// The statements of a trust policy that are this resource's by their Sids.
+fn own_statements<'a>(trust: &'a Json, cloud: &Cloud) -> Vec<&'a Json> {
+    let is_ours = |statement: &&Json| policy::sid_of(statement).is_some_and(|sid| cloud.ownership.sid_instance(sid).is_some());
+    policy::statements_of(trust).into_iter().filter(is_ours).collect()
+}
+
+/// What of a discovered role's trust policy is this resource's: of an existing role the statements with our Sids, else all.
+pub fn discovered_trust<'a>(role: &Value, trust: &'a Json, cloud: &Cloud) -> Vec<&'a Json> {
+    if role.get("existing").as_bool() == Some(true) { own_statements(trust, cloud) } else { policy::statements_of(trust) }
+}
+
 /// The role's object as an import sees it.
-pub fn discovered_role(role: &Value, facts: &Json, inherited: &Tags) -> Value {
+pub fn discovered_role(role: &Value, observed: &Observed, cloud: &Cloud, seen: &Refreshed, inherited: &Tags) -> Value {
     let mut role = role.clone();
-    // A role that holds a statement of ours by its Sid is one that we were told to use, not to make.
-    let existing = policy::statements_of(&facts["trusted"]).iter().any(|s| policy::sid_of(s).is_some_and(|sid| sid.starts_with("Xeks")));
+    let facts = &observed.facts;
+    let existing = is_existing(observed, cloud, seen);
     role.insert("existing", Value::Bool(existing));
     if existing {
         return role;
@@ -273,7 +296,10 @@ pub fn strings(json: &Json) -> Vec<String> {
     json.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
-/// The managed policies of a discovered role; null where there are none.
-pub fn discovered_attachments(facts: &Json) -> Value {
+/// The managed policies of a discovered role; null where there are none, or where they are none of ours.
+pub fn discovered_attachments(role: &Value, facts: &Json) -> Value {
+    if role.get("existing").as_bool() == Some(true) {
+        return Value::Null;
+    }
     set_or_null(strings(&facts["attached_policies"]), &Value::Null)
 }

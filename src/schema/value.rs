@@ -68,6 +68,11 @@ impl Value {
         matches!(self, Value::Null)
     }
 
+    /// Neither null nor unknown: what is unknown may turn out to be left out.
+    pub fn is_given(&self) -> bool {
+        !self.is_null() && !self.is_unknown()
+    }
+
     pub fn is_unknown(&self) -> bool {
         matches!(self, Value::Unknown)
     }

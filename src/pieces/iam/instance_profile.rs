@@ -5,7 +5,7 @@ use aws_sdk_iam::types;
 use serde_json::json;
 
 use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Tags, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::{removal, tags};
 
@@ -108,8 +108,21 @@ pub(super) fn roles(profile: &types::InstanceProfile) -> Vec<String> {
     profile.roles().iter().map(|role| role.role_name().to_owned()).collect()
 }
 
+/// The instance profile of the role that an import takes in: one with this resource's tag, else the only one that holds the role,
+/// unless the role is somebody else's.
+pub async fn to_import(cloud: &Cloud, role: &str, existing: bool) -> Result<Option<String>, Error> {
+    let mut names = of_role(cloud, role).await?;
+    for name in &names {
+        let owner = get(cloud, name).await?.map(|profile| cloud.ownership.split(tags::from_iam(profile.tags())).0);
+        if matches!(owner, Some(Owner::Tagged { resource: Some(r), .. }) if r == cloud.ownership.resource) {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(if existing || names.len() > 1 { None } else { names.pop() })
+}
+
 /// Names of the workload account's instance profiles that hold the role.
-pub async fn of_role(cloud: &Cloud, role: &str) -> Result<Vec<String>, Error> {
+async fn of_role(cloud: &Cloud, role: &str) -> Result<Vec<String>, Error> {
     let iam = cloud.iam(Side::Workload);
     let pages = || iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send().try_collect();
     let profiles = cloud.ask("iam:ListInstanceProfilesForRole", Side::Workload, pages).await.absent_is_none()?;

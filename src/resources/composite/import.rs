@@ -4,8 +4,8 @@ use super::telling::explain;
 use super::{Composed, Composite, Located};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Failure, Ledger, Origin, Refreshed, Tags};
-use crate::pieces::Cloud;
+use crate::engine::{self, Entry, Failure, Key, Ledger, Origin, Refreshed, Tags};
+use crate::pieces::{Cloud, iam};
 use crate::provider::{Context, Outcome};
 use crate::resources::common::{self, Place};
 use crate::schema::Value;
@@ -52,12 +52,19 @@ impl<C: Composite> Composed<C> {
         Outcome::new(common::without_unknowns(&value), diagnostics)
     }
 
-    /// Two looks: the first finds out what there is, the second takes it into the ledger.
+    /// Two looks: the first finds out what there is, the second takes it into the ledger. Where a role stands under a path, which no
+    /// id tells, what goes by its ARN is looked for once more.
     async fn look_for_import(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<Refreshed, Located> {
         self.composite.resolve(cloud, value, place).await?;
         let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
-        let first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        let mut first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
         place.learn(&first.ledger);
+        let in_path = |(key, entry): (&Key, &Entry)| {
+            key.kind == iam::role::KIND && !entry.arn.as_ref().is_some_and(|arn| arn.ends_with(&format!(":role/{}", key.name)))
+        };
+        if first.ledger.0.iter().any(in_path) {
+            first = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
+        }
         value.insert("tags", common::map_or_null(&own_tags(&first.ledger, &place.default_tags)));
         self.composite.discovered(cloud, value, place, &first).await?;
         let second = engine::import(cloud, &self.pieces(value, place)).await.map_err(failed)?;
@@ -66,9 +73,12 @@ impl<C: Composite> Composed<C> {
     }
 }
 
-/// The tags that all imported objects carry alike, without those that the provider sets by default.
+/// The tags that all imported objects carry alike, without those that the provider sets by default. Roles may have tags of their own
+/// over them: they are asked only where nothing else is there.
 fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
-    let mut all = ledger.0.values().filter(|entry| entry.origin == Origin::Imported).filter_map(|entry| entry.tags.as_ref());
+    let tagged = ledger.0.iter().filter(|(_, entry)| entry.origin == Origin::Imported).filter_map(|(key, e)| Some((key, e.tags.as_ref()?)));
+    let (roles, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, _)| key.kind == iam::role::KIND);
+    let mut all = if others.is_empty() { roles } else { others }.into_iter().map(|(_, tags)| tags);
     let mut common = all.next().cloned().unwrap_or_default();
     for tags in all {
         common.retain(|key, value| tags.get(key) == Some(value));
@@ -80,7 +90,7 @@ fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Key, Side, found};
+    use crate::engine::{Side, found};
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

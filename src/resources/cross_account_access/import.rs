@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::model::Model;
+use super::model::{Model, default_service};
 use crate::aws::{arn, policy};
 use crate::engine::{Refreshed, Side};
 use crate::pieces::{Cloud, iam};
@@ -49,25 +49,31 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
     if let Some(access) = &model.access
         && let Some(observed) = seen.observed.get(&access.key(Side::Cluster))
     {
-        let mut role = roles::discovered_role(value.get("access_role"), &observed.facts, &tags);
-        discovered_trust(&mut role, &observed.facts["trusted"], &place.role_arn(Side::Workload, &model.workload));
+        let mut role = roles::discovered_role(value.get("access_role"), observed, cloud, seen, &tags);
+        let trust = roles::discovered_trust(&role, &observed.facts["trusted"], cloud);
+        discovered_trust(&mut role, &trust, &place.role_arn(Side::Workload, &model.workload));
         value.insert("access_role", role);
     }
     if let Some(observed) = seen.observed.get(&model.workload.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("workload_role"), &observed.facts, &tags);
+        let mut role = roles::discovered_role(value.get("workload_role"), observed, cloud, seen, &tags);
         let existing = role.get("existing").as_bool() == Some(true);
         if !existing {
             let services = trusted_services(&observed.facts["trusted"]);
             role.insert(
                 "trusted_services",
-                if services == ["ec2.amazonaws.com"] { Value::Null } else { common::set_or_null(services, &Value::Null) },
+                if services == [default_service(&place.workload.partition)] {
+                    Value::Null
+                } else {
+                    common::set_or_null(services, &Value::Null)
+                },
             );
         }
-        role.insert("managed_policy_arns", roles::discovered_attachments(&observed.facts));
-        let profiles = iam::instance_profile::of_role(cloud, &model.workload.name).await.map_err(Located::at("workload_role.name"))?;
-        if let [profile] = profiles.as_slice() {
+        role.insert("managed_policy_arns", roles::discovered_attachments(&role, &observed.facts));
+        let profile =
+            iam::instance_profile::to_import(cloud, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
+        if let Some(profile) = profile {
             role.insert("instance_profile", Value::Bool(true));
-            role.insert("instance_profile_name", Value::optional_string(Some(profile).filter(|p| **p != model.workload.name)));
+            role.insert("instance_profile_name", Value::optional_string(Some(profile).filter(|p| *p != model.workload.name)));
         }
         value.insert("workload_role", role);
     }
@@ -94,9 +100,9 @@ fn discovered_entry(facts: &Json, place: &Place) -> Value {
 }
 
 /// External id, kind of trust and further principals of the access role's trust policy.
-fn discovered_trust(role: &mut Value, trust: &Json, workload_arn: &str) {
+fn discovered_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
     let mut others = Vec::new();
-    for statement in policy::statements_of(trust) {
+    for statement in trust {
         let condition = &statement["Condition"];
         if let Some(id) = condition["StringEquals"]["sts:ExternalId"].as_str() {
             role.insert("external_id", Value::string(id));
@@ -107,9 +113,7 @@ fn discovered_trust(role: &mut Value, trust: &Json, workload_arn: &str) {
         }
         others.extend(one_or_many(&statement["Principal"]["AWS"]).into_iter().filter(|arn| arn != workload_arn));
     }
-    if role.get("existing").as_bool() != Some(true) {
-        role.insert("trusted_principal_arns", common::set_or_null(others, &Value::Null));
-    }
+    role.insert("trusted_principal_arns", common::set_or_null(others, &Value::Null));
 }
 
 fn trusted_services(trust: &Json) -> Vec<String> {
@@ -153,7 +157,7 @@ mod tests {
         let mut role = named("a");
         let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:w", "arn:other"]}, "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": {"sts:ExternalId": "x1"}}}]});
-        discovered_trust(&mut role, &trust, "arn:w");
+        discovered_trust(&mut role, &policy::statements_of(&trust), "arn:w");
         assert_eq!(role.get("external_id"), &Value::string("x1"));
         assert_eq!(role.get("trusted_principal_arns"), &Value::set_of_strings(["arn:other"]));
     }

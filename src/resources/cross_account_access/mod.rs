@@ -38,13 +38,10 @@ pub fn resource() -> Arc<dyn Resource> {
 }
 
 /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`. May have holes.
-fn import_id(value: &Value) -> String {
+fn import_id(value: &Value, place: &Place) -> String {
     let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
-    let mut id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
-    if !value.get("workload_account").is_null() {
-        id = format!("{id}/{}", text("workload_account"));
-    }
-    id
+    let id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
+    common::with_account_and_region(id, value, place)
 }
 
 impl CrossAccountAccess {
@@ -83,8 +80,8 @@ impl Composite for CrossAccountAccess {
         vec![cluster, text("access_role.name"), format!("{}/{}", place.workload.account_id, text("workload_role.name"))]
     }
 
-    fn import_id(&self, value: &Value) -> String {
-        import_id(value)
+    fn import_id(&self, value: &Value, place: &Place) -> String {
+        import_id(value, place)
     }
 
     fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
@@ -165,6 +162,11 @@ impl Composite for CrossAccountAccess {
 
     async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
         preflight::preflight(&self.model(value, place), cloud, value, prior, place).await
+    }
+
+    fn leaves(&self, value: &Value, key: &Key) -> bool {
+        let attached = key.side == Side::Workload && key.kind == iam::policy_attachment::KIND;
+        attached && value.at("workload_role.managed_policy_arns").is_null()
     }
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {

@@ -30,6 +30,11 @@ pub struct Model {
     pub tags: Tags,
 }
 
+/// The service that a workload role trusts unless others are named. In China, EC2 goes by a name under amazonaws.com.cn.
+pub fn default_service(partition: &str) -> &'static str {
+    if partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" }
+}
+
 /// The scope of an access policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -55,7 +60,7 @@ impl Model {
             trusted_principals: hole::texts(access.get("trusted_principal_arns")),
             manage_policy: workload.get("manage_policy").as_bool().unwrap_or(true),
             trusted_services: match hole::texts(workload.get("trusted_services")) {
-                services if services.is_empty() => vec!["ec2.amazonaws.com".to_owned()],
+                services if services.is_empty() => vec![default_service(&place.workload.partition).to_owned()],
                 services => services,
             },
             instance_profile: workload
@@ -106,5 +111,16 @@ impl Model {
 
     pub fn access_config_key(&self) -> Key {
         Key::new(Side::Cluster, eks::access_config::KIND, &self.cluster)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_service_is_that_of_the_partition() {
+        assert_eq!(default_service("aws-us-gov"), "ec2.amazonaws.com");
+        assert_eq!(default_service("aws-cn"), "ec2.amazonaws.com.cn");
     }
 }

@@ -30,8 +30,11 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
     let workload_arn = place.role_arn_of(Side::Workload, &model.workload, pieces);
     let access_arn = model.access.as_ref().map_or(Value::Null, |access| place.role_arn_of(Side::Cluster, access, pieces));
     let client = Client::of(model, value, place, &access_arn);
+    // What is not known of the client decides which lines and arguments there are at all.
+    let shaped = value.get("client").is_wholly_known();
+    let when_shaped = |output: Value| if shaped { output } else { Value::Unknown };
     BTreeMap::from([
-        ("id", hole::value(super::import_id(value))),
+        ("id", hole::value(super::import_id(value, place))),
         ("access_role_arn", access_arn),
         ("access_role_id", access.get("id").clone()),
         ("workload_role_arn", workload_arn),
@@ -39,9 +42,9 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
         ("instance_profile_arn", profile.get("arn").clone()),
         ("access_entry_arn", pieces.get(&model.entry_key().to_string()).get("arn").clone()),
         ("username", hole::value(model.username.clone().unwrap_or(session))),
-        ("kubeconfig", client.kubeconfig(value.get("cluster"))),
-        ("aws_config", client.aws_config(model)),
-        ("exec", client.exec()),
+        ("kubeconfig", when_shaped(client.kubeconfig(value.get("cluster")))),
+        ("aws_config", when_shaped(client.aws_config(model))),
+        ("exec", when_shaped(client.exec())),
     ])
 }
 

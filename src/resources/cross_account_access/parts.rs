@@ -95,7 +95,7 @@ fn access_entry(model: &Model, place: &Place) -> Vec<Part> {
     let (side, role) = model.principal();
     let principal_arn = place.role_arn(side, role);
     let key = model.entry_key();
-    let region = Value::string(&place.region);
+    let region = hole::value(place.region.as_str());
     let tags = hole::map_value(&model.tags);
     let mut parts = Vec::new();
     let mut needs = vec![role.key(side)];
@@ -136,7 +136,7 @@ fn access_entry(model: &Model, place: &Place) -> Vec<Part> {
 fn association(model: &Model, place: &Place, name: &str, policy: &Policy, principal_arn: &str, entry: &Key) -> Part {
     let welcome = Welcome::AsParent(entry.clone());
     let declared = Declared {
-        region: Value::string(&place.region),
+        region: hole::value(place.region.as_str()),
         needs_unknown_arn: hole::is_in(principal_arn),
         ..place.declare(model.association_key(name), welcome.clone())
     };

@@ -27,13 +27,9 @@ pub fn refresh(model: &Model, value: &mut Value, place: &Place, seen: &mut Refre
 
 fn refresh_entry(model: &Model, value: &mut Value, place: &Place, seen: &mut Refreshed) {
     let key = model.entry_key();
-    let (side, role) = model.principal();
     let Some(facts) = seen.observed.get(&key).map(|o| o.facts.clone()) else { return };
-    let Some(entry) = seen.ledger.0.get_mut(&key) else { return };
+    let Some(entry) = seen.ledger.get(&key) else { return };
     let own = entry.origin.is_own();
-    if entry.id.is_none() && entry.origin == Origin::Imported {
-        entry.id = seen.observed.get(&role.key(side)).and_then(|o| o.id.clone());
-    }
     let mut kubernetes = value.get("kubernetes").clone();
     if own {
         let default = facts["default_username"].as_bool().unwrap_or(false);

@@ -74,10 +74,13 @@ fn workload_role() -> Vec<Attribute> {
             "Whether to write the policy that lets the role assume the access role. `false` for roles that can't be edited, such as SSO's.",
         )
         .default_value(Value::Bool(true)),
-        Attribute::set_of_strings("trusted_services", "Services that may assume the role. Default `ec2.amazonaws.com`.")
-            .optional()
-            .check(validators::count(1, 20))
-            .check(validators::each_text(is_service)),
+        Attribute::set_of_strings(
+            "trusted_services",
+            "Services that may assume the role. Default `ec2.amazonaws.com`, in China `ec2.amazonaws.com.cn`.",
+        )
+        .optional()
+        .check(validators::count(1, 20))
+        .check(validators::each_text(is_service)),
         Attribute::bool("instance_profile", "Whether to make an instance profile that holds the role.").default_value(Value::Bool(false)),
         Attribute::string("instance_profile_name", "Name of the instance profile. Default: the role's name.")
             .optional()
@@ -183,7 +186,7 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
             &mut diagnostics,
         );
     }
-    if !workload.get("instance_profile_name").is_null()
+    if workload.get("instance_profile_name").is_given()
         && workload.get("instance_profile").as_bool() != Some(true)
         && !workload.get("instance_profile").is_unknown()
     {
@@ -193,14 +196,14 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
             &mut diagnostics,
         );
     }
-    if !client.get("credential_source").is_null() && !client.get("source_profile").is_null() {
+    if client.get("credential_source").is_given() && client.get("source_profile").is_given() {
         refuse("client.source_profile", "An AWS profile has either credential_source or source_profile. Remove one.", &mut diagnostics);
     }
     if client.get("auth").as_str() == Some("role_arn") {
         if direct {
             refuse("client.auth", "Mode direct has no role to assume. Use auth = \"profile\".", &mut diagnostics);
         }
-        if !access.get("external_id").is_null() {
+        if access.get("external_id").is_given() {
             refuse(
                 "client.auth",
                 "`aws eks get-token --role-arn` can't pass an external ID. Use auth = \"profile\", or remove access_role.external_id.",

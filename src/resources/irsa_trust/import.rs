@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 
 use super::model::{Model, STS_AUDIENCE};
 use super::parts::assume_policy_name;
-use crate::aws::policy;
 use crate::engine::{Refreshed, Side};
 use crate::pieces::{Cloud, iam};
 use crate::resources::common::{self, Place};
@@ -15,7 +14,7 @@ use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
 
 const FORM: &str = "CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]] or https://ISSUER/ROLE, and for mode chained CLUSTER/POD_ROLE>ROLE, such as \
-                    prac-eks-abhi/nodejs-app; several clusters or issuers are joined by commas";
+                    prac-eks-abhi/nodejs-app; several clusters or issuers are joined by commas, and a set of one cluster ends in one";
 
 /// The configuration as far as the id tells.
 pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
@@ -37,7 +36,7 @@ pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
         value.insert("workload_account", optional(2));
         value.insert("cluster_region", optional(3));
         if clusters.contains(',') {
-            value.insert("cluster_names", Value::set_of_strings(clusters.split(',')));
+            value.insert("cluster_names", Value::set_of_strings(clusters.split(',').filter(|name| !name.is_empty())));
         } else {
             value.insert("cluster_name", Value::optional_string(Some(clusters).filter(|name| !name.is_empty())));
             if clusters.is_empty() {
@@ -66,34 +65,38 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
         Some(pod_role) => seen.observed.get(&pod_role.key(Side::Cluster)),
         None => seen.observed.get(&model.role.key(Side::Workload)),
     };
-    if let Some(observed) = trusting {
-        discovered_subjects(value, &observed.facts["trusted"]);
-    }
     if let Some(pod_role) = &model.pod_role
         && let Some(observed) = seen.observed.get(&pod_role.key(Side::Cluster))
     {
-        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), &observed.facts, &tags));
+        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), observed, cloud, seen, &tags));
     }
     if let Some(observed) = seen.observed.get(&model.role.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("role"), &observed.facts, &tags);
+        let mut role = roles::discovered_role(value.get("role"), observed, cloud, seen, &tags);
+        let existing = role.get("existing").as_bool() == Some(true);
         let mut policies = BTreeMap::new();
-        for name in strings(&observed.facts["inline_policies"]) {
+        // Those of an existing role carry no mark of ours: they are left to whoever wrote them.
+        for name in strings(&observed.facts["inline_policies"]).into_iter().filter(|_| !existing) {
             let document = iam::inline_policy::document(cloud, Side::Workload, &model.role.name, &name)
                 .await
                 .map_err(Located::at("role.inline_policies"))?;
             policies.extend(document.map(|document| (name, Value::string(document))));
         }
         role.insert("inline_policies", if policies.is_empty() { Value::Null } else { Value::Map(policies) });
-        role.insert("managed_policy_arns", roles::discovered_attachments(&observed.facts));
+        role.insert("managed_policy_arns", roles::discovered_attachments(&role, &observed.facts));
         value.insert("role", role);
+    }
+    if let Some(observed) = trusting {
+        let role = value.get(if model.pod_role.is_some() { "pod_role" } else { "role" });
+        let trust = roles::discovered_trust(role, &observed.facts["trusted"], cloud);
+        discovered_subjects(value, &trust);
     }
     Ok(())
 }
 
 /// Service accounts and audiences from the conditions of web identity trusts.
-fn discovered_subjects(value: &mut Value, trust: &Json) {
+fn discovered_subjects(value: &mut Value, trust: &[&Json]) {
     let (mut subjects, mut audiences) = (BTreeSet::new(), BTreeSet::new());
-    for statement in policy::statements_of(trust) {
+    for statement in trust {
         for condition in statement["Condition"].as_object().into_iter().flat_map(|operators| operators.values()) {
             for (key, expected) in condition.as_object().into_iter().flatten() {
                 let texts = expected.as_str().map_or_else(|| strings(expected), |one| vec![one.to_owned()]);
@@ -122,6 +125,7 @@ pub fn own_policies(model: &Model) -> [String; 1] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::policy;
     use serde_json::json;
 
     fn parsed(id: &str) -> Result<Value, String> {
@@ -138,6 +142,7 @@ mod tests {
         let value = parsed("blue,green/pod>app").unwrap();
         assert_eq!((value.get("mode"), value.at("pod_role.name")), (&Value::string("chained"), &Value::string("pod")));
         assert_eq!(value.get("cluster_names").strings(), ["blue", "green"]);
+        assert_eq!(parsed("blue,/app").unwrap().get("cluster_names").strings(), ["blue"]);
     }
 
     #[test]
@@ -151,7 +156,7 @@ mod tests {
     fn subjects_and_audiences_are_read_back_from_the_trust() {
         let mut value = parsed("c/r").unwrap();
         let trust = json!({"Statement": [{"Condition": {"StringEquals": {"iss:aud": "sts.amazonaws.com", "iss:sub": "system:serviceaccount:a:b"}}}]});
-        discovered_subjects(&mut value, &trust);
+        discovered_subjects(&mut value, &policy::statements_of(&trust));
         assert_eq!(value.get("service_accounts").members().len(), 1);
         assert!(value.get("audiences").is_null());
     }

@@ -37,21 +37,22 @@ pub fn resource() -> Arc<dyn Resource> {
 }
 
 /// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`. May have holes.
-fn import_id(value: &Value) -> String {
+fn import_id(value: &Value, place: &Place) -> String {
     let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
-    let sources = match model::clusters(value) {
+    let mut sources = match model::clusters(value) {
         clusters if clusters.is_empty() => hole::texts(value.get("issuer_urls")),
         clusters => clusters,
     };
+    // A set of one cluster is told from one cluster by a comma.
+    if sources.len() == 1 && !value.get("cluster_names").is_null() {
+        sources.push(String::new());
+    }
     let role = match hole::text(value.at("pod_role.name")) {
         Some(pod_role) => format!("{pod_role}>{}", text("role.name")),
         None => text("role.name"),
     };
     let id = format!("{}/{role}", sources.join(","));
-    match hole::text(value.get("workload_account")) {
-        Some(key) if !id.starts_with("https://") => format!("{id}/{key}"),
-        _ => id,
-    }
+    if id.starts_with("https://") { id } else { common::with_account_and_region(id, value, place) }
 }
 
 impl IrsaTrust {
@@ -98,8 +99,8 @@ impl Composite for IrsaTrust {
         vec![cluster, text("pod_role.name"), format!("{}/{}", place.workload.account_id, text("role.name"))]
     }
 
-    fn import_id(&self, value: &Value) -> String {
-        import_id(value)
+    fn import_id(&self, value: &Value, place: &Place) -> String {
+        import_id(value, place)
     }
 
     fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
@@ -135,6 +136,8 @@ impl Composite for IrsaTrust {
         let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cloud, place, *side, role, path));
         let path = if value.get("cluster_names").is_null() { "cluster_name" } else { "cluster_names" };
         let ask = value.get("issuers").is_unknown();
+        let named = model.clusters.iter().all(|name| !hole::is_in(name)) && !hole::is_in(&place.region);
+        let ask = ask && named;
         let clusters = model.clusters.iter().filter(|_| ask).map(|name| common::cluster(cloud, &place.region, name, path));
         let (clusters, arns) = futures::join!(futures::future::join_all(clusters), futures::future::join_all(lookups));
         for arn in arns {
@@ -221,6 +224,11 @@ impl Composite for IrsaTrust {
             );
         }
         diagnostics
+    }
+
+    fn leaves(&self, value: &Value, key: &Key) -> bool {
+        let attached = key.side == Side::Workload && key.kind == iam::policy_attachment::KIND;
+        attached && value.at("role.managed_policy_arns").is_null()
     }
 
     fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {

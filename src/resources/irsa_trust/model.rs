@@ -72,10 +72,11 @@ impl Model {
         Key::new(self.trusting_side(), iam::oidc_provider::KIND, issuer)
     }
 
-    /// The audience to ask for in a pod's token: STS's own where it is allowed.
+    /// The audience to ask for in a pod's token: STS's own where it is allowed, or may be.
     pub fn token_audience(&self) -> &str {
-        let sts = self.audiences.iter().find(|a| *a == STS_AUDIENCE).or(self.audiences.first());
-        sts.map_or(STS_AUDIENCE, String::as_str)
+        let sts = self.audiences.iter().find(|a| *a == STS_AUDIENCE);
+        let audience = sts.or(self.audiences.iter().find(|a| hole::is_in(a))).or(self.audiences.first());
+        audience.map_or(STS_AUDIENCE, String::as_str)
     }
 }
 

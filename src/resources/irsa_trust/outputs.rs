@@ -29,13 +29,14 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
     let annotations = annotations(model, &role_arn);
     let config = config(model, place, &role_arn, &pod_role_arn);
     BTreeMap::from([
-        ("id", hole::value(super::import_id(value))),
+        ("id", hole::value(super::import_id(value, place))),
         ("role_arn", role_arn),
         ("role_id", role.get("id").clone()),
         ("pod_role_arn", pod_role_arn),
         ("oidc_provider_arns", if issuers_known { Value::map(providers) } else { Value::Unknown }),
         ("service_account_manifests", manifests(model, &annotations, config.as_deref())),
-        ("service_account_annotations", hole::map_value(&annotations)),
+        // Whether there is an annotation for the audience depends on which one it is.
+        ("service_account_annotations", if hole::is_in(model.token_audience()) { Value::Unknown } else { hole::map_value(&annotations) }),
         ("aws_config", config.map_or(Value::Null, hole::value)),
     ])
 }

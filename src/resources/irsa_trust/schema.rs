@@ -119,8 +119,10 @@ fn computed() -> Vec<Attribute> {
 /// Rules over several attributes.
 pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let given: Vec<&str> = SOURCES.into_iter().filter(|name| !config.get(name).is_null()).collect();
+    let given: Vec<&str> = SOURCES.into_iter().filter(|name| config.get(name).is_given()).collect();
+    let open = SOURCES.into_iter().any(|name| config.get(name).is_unknown());
     match given.as_slice() {
+        [] if open => {}
         [] => validators::refuse(
             &Path::of("cluster_name"),
             "Exactly one of cluster_name, cluster_names and issuer_urls is needed; there is none.",
@@ -161,7 +163,7 @@ fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     for name in policies.entries().into_iter().flatten().map(|(name, _)| name) {
         if let Err(why) = names::policy_name(name) {
             validators::refuse(&path.key(name), why, diagnostics);
-        } else if name.starts_with("xeks-") {
+        } else if name.starts_with(common::OWN_POLICIES) {
             validators::refuse(&path.key(name), "Names that begin with xeks- are this provider's own. Choose another.", diagnostics);
         }
     }
