@@ -1,5 +1,6 @@
 """Edges: what is adopted, deleted by hand, killed half way, changed from set to null, recreated under its name."""
 
+import itertools
 import json
 import os
 import signal
@@ -259,8 +260,7 @@ OTHER = access(
 )
 
 
-@pytest.mark.parametrize("then", ["retry", "revert", "destroy"])
-def test_an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed(workspace, aws, then):
+def test_an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed(workspace, aws):
     before = aws.dump()
     root = workspace(STORY + trust())
     after = OTHER + trust(service_accounts='{ namespace = "b", name = "*" }', more='audiences = ["vault"]')
@@ -268,10 +268,11 @@ def test_an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed(w
     root.write(after)
     aws.clear_calls()
     root.apply()
-    faults = writes(aws)
+    # An audience stays with a provider that was made here, so that only the first update adds it.
+    faults = [fault for fault in writes(aws) if fault["action"] != "AddClientIDToOpenIDConnectProvider"]
     assert len(faults) > 8
 
-    for fault in faults:
+    for fault, then in zip(faults, itertools.cycle(["retry", "revert", "destroy"])):
         root.write(STORY + trust())
         root.apply()
         root.write(after)
