@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from drift_of_roles import boundary, prepare
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
 
 ADDRESS = "xeks_cross_account_access.ec2"
@@ -136,6 +137,7 @@ UPDATES = {
     "external id": (access(), access(f'name = "{ACCESS}", external_id = "ex"')),
     "trust": (access(), access(f'name = "{ACCESS}", trust = "account"')),
     "description": (access(), access(f'name = "{ACCESS}", description = "d"')),
+    "boundaries": (access(), access(f'name = "{ACCESS}", permissions_boundary = "{boundary("cluster")}"', f'name = "{WORKLOAD}", permissions_boundary = "{boundary("workload")}"')),
     "session duration": (access(), access(f'name = "{ACCESS}", max_session_duration = 7200')),
     "an instance profile": (access(), access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')),
     "managed policies": (access(), access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]')),
@@ -148,6 +150,7 @@ UPDATES = {
 @pytest.mark.parametrize("case", UPDATES)
 def test_an_update_happens_in_place_there_and_back(workspace, aws, case):
     one, other = UPDATES[case]
+    prepare(World(aws))
     root = workspace(one)
     root.apply()
 
