@@ -49,7 +49,7 @@ fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger)
     let tags = match (origin, entry) {
         (Some(Origin::Adopted), _) => declared.adopted_tags.clone(),
         // A shared object's tags are set when it is made, and not churned after.
-        (Some(Origin::Shared), Some(entry)) => entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings),
+        (Some(Origin::Shared), Some(entry)) => certain(entry, tags_of(entry.tags.as_ref())),
         (Some(Origin::Shared), None) => Value::Unknown,
         (Some(_), _) => declared.tags.clone(),
         (None, _) => if_equal(&declared.tags, &declared.adopted_tags),
@@ -58,7 +58,7 @@ fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger)
     // What is bound to another object than it says is made anew, and gets an ARN of its own.
     let made_anew = |entry: &super::Entry| declared.bound_to.is_some() && text_of(entry.id.as_deref()) != id;
     let arn = match entry {
-        Some(entry) if declared.arn.is_unknown() && !made_anew(entry) => Value::optional_string(entry.arn.as_deref()),
+        Some(entry) if declared.arn.is_unknown() && !made_anew(entry) => certain(entry, text_of(entry.arn.as_deref())),
         _ => declared.arn.clone(),
     };
     let added = match (origin, entry) {
@@ -104,6 +104,11 @@ fn origin_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledge
     }
 }
 
+/// What the entry holds; unknown where a call on the object has had no answer, and so what AWS decides may not be there yet.
+fn certain(entry: &super::Entry, held: Value) -> Value {
+    if held.is_null() && !entry.settled { Value::Unknown } else { held }
+}
+
 fn if_equal(one: &Value, other: &Value) -> Value {
     if one == other { one.clone() } else { Value::Unknown }
 }
@@ -120,14 +125,52 @@ fn id_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -
     if let Some(key) = &declared.bound_to {
         // Bound to the id of another object: unknown as long as that one has to be made.
         return match (all.get(key), prior.get(key)) {
-            (Some(_), Some(entry)) => Value::optional_string(entry.id.as_deref()),
+            (Some(_), Some(entry)) => certain(entry, text_of(entry.id.as_deref())),
             (Some(_), None) => Value::Unknown,
             (None, _) => Value::Null,
         };
     }
     match (declared.has_id, prior.get(&declared.key)) {
         (false, _) => Value::Null,
-        (true, Some(entry)) => Value::optional_string(entry.id.as_deref()),
+        (true, Some(entry)) => certain(entry, text_of(entry.id.as_deref())),
         (true, None) => Value::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, Side, found};
+    use super::*;
+
+    fn role(name: &str) -> Declared {
+        let null = Value::Null;
+        Declared {
+            key: Key::new(Side::Cluster, "iam_role", name),
+            welcome: Welcome::Refuse,
+            account_id: Value::string("1"),
+            region: null.clone(),
+            arn: Value::Unknown,
+            document: null.clone(),
+            adopted_document: null.clone(),
+            tags: null.clone(),
+            adopted_tags: null,
+            has_id: true,
+            bound_to: None,
+            needs_unknown_arn: false,
+        }
+    }
+
+    fn planned_id(settled: bool, id: Option<&str>) -> Value {
+        let entry = Entry { settled, id: id.map(str::to_owned), ..found("1", None, Origin::Created) };
+        let declared = role("a");
+        let ledger = Ledger([(declared.key.clone(), entry)].into());
+        plan(&[declared], &ledger).get("cluster/iam_role/a").get("id").clone()
+    }
+
+    #[test]
+    fn an_id_that_a_failed_call_left_open_is_unknown_and_one_that_is_held_is_kept() {
+        assert_eq!(planned_id(false, None), Value::Unknown);
+        assert_eq!(planned_id(false, Some("AROA1")), Value::string("AROA1"));
+        assert_eq!(planned_id(true, Some("AROA1")), Value::string("AROA1"));
     }
 }

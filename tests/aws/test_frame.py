@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -109,6 +110,19 @@ def test_latency_delays_the_answer(aws):
     begun = time.monotonic()
     aws.client("workload", "iam").list_roles()
     assert time.monotonic() - begun >= 0.3
+
+
+def test_a_call_that_is_held_back_does_not_reach_the_next_test(aws):
+    """The project's own demand: a client may be gone before its call takes effect, and the accounts be others' by then."""
+    aws.faults.add("latency", service="iam", action="CreateRole", seconds=0.4)
+    iam = aws.client("workload", "iam")
+    create = {"RoleName": "late", "AssumeRolePolicyDocument": TRUST}
+    calling = threading.Thread(target=lambda: pytest.raises(ConnectionClosedError, iam.create_role, **create))
+    calling.start()
+    time.sleep(0.1)
+    aws.reset()
+    calling.join()
+    assert "late" not in {role["RoleName"] for role in iam.list_roles()["Roles"]}
 
 
 def test_the_log_names_caller_account_and_call(aws):

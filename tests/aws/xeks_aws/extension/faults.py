@@ -74,6 +74,8 @@ class Fault:
 
 
 _armed: list[Fault] = []
+#: Counts the resets.
+_world = 0
 _lock = threading.Lock()
 
 
@@ -91,6 +93,13 @@ def clear() -> None:
         _armed.clear()
 
 
+def reset() -> None:
+    """Also give up on calls that are held back: they belong to a world that is gone."""
+    global _world
+    clear()
+    _world += 1
+
+
 def armed() -> list[dict]:
     with _lock:
         return [asdict(fault) for fault in _armed]
@@ -105,7 +114,10 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
     """Apply what happens before the call takes effect; raises what the caller is to see."""
     for fault in faults:
         if fault.kind == "latency":
+            world = _world
             await asyncio.sleep(fault.seconds)
+            if world != _world:
+                raise ConnectionLost
         elif fault.kind == "throttle":
             code, status = _THROTTLING[call.service]
             raise AwsError(code, "Rate exceeded", status)

@@ -59,7 +59,7 @@ def reset() -> None:
     for module in {module for modules in _MODULES.values() for module in modules if module.startswith("xeks_aws.")}:
         for _, store in _stores(module):
             store._data.clear()
-    faults.clear()
+    faults.reset()
     journal.clear()
     consistency.set_delay(0)
     eks_clusters.set_update_seconds(eks_clusters.UPDATE_SECONDS)
