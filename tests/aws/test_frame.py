@@ -113,15 +113,22 @@ def test_latency_delays_the_answer(aws):
 
 
 def test_a_call_that_is_held_back_does_not_reach_the_next_test(aws):
-    """The project's own demand: a client may be gone before its call takes effect, and the accounts be others' by then."""
+    """The project's own demand: a client may be gone before its call takes effect, and the accounts others' by then."""
     aws.faults.add("latency", service="iam", action="CreateRole", seconds=0.4)
     iam = aws.client("workload", "iam")
-    create = {"RoleName": "late", "AssumeRolePolicyDocument": TRUST}
-    calling = threading.Thread(target=lambda: pytest.raises(ConnectionClosedError, iam.create_role, **create))
+    lost = []
+
+    def create():
+        with pytest.raises(ConnectionClosedError):
+            iam.create_role(RoleName="late", AssumeRolePolicyDocument=TRUST)
+        lost.append(True)
+
+    calling = threading.Thread(target=create)
     calling.start()
     time.sleep(0.1)
     aws.reset()
     calling.join()
+    assert lost
     assert "late" not in {role["RoleName"] for role in iam.list_roles()["Roles"]}
 
 
