@@ -11,6 +11,7 @@ pub mod protocol;
 pub mod provider;
 pub mod schema;
 
+pub mod data_sources;
 pub mod resources;
 
 pub mod engine;

@@ -1,0 +1,94 @@
+//! The chain for a terminal: one mark and line per hop, its reason below, and what to do where it does not let through.
+
+use super::{Chain, Hop, Status};
+
+/// Columns of a hop's head before its object: mark, name, account.
+const ACCOUNT: usize = "123456789012".len();
+const INDENT: &str = "    ";
+
+pub(super) fn render(chain: &Chain) -> String {
+    let width = chain.0.iter().map(|hop| hop.name.len()).max().unwrap_or(0);
+    let mut lines: Vec<String> = chain.0.iter().flat_map(|hop| lines_of(hop, width)).collect();
+    lines.push(verdict(chain));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn lines_of(hop: &Hop, width: usize) -> Vec<String> {
+    let account = hop.account_id.as_deref().unwrap_or("-");
+    let head = format!("{} {:width$}  {account:ACCOUNT$}  {}", mark(hop.status), hop.name, one_line(&hop.object));
+    let mut lines = vec![head.trim_end().to_owned()];
+    lines.extend(hop.reason.lines().map(|line| format!("{INDENT}{line}")));
+    if let Some(fix) = &hop.fix {
+        let mut fix = fix.lines();
+        lines.extend(fix.next().map(|line| format!("{INDENT}→ {line}")));
+        lines.extend(fix.map(|line| format!("{INDENT}  {line}")));
+    }
+    lines
+}
+
+fn mark(status: Status) -> char {
+    match status {
+        Status::Ok => '✔',
+        Status::Broken => '✖',
+        Status::External => '○',
+        Status::Unknown => '?',
+    }
+}
+
+fn verdict(chain: &Chain) -> String {
+    let names = |status| {
+        let names: Vec<&str> = chain.0.iter().filter(|hop| hop.status == status).map(|hop| hop.name).collect();
+        names.join(", ")
+    };
+    let (broken, unknown, external) = (names(Status::Broken), names(Status::Unknown), names(Status::External));
+    let mut text = match (broken.as_str(), unknown.as_str()) {
+        ("", "") => "Allowed.".to_owned(),
+        ("", unknown) => format!("Not shown to be allowed. Unknown: {unknown}."),
+        (broken, "") => format!("Not allowed. Broken: {broken}."),
+        (broken, unknown) => format!("Not allowed. Broken: {broken}. Unknown: {unknown}."),
+    };
+    if !external.is_empty() {
+        text.push_str(&format!(" Decided elsewhere: {external}."));
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::chain;
+    use super::*;
+
+    #[test]
+    fn hops_read_one_below_the_other_with_their_columns_aligned() {
+        assert_eq!(
+            render(&chain()),
+            "\
+✔ identity       185863138492  arn:aws:iam::185863138492:role/app
+    The role exists.
+○ access_policy  -             groups
+    Kubernetes decides what groups may do.
+✖ access_entry   183295435445  prac-eks
+    No entry.
+    None at all.
+    → Create one.
+? route          -             subnet-1
+    Not decided.
+Not allowed. Broken: access_entry. Unknown: route. Decided elsewhere: access_policy.
+"
+        );
+    }
+
+    #[test]
+    fn the_verdict_tells_what_is_not_allowed_from_what_is_not_known() {
+        let of = |hops: Vec<Hop>| verdict(&Chain(hops));
+        assert_eq!(of(vec![Hop::ok("identity", "a", "b")]), "Allowed.");
+        assert_eq!(of(vec![Hop::unknown("route", "a", "b")]), "Not shown to be allowed. Unknown: route.");
+        assert_eq!(of(vec![Hop::external("route", "a", "b")]), "Allowed. Decided elsewhere: route.");
+        assert_eq!(of(vec![Hop::broken("route", "a", "b", "c")]), "Not allowed. Broken: route.");
+    }
+}

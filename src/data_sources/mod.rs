@@ -1,0 +1,3 @@
+//! The data sources: each reads what is there and changes nothing. Those that explain access build a chain of `hops`.
+
+pub mod hops;
