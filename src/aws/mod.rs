@@ -10,6 +10,7 @@ pub mod duration;
 pub mod error;
 pub mod names;
 pub mod policy;
+pub mod principals;
 pub mod settings;
 mod transport;
 pub mod wait;

@@ -340,9 +340,8 @@ impl AccessEntry {
     }
 }
 
-fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::AssociatedAccessPolicy], principal: &str) -> Facts {
+pub(super) fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::AssociatedAccessPolicy], principal: &str) -> Facts {
     let username = entry.username().unwrap_or_default().to_owned();
-    let reach = |f: policy_association::Facts| (f.policy_arn, Reach { scope: f.scope, namespaces: f.namespaces });
     Facts {
         principal_arn: principal.to_owned(),
         default_username: principal::default_username(principal).as_deref() == Some(&username),
@@ -352,8 +351,13 @@ fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::AssociatedAc
         created_at: entry.created_at().map_or(0, |t| t.secs()),
         stale: false,
         tags,
-        policies: policies.iter().filter_map(policy_association::Facts::of_policy).map(reach).collect(),
+        policies: reaches(policies),
     }
+}
+
+pub(super) fn reaches(policies: &[types::AssociatedAccessPolicy]) -> BTreeMap<String, Reach> {
+    let reach = |f: policy_association::Facts| (f.policy_arn, Reach { scope: f.scope, namespaces: f.namespaces });
+    policies.iter().filter_map(policy_association::Facts::of_policy).map(reach).collect()
 }
 
 async fn describe(cloud: &Cloud, region: Option<&str>, cluster: &str, principal: &str) -> Result<Option<types::AccessEntry>, Error> {

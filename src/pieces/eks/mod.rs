@@ -2,6 +2,7 @@
 
 pub mod access_config;
 pub mod access_entry;
+pub mod admission;
 pub mod cluster;
 pub mod policy_association;
 mod principal;
