@@ -20,6 +20,7 @@ use aws_types::sdk_ua_metadata::FrameworkMetadata;
 
 use super::accounts::AccountError;
 use super::credentials;
+use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
 use super::settings::{Endpoints, RetryMode, Settings};
 use super::transport::Transports;
@@ -52,6 +53,7 @@ pub struct Account {
     iam: OnceLock<aws_sdk_iam::Client>,
     sts: aws_sdk_sts::Client,
     eks: Mutex<HashMap<String, aws_sdk_eks::Client>>,
+    ec2: Mutex<HashMap<String, Ec2>>,
 }
 
 impl Account {
@@ -75,7 +77,18 @@ impl Account {
         check_allowed(settings, &identity, &name)?;
         tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
         let endpoints = settings.endpoints.clone();
-        Ok(Account { label, side, identity, region, config, endpoints, iam: OnceLock::new(), sts, eks: Mutex::default() })
+        Ok(Account {
+            label,
+            side,
+            identity,
+            region,
+            config,
+            endpoints,
+            iam: OnceLock::new(),
+            sts,
+            eks: Mutex::default(),
+            ec2: Mutex::default(),
+        })
     }
 
     /// The account's ID and side, such as `185863138492 (workload)` or `185863138492 (workload "payments")`.
@@ -133,6 +146,15 @@ impl Account {
         clients.entry(region.to_owned()).or_insert_with(make).clone()
     }
 
+    /// EC2 in one region; in the account's own where none is given.
+    pub fn ec2(&self, region: Option<&str>) -> Ec2 {
+        let region = region.unwrap_or(&self.region);
+        // As with `eks`, the map is whole after a panic of another task.
+        let mut clients = self.ec2.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Ec2::new(&self.label, region, &self.config, self.endpoints.ec2.as_deref());
+        clients.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+
     /// An account that answers from a given HTTP client, for tests of what calls AWS.
     #[cfg(test)]
     pub fn fixture(
@@ -163,6 +185,7 @@ impl Account {
             endpoints: Endpoints::default(),
             iam: OnceLock::new(),
             eks: Mutex::default(),
+            ec2: Mutex::default(),
         }
     }
 }
@@ -271,11 +294,12 @@ async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, 
 
 /// The SDK panics on an endpoint that is set to nothing.
 fn check_environment() -> Result<(), String> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_STS",
         "AWS_ENDPOINT_URL_IAM",
         "AWS_ENDPOINT_URL_EKS",
+        "AWS_ENDPOINT_URL_EC2",
         "AWS_ENDPOINT_URL_SSO",
         "AWS_ENDPOINT_URL_SSO_OIDC",
     ];

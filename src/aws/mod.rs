@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod arn;
 mod credentials;
 pub mod duration;
+pub mod ec2;
 pub mod error;
 pub mod names;
 pub mod policy;
