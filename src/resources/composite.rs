@@ -29,19 +29,23 @@ use crate::schema::{Schema, Value, hole};
 /// A resource that is made of pieces. `value` is always an object of the resource's schema with defaults in place.
 #[async_trait]
 pub trait Composite: Send + Sync + 'static {
-    fn name(&self) -> &'static str;
-    fn schema(&self) -> &Schema;
+    const NAME: &'static str;
+    /// The configuration as the resource's own code reads it.
+    type Model: Send + Sync;
+
+    fn model(&self, value: &Value, place: &Place) -> Self::Model;
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics;
 
     /// Attributes whose unknown value leaves open which pieces there are.
     fn decides_shape(&self, value: &Value) -> bool;
     /// The parts of the tag `xeks:resource`, after the type.
     fn identity(&self, value: &Value, place: &Place) -> Vec<String>;
+    /// The import id, which is the attribute `id` too. May have holes.
     fn import_id(&self, value: &Value, place: &Place) -> String;
     /// The pieces, and what a plan shows of them. Texts may have holes in a plan, and have none elsewhere.
-    fn parts(&self, value: &Value, place: &Place) -> Vec<Part>;
-    /// Computed attributes other than `pieces`, from the configuration and the (planned or real) pieces.
-    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value>;
+    fn parts(&self, model: &Self::Model, place: &Place) -> Vec<Part>;
+    /// Computed attributes other than `id` and `pieces`, from the configuration and the (planned or real) pieces.
+    fn outputs(&self, model: &Self::Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value>;
     /// What observation keeps rather than computes, such as `cluster`: unknown in the plan of a create, kept after.
     fn observed_attributes(&self) -> &'static [&'static str];
 
@@ -52,7 +56,7 @@ pub trait Composite: Send + Sync + 'static {
     /// Brings the attributes of a state up to date with what was seen; also those of the cluster.
     async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located>;
     /// The configuration as far as the import id tells; `Err` is the form that an id has.
-    fn import_value(&self, id: &str) -> Result<Value, String>;
+    fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String>;
     /// Fills in what a first look at the pieces of an import saw.
     async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located>;
     /// The attribute that names a piece.
@@ -87,13 +91,14 @@ impl Located {
 /// A composite as a resource of the provider.
 pub struct Composed<C> {
     composite: C,
+    schema: Schema,
     known: Known,
 }
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
-    pub fn offered(composite: C) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, known: Known::default() })
+    pub fn offered(composite: C, schema: Schema) -> Arc<dyn Resource> {
+        Arc::new(Composed { composite, schema, known: Known::default() })
     }
 
     async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, AccountError> {
@@ -101,7 +106,7 @@ impl<C: Composite> Composed<C> {
     }
 
     fn cloud(&self, context: &Context, pair: Pair, value: &Value, place: &Place, operation: &str) -> Cloud {
-        let mut parts = vec![self.composite.name().to_owned()];
+        let mut parts = vec![C::NAME.to_owned()];
         parts.extend(self.composite.identity(value, place));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let mut ownership = Ownership::new(&parts);
@@ -137,14 +142,14 @@ impl<C: Composite> Composed<C> {
             value.insert("cluster_region", prior.get("cluster_region").clone());
         }
         let planned = self.all_unknown(value);
-        let mut replaces = if prior.is_null() { Vec::new() } else { self.composite.schema().replaced(prior, &planned) };
+        let mut replaces = if prior.is_null() { Vec::new() } else { self.schema.replaced(prior, &planned) };
         let ledger = Ledger::from_value(prior.get("pieces"));
         replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
         Plan { planned, replaces }
     }
 
     fn computed(&self) -> impl Iterator<Item = &'static str> {
-        self.composite.schema().attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
+        self.schema.attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
     }
 
     /// The plan's values: a pure function of configuration, prior state and the two accounts.
@@ -163,19 +168,29 @@ impl<C: Composite> Composed<C> {
         if self.composite.decides_shape(&value) {
             return (self.all_unknown(value), place);
         }
-        let declared: Vec<Declared> = self.composite.parts(&value, &place).into_iter().map(|part| part.declared).collect();
+        let declared: Vec<Declared> = self.parts(&value, &place).into_iter().map(|part| part.declared).collect();
         let named = declared.iter().all(|d| !hole::is_in(&d.key.name));
         let pieces = if named { engine::plan(&declared, &ledger) } else { Value::Unknown };
         self.fill(&mut value, &place, pieces);
         (value, place)
     }
 
+    fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
+        self.composite.parts(&self.composite.model(value, place), place)
+    }
+
+    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        let mut outputs = self.composite.outputs(&self.composite.model(value, place), value, place, pieces);
+        outputs.insert("id", hole::value(self.composite.import_id(value, place)));
+        outputs
+    }
+
     fn pieces(&self, value: &Value, place: &Place) -> Vec<Box<dyn Piece<Cloud>>> {
-        self.composite.parts(value, place).into_iter().map(|part| part.piece).collect()
+        self.parts(value, place).into_iter().map(|part| part.piece).collect()
     }
 
     fn fill(&self, value: &mut Value, place: &Place, pieces: Value) {
-        for (name, output) in self.composite.outputs(value, place, &pieces) {
+        for (name, output) in self.outputs(value, place, &pieces) {
             value.insert(name, output);
         }
         value.insert("tags_all", hole::map_value(&place.tags_all(value)));
@@ -195,11 +210,11 @@ impl<C: Composite> Composed<C> {
             value.insert(name, Value::Unknown);
         }
         if let Err(failed) = self.composite.resolve(cloud, &mut value, &mut place).await {
-            let found = preflight::failed_lookup(self.composite.name(), &failed);
+            let found = preflight::failed_lookup(C::NAME, &failed);
             return if prior.is_null() { found } else { found.as_warnings() };
         }
         let ledger = Ledger::from_value(prior.get("pieces"));
-        let parts: Vec<Part> = self.composite.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
+        let parts: Vec<Part> = self.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
         let (strangers, own) = futures::join!(
             preflight::strangers(cloud, &parts, &ledger, &self.known, |key| self.composite.path_of(key)),
             self.composite.preflight(cloud, &value, prior, &place),
@@ -225,23 +240,23 @@ impl<C: Composite> Composed<C> {
         let cloud = self.cloud(context, pair, &planned, &place, operation);
         let mut value = planned.clone();
         if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
-            let summary = format!("{} of {} failed before anything was changed", title(operation), self.composite.name());
+            let summary = format!("{} of {} failed before anything was changed", title(operation), C::NAME);
             diagnostics.error(path, summary, explain(&error));
             return Outcome::new(prior, diagnostics);
         }
         let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
         let (declared, pieces) =
-            self.composite.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
+            self.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
         release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
         let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
         warn(&cloud, &mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
             self.fill(&mut value, &place, ledger.to_value());
-            common::report_surprises(self.composite.name(), &planned, &value, &mut diagnostics);
+            common::report_surprises(C::NAME, &planned, &value, &mut diagnostics);
             return Outcome::new(value, diagnostics);
         }
-        report(self.composite.name(), operation, &converged.failures, &ledger, &mut diagnostics);
+        report(C::NAME, operation, &converged.failures, &ledger, &mut diagnostics);
         if prior.is_null() {
             self.fill(&mut value, &place, ledger.to_value());
             return Outcome::new(common::without_unknowns(&value), diagnostics);
@@ -271,7 +286,7 @@ impl<C: Composite> Composed<C> {
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);
         }
-        report(self.composite.name(), "delete", &converged.failures, &converged.ledger, &mut diagnostics);
+        report(C::NAME, "delete", &converged.failures, &converged.ledger, &mut diagnostics);
         let mut state = prior;
         state.insert("pieces", converged.ledger.to_value());
         Outcome::new(state, diagnostics)
@@ -280,7 +295,7 @@ impl<C: Composite> Composed<C> {
     async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Value, Diagnostics> {
         let ledger = Ledger::from_value(state.get("pieces"));
         let pieces = self.pieces(&state, place);
-        let mut seen = engine::refresh(cloud, &pieces, ledger).await.map_err(|failure| read_failed(self.composite.name(), &failure))?;
+        let mut seen = engine::refresh(cloud, &pieces, ledger).await.map_err(|failure| read_failed(C::NAME, &failure))?;
         if seen.ledger.is_empty() {
             return Ok(Value::Null);
         }
@@ -291,13 +306,13 @@ impl<C: Composite> Composed<C> {
     async fn settle(&self, cloud: &Cloud, place: &Place, state: &mut Value, seen: &mut Refreshed) -> Result<(), Diagnostics> {
         self.composite.refreshed(cloud, state, place, seen).await.map_err(|located| {
             let mut diagnostics = Diagnostics::new();
-            diagnostics.error(located.path, format!("Reading {} failed", self.composite.name()), unchanged(&located.error));
+            diagnostics.error(located.path, format!("Reading {} failed", C::NAME), unchanged(&located.error));
             diagnostics
         })?;
         let pieces = seen.ledger.to_value();
         // Not tags_all: its drift is the provider's default_tags, which only a plan may bring in.
         // What hangs on an object that is gone is null until the object is made again.
-        for (name, output) in self.composite.outputs(state, place, &pieces) {
+        for (name, output) in self.outputs(state, place, &pieces) {
             state.insert(name, common::without_unknowns(&output));
         }
         state.insert("pieces", pieces);
@@ -308,11 +323,11 @@ impl<C: Composite> Composed<C> {
 #[async_trait]
 impl<C: Composite> Resource for Composed<C> {
     fn name(&self) -> &'static str {
-        self.composite.name()
+        C::NAME
     }
 
     fn schema(&self) -> &Schema {
-        self.composite.schema()
+        &self.schema
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -324,7 +339,7 @@ impl<C: Composite> Resource for Composed<C> {
         if config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
-        let value = self.composite.schema().with_defaults(&config);
+        let value = self.schema.with_defaults(&config);
         let unknown = |this: &Self, diagnostics| Outcome::new(this.plan_without_accounts(value.clone(), &prior), diagnostics);
         if context.provider.unknown || value.get("workload_account").is_unknown() {
             return unknown(self, Diagnostics::new());
@@ -340,7 +355,7 @@ impl<C: Composite> Resource for Composed<C> {
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
         if !prior.is_null() {
-            replaces = self.composite.schema().replaced(&prior, &planned);
+            replaces = self.schema.replaced(&prior, &planned);
             replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
             if let Err(elsewhere) = common::same_accounts(&ledger, &place) {
                 diagnostics.extend(elsewhere);

@@ -14,8 +14,8 @@ impl<C: Composite> Composed<C> {
     /// The state of what the id names; null with an error where there is nothing.
     pub(super) async fn take_over(&self, context: &Context, id: &str) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let summary = format!("Import of {} failed", self.composite.name());
-        let mut value = match self.composite.import_value(id) {
+        let summary = format!("Import of {} failed", C::NAME);
+        let mut value = match self.composite.import_value(&self.schema, id) {
             Ok(value) => value,
             Err(form) => {
                 diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));

@@ -26,38 +26,20 @@ use crate::pieces::{Cloud, eks, iam};
 use crate::provider::Resource;
 use crate::schema::{Schema, Value, hole};
 
-pub const NAME: &str = "xeks_cross_account_access";
-
-pub struct CrossAccountAccess {
-    schema: Schema,
-}
+struct CrossAccountAccess;
 
 /// The resource, for the registry.
 pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(CrossAccountAccess { schema: schema::schema() })
-}
-
-/// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`. May have holes.
-fn import_id(value: &Value, place: &Place) -> String {
-    let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
-    let id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
-    common::with_account_and_region(id, value, place)
-}
-
-impl CrossAccountAccess {
-    fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place)
-    }
+    Composed::offered(CrossAccountAccess, schema::schema())
 }
 
 #[async_trait]
 impl Composite for CrossAccountAccess {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+    const NAME: &'static str = "xeks_cross_account_access";
+    type Model = Model;
 
-    fn schema(&self) -> &Schema {
-        &self.schema
+    fn model(&self, value: &Value, place: &Place) -> Model {
+        Model::of(value, place)
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -80,16 +62,19 @@ impl Composite for CrossAccountAccess {
         vec![cluster, text("access_role.name"), format!("{}/{}", place.workload.account_id, text("workload_role.name"))]
     }
 
+    /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`.
     fn import_id(&self, value: &Value, place: &Place) -> String {
-        import_id(value, place)
+        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+        let id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
+        common::with_account_and_region(id, value, place)
     }
 
-    fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
-        parts::parts(&self.model(value, place), place)
+    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
+        parts::parts(model, place)
     }
 
-    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-        outputs::outputs(&self.model(value, place), value, place, pieces)
+    fn outputs(&self, model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(model, value, place, pieces)
     }
 
     fn observed_attributes(&self) -> &'static [&'static str] {
@@ -143,8 +128,8 @@ impl Composite for CrossAccountAccess {
         Ok(())
     }
 
-    fn import_value(&self, id: &str) -> Result<Value, String> {
-        import::parse(&self.schema, id)
+    fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String> {
+        import::parse(schema, id)
     }
 
     async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {

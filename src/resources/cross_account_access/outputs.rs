@@ -34,7 +34,6 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
     let shaped = value.get("client").is_wholly_known();
     let when_shaped = |output: Value| if shaped { output } else { Value::Unknown };
     BTreeMap::from([
-        ("id", hole::value(super::import_id(value, place))),
         ("access_role_arn", access_arn),
         ("access_role_id", access.get("id").clone()),
         ("workload_role_arn", workload_arn),

@@ -25,50 +25,20 @@ use crate::pieces::{Cloud, eks, iam};
 use crate::provider::Resource;
 use crate::schema::{Schema, Value, hole};
 
-pub const NAME: &str = "xeks_irsa_trust";
-
-pub struct IrsaTrust {
-    schema: Schema,
-}
+struct IrsaTrust;
 
 /// The resource, for the registry.
 pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(IrsaTrust { schema: schema::schema() })
-}
-
-/// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`. May have holes.
-fn import_id(value: &Value, place: &Place) -> String {
-    let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
-    let mut sources = match model::clusters(value) {
-        clusters if clusters.is_empty() => hole::texts(value.get("issuer_urls")),
-        clusters => clusters,
-    };
-    // A set of one cluster is told from one cluster by a comma.
-    if sources.len() == 1 && !value.get("cluster_names").is_null() {
-        sources.push(String::new());
-    }
-    let role = match hole::text(value.at("pod_role.name")) {
-        Some(pod_role) => format!("{pod_role}>{}", text("role.name")),
-        None => text("role.name"),
-    };
-    let id = format!("{}/{role}", sources.join(","));
-    if id.starts_with("https://") { id } else { common::with_account_and_region(id, value, place) }
-}
-
-impl IrsaTrust {
-    fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place)
-    }
+    Composed::offered(IrsaTrust, schema::schema())
 }
 
 #[async_trait]
 impl Composite for IrsaTrust {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+    const NAME: &'static str = "xeks_irsa_trust";
+    type Model = Model;
 
-    fn schema(&self) -> &Schema {
-        &self.schema
+    fn model(&self, value: &Value, place: &Place) -> Model {
+        Model::of(value, place)
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -99,16 +69,31 @@ impl Composite for IrsaTrust {
         vec![cluster, text("pod_role.name"), format!("{}/{}", place.workload.account_id, text("role.name"))]
     }
 
+    /// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`.
     fn import_id(&self, value: &Value, place: &Place) -> String {
-        import_id(value, place)
+        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+        let mut sources = match model::clusters(value) {
+            clusters if clusters.is_empty() => hole::texts(value.get("issuer_urls")),
+            clusters => clusters,
+        };
+        // A set of one cluster is told from one cluster by a comma.
+        if sources.len() == 1 && !value.get("cluster_names").is_null() {
+            sources.push(String::new());
+        }
+        let role = match hole::text(value.at("pod_role.name")) {
+            Some(pod_role) => format!("{pod_role}>{}", text("role.name")),
+            None => text("role.name"),
+        };
+        let id = format!("{}/{role}", sources.join(","));
+        if id.starts_with("https://") { id } else { common::with_account_and_region(id, value, place) }
     }
 
-    fn parts(&self, value: &Value, place: &Place) -> Vec<Part> {
-        parts::parts(&self.model(value, place), place)
+    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
+        parts::parts(model, place)
     }
 
-    fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-        outputs::outputs(&self.model(value, place), value, place, pieces)
+    fn outputs(&self, model: &Model, _value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(model, place, pieces)
     }
 
     fn observed_attributes(&self) -> &'static [&'static str] {
@@ -175,8 +160,8 @@ impl Composite for IrsaTrust {
         Ok(())
     }
 
-    fn import_value(&self, id: &str) -> Result<Value, String> {
-        import::parse(&self.schema, id)
+    fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String> {
+        import::parse(schema, id)
     }
 
     async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {

@@ -17,7 +17,7 @@ const CONFIG_FOLDER: &str = "/etc/xeks/aws";
 /// Lifetime of a projected token in seconds, as the pod identity webhook asks for it.
 const TOKEN_SECONDS: i64 = 86_400;
 
-pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+pub fn outputs(model: &Model, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
     let role = pieces.get(&model.role.key(Side::Workload).to_string());
     let issuers_known = !model.issuers.iter().any(|issuer| hole::is_in(issuer));
     let providers = model.issuers.iter().map(|issuer| {
@@ -29,7 +29,6 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
     let annotations = annotations(model, &role_arn);
     let config = config(model, place, &role_arn, &pod_role_arn);
     BTreeMap::from([
-        ("id", hole::value(super::import_id(value, place))),
         ("role_arn", role_arn),
         ("role_id", role.get("id").clone()),
         ("pod_role_arn", pod_role_arn),
