@@ -13,6 +13,7 @@ DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [EC2]})
 THEIRS = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
 )
+DEFAULT_TAGS = '  default_tags = { owner = "o" }\n'
 PEOPLE = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/people"
 
 CASES = {
@@ -51,33 +52,28 @@ def again(root, aws, address: str) -> None:
     assert not traces(aws, before), "an import writes nothing"
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_an_import_of_what_was_made_plans_nothing(workspace, aws, case):
-    people(aws)
+def make_import_destroy(root, aws, address):
+    """What is made, forgotten and imported plans nothing, and a destroy leaves what was there before."""
     before = aws.dump()
-    root = workspace(CASES[case], in_provider='  default_tags = { owner = "o" }\n')
     root.apply()
     root.assert_empty_plan()
 
-    again(root, aws, ADDRESS)
+    again(root, aws, address)
 
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_import_of_what_was_made_plans_nothing(workspace, aws, case):
+    people(aws)
+    make_import_destroy(workspace(CASES[case], in_provider=DEFAULT_TAGS), aws, ADDRESS)
 
 
 @pytest.mark.parametrize("case", TRUSTS)
 def test_an_import_of_a_trust_that_was_made_plans_nothing(workspace, aws, case):
-    before = aws.dump()
-    root = workspace(TRUSTS[case], in_provider='  default_tags = { owner = "o" }\n')
-    root.apply()
-    root.assert_empty_plan()
-
-    again(root, aws, TRUST)
-
-    root.assert_empty_plan()
-    root.destroy()
-    assert not traces(aws, before)
+    make_import_destroy(workspace(TRUSTS[case], in_provider=DEFAULT_TAGS), aws, TRUST)
 
 
 def their_roles(aws, path: str = "/") -> None:
@@ -102,16 +98,7 @@ def test_an_import_of_existing_roles_plans_nothing_and_a_destroy_leaves_them(wor
     address, hcl = EXISTING[case]
     people(aws)
     their_roles(aws, "/theirs/")
-    before = aws.dump()
-    root = workspace(hcl)
-    root.apply()
-    root.assert_empty_plan()
-
-    again(root, aws, address)
-
-    root.assert_empty_plan()
-    root.destroy()
-    assert not traces(aws, before)
+    make_import_destroy(workspace(hcl), aws, address)
 
 
 @pytest.mark.parametrize("case", EXISTING)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use xeks::aws::policy::{canonical_text, statements};
-use xeks::engine::{Key, Ledger, Piece, Side, Tags, Welcome, converge};
+use xeks::engine::{Key, Ledger, Piece, Side, Tags, Welcome, converge, refresh, remove_all};
 use xeks::pieces::Cloud;
 use xeks::pieces::eks::policy_association::{PolicyAssociation, Scope};
 use xeks::pieces::eks::{access_config::AccessConfig, access_entry, access_entry::AccessEntry};
@@ -13,7 +13,7 @@ use xeks::pieces::iam::instance_profile_role::InstanceProfileRole;
 use xeks::pieces::iam::policy_attachment::PolicyAttachment;
 use xeks::pieces::iam::role::{self, Role};
 
-use crate::emulator::{CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT};
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT};
 
 pub const ACCESS: &str = "EKS-CrossAccount-Access-Role";
 pub const WORKLOAD: &str = "EC2-EKS-CrossAccount-Role";
@@ -98,6 +98,20 @@ impl Connection {
         assert!(failures.is_empty(), "{failures:#?}");
         // The state goes through Terraform and back.
         Ledger::from_value(&made.ledger.to_value())
+    }
+
+    /// Makes it twice, as under `create_before_destroy`, and expects the removal of the older to leave what the newer took over.
+    pub async fn is_replaced(&self, aws: &Aws) {
+        let before = aws.dump();
+        let cloud = aws.cloud(RESOURCE).await;
+        let old = self.make(&cloud, Ledger::default(), "i1").await;
+        let new = self.make(&cloud, Ledger::default(), "i2").await;
+        aws.calls();
+        assert!(remove_all(&cloud, old).await.failures.is_empty());
+        assert_eq!(aws.writes(), [""; 0]);
+        assert_eq!(refresh(&cloud, &self.pieces(), new.clone()).await.unwrap().ledger, new);
+        assert!(remove_all(&cloud, new).await.failures.is_empty());
+        assert_eq!(aws.dump(), before);
     }
 
     fn welcome(&self, existing: bool) -> Welcome {

@@ -188,17 +188,7 @@ async fn an_entry_that_is_older_than_its_role_is_made_anew_even_if_the_ledger_wa
 #[tokio::test]
 async fn the_old_half_of_a_replace_leaves_what_the_new_half_took_over() {
     let Some(aws) = Aws::lease().await else { return };
-    let before = aws.dump();
-    let cloud = aws.cloud(RESOURCE).await;
-    let connection = Connection::default();
-    let old = connection.make(&cloud, Ledger::default(), "i1").await;
-    let new = connection.make(&cloud, Ledger::default(), "i2").await;
-    aws.calls();
-    assert!(remove_all(&cloud, old).await.failures.is_empty());
-    assert_eq!(aws.writes(), [""; 0]);
-    assert_eq!(refresh(&cloud, &connection.pieces(), new.clone()).await.unwrap().ledger, new);
-    assert!(remove_all(&cloud, new).await.failures.is_empty());
-    assert_eq!(aws.dump(), before);
+    Connection::default().is_replaced(&aws).await;
 }
 
 #[tokio::test]

@@ -45,17 +45,8 @@ async fn existing_roles_get_our_statement_and_policies_and_nothing_else() {
 async fn the_old_half_of_a_replace_leaves_the_new_ones_additions_to_existing_roles() {
     let Some(aws) = Aws::lease().await else { return };
     make_roles(&aws).await;
-    let before = aws.dump();
-    let cloud = aws.cloud(RESOURCE).await;
     let connection = Connection { existing_access: true, existing_workload: true, managed: vec![], ..Connection::default() };
-    let old = connection.make(&cloud, Ledger::default(), "i1").await;
-    let new = connection.make(&cloud, Ledger::default(), "i2").await;
-    aws.calls();
-    assert!(remove_all(&cloud, old).await.failures.is_empty());
-    assert_eq!(aws.writes(), [""; 0]);
-    assert_eq!(refresh(&cloud, &connection.pieces(), new.clone()).await.unwrap().ledger, new);
-    assert!(remove_all(&cloud, new).await.failures.is_empty());
-    assert_eq!(aws.dump(), before);
+    connection.is_replaced(&aws).await;
 }
 
 #[tokio::test]
