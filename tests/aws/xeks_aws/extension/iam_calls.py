@@ -8,7 +8,7 @@ import secrets
 import string
 import time
 
-from .call import AwsError
+from .call import AwsError, handles
 
 
 def missing(message):
@@ -42,6 +42,29 @@ def new_id(prefix):
 
 def now():
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def taggable(kind, found, changeable=None, fold=False):
+    """Offers the three calls about the tags of that kind. `found` and `changeable` give the object that a call names,
+    the second only if it may be changed."""
+    changeable = changeable or found
+
+    @handles("iam", f"Tag{kind}")
+    def tag(call):
+        thing = changeable(call)
+        thing["Tags"] = tagged(thing["Tags"], call.params["Tags"], fold)
+        return {}
+
+    @handles("iam", f"Untag{kind}")
+    def untag(call):
+        thing = changeable(call)
+        thing["Tags"] = untagged(thing["Tags"], call.params["TagKeys"], fold)
+        return {}
+
+    @handles("iam", f"List{kind}Tags")
+    def list_tags(call):
+        tags, more = page(found(call)["Tags"], call.params, key=lambda tag: tag["Key"])
+        return {"Tags": tags, **more}
 
 
 def tagged(tags, added, fold=False):

@@ -7,7 +7,7 @@ from ministack.services import iam
 
 from . import iam_roles
 from .call import AwsError, handles
-from .iam_calls import missing, new_id, now, page, tagged, untagged
+from .iam_calls import missing, new_id, now, page, taggable, tagged
 
 
 @handles("iam", "CreateInstanceProfile")
@@ -80,26 +80,6 @@ def list_for_role(call):
     )
 
 
-@handles("iam", "TagInstanceProfile")
-def tag(call):
-    profile = _found(call)
-    profile["Tags"] = tagged(profile["Tags"], call.params["Tags"])
-    return {}
-
-
-@handles("iam", "UntagInstanceProfile")
-def untag(call):
-    profile = _found(call)
-    profile["Tags"] = untagged(profile["Tags"], call.params["TagKeys"])
-    return {}
-
-
-@handles("iam", "ListInstanceProfileTags")
-def list_tags(call):
-    tags, more = page(_found(call)["Tags"], call.params, key=lambda tag: tag["Key"])
-    return {"Tags": tags, **more}
-
-
 def _listed(profiles, call):
     """API reference: listings leave out the tags, ListInstanceProfileTags has them."""
     profiles, more = page(profiles, call.params, key=lambda profile: profile["InstanceProfileName"])
@@ -116,3 +96,6 @@ def _found(call):
     if name not in iam._instance_profiles:
         raise missing(f"Instance Profile {name} cannot be found.")
     return iam._instance_profiles[name]
+
+
+taggable("InstanceProfile", _found)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ministack.services import iam
 
 from .call import AwsError, handles
-from .iam_calls import missing, now, page, tagged, untagged
+from .iam_calls import missing, now, taggable, tagged
 
 
 @handles("iam", "CreateOpenIDConnectProvider")
@@ -81,26 +81,6 @@ def update_thumbprints(call):
     return {}
 
 
-@handles("iam", "TagOpenIDConnectProvider")
-def tag(call):
-    provider = _found(call)
-    provider["Tags"] = tagged(provider["Tags"], call.params["Tags"])
-    return {}
-
-
-@handles("iam", "UntagOpenIDConnectProvider")
-def untag(call):
-    provider = _found(call)
-    provider["Tags"] = untagged(provider["Tags"], call.params["TagKeys"])
-    return {}
-
-
-@handles("iam", "ListOpenIDConnectProviderTags")
-def list_tags(call):
-    tags, more = page(_found(call)["Tags"], call.params, key=lambda tag: tag["Key"])
-    return {"Tags": tags, **more}
-
-
 def _found(call):
     arn = call.params["OpenIDConnectProviderArn"]
     if arn not in iam._oidc_providers:
@@ -136,3 +116,6 @@ def _thumbprints(prints):
     if not all(re.fullmatch(r"[0-9a-fA-F]{40}", thumbprint) for thumbprint in prints):
         raise AwsError("InvalidInput", "Invalid thumbprint: it must be 40 hexadecimal digits.")
     return [thumbprint.lower() for thumbprint in prints]
+
+
+taggable("OpenIDConnectProvider", _found)

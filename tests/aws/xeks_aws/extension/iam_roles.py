@@ -11,7 +11,7 @@ from ministack.services import iam
 
 from . import iam_principals, identities
 from .call import AwsError, handles
-from .iam_calls import missing, new_id, now, page, tagged, untagged
+from .iam_calls import missing, new_id, now, page, taggable, tagged
 from .iam_policy import trust_document
 
 
@@ -108,26 +108,6 @@ def update_description(call):
     return {"Role": _shown(role)}
 
 
-@handles("iam", "TagRole")
-def tag(call):
-    role = changeable(call)
-    role["Tags"] = tagged(role["Tags"], call.params["Tags"], fold=True)
-    return {}
-
-
-@handles("iam", "UntagRole")
-def untag(call):
-    role = changeable(call)
-    role["Tags"] = untagged(role["Tags"], call.params["TagKeys"], fold=True)
-    return {}
-
-
-@handles("iam", "ListRoleTags")
-def list_tags(call):
-    tags, more = page(found(call)["Tags"], call.params, key=lambda tag: tag["Key"])
-    return {"Tags": tags, **more}
-
-
 def found(call):
     """The role that the call names, or NoSuchEntity."""
     name = call.params["RoleName"]
@@ -188,3 +168,6 @@ def effective_trust(account, name):
     """The role's trust policy as AWS evaluates and shows it now; None if there is no such role."""
     role = identities.role(account, name)
     return role and json.loads(role["AssumeRolePolicyDocument"])
+
+
+taggable("Role", found, changeable, fold=True)
