@@ -18,6 +18,8 @@ pub mod engine;
 
 pub mod pieces;
 
+pub mod evaluate;
+
 pub mod aws;
 
 pub mod diagnostics;
