@@ -1,6 +1,7 @@
 //! The pieces against the two-account AWS of tests/aws: made, changed, drifted, adopted, replaced, imported and removed for real.
 
 mod connection;
+mod ec2_client;
 mod emulator;
 mod life;
 mod others;

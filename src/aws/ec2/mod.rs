@@ -18,6 +18,9 @@ mod tags;
 mod vpcs;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use aws_config::SdkConfig;

@@ -65,6 +65,7 @@ pub(super) fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>
         | "DependencyViolation"
         | "IncorrectState"
         | "InvalidStateException"
+        | "InvalidStateTransition"
         | "OperationInProgress" => Kind::Conflict,
 
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
