@@ -22,7 +22,7 @@ use super::accounts::AccountError;
 use super::credentials;
 use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
-use super::settings::{Endpoints, RetryMode, Settings};
+use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use crate::engine::Side;
 
@@ -50,6 +50,7 @@ pub struct Account {
     region: String,
     config: SdkConfig,
     endpoints: Endpoints,
+    transport: TransportSettings,
     iam: OnceLock<aws_sdk_iam::Client>,
     sts: aws_sdk_sts::Client,
     eks: Mutex<HashMap<String, aws_sdk_eks::Client>>,
@@ -84,6 +85,7 @@ impl Account {
             region,
             config,
             endpoints,
+            transport: settings.transport.clone(),
             iam: OnceLock::new(),
             sts,
             eks: Mutex::default(),
@@ -115,6 +117,11 @@ impl Account {
 
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// The proxies of this account.
+    pub(super) fn transport(&self) -> &TransportSettings {
+        &self.transport
     }
 
     pub fn iam(&self) -> &aws_sdk_iam::Client {
@@ -183,6 +190,7 @@ impl Account {
             sts: aws_sdk_sts::Client::new(&config),
             config,
             endpoints: Endpoints::default(),
+            transport: TransportSettings::default(),
             iam: OnceLock::new(),
             eks: Mutex::default(),
             ec2: Mutex::default(),

@@ -4,6 +4,7 @@
 
 mod account;
 pub mod accounts;
+pub mod api_server;
 pub mod arn;
 mod credentials;
 pub mod duration;
@@ -12,7 +13,9 @@ pub mod error;
 pub mod names;
 pub mod policy;
 pub mod principals;
+pub mod sessions;
 pub mod settings;
+pub mod token;
 mod transport;
 pub mod wait;
 

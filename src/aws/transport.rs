@@ -41,44 +41,73 @@ impl Transports {
     }
 }
 
+/// A connection to something else than AWS, through the same proxies, that trusts these authorities alone. `pem` holds good certificates.
+pub(super) fn connector(settings: &TransportSettings, pem: Vec<u8>) -> Result<Connector, String> {
+    let proxies = Proxies::of(settings)?;
+    Ok(connection(&proxies.secure, Some(&pem), None, None))
+}
+
 fn client(settings: &TransportSettings) -> Result<SharedHttpClient, String> {
     let bundle = match settings.custom_ca_bundle.clone().or_else(|| environment(&["AWS_CA_BUNDLE"]).map(PathBuf::from)) {
         Some(path) => Some(authorities(&path)?),
         None => None,
     };
-    let configured = |own: &Option<Secret>, names: &[&str]| own.as_ref().map(|s| s.reveal().to_owned()).or_else(|| environment(names));
-    let plain = configured(&settings.http_proxy, &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]);
-    let secure = configured(&settings.https_proxy, &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
-    let none = settings.no_proxy.clone().or_else(|| environment(&["no_proxy", "NO_PROXY"]));
-    let none = none.map_or_else(|| LINK_LOCAL.to_owned(), |rules| format!("{rules},{LINK_LOCAL}"));
-    let proxy = |url: Option<String>| match url {
-        Some(url) => ProxyConfig::all(url.as_str())
-            .map(|proxy| proxy.no_proxy(&none))
-            .map_err(|_| "the proxy's URL can't be used: it must look like http://proxy.example.com:3128".to_owned()),
-        None => Ok(ProxyConfig::disabled()),
-    };
-    if plain == secure {
-        return Ok(pool(proxy(plain)?, bundle));
+    let Proxies { plain, secure, same } = Proxies::of(settings)?;
+    if same {
+        return Ok(pool(secure, bundle));
     }
-    let by_scheme = ByScheme { plain: pool(proxy(plain)?, bundle.clone()), secure: pool(proxy(secure)?, bundle) };
-    Ok(SharedHttpClient::new(by_scheme))
+    Ok(SharedHttpClient::new(ByScheme { plain: pool(plain, bundle.clone()), secure: pool(secure, bundle) }))
+}
+
+/// The proxies for `http://` and `https://`, as configured or in the environment.
+struct Proxies {
+    plain: ProxyConfig,
+    secure: ProxyConfig,
+    same: bool,
+}
+
+impl Proxies {
+    fn of(settings: &TransportSettings) -> Result<Self, String> {
+        let configured = |own: &Option<Secret>, names: &[&str]| own.as_ref().map(|s| s.reveal().to_owned()).or_else(|| environment(names));
+        let plain = configured(&settings.http_proxy, &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]);
+        let secure = configured(&settings.https_proxy, &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
+        let none = settings.no_proxy.clone().or_else(|| environment(&["no_proxy", "NO_PROXY"]));
+        let none = none.map_or_else(|| LINK_LOCAL.to_owned(), |rules| format!("{rules},{LINK_LOCAL}"));
+        let proxy = |url: Option<String>| match url {
+            Some(url) => ProxyConfig::all(url.as_str())
+                .map(|proxy| proxy.no_proxy(&none))
+                .map_err(|_| "the proxy's URL can't be used: it must look like http://proxy.example.com:3128".to_owned()),
+            None => Ok(ProxyConfig::disabled()),
+        };
+        let same = plain == secure;
+        Ok(Proxies { plain: proxy(plain)?, secure: proxy(secure)?, same })
+    }
 }
 
 fn pool(proxy: ProxyConfig, bundle: Option<Vec<u8>>) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
-        let mut builder = Connector::builder().proxy_config(proxy.clone());
-        if let Some(settings) = settings {
-            builder = builder.connector_settings(settings.clone());
-        }
-        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        let mut trust = TrustStore::default();
-        if let Some(pem) = &bundle {
-            trust = TrustStore::empty().with_pem_certificate(pem.clone());
-        }
-        // Fails only for additional server names, of which there are none.
-        let context = TlsContext::builder().with_trust_store(trust).build().unwrap_or_default();
-        builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build()
+        connection(&proxy, bundle.as_ref(), settings, components)
     })
+}
+
+fn connection(
+    proxy: &ProxyConfig,
+    bundle: Option<&Vec<u8>>,
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    let mut builder = Connector::builder().proxy_config(proxy.clone());
+    if let Some(settings) = settings {
+        builder = builder.connector_settings(settings.clone());
+    }
+    builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+    let mut trust = TrustStore::default();
+    if let Some(pem) = bundle {
+        trust = TrustStore::empty().with_pem_certificate(pem.clone());
+    }
+    // Fails only for additional server names, of which there are none.
+    let context = TlsContext::builder().with_trust_store(trust).build().unwrap_or_default();
+    builder.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build()
 }
 
 /// One pool for `http://` and one for `https://`, where they have different proxies.
@@ -109,21 +138,27 @@ impl HttpConnector for ConnectorByScheme {
     }
 }
 
-/// The certificates of a PEM file, checked here: the SDK takes only good ones.
+/// The certificates of a PEM file.
 fn authorities(path: &Path) -> Result<Vec<u8>, String> {
-    let shown = path.display();
-    let pem = std::fs::read(path).map_err(|e| format!("custom_ca_bundle {shown} can't be read: {e}"))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
+    let name = format!("custom_ca_bundle {}", path.display());
+    let pem = std::fs::read(path).map_err(|e| format!("{name} can't be read: {e}"))?;
+    checked(&pem, &name)?;
+    Ok(pem)
+}
+
+/// Refuses what is no PEM of good certificates, here: the SDK takes nothing else. `name` says what it is.
+pub(super) fn checked(pem: &[u8], name: &str) -> Result<(), String> {
+    let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| format!("custom_ca_bundle {shown} is no PEM file of certificates: {e}"))?;
+        .map_err(|e| format!("{name} is no PEM file of certificates: {e}"))?;
     if certificates.is_empty() {
-        return Err(format!("custom_ca_bundle {shown} holds no certificate"));
+        return Err(format!("{name} holds no certificate"));
     }
     let mut roots = rustls::RootCertStore::empty();
     for certificate in certificates {
-        roots.add(certificate).map_err(|e| format!("custom_ca_bundle {shown} holds a certificate that can't be used: {e}"))?;
+        roots.add(certificate).map_err(|e| format!("{name} holds a certificate that can't be used: {e}"))?;
     }
-    Ok(pem)
+    Ok(())
 }
 
 fn environment(names: &[&str]) -> Option<String> {
