@@ -1,0 +1,169 @@
+//! The hops `access_entry` and `access_policy`: whether the cluster knows the last principal, and as whom.
+
+use std::collections::BTreeMap;
+
+use super::access_policy;
+use super::question::Question;
+use super::steps::{Accounts, Step};
+use crate::aws::{Arn, Error};
+use crate::data_sources::hops::Hop;
+use crate::pieces::eks::access_entry::{Facts, Reach};
+use crate::pieces::eks::admission;
+use crate::pieces::eks::cluster::ClusterDescription;
+
+const ENTRY: &str = "access_entry";
+const POLICY: &str = "access_policy";
+
+/// The type of an entry for people and programs.
+const STANDARD: &str = "STANDARD";
+
+/// What the cluster's account says of the cluster and of who may enter it.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub cluster: Result<Option<ClusterDescription>, Error>,
+    entry: Result<Option<Facts>, Error>,
+    policies: Result<BTreeMap<String, Reach>, Error>,
+    /// Principals of all entries; none where they can't be listed, since they only help to explain.
+    others: Vec<String>,
+}
+
+/// Looks at the cluster's door for this principal.
+pub(super) async fn look(
+    accounts: &Accounts,
+    region: &str,
+    cluster_name: &str,
+    principal: &str,
+    cluster: Result<Option<ClusterDescription>, Error>,
+) -> Door {
+    if !cluster.as_ref().is_ok_and(|c| c.as_ref().is_some_and(takes_entries)) {
+        return Door { cluster, entry: Ok(None), policies: Ok(BTreeMap::new()), others: Vec::new() };
+    }
+    let account = &accounts.cluster;
+    let (entry, policies, others) = futures::join!(
+        admission::entry(account, region, cluster_name, principal),
+        admission::policies(account, region, cluster_name, principal),
+        admission::principals(account, region, cluster_name),
+    );
+    Door { cluster, entry, policies, others: others.unwrap_or_default() }
+}
+
+impl Door {
+    /// `access_entry` and `access_policy`.
+    pub fn hops(&self, question: &Question, account_id: &str, region: &str, steps: &[Step]) -> Vec<Hop> {
+        let Some(last) = steps.last() else { return Vec::new() };
+        let entry = self.entry(question, account_id, region, steps, last);
+        let policy = self.policy(question, last);
+        [entry, policy].into_iter().map(|hop| hop.in_account(account_id)).collect()
+    }
+
+    fn entry(&self, question: &Question, account_id: &str, region: &str, steps: &[Step], last: &Step) -> Hop {
+        let (name, principal) = (&question.cluster, last.known_arn());
+        let object = format!("{name}: {principal}");
+        let cluster = match &self.cluster {
+            Err(error) => return Hop::unreadable(ENTRY, object, error),
+            Ok(None) => {
+                let reason = format!("There is no cluster {name} in region {region} of account {account_id}.");
+                return Hop::broken(ENTRY, object, reason, "Correct cluster_name or region, or the provider's cluster_account.");
+            }
+            Ok(Some(cluster)) => cluster,
+        };
+        match cluster.status.as_deref() {
+            Some("ACTIVE" | "UPDATING") => {}
+            status => {
+                let reason = format!("Cluster {name} is {}: nobody can be admitted.", status.unwrap_or("of no status"));
+                return Hop::broken(ENTRY, object, reason, "Wait until the cluster is ACTIVE, or repair it.");
+            }
+        }
+        if !takes_entries(cluster) {
+            let reason = format!(
+                "The authentication mode of cluster {name} is CONFIG_MAP: it takes no access entries. Whether its aws-auth names {principal}, only the \
+                 cluster knows."
+            );
+            let fix = format!(
+                "Set on_config_map = \"upgrade\" on xeks_cross_account_access, or run aws eks update-cluster-config --name {name} --region {region} \
+                 --access-config authenticationMode=API_AND_CONFIG_MAP."
+            );
+            return Hop::broken(ENTRY, object, reason, fix);
+        }
+        match &self.entry {
+            Err(error) => Hop::unreadable(ENTRY, object, error),
+            Ok(None) => self.no_entry(cluster, &object, &principal, steps),
+            Ok(Some(entry)) => standing(name, &object, &principal, entry, last),
+        }
+    }
+
+    fn no_entry(&self, cluster: &ClusterDescription, object: &str, principal: &str, steps: &[Step]) -> Hop {
+        let mut reason = format!("Cluster {} has no access entry for {principal}: it answers 401.", cluster.name);
+        let before = steps.iter().rev().skip(1).map(Step::known_arn).find(|arn| self.others.contains(arn));
+        if let Some(before) = before {
+            reason.push_str(&format!(" It has one for {before}, but the chain goes on from there, and the cluster sees only its end."));
+        } else if let Some(like) = self.others.iter().find(|other| same_name(other, principal)) {
+            reason.push_str(&format!(" It has one for {like}, which is another principal of that name."));
+        }
+        if cluster.authentication_mode.as_deref() == Some("API_AND_CONFIG_MAP") {
+            reason.push_str(" Its aws-auth may name the principal all the same, which only live = true can tell.");
+        }
+        let fix = format!(
+            "xeks_cross_account_access makes the entry (its block kubernetes); by hand: aws eks create-access-entry --cluster-name {} --principal-arn \
+             {principal}.",
+            cluster.name
+        );
+        Hop::broken(ENTRY, object, reason, fix)
+    }
+
+    fn policy(&self, question: &Question, last: &Step) -> Hop {
+        let (name, principal) = (&question.cluster, last.known_arn());
+        let object = format!("{name}: {principal}");
+        match (&self.entry, &self.policies) {
+            (Ok(Some(entry)), Ok(policies)) => {
+                let fix = format!(
+                    "Set kubernetes.policies of xeks_cross_account_access, or run aws eks associate-access-policy --cluster-name {name} --principal-arn \
+                     {principal}."
+                );
+                access_policy::hop(&object, policies, &entry.groups, &question.actions, &fix)
+            }
+            (Ok(Some(_)), Err(error)) => Hop::unreadable(POLICY, object, error),
+            _ => Hop::unknown(POLICY, object, "Not looked at: there is no access entry that policies could hang on."),
+        }
+    }
+}
+
+/// An entry that is there.
+fn standing(cluster: &str, object: &str, principal: &str, entry: &Facts, last: &Step) -> Hop {
+    let again = format!(
+        "Apply xeks_cross_account_access again; by hand: aws eks delete-access-entry --cluster-name {cluster} --principal-arn {principal}, then create it \
+         and its policies anew."
+    );
+    if entry.kind != STANDARD {
+        let reason = format!("The access entry is of type {}, which is for nodes and can't be changed.", entry.kind);
+        return Hop::broken(ENTRY, object, reason, format!("{again} Its type must be {STANDARD}."));
+    }
+    match last.principal() {
+        Some(found) if found.created_at > entry.created_at => {
+            let reason = format!(
+                "The access entry is older than the {}: it was made for an earlier one of that name, whose id was another, and admits nobody now, though \
+                 EKS shows it as ever. The cluster answers 401.",
+                last.title()
+            );
+            Hop::broken(ENTRY, object, reason, again)
+        }
+        Some(_) => Hop::ok(ENTRY, object, format!("The entry admits it as {}.", entry.username)),
+        None => {
+            let reason = format!(
+                "The entry would admit it as {}. Whether it is bound to today's {} can't be seen from here.",
+                entry.username,
+                last.title()
+            );
+            Hop::ok(ENTRY, object, reason)
+        }
+    }
+}
+
+fn takes_entries(cluster: &ClusterDescription) -> bool {
+    cluster.authentication_mode.as_deref() != Some("CONFIG_MAP")
+}
+
+fn same_name(one: &str, other: &str) -> bool {
+    let last = |text: &str| Arn::parse(text).ok().and_then(|arn| crate::aws::principals::named(&arn));
+    one != other && last(one).is_some() && last(one) == last(other)
+}

@@ -1,0 +1,255 @@
+//! The hops of IAM: `identity`, one `assume_role` per role on the way, and `role_policy`.
+//!
+//! What the policies say is `evaluate`'s to tell; here it gets its words, and what to do about it.
+
+use super::steps::{Found, Step};
+use crate::aws::principals::Principal;
+use crate::aws::settings::Secret;
+use crate::data_sources::hops::{Hop, Status};
+use crate::evaluate::{self, Answer, Denial, Known, Miss, Request, Source};
+
+const IDENTITY: &str = "identity";
+const ASSUME_ROLE: &str = "assume_role";
+const ROLE_POLICY: &str = "role_policy";
+
+/// Whether the principal that begins the chain is there.
+pub(super) fn identity(step: &Step) -> Hop {
+    let hop = match found(IDENTITY, step, "principal_arn") {
+        Err(hop) => hop,
+        Ok(principal) => {
+            let mut reason = match step.arn.session() {
+                Some(_) => format!("A session of the {}, which exists as {}.", step.title(), principal.arn),
+                None => format!("The {} exists.", step.title()),
+            };
+            if step.is_of_identity_center() {
+                reason.push_str(" IAM Identity Center made it: its policies are those of the permission set.");
+            }
+            if let Some(boundary) = &principal.boundary {
+                reason.push_str(&format!(" Its permissions boundary is {boundary}."));
+            }
+            Hop::ok(IDENTITY, &step.written, reason)
+        }
+    };
+    hop.in_account(&step.arn.account)
+}
+
+/// Whether `caller` may assume the role of `target`.
+pub(super) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Secret>) -> Hop {
+    let hop = match found(ASSUME_ROLE, target, "via_role_arns") {
+        Err(hop) => hop,
+        Ok(role) => {
+            let trust = match role.trust.is_null() {
+                true => Source::unread(trust_name(target), "it is no JSON"),
+                false => Source::new(trust_name(target), role.trust.clone()),
+            };
+            assumed(caller, target, &trust, external_id)
+        }
+    };
+    hop.in_account(&target.arn.account)
+}
+
+/// Whether the last principal may describe the cluster, as `aws eks update-kubeconfig` does.
+pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
+    let (object, account) = (last.known_arn(), cluster_arn.split(':').nth(4).unwrap_or_default());
+    if last.arn.account != account {
+        let reason = format!(
+            "No permission of IAM is needed: eks:DescribeCluster does not reach from account {} into account {account}, so the kubeconfig must carry \
+             endpoint and certificate authority, as that of mode = \"direct\" does.",
+            last.arn.account
+        );
+        return Hop::ok(ROLE_POLICY, object, reason).in_account(&last.arn.account);
+    }
+    let request = Request::signed(last.caller(), "eks:DescribeCluster", cluster_arn);
+    let hop = match (&last.found, evaluate::permissions(&last.identity(), &request)) {
+        (Found::Absent, _) => Hop::unknown(ROLE_POLICY, object, format!("Not looked at: there is no {}.", last.title())),
+        (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", title(&grant.statement))),
+        (found, Answer::Unknown(why)) => undecided(ROLE_POLICY, object, found, &why),
+        (_, Answer::Denied(denial)) => {
+            let reason = format!("The {} may not call eks:DescribeCluster on {cluster_arn}: {denial}.", last.title());
+            let fix = match &denial {
+                Denial::Explicit { statement } => lift(statement, last),
+                Denial::NoMatch { layer, .. } if is_boundary(layer) => widen(last, "eks:DescribeCluster", cluster_arn),
+                Denial::NoMatch { .. } => format!(
+                    "{} on {cluster_arn} to the {}: access_role of xeks_cross_account_access writes that as the inline policy xeks-eks-describe.",
+                    allow(last, "eks:DescribeCluster"),
+                    last.title()
+                ),
+            };
+            Hop::broken(ROLE_POLICY, object, reason, fix)
+        }
+    };
+    hop.in_account(account)
+}
+
+/// The principal as it is, or the hop that says why it can't be taken for that. `attribute` is where it was written.
+fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a Principal, Hop> {
+    let account = &step.arn.account;
+    match &step.found {
+        Found::Here(found, _) if step.arn.session().is_some() || found.arn == step.written => Ok(found),
+        Found::Here(found, _) => {
+            let reason = format!("{} does not exist: the {} of account {account} is {}.", step.written, step.title(), found.arn);
+            Err(Hop::broken(name, &step.written, reason, format!("Write {} in {attribute}.", found.arn)))
+        }
+        Found::Absent => {
+            let reason = format!("There is no {} in account {account}.", step.title());
+            let fix = format!("Create it (xeks_cross_account_access makes the roles of a connection), or correct {attribute}.");
+            Err(Hop::broken(name, &step.written, reason, fix))
+        }
+        Found::Unreadable(error) => Err(Hop::unreadable(name, &step.written, error)),
+        Found::Outside => {
+            let reason = format!(
+                "Account {account} is neither the provider's cluster_account nor the chosen workload account: the {} can't be read.",
+                step.title()
+            );
+            Err(Hop::external(name, &step.written, reason))
+        }
+    }
+}
+
+fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Secret>) -> Hop {
+    let object = target.written.as_str();
+    if matches!(caller.found, Found::Absent) {
+        return Hop::unknown(ASSUME_ROLE, object, format!("Not looked at: there is no {} that could assume it.", caller.title()));
+    }
+    let request = Request::assume_role(caller.caller(), &target.written, external_id.map(Secret::reveal));
+    // The caller's own side of another account can't be seen: the trust decides alone, or nobody.
+    if matches!(caller.found, Found::Outside) {
+        return match evaluate::trust(trust, &request) {
+            Answer::Denied(denial) => refused(caller, target, trust, &denial, external_id),
+            Answer::Unknown(why) => Hop::unknown(ASSUME_ROLE, object, format!("It can't be told: {}.", masked(&why, external_id))),
+            Answer::Allowed(grant) => {
+                let reason = format!(
+                    "{} lets the {} in. Whether its own policies allow it is for account {} to say.",
+                    title(&grant.statement),
+                    caller.title(),
+                    caller.arn.account
+                );
+                Hop::external(ASSUME_ROLE, object, reason)
+            }
+        };
+    }
+    match evaluate::assume_role(trust, &caller.identity(), &request) {
+        Answer::Allowed(grant) => {
+            let reason =
+                format!("{} allows it to the {}, and nothing on the caller's side is against it.", title(&grant.statement), caller.title());
+            Hop::ok(ASSUME_ROLE, object, reason)
+        }
+        Answer::Unknown(why) => undecided(ASSUME_ROLE, object.to_owned(), &caller.found, &masked(&why, external_id)),
+        Answer::Denied(denial) => refused(caller, target, trust, &denial, external_id),
+    }
+}
+
+fn refused(caller: &Step, target: &Step, trust: &Source, denial: &Denial, external_id: Option<&Secret>) -> Hop {
+    let (reason, fix) = match denial {
+        Denial::Explicit { statement } if statement.ends_with(&trust.name) => (
+            format!("{} denies it.", title(statement)),
+            format!("Take {statement} out, or narrow it so that it leaves {} out.", caller.known_arn()),
+        ),
+        Denial::Explicit { statement } => (format!("{} denies it.", title(statement)), lift(statement, caller)),
+        Denial::NoMatch { layer, .. } if *layer == trust.name => by_trust(caller, target, denial, external_id),
+        Denial::NoMatch { layer, .. } if is_boundary(layer) => (
+            format!("The {} may not call sts:AssumeRole on it: {denial}.", caller.title()),
+            widen(caller, "sts:AssumeRole", &target.written),
+        ),
+        Denial::NoMatch { .. } => (
+            format!("The {} may not call sts:AssumeRole on it: {denial}.", caller.title()),
+            format!(
+                "{} on {} to the {}: workload_role of xeks_cross_account_access writes that, unless manage_policy = false.",
+                allow(caller, "sts:AssumeRole"),
+                target.written,
+                caller.title()
+            ),
+        ),
+    };
+    Hop::broken(ASSUME_ROLE, &target.written, masked(&reason, external_id), fix)
+}
+
+/// What is wrong with the trust policy, nearest miss first. An external id is never repeated.
+fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&Secret>) -> (String, String) {
+    let (trust, caller_arn) = (trust_name(target), caller.known_arn());
+    let Denial::NoMatch { near, .. } = denial else { return (denial.to_string(), String::new()) };
+    match near.first().map(|near| (&near.miss, near)) {
+        Some((Miss::Principal { stale, .. }, _)) if !stale.is_empty() => (
+            format!(
+                "{} names {}, the id of a principal that was deleted, where it named a principal before. The {} of today, of {}, is another one.",
+                title(&trust),
+                stale.join(", "),
+                caller.title(),
+                when(caller)
+            ),
+            format!("Apply xeks_cross_account_access again, or write {caller_arn} into {trust} again (aws iam update-assume-role-policy)."),
+        ),
+        Some((Miss::Condition { key, found, .. }, near)) if key.eq_ignore_ascii_case("sts:ExternalId") => {
+            let reason = match (found, external_id) {
+                (Known::Absent, _) | (_, None) => format!("{} wants an external id, and none is given.", title(&near.statement)),
+                _ => format!("{} wants another external id than the one given.", title(&near.statement)),
+            };
+            (
+                reason,
+                format!(
+                    "Set external_id to that of {trust} (access_role.external_id of xeks_cross_account_access), or correct the trust policy."
+                ),
+            )
+        }
+        _ => (
+            format!("{} does not let the {} in: {denial}.", title(&trust), caller.title()),
+            format!(
+                "Let {trust} allow sts:AssumeRole to {caller_arn}: access_role of xeks_cross_account_access does so for its workload_role, and for \
+                 trusted_principal_arns."
+            ),
+        ),
+    }
+}
+
+/// What can't be decided; a permission to read that is missing is named as what to do.
+fn undecided(name: &'static str, object: String, found: &Found, why: &str) -> Hop {
+    match found {
+        Found::Here(_, Err(error)) | Found::Unreadable(error) => Hop::unreadable(name, object, error),
+        Found::Outside => Hop { status: Status::External, ..Hop::unknown(name, object, format!("{}.", title(why))) },
+        _ => Hop::unknown(name, object, format!("It can't be told: {why}.")),
+    }
+}
+
+fn trust_name(target: &Step) -> String {
+    format!("the trust policy of the {}", target.title())
+}
+
+/// How a permission is given to whom: Identity Center's roles can't be edited.
+fn allow(step: &Step, action: &str) -> String {
+    if step.is_of_identity_center() { format!("In the permission set, allow {action}") } else { format!("Allow {action}") }
+}
+
+/// As `evaluate` names the layer of what a principal's own side says.
+fn is_boundary(layer: &str) -> bool {
+    layer.contains("boundary")
+}
+
+fn widen(step: &Step, action: &str, resource: &str) -> String {
+    let boundary = step.principal().and_then(|p| p.boundary.as_deref()).unwrap_or("the boundary");
+    format!("Let {boundary} allow {action} on {resource}, or give the {} another permissions_boundary.", step.title())
+}
+
+fn lift(statement: &str, step: &Step) -> String {
+    let place = if step.is_of_identity_center() { " in the permission set" } else { "" };
+    format!("Take out {statement}{place}, or narrow it.")
+}
+
+/// Since when there is the principal of today.
+fn when(step: &Step) -> String {
+    let made = step.principal().and_then(|p| time::OffsetDateTime::from_unix_timestamp(p.created_at).ok());
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    made.and_then(|time| time.format(format).ok()).unwrap_or_else(|| "an unknown time".into())
+}
+
+fn masked(text: &str, external_id: Option<&Secret>) -> String {
+    match external_id.map(Secret::reveal).filter(|id| !id.is_empty()) {
+        Some(id) => text.replace(id, "(the external id)"),
+        None => text.to_owned(),
+    }
+}
+
+/// The beginning of a sentence.
+fn title(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

@@ -1,0 +1,284 @@
+//! The chain tried out: roles are assumed, a token is signed and the API server asked. What came of it goes into the hops that
+//! the documents gave, and into `api_server`.
+//!
+//! Credentials and tokens live as long as the read. Nothing of them, and nothing that differs from one read to the next, gets into a hop.
+
+use std::sync::Arc;
+
+use aws_credential_types::Credentials;
+
+use super::question::{Action, Question};
+use super::steps::Step;
+use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
+use crate::aws::{Account, Arn, Error, Kind, principals, sessions, token};
+use crate::data_sources::hops::{Chain, Hop, Status};
+use crate::pieces::eks::cluster::ClusterDescription;
+
+const API_SERVER: &str = "api_server";
+
+/// Where the question goes: the cluster, and with whose credentials.
+pub(super) struct Trial<'a> {
+    pub question: &'a Question,
+    pub account: Arc<Account>,
+    pub cluster: Option<&'a ClusterDescription>,
+    pub cluster_account: &'a str,
+    pub region: &'a str,
+    pub steps: &'a [Step],
+}
+
+impl Trial<'_> {
+    /// Tries the chain; `chain` holds the hops of the documents.
+    pub async fn run(&self, chain: &mut Chain) {
+        self.check_caller(chain);
+        let Some(session) = self.sessions(chain).await else {
+            chain.0.push(self.unasked("Not asked: there is no session to ask with."));
+            return;
+        };
+        let (user, hop) = self.ask(&session).await;
+        if user.is_some() {
+            admitted(chain);
+        }
+        chain.0.push(hop.in_account(self.cluster_account));
+    }
+
+    /// What is tried holds for the caller of live_as: who is another than the principal proves nothing of that one.
+    fn check_caller(&self, chain: &mut Chain) {
+        let (caller, Some(first)) = (&self.account.identity().arn, self.steps.first()) else { return };
+        let same = Arn::parse(caller)
+            .ok()
+            .is_some_and(|arn| arn.account == first.arn.account && principals::named(&arn) == Some((first.sort, first.name.clone())));
+        if same {
+            return;
+        }
+        if let Some(hop) = chain.0.iter_mut().find(|hop| hop.name == "identity") {
+            let who = Arn::parse(caller)
+                .ok()
+                .and_then(|arn| Some(arn.session()?.0.to_owned()))
+                .map_or(caller.clone(), |role| format!("the role {role}"));
+            hop.status = if hop.status == Status::Broken { Status::Broken } else { Status::Unknown };
+            hop.reason = format!(
+                "{} But the chain was tried as {who}, the caller of {}: what came of that holds for it, not for {}.",
+                hop.reason, self.account, first.written
+            );
+            hop.fix = Some(format!(
+                "Let live_as name one of workload_accounts whose last assume_role is {}, or set principal_arn to the caller.",
+                first.written
+            ));
+        }
+    }
+
+    /// Assumes role after role; each hop learns what came of it.
+    async fn sessions(&self, chain: &mut Chain) -> Option<Credentials> {
+        let mut session = sessions::own(&self.account).await.ok()?;
+        let mut hops = chain.0.iter_mut().filter(|hop| hop.name == "assume_role");
+        for role in self.question.chain.iter().skip(1) {
+            let answer = sessions::assume(&self.account, &session, role, self.question.external_id.as_ref()).await;
+            if let Some(hop) = hops.next() {
+                settle(hop, answer.as_ref().err());
+            }
+            session = answer.ok()?;
+        }
+        Some(session)
+    }
+
+    async fn ask(&self, session: &Credentials) -> (Option<User>, Hop) {
+        let Some((cluster, endpoint, authority)) =
+            self.cluster.and_then(|c| Some((c, c.endpoint.as_deref()?, c.certificate_authority.as_deref()?)))
+        else {
+            return (None, self.unasked("Not asked: endpoint and certificate authority of the cluster are not known."));
+        };
+        let token = match token::cluster_token(&self.account, session, self.region, &cluster.name).await {
+            Ok(token) => token,
+            Err(error) => return (None, Hop::unreadable(API_SERVER, endpoint, &error)),
+        };
+        let server = match ApiServer::new(&self.account, endpoint, authority) {
+            Ok(server) => server,
+            Err(silence) => return (None, self.silent(&silence)),
+        };
+        let user = match server.who_am_i(&token).await {
+            Ok(user) => user,
+            Err(silence) => return (None, self.silent(&silence)),
+        };
+        let (mut granted, mut refused) = (Vec::new(), Vec::new());
+        for action in &self.question.actions {
+            match server.may(&token, attempt(action)).await {
+                Ok(true) => granted.push(action.to_string()),
+                Ok(false) => refused.push(action.to_string()),
+                Err(silence) => return (None, self.silent(&silence)),
+            }
+        }
+        let hop = self.known_as(&user, &granted, &refused);
+        (Some(user), hop)
+    }
+
+    fn known_as(&self, user: &User, granted: &[String], refused: &[String]) -> Hop {
+        let mut reason = format!("The cluster knows it as {}", nameless(&user.name));
+        match user.groups.as_slice() {
+            [] => reason.push('.'),
+            groups => reason.push_str(&format!(", of the groups {}.", groups.join(", "))),
+        }
+        if !granted.is_empty() {
+            reason.push_str(&format!(" It may {}.", granted.join(" and ")));
+        }
+        if refused.is_empty() {
+            return Hop::ok(API_SERVER, self.endpoint(), reason);
+        }
+        reason.push_str(&format!(" It may not {}.", refused.join(", nor ")));
+        let fix = "Give its access entry a policy and a scope that allow it (kubernetes.policies of xeks_cross_account_access), or bind a role of \
+                   Kubernetes to one of its groups.";
+        Hop::broken(API_SERVER, self.endpoint(), reason, fix)
+    }
+
+    /// Why there was no answer, and what that means.
+    fn silent(&self, silence: &Silence) -> Hop {
+        let endpoint = self.endpoint();
+        match silence {
+            Silence::Unauthorized => {
+                let reason = "The API server answers 401: it knows nobody by this identity. There is no access entry for it, or the entry was made for \
+                              an earlier role of that name.";
+                Hop::broken(API_SERVER, endpoint, reason, "See access_entry; make the entry, or make it anew.")
+            }
+            Silence::Forbidden(why) => {
+                let reason = format!("The API server answers 403 to a question that every user may ask: {why}.");
+                let fix = "Restore the cluster role binding system:basic-user, or look for an authorizer or proxy in between.";
+                Hop::broken(API_SERVER, endpoint, reason, fix)
+            }
+            Silence::Certificate(why) => {
+                let reason = format!(
+                    "Who answers does not show a certificate of the cluster's authority ({why}): something stands in between, or the endpoint is of \
+                     another cluster."
+                );
+                Hop::broken(
+                    API_SERVER,
+                    endpoint,
+                    reason,
+                    "Look for a proxy that takes TLS apart; let no_proxy leave the cluster's endpoint out.",
+                )
+            }
+            Silence::Unreachable(why) => {
+                let reason = format!(
+                    "The API server can't be reached from where Terraform runs ({why}). That is the network of this machine: a private endpoint is \
+                     reached only from the cluster's VPC and what is connected to it, a public one only from its public access CIDRs."
+                );
+                let fix = "Run it where the endpoint can be reached, or leave live out and give source to judge another place's network.";
+                Hop::unknown(API_SERVER, endpoint, reason).with_fix(fix)
+            }
+            Silence::Settings(why) | Silence::Other(why) => {
+                Hop::unknown(API_SERVER, endpoint, format!("The API server could not be asked: {why}."))
+            }
+        }
+    }
+
+    fn unasked(&self, why: &str) -> Hop {
+        Hop::unknown(API_SERVER, self.endpoint(), why).in_account(self.cluster_account)
+    }
+
+    fn endpoint(&self) -> String {
+        self.cluster.and_then(|c| c.endpoint.clone()).unwrap_or_else(|| self.question.cluster.clone())
+    }
+}
+
+/// What STS answered, put to what the documents say.
+fn settle(hop: &mut Hop, refusal: Option<&Error>) {
+    let said = hop.reason.clone();
+    match (refusal, hop.status) {
+        (None, Status::Ok) => hop.reason = format!("{said} STS gave a session."),
+        (None, _) => {
+            hop.status = Status::Ok;
+            hop.reason = format!("STS gave a session to the caller of the trial. From the documents: {said}");
+            hop.fix = None;
+        }
+        (Some(error), Status::Broken) if error.is(Kind::Denied) => hop.reason = format!("{said} STS refuses it, too."),
+        (Some(error), Status::Ok) if error.is(Kind::Denied) => {
+            hop.status = Status::Broken;
+            hop.reason = format!(
+                "STS refuses it, though both sides' documents allow it: {said} A policy of the organisation (SCP or RCP) or of the session stands \
+                 against it, or a change is not seen everywhere yet."
+            );
+            hop.fix = Some("Run it again in a minute; then ask who administers the organisation's policies about sts:AssumeRole.".into());
+        }
+        (Some(error), _) if error.is(Kind::Denied) => {
+            hop.status = Status::Broken;
+            hop.reason = format!("STS refuses it. {said}");
+        }
+        (Some(error), Status::Broken) => hop.reason = format!("{said} STS was asked, too: {}.", brief(error)),
+        (Some(error), _) => {
+            hop.status = Status::Unknown;
+            hop.reason = format!("STS could not tell: {}. From the documents: {said}", brief(error));
+        }
+    }
+}
+
+/// The cluster answered: it knows the principal, by an entry or by its aws-auth.
+fn admitted(chain: &mut Chain) {
+    for hop in chain.0.iter_mut().filter(|hop| matches!(hop.name, "access_entry" | "access_policy")) {
+        if hop.status.holds_up() {
+            hop.status = Status::External;
+            hop.reason = format!("The cluster admits it all the same, by its aws-auth or otherwise. {}", hop.reason);
+            hop.fix = None;
+        }
+    }
+}
+
+fn attempt(action: &Action) -> Attempt<'_> {
+    Attempt { verb: &action.verb, group: &action.group, resource: &action.resource, namespace: action.namespace.as_deref() }
+}
+
+/// A user name without its session, which is another on each read.
+fn nameless(user: &str) -> String {
+    match Arn::parse(user).ok().and_then(|arn| arn.session().map(|(_, session)| session.len())) {
+        Some(session) => format!("{}{{{{SessionName}}}}", &user[..user.len() - session]),
+        None => user.to_owned(),
+    }
+}
+
+fn brief(error: &Error) -> String {
+    error.code.clone().unwrap_or_else(|| error.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(status: Status, refusal: Option<(&str, &str)>) -> Hop {
+        let mut hop = Hop { status, fix: Some("fix".into()), ..Hop::ok("assume_role", "role", "The trust policy allows it.") };
+        let error = refusal.map(|(code, message)| Error::from_code("sts:AssumeRole", "1 (workload)", code, message, None));
+        settle(&mut hop, error.as_ref());
+        hop
+    }
+
+    #[test]
+    fn what_sts_does_counts_more_than_what_documents_say() {
+        assert_eq!(settled(Status::Unknown, None).status, Status::Ok);
+        assert_eq!(settled(Status::Broken, None).status, Status::Ok);
+        let refused = settled(Status::Ok, Some(("AccessDenied", "no")));
+        assert_eq!(refused.status, Status::Broken);
+        assert!(refused.reason.contains("SCP"), "{}", refused.reason);
+        assert_eq!(settled(Status::External, Some(("AccessDenied", "no"))).status, Status::Broken);
+        assert_eq!(settled(Status::Ok, Some(("ExpiredToken", "old"))).status, Status::Unknown);
+    }
+
+    #[test]
+    fn a_documents_reason_outlasts_a_refusal_that_agrees_with_it() {
+        let hop = settled(Status::Broken, Some(("AccessDenied", "no")));
+        assert_eq!((hop.reason.as_str(), hop.fix.as_deref()), ("The trust policy allows it. STS refuses it, too.", Some("fix")));
+    }
+
+    #[test]
+    fn who_is_admitted_otherwise_is_not_held_up_by_a_missing_entry() {
+        let mut chain = Chain(vec![Hop::ok("identity", "a", "b"), Hop::broken("access_entry", "a", "No entry.", "make")]);
+        admitted(&mut chain);
+        assert!(chain.allowed());
+        assert_eq!(chain.0[1].fix, None);
+    }
+
+    #[test]
+    fn a_user_name_is_told_without_its_session() {
+        assert_eq!(nameless("arn:aws:sts::1:assumed-role/app/i-1"), "arn:aws:sts::1:assumed-role/app/i-1");
+        assert_eq!(
+            nameless("arn:aws:sts::185863138492:assumed-role/app/i-1"),
+            "arn:aws:sts::185863138492:assumed-role/app/{{SessionName}}"
+        );
+        assert_eq!(nameless("ops"), "ops");
+    }
+}

@@ -1,0 +1,102 @@
+//! The data source `xeks_access_path`: whether an identity gets into a cluster, hop by hop.
+//!
+//! Reads both sides and puts the hops together; each hop's own file says what is right and wrong with it.
+
+mod access_policy;
+mod entry;
+mod identity;
+mod live;
+mod question;
+mod schema;
+mod steps;
+
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+
+use self::question::Question;
+use self::steps::Accounts;
+use super::hops::Chain;
+use crate::aws::accounts::AccountError;
+use crate::aws::arn;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::pieces::eks::cluster;
+use crate::provider::{Context, DataSource, Outcome};
+use crate::schema::{Schema, Value};
+
+/// The data source as the registry takes it.
+pub fn data_source() -> Arc<dyn DataSource> {
+    Arc::new(AccessPath)
+}
+
+struct AccessPath;
+
+#[async_trait]
+impl DataSource for AccessPath {
+    fn name(&self) -> &'static str {
+        "xeks_access_path"
+    }
+
+    fn schema(&self) -> &Schema {
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(schema::schema);
+        &SCHEMA
+    }
+
+    fn validate(&self, _: &Value) -> Diagnostics {
+        Diagnostics::new()
+    }
+
+    async fn read(&self, context: &Context, mut config: Value) -> Outcome<Value> {
+        let question = Question::of(&config);
+        match explain(context, &question).await {
+            Ok((region, chain)) => {
+                config.insert("region", Value::string(region));
+                Outcome::new(chain.state(config), Diagnostics::new())
+            }
+            Err(diagnostics) => Outcome::new(Value::Null, diagnostics),
+        }
+    }
+}
+
+/// The region that was looked in, and the chain.
+async fn explain(context: &Context, question: &Question) -> Result<(String, Chain), Diagnostics> {
+    let accounts = accounts(context, question).await?;
+    let owner = accounts.cluster.identity().clone();
+    let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());
+    let (steps, cluster) =
+        futures::join!(steps::find(&accounts, &question.chain), cluster::describe_in(&accounts.cluster, &region, &question.cluster),);
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
+    let door = entry::look(&accounts, &region, &question.cluster, &last.known_arn(), cluster).await;
+
+    let mut chain = Chain(vec![identity::identity(first)]);
+    chain.extend(steps.windows(2).map(|pair| identity::assume_role(&pair[0], &pair[1], question.external_id.as_ref())));
+    let cluster_arn = arn::cluster(&owner.partition, &region, &owner.account_id, &question.cluster);
+    chain.extend([identity::role_policy(last, &cluster_arn)]);
+    chain.extend(door.hops(question, &owner.account_id, &region, &steps));
+    if question.live {
+        let key = question.live_as.as_deref().or(question.workload_account.as_deref());
+        let account = context.provider.workload(key).await.map_err(|error| told(&error, "live_as"))?;
+        let cluster = door.cluster.as_ref().ok().and_then(Option::as_ref);
+        let trial = live::Trial { question, account, cluster, cluster_account: &owner.account_id, region: &region, steps: &steps };
+        trial.run(&mut chain).await;
+    }
+    Ok((region, chain))
+}
+
+/// Both sides. A chain that lives in the cluster's account needs no other.
+async fn accounts(context: &Context, question: &Question) -> Result<Accounts, Diagnostics> {
+    let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(question.workload_account.as_deref()));
+    let cluster = cluster.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+    let workload = match workload {
+        Ok(account) => Some(account),
+        Err(AccountError::NoWorkload { .. }) => None,
+        Err(error) => return Err(error.diagnostic().into()),
+    };
+    Ok(Accounts { cluster, workload })
+}
+
+fn told(error: &AccountError, attribute: &str) -> Diagnostics {
+    let mut diagnostic = error.diagnostic();
+    diagnostic.path = Path::of(attribute);
+    diagnostic.into()
+}

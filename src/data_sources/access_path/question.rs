@@ -1,0 +1,173 @@
+//! What is asked of `xeks_access_path`, as plain data: the configuration, decoded.
+
+use crate::aws::settings::Secret;
+use crate::aws::{Arn, principals};
+use crate::schema::Value;
+
+/// The verb and the resource that are asked about where only the other or a namespace is given.
+const VERB: &str = "get";
+const RESOURCE: &str = "pods";
+
+/// A chain to be explained.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Question {
+    pub cluster: String,
+    pub region: Option<String>,
+    /// The principal and the roles that it assumes one after the other, as they were written.
+    pub chain: Vec<String>,
+    pub workload_account: Option<String>,
+    pub external_id: Option<Secret>,
+    /// What it wants to do in the cluster; empty where nothing is asked.
+    pub actions: Vec<Action>,
+    pub source: Option<Source>,
+    pub live: bool,
+    pub live_as: Option<String>,
+}
+
+/// Something to do in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Action {
+    pub verb: String,
+    /// API group, empty for the core's.
+    pub group: String,
+    /// In the plural, such as `pods`; with a subresource, `pods/exec`.
+    pub resource: String,
+    /// `None`: in all namespaces, or of no namespace.
+    pub namespace: Option<String>,
+}
+
+/// Where requests come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Source {
+    pub vpc_id: String,
+    pub subnet_id: String,
+    pub security_group_ids: Vec<String>,
+}
+
+impl Question {
+    /// `value` is a configuration that passed validation.
+    pub fn of(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).as_str().map(str::to_owned);
+        let mut chain = vec![text("principal_arn").unwrap_or_default()];
+        chain.extend(value.get("via_role_arns").strings());
+        Question {
+            cluster: text("cluster_name").unwrap_or_default(),
+            region: text("region"),
+            chain,
+            workload_account: text("workload_account"),
+            external_id: text("external_id").map(Secret::new),
+            actions: actions(value),
+            source: source(value.get("source")),
+            live: value.get("live").as_bool().unwrap_or(false),
+            live_as: text("live_as"),
+        }
+    }
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        match &self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => write!(f, " in the whole cluster"),
+        }
+    }
+}
+
+/// Every verb in every namespace.
+fn actions(value: &Value) -> Vec<Action> {
+    let (mut namespaces, mut verbs) = (value.get("namespaces").strings(), value.get("verbs").strings());
+    let resource = value.get("resource").as_str();
+    if namespaces.is_empty() && verbs.is_empty() && resource.is_none() {
+        return Vec::new();
+    }
+    verbs.sort();
+    namespaces.sort();
+    if verbs.is_empty() {
+        verbs.push(VERB.to_owned());
+    }
+    let places: Vec<Option<String>> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    let (resource, group) = split_resource(resource.unwrap_or(RESOURCE));
+    let action = |verb: &String, namespace: &Option<String>| Action {
+        verb: verb.clone(),
+        group: group.clone(),
+        resource: resource.clone(),
+        namespace: namespace.clone(),
+    };
+    places.iter().flat_map(|namespace| verbs.iter().map(move |verb| action(verb, namespace))).collect()
+}
+
+/// `deployments.apps` and `deployments.apps/scale`, as kubectl writes them.
+fn split_resource(text: &str) -> (String, String) {
+    let (name, sub) = text.split_once('/').map_or((text, None), |(name, sub)| (name, Some(sub)));
+    let (name, group) = name.split_once('.').unwrap_or((name, ""));
+    let resource = sub.map_or_else(|| name.to_owned(), |sub| format!("{name}/{sub}"));
+    (resource, group.to_owned())
+}
+
+fn source(value: &Value) -> Option<Source> {
+    let text = |name: &str| value.get(name).as_str().unwrap_or_default().to_owned();
+    value.is_given().then(|| Source {
+        vpc_id: text("vpc_id"),
+        subnet_id: text("subnet_id"),
+        security_group_ids: value.get("security_group_ids").strings(),
+    })
+}
+
+/// Refuses what can't be the beginning of a chain: EKS takes roles and users, and a session's role.
+pub(super) fn is_caller(text: &str) -> Result<(), String> {
+    let arn = Arn::parse(text)?;
+    match principals::named(&arn) {
+        Some((_, name)) if !name.is_empty() && crate::aws::arn::is_account_id(&arn.account) => Ok(()),
+        _ => Err(format!(
+            "{text:?} is no principal that a cluster can admit: give the ARN of a role, a user or a session, like arn:aws:iam::185863138492:role/app."
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(namespaces: &[&str], verbs: &[&str], resource: Option<&str>) -> Vec<String> {
+        let value = Value::object([
+            ("namespaces", Value::set_of_strings(namespaces.iter().copied())),
+            ("verbs", Value::set_of_strings(verbs.iter().copied())),
+            ("resource", Value::optional_string(resource)),
+        ]);
+        actions(&value).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_verb_is_asked_about_in_every_namespace() {
+        assert!(asked(&[], &[], None).is_empty());
+        assert_eq!(asked(&["prod", "dev"], &[], None), ["get pods in namespace dev", "get pods in namespace prod"]);
+        assert_eq!(
+            asked(&[], &["list", "create"], Some("deployments.apps")),
+            ["create deployments.apps in the whole cluster", "list deployments.apps in the whole cluster"]
+        );
+    }
+
+    #[test]
+    fn a_resource_is_written_as_for_kubectl() {
+        let split = |text: &str| split_resource(text);
+        assert_eq!(split("pods/exec"), ("pods/exec".into(), String::new()));
+        assert_eq!(split("deployments.apps/scale"), ("deployments/scale".into(), "apps".into()));
+        assert_eq!(split("roles.rbac.authorization.k8s.io"), ("roles".into(), "rbac.authorization.k8s.io".into()));
+    }
+
+    #[test]
+    fn only_what_a_cluster_can_admit_begins_a_chain() {
+        for good in
+            ["arn:aws:iam::185863138492:role/a/b", "arn:aws:iam::185863138492:user/ann", "arn:aws:sts::185863138492:assumed-role/app/s"]
+        {
+            assert_eq!(is_caller(good), Ok(()));
+        }
+        for bad in ["arn:aws:iam::185863138492:root", "arn:aws:iam::185863138492:group/g", "app", "arn:aws:s3:::b"] {
+            assert!(is_caller(bad).is_err(), "{bad}");
+        }
+    }
+}

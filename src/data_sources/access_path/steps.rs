@@ -1,0 +1,145 @@
+//! The principals of a chain as they are: who each one is, in which account, and what its own policies say.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::aws::principals::{self, Permissions, Principal, Sort};
+use crate::aws::{Account, Arn, Error};
+use crate::evaluate;
+
+/// The accounts that can be read. There may be no workload account where the whole chain lives in the cluster's.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    pub cluster: Arc<Account>,
+    pub workload: Option<Arc<Account>>,
+}
+
+impl Accounts {
+    pub fn of(&self, account_id: &str) -> Option<&Arc<Account>> {
+        [Some(&self.cluster), self.workload.as_ref()].into_iter().flatten().find(|a| a.identity().account_id == account_id)
+    }
+}
+
+/// One principal of the chain.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// As it was written.
+    pub written: String,
+    pub arn: Arn,
+    pub sort: Sort,
+    pub name: String,
+    pub found: Found,
+}
+
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Its account is none of the provider's.
+    Outside,
+    Absent,
+    Unreadable(Error),
+    Here(Principal, Result<Permissions, Error>),
+}
+
+/// Looks all of them up at the same time. What can't be one was refused at validation, and is left out.
+pub(super) async fn find(accounts: &Accounts, chain: &[String]) -> Vec<Step> {
+    let steps = chain.iter().filter_map(|written| {
+        let arn = Arn::parse(written).ok()?;
+        let (sort, name) = principals::named(&arn)?;
+        Some(async move {
+            let found = look(accounts.of(&arn.account), sort, &name).await;
+            Step { written: written.clone(), arn, sort, name, found }
+        })
+    });
+    join_all(steps).await
+}
+
+async fn look(account: Option<&Arc<Account>>, sort: Sort, name: &str) -> Found {
+    let Some(account) = account else { return Found::Outside };
+    match principals::find(account, sort, name).await {
+        Ok(Some(principal)) => {
+            let permissions = principals::permissions(account, &principal).await;
+            Found::Here(principal, permissions)
+        }
+        Ok(None) => Found::Absent,
+        Err(error) => Found::Unreadable(error),
+    }
+}
+
+impl Step {
+    pub fn principal(&self) -> Option<&Principal> {
+        match &self.found {
+            Found::Here(principal, _) => Some(principal),
+            _ => None,
+        }
+    }
+
+    /// The ARN that the cluster and trust policies know it by: with the role's path, where it could be read.
+    pub fn known_arn(&self) -> String {
+        match (&self.found, self.arn.session()) {
+            (Found::Here(principal, _), _) => principal.arn.clone(),
+            (_, Some((role, _))) => crate::aws::arn::role(&self.arn.partition, &self.arn.account, "/", role),
+            _ => self.written.clone(),
+        }
+    }
+
+    /// Such as `role app`.
+    pub fn title(&self) -> String {
+        match self.sort {
+            Sort::Role => format!("role {}", self.name),
+            Sort::User => format!("user {}", self.name),
+        }
+    }
+
+    /// Whether IAM Identity Center made the role: its trust and policies are the permission set's.
+    pub fn is_of_identity_center(&self) -> bool {
+        self.arn.session().is_some() && self.name.starts_with("AWSReservedSSO_")
+            || self.known_arn().contains(":role/aws-reserved/sso.amazonaws.com/")
+    }
+
+    /// Who asks, for the evaluation. A session of Identity Center has tags that nobody can read.
+    pub fn caller(&self) -> evaluate::Principal {
+        let named = evaluate::Principal::of_arn(&self.known_arn()).unwrap_or_default();
+        let principal = self.principal();
+        evaluate::Principal {
+            unique_id: principal.map(|p| p.id.clone()),
+            session_name: self.arn.session().map(|(_, session)| session.to_owned()),
+            tags: principal.filter(|_| !self.is_of_identity_center()).map(|p| p.tags.clone()),
+            ..named
+        }
+    }
+
+    /// Its policies; those that can't be read say why, and make answers unknown.
+    pub fn identity(&self) -> evaluate::Identity {
+        let source = |document: &principals::Document| {
+            evaluate::Source::new(format!("policy {} of the {}", short(&document.name), self.title()), document.document.clone())
+        };
+        match &self.found {
+            Found::Here(_, Ok(permissions)) => evaluate::Identity {
+                policies: permissions.documents.iter().map(source).collect(),
+                boundary: permissions.boundary.as_ref().map(|b| {
+                    evaluate::Source::new(
+                        format!("the permissions boundary {} of the {}", short(&b.name), self.title()),
+                        b.document.clone(),
+                    )
+                }),
+                has_session_policies: false,
+            },
+            Found::Here(_, Err(error)) | Found::Unreadable(error) => {
+                self.unread(&format!("the provider's credentials for {} lack {}", error.account, error.call))
+            }
+            Found::Outside => self.unread(&format!("account {} is none of the provider's", self.arn.account)),
+            Found::Absent => evaluate::Identity::default(),
+        }
+    }
+
+    fn unread(&self, why: &str) -> evaluate::Identity {
+        let source = evaluate::Source::unread(format!("the policies of the {}", self.title()), why);
+        evaluate::Identity { policies: vec![source], ..evaluate::Identity::default() }
+    }
+}
+
+/// The name of a policy; a managed one's ARN tells only that.
+fn short(name: &str) -> &str {
+    name.rsplit_once(":policy/").map_or(name, |(_, name)| name)
+}
