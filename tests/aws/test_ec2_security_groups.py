@@ -182,3 +182,10 @@ def test_tags_of_rules_are_changed_like_any_others(ec2, group):
     assert rules(ec2, group)[0]["Tags"] == [{"Key": "b", "Value": "2"}]
     with refused("InvalidID", "sgr-0123456789abcdef0"):
         ec2.create_tags(Resources=["sgr-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "1"}])
+
+
+def test_a_look_changes_nothing(aws, ec2, vpc):
+    before = aws.dump()
+    ec2.describe_security_groups()
+    ec2.describe_security_group_rules()
+    assert aws.dump() == before

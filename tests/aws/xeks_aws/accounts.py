@@ -1,4 +1,4 @@
-"""The two accounts, and who may sign in to them.
+"""The accounts, and who may sign in to them: one with the clusters, and two for workloads.
 
 Owns: the accounts' names and ids, the runner principals in each, their credentials. Each account has
   root      the account's root user: for the tests' own set-up and look-ups, never for xeks
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 REGION = "ap-south-1"
-ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492"}
+ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492", "search": "186402117739"}
 RUNNER_ROLE = "xeks-runner"
 RUNNER_SESSION = "acceptance"
 PIPELINE_USER = "xeks-pipeline"
@@ -37,7 +37,12 @@ def seed() -> None:
 
 
 def runner_policy(name: str) -> dict:
-    return json.loads((_POLICIES / f"{name}.json").read_text())
+    """The permissions in policies/NAME.json; a further account for workloads has those of the first."""
+    path = _POLICIES / f"{name}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    text = (_POLICIES / "workload.json").read_text()
+    return json.loads(text.replace(ACCOUNTS["workload"], ACCOUNTS[name]))
 
 
 def _described(name: str, account: str) -> dict:

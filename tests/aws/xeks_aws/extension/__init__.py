@@ -10,8 +10,9 @@ from . import dispatch
 
 def install() -> None:
     """Load every service's handlers and needs, and put the extension behind ministack's front door."""
-    from . import ec2, eks_access, eks_clusters, eks_permissions, iam, sts  # noqa: F401 they register themselves
+    from . import ec2, eks_access, eks_clusters, eks_permissions, iam, s3, sts  # noqa: F401 they register themselves
 
     # ministack gives every account the same default VPC, vpc-00000001, on first sight; on AWS ids are unique.
     stock_ec2._init_defaults = lambda: None
     dispatch.install()
+    s3.install()

@@ -113,6 +113,13 @@ def update_descriptions(call):
     return {"Return": True}
 
 
+def number_rules():
+    """Give every rule its id now rather than when it is first looked at: a look changes nothing."""
+    for group in stock._security_groups._data.values():
+        for egress in _SIDES:
+            _rules(group, egress)
+
+
 def _rules(group, egress):
     """The group's records of one side, each with one source and an id."""
     side = _SIDES[egress]

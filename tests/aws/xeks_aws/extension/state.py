@@ -10,7 +10,7 @@ import json
 from ministack import app as stock_app
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
-from . import consistency, eks_clusters, faults, journal
+from . import consistency, ec2_security_groups, eks_clusters, faults, journal
 
 # In each service: ministack's module, then the extension's (a module that does not exist has no stores).
 _MODULES = {
@@ -25,6 +25,7 @@ _NOBODY = "000000000000"
 
 def dump() -> dict:
     """account -> service -> store -> key -> value, sorted, as plain JSON; temporary sessions are left out."""
+    ec2_security_groups.number_rules()
     found: dict = {}
     for service, modules in _MODULES.items():
         for module in modules:
