@@ -25,7 +25,7 @@ CLI          := $(or $(TERRAFORM),$(TOFU))
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance demo playground lint format docs bench install dist cli
+.PHONY: help build test unit emulator acceptance clients demo playground lint format docs bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,11 +44,15 @@ unit: $(VENV_READY) ## the Rust tests, those against the two-account AWS include
 emulator: $(VENV_READY) ## the tests of the two-account AWS that the others run against
 	$(VENV)/bin/python -m pytest tests/aws
 
-acceptance: build cli $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
+acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
 	$(VENV)/bin/python -m pytest tests/acceptance -n 2 --dist loadfile --provider $(PROVIDER) \
 	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
+	@$(VENV)/bin/python tests/acceptance/clients.py --missing
+
+clients: $(VENV_READY) ## what the tests run in the story's pods: the app's Node packages, programs in Go
+	$(VENV)/bin/python tests/acceptance/clients.py
 
 demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to proof and back
 	$(VENV)/bin/python tests/demo/demo.py --provider $(PROVIDER) --cli $(CLI)
@@ -63,6 +67,8 @@ lint: build cli $(VENV_READY) ## formats, clippy, ruff, shellcheck, and whether 
 	$(VENV)/bin/ruff format --check tests tools
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tests/bench/run; else echo 'shellcheck is not installed: skipped'; fi
 	$(CLI) fmt -check -diff -recursive examples
+	$(CLI) fmt -check -diff -recursive modules
+	$(VENV)/bin/python tools/modules.py --check
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
 
 format: cli $(VENV_READY) ## rewrites all sources in their format
@@ -70,9 +76,11 @@ format: cli $(VENV_READY) ## rewrites all sources in their format
 	$(VENV)/bin/ruff check --fix tests tools
 	$(VENV)/bin/ruff format tests tools
 	$(CLI) fmt -recursive examples
+	$(CLI) fmt -recursive modules
 
-docs: build cli $(VENV_READY) ## the registry pages in docs/, from the schema and the examples
+docs: build cli $(VENV_READY) ## the registry pages in docs/, from the schema and the examples; the modules' tables
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI)
+	$(VENV)/bin/python tools/modules.py
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
 	tests/bench/run

@@ -240,6 +240,12 @@ class Workspace:
         (self.directory / name).write_text(hcl)
         return self
 
+    def init(self) -> "Workspace":
+        """For a root with modules: it needs a data folder of its own, since they are listed there."""
+        self.environment["TF_DATA_DIR"] = str(self.directory / ".terraform")
+        self.run("init", "-no-color").must_work()
+        return self
+
     def run(self, *arguments: str) -> Run:
         return self.cli.run(self.directory, list(arguments), self.environment)
 

@@ -11,6 +11,11 @@ from xeks_aws.client import Aws, Credentials
 ACCOUNTS = {"platform": "cluster", "workload": "workload"}
 
 
+def teams(aws: Aws) -> dict[str, Credentials]:
+    """Profiles of the examples with several workload accounts."""
+    return {"payments": aws.accounts["workload"].runner, "search": aws.accounts["search"].runner}
+
+
 def write_profiles(aws: Aws, directory: Path, **more: Credentials) -> dict[str, str]:
     """Writes profiles for both runners, over them or beside them those of `more`; answers with what to export."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from profiles import write_profiles
+from profiles import teams, write_profiles
+from stories import locals_of, names_other_providers, set_up
 from world import traces
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -14,9 +15,9 @@ RESOURCES = sorted(path.parent.name for path in EXAMPLES.glob("resources/*/resou
 
 @pytest.mark.parametrize("story", STORIES)
 def test_a_story_applies_plans_empty_and_destroys_without_a_trace(cli, aws, tmp_path, story):
+    directory = set_up(aws, story, tmp_path)
     before = aws.dump()
-    root = cli.workspace(tmp_path, **write_profiles(aws, tmp_path / "aws"))
-    root.write((EXAMPLES / "stories" / story / "main.tf").read_text())
+    root = cli.workspace(directory, **write_profiles(aws, tmp_path / "aws", **teams(aws))).init()
 
     root.apply()
     assert aws.dump() != before
@@ -25,6 +26,16 @@ def test_a_story_applies_plans_empty_and_destroys_without_a_trace(cli, aws, tmp_
     root.destroy()
     assert root.resources() == {}
     assert not traces(aws, before)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_stand_in_has_the_local_values_of_what_it_stands_for(aws, tmp_path, story):
+    files = [path.read_text() for path in (EXAMPLES / "stories" / story).glob("*.tf")]
+    wanted = set().union(*(locals_of(hcl) for hcl in files if names_other_providers(hcl)))
+
+    stand_in = set_up(aws, story, tmp_path) / "stand_in.tf"
+
+    assert (locals_of(stand_in.read_text()) if stand_in.exists() else set()) == wanted
 
 
 @pytest.mark.parametrize("resource", RESOURCES)

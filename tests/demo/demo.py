@@ -14,9 +14,9 @@ import yaml
 from harness import Cli, Workspace, clean_environment
 from instance import Instance, run_aws
 from profiles import administrators, write_profiles
+from stories import set_up
 from xeks_aws.client import Aws
 
-STORIES = Path(__file__).parents[2] / "examples" / "stories"
 CLUSTER = "prac-eks-abhi"
 ACCESS_ROLE_ARN = "arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role"
 
@@ -82,8 +82,8 @@ class Demo:
 
     def story_2(self) -> None:
         title("Story 2: pods of nodejs/nodejs-sa in the cluster use the role nodejs-app of account 185863138492")
-        root = self.apply("service-account-role")
-        show(root.output("service_account"))
+        root = self.apply("irsa-s3")
+        show(root.output("service_account_manifests"))
 
         step("What stands in the workload account")
         self.aws_cli("workload-admin", "iam list-open-id-connect-providers", "OpenIDConnectProviderList[].Arn")
@@ -100,8 +100,7 @@ class Demo:
 
     def apply(self, story: str) -> Workspace:
         step(f"{self.cli.name} apply, in examples/stories/{story}")
-        root = self.cli.workspace(self.scratch / story, **self.profiles)
-        root.write((STORIES / story / "main.tf").read_text())
+        root = self.cli.workspace(set_up(self.aws, story, self.scratch), **self.profiles)
         self.cli_says(root, "apply")
         plan = root.run("plan", "-no-color", "-detailed-exitcode")
         self.expect(plan.code == 0, "a second plan is empty")

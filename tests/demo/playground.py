@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import cli_config, lay_out
 from profiles import administrators, write_profiles
+from stories import set_up
 from xeks_aws.client import Aws
 
 ROOT = Path(__file__).parents[2]
@@ -25,19 +26,19 @@ def main() -> None:
     PLAYGROUND.mkdir(parents=True)
     lay_out(given.provider, PLAYGROUND / "mirror")
     (PLAYGROUND / "cli.tfrc").write_text(cli_config(PLAYGROUND / "mirror"))
-    shutil.copy(ROOT / "examples" / "stories" / "cross-account-access" / "main.tf", PLAYGROUND)
     try:
         with Aws(story=True) as aws:
+            root = set_up(aws, "cross-account-access", PLAYGROUND)
             exports = write_profiles(aws, PLAYGROUND / "aws", **administrators(aws)) | {
                 "TF_CLI_CONFIG_FILE": str(PLAYGROUND / "cli.tfrc")
             }
-            print(greeting(aws, exports, given.cli), flush=True)
+            print(greeting(aws, exports, given.cli, root), flush=True)
             signal.pause()
     except KeyboardInterrupt:
         print("\nThe two accounts are gone. The next playground starts afresh.")
 
 
-def greeting(aws: Aws, exports: dict[str, str], cli: str) -> str:
+def greeting(aws: Aws, exports: dict[str, str], cli: str, root: Path) -> str:
     exported = "\n  ".join(f"export {name}={value}" for name, value in exports.items())
     aws_cli = Path(sys.executable).parent / "aws"
     return f"""
@@ -51,12 +52,13 @@ The profiles of these names have the least permissions that xeks needs; platform
 In another terminal:
 
   {exported}
-  cd {PLAYGROUND}
+  cd {root}
   {cli} init
   {cli} apply
   {aws_cli} --profile platform-admin eks list-access-entries --cluster-name prac-eks-abhi
 
-main.tf there is story 1; examples/ has more to try. Change something behind Terraform's back, and plan again:
+main.tf there is story 1, with a stand-in for the cluster and the VPCs, which are up already; examples/ has more to try.
+Change something behind Terraform's back, and plan again:
 
   {aws_cli} --profile platform-admin iam update-role --role-name EKS-CrossAccount-Access-Role --description changed
 """

@@ -1,31 +1,34 @@
 # Story 1: an EC2 instance of one account runs kubectl against an EKS cluster of another.
 #
-# Account 183295435445 owns the cluster prac-eks-abhi, account 185863138492 the instances. One resource makes, in both,
-# all that stands between them: roles, trust, policies, the instance profile, the access entry.
-
-terraform {
-  required_providers {
-    xeks = { source = "xeks/xeks" }
-  }
-}
+# Account 183295435445 owns the cluster prac-eks-abhi (cluster.tf), account 185863138492 the instance (instance.tf). Two
+# resources make, in both, all that stands between them: who may (roles, trust, policies, the instance profile, the access
+# entry), and how to get there (peering, routes, the cluster's security group).
 
 provider "xeks" {
   cluster_account  = { profile = "platform", region = "ap-south-1", allowed_account_ids = ["183295435445"] }
   workload_account = { profile = "workload", region = "ap-south-1", allowed_account_ids = ["185863138492"] }
 }
 
+locals {
+  instance_profile = "EC2-EKS-CrossAccount-Role"
+}
+
 resource "xeks_cross_account_access" "ec2" {
-  cluster_name  = "prac-eks-abhi"
-  access_role   = { name = "EKS-CrossAccount-Access-Role" }
-  workload_role = { name = "EC2-EKS-CrossAccount-Role", instance_profile = true }
-  kubernetes    = { policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } } }
+  cluster_name = local.cluster_name
+  access_role  = { name = "EKS-CrossAccount-Access-Role" }
+  workload_role = {
+    name             = local.instance_profile
+    instance_profile = true
+    # Session Manager, instead of SSH.
+    managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
+  }
+  kubernetes = { policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } } }
 }
 
-# For ~/.kube/config and ~/.aws/config on the instance. Neither holds a secret.
-output "kubeconfig" {
-  value = xeks_cross_account_access.ec2.kubeconfig
-}
-
-output "aws_config" {
-  value = xeks_cross_account_access.ec2.aws_config
+locals {
+  user_data = templatefile("${path.module}/user-data.yaml.tftpl", {
+    kubeconfig      = xeks_cross_account_access.ec2.kubeconfig
+    aws_config      = xeks_cross_account_access.ec2.aws_config
+    kubectl_version = "v1.34.1"
+  })
 }

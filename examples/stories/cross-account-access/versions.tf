@@ -1,0 +1,7 @@
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    xeks = { source = "xeks/xeks" }
+    aws  = { source = "hashicorp/aws", version = ">= 6.0" }
+  }
+}

@@ -1,0 +1,13 @@
+# For `helm install presigned-urls chart --namespace nodejs --values -`, where Terraform does not install the chart.
+output "chart_values" {
+  value = local.chart_values
+}
+
+# For `kubectl apply`, where there is no chart.
+output "service_account_manifests" {
+  value = xeks_irsa_trust.app.service_account_manifests
+}
+
+output "role_arn" {
+  value = xeks_irsa_trust.app.role_arn
+}

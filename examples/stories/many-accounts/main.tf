@@ -1,0 +1,58 @@
+# Both stories for several teams at once: each has an account of its own, all use one cluster.
+#
+# A new team is a new account in the provider and a new entry in local.teams. Provider aliases could not be chosen by
+# for_each; here the account is an attribute.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    xeks = { source = "xeks/xeks" }
+  }
+}
+
+provider "xeks" {
+  cluster_account = { profile = "platform", region = "ap-south-1" }
+  workload_accounts = {
+    payments = { profile = "payments", region = "ap-south-1" }
+    search   = { profile = "search", region = "ap-south-1" }
+  }
+}
+
+locals {
+  teams = {
+    payments = { namespaces = ["payments", "payments-*"], service_account = "payments-api" }
+    search   = { namespaces = ["search"], service_account = "indexer" }
+  }
+}
+
+# The team's instances may edit the team's namespaces.
+module "access" {
+  source   = "../../../modules/cross-account-access"
+  for_each = local.teams
+
+  cluster_name       = "prac-eks-abhi"
+  workload_account   = each.key
+  access_role_name   = "team-${each.key}-access"
+  workload_role_name = "team-${each.key}-kubectl"
+  policies           = { AmazonEKSEditPolicy = { namespaces = each.value.namespaces } }
+}
+
+# The team's pods use the team's bucket.
+module "pods" {
+  source   = "../../../modules/irsa-trust"
+  for_each = local.teams
+
+  cluster_names    = ["prac-eks-abhi"]
+  workload_account = each.key
+  service_accounts = [{ namespace = each.key, name = each.value.service_account }]
+  role_name        = "team-${each.key}-pods"
+  buckets          = { uploads = { arn = "arn:aws:s3:::team-${each.key}-uploads", access = "read-write" } }
+}
+
+output "kubeconfigs" {
+  value = { for team, access in module.access : team => access.kubeconfig }
+}
+
+output "service_account_annotations" {
+  value = { for team, pods in module.pods : team => pods.service_account_annotations }
+}

@@ -1,0 +1,34 @@
+# Access to an EKS cluster for EC2 instances, or others who hold a role, of another account: both sides of the roles, the
+# access entry.
+
+resource "xeks_cross_account_access" "this" {
+  cluster_name     = var.cluster_name
+  cluster_region   = var.cluster_region
+  workload_account = var.workload_account
+
+  access_role = {
+    name                 = var.access_role_name
+    external_id          = var.external_id
+    permissions_boundary = var.permissions_boundaries.access_role
+  }
+
+  workload_role = {
+    name                 = var.workload_role_name
+    existing             = var.existing_workload_role
+    permissions_boundary = var.permissions_boundaries.workload_role
+    instance_profile     = var.instance_profile
+    managed_policy_arns  = var.managed_policy_arns
+  }
+
+  kubernetes = {
+    groups = var.groups
+    policies = {
+      for name, policy in var.policies : name => {
+        scope      = policy.namespaces == null ? "cluster" : "namespace"
+        namespaces = policy.namespaces
+      }
+    }
+  }
+
+  tags = var.tags
+}

@@ -1,0 +1,109 @@
+variable "cluster_names" {
+  description = "Names of the EKS clusters whose pods use the role: one, or several such as blue and green. Where the same apply makes a cluster, give its id."
+  type        = set(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.cluster_names) > 0
+    error_message = "Name at least one cluster."
+  }
+}
+
+variable "cluster_region" {
+  description = "Region of the clusters. Default: the region of the provider's cluster_account."
+  type        = string
+  default     = null
+}
+
+variable "workload_account" {
+  description = "Key of the provider's workload_accounts. Default: its workload_account."
+  type        = string
+  default     = null
+}
+
+variable "service_accounts" {
+  description = "Kubernetes service accounts that may use the role."
+  type        = set(object({ namespace = string, name = string }))
+  nullable    = false
+
+  validation {
+    condition     = length(var.service_accounts) > 0
+    error_message = "Name at least one service account."
+  }
+
+  validation {
+    condition     = alltrue([for account in var.service_accounts : !can(regex("[*?]", "${account.namespace}${account.name}"))])
+    error_message = "This module takes no wildcards: whoever may make a service account of a matching name would get the role. Use the resource xeks_irsa_trust for those."
+  }
+}
+
+variable "role_name" {
+  description = "Name of the role in the workload account."
+  type        = string
+  nullable    = false
+}
+
+variable "pod_role_name" {
+  description = "Name of a role in the cluster's account that pods go through, so that the workload account needs no OIDC provider. Null: pods take the role directly."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundaries" {
+  description = "ARNs of the permissions boundaries of the roles."
+  type        = object({ role = optional(string), pod_role = optional(string) })
+  default     = {}
+  nullable    = false
+}
+
+variable "max_session_duration" {
+  description = "Longest session of the role in seconds. Through a pod role it is an hour whatever this says."
+  type        = number
+  default     = null
+}
+
+variable "buckets" {
+  description = "S3 buckets of the workload account that pods use, by a name of your choice: ARN, the prefix that they keep to, and read, write or read-write."
+  type = map(object({
+    arn    = string
+    prefix = optional(string, "")
+    access = optional(string, "read")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for bucket in var.buckets : contains(["read", "write", "read-write"], bucket.access)])
+    error_message = "The access to a bucket is read, write or read-write."
+  }
+
+  validation {
+    condition     = alltrue([for bucket in var.buckets : can(regex("^arn:[a-z-]+:s3:::[^/*]+$", bucket.arn))])
+    error_message = "The ARN of a bucket is such as arn:aws:s3:::uploads, without a key or a wildcard."
+  }
+
+  validation {
+    condition     = alltrue([for bucket in var.buckets : bucket.prefix == "" || endswith(bucket.prefix, "/")])
+    error_message = "A prefix ends with a slash, such as uploads/: otherwise it would also match uploads-of-others/."
+  }
+}
+
+variable "inline_policies" {
+  description = "More inline policies of the role by name, as JSON."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "managed_policy_arns" {
+  description = "Managed policies of the role. Null leaves them alone."
+  type        = set(string)
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of all objects, over the provider's default_tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,120 @@
+"""The stories' examples as a root module, without the providers that nobody can install offline.
+
+What an example needs of hashicorp/aws stands in files of its own, whose only interface is local values. Here the AWS
+SDK makes those objects, and a stand-in has the same local values: behind a resource, so that they are unknown until the
+apply, as they are in real life.
+
+Knows the examples' files and the AWS under test. Knows nothing of the CLI or the provider.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from xeks_aws.client import Aws
+
+ROOT = Path(__file__).parents[2]
+STORIES = ROOT / "examples" / "stories"
+BUCKET = "nodejs-app-uploads"
+
+#: What stands in for the files that name other providers.
+VERSIONS = 'terraform {\n  required_providers {\n    xeks = { source = "xeks/xeks" }\n  }\n}\n'
+KNOWN_AFTER_APPLY = """
+resource "terraform_data" "made" {{
+  input = {made}
+}}
+
+locals {{
+{locals}
+}}
+"""
+
+
+def set_up(aws: Aws, story: str, base: Path) -> Path:
+    """Copies story and modules to where they stand in the checkout, but below `base`, and makes in `aws` what
+    hashicorp/aws would; answers with the story's folder."""
+    directory = base / "examples" / "stories" / story
+    directory.mkdir(parents=True)
+    for source in sorted((STORIES / story).iterdir()):
+        if source.is_dir():
+            shutil.copytree(source, directory / source.name, ignore=shutil.ignore_patterns("node_modules"))
+        elif not (source.suffix == ".tf" and names_other_providers(source.read_text())):
+            shutil.copy(source, directory)
+    if not (base / "modules").exists():
+        shutil.copytree(ROOT / "modules", base / "modules")
+    if story in STAND_INS:
+        (directory / "versions.tf").write_text(VERSIONS)
+        (directory / "stand_in.tf").write_text(STAND_INS[story](aws))
+    if story in VARIABLES:
+        (directory / "terraform.tfvars.json").write_text(json.dumps(VARIABLES[story](aws)))
+    return directory
+
+
+def names_other_providers(hcl: str) -> bool:
+    """Whether a file names hashicorp/aws or hashicorp/helm, or a resource or data source of theirs."""
+    return bool(re.search(r'"hashicorp/|^(provider|resource|data) "(aws|helm)[_"]', hcl, re.M))
+
+
+def locals_of(hcl: str) -> set[str]:
+    """Names in the `locals` blocks of a formatted file."""
+    blocks = re.findall(r"^locals \{\n(.*?)^\}", hcl, re.M | re.S)
+    return {name for block in blocks for name in re.findall(r"^  (\w+) +=", block, re.M)}
+
+
+def cross_account_access(aws: Aws) -> str:
+    """Cluster, VPCs and subnets are the story's own, in every AWS under test."""
+    story = aws.story()
+    ec2 = aws.client("workload", "ec2")
+    vpc = {"Filters": [{"Name": "vpc-id", "Values": [story["workload_vpc_id"]]}]}
+    subnet = ec2.describe_subnets(**vpc)["Subnets"][0]["SubnetId"]
+    groups = ec2.describe_security_groups(**vpc)["SecurityGroups"]
+    return stand_in(
+        {
+            "cluster_name": quoted(story["cluster_name"]),
+            "vpc_id": quoted(story["workload_vpc_id"]),
+            "subnet_id": quoted(subnet),
+            "security_group_ids": f"[{', '.join(quoted(group['GroupId']) for group in groups)}]",
+        },
+        {
+            "cluster_name": "made.cluster_name",
+            "workload": "made",
+        },
+    )
+
+
+def irsa_s3(aws: Aws) -> str:
+    """The bucket, as the account's administrator makes it."""
+    aws.client("workload", "s3").create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.region}
+    )
+    made = {"name": quoted(BUCKET), "arn": quoted(f"arn:aws:s3:::{BUCKET}"), "region": quoted(aws.region)}
+    return stand_in(made, {"bucket": "made"})
+
+
+def many_accounts(aws: Aws) -> dict:
+    """Each team's VPC: the first has the story's, the second gets one here."""
+    vpc = aws.client("search", "ec2").create_vpc(CidrBlock="10.31.0.0/16")["Vpc"]["VpcId"]
+    return {"vpc_ids": {"payments": aws.story()["workload_vpc_id"], "search": vpc}}
+
+
+def stand_in(made: dict[str, str], values: dict[str, str]) -> str:
+    """A file with a resource of `made`, and local `values` in which the word `made` is its output."""
+    members = "\n".join(f"    {name} = {value}" for name, value in made.items())
+    lines = "\n".join(
+        f"  {name} = {re.sub(r'^made', 'terraform_data.made.output', value)}" for name, value in values.items()
+    )
+    return KNOWN_AFTER_APPLY.format(made=f"{{\n{members}\n  }}", locals=lines)
+
+
+def quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+STAND_INS: dict[str, Callable[[Aws], str]] = {
+    "cross-account-access": cross_account_access,
+    "irsa-s3": irsa_s3,
+}
+
+VARIABLES: dict[str, Callable[[Aws], dict]] = {"many-accounts": many_accounts}
