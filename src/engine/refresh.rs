@@ -19,6 +19,28 @@ pub struct Refreshed {
 /// Looks at every entry of the ledger that a piece describes. What is gone, or was replaced by somebody else's object, leaves the
 /// ledger. Entries that no piece describes stay: they are what an interrupted apply has still to remove.
 pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
+    let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new() };
+    let described: Vec<_> = pieces.iter().filter(|piece| prior.get(&piece.key()).is_some()).collect();
+    look(world, &described, &prior, &mut refreshed).await?;
+    // What needs an object that turned out to be another one than the ledger's is judged by that one.
+    let renewed: Vec<_> =
+        described.into_iter().filter(|piece| piece.needs().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
+    let now = refreshed.ledger.clone();
+    look(world, &renewed, &now, &mut refreshed).await?;
+    Ok(refreshed)
+}
+
+fn is_another(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {
+    let ids = (prior.get(key).and_then(|e| e.id.as_ref()), refreshed.ledger.get(key).and_then(|e| e.id.as_ref()));
+    matches!(ids, (Some(before), Some(now)) if before != now)
+}
+
+async fn look<W: World>(
+    world: &W,
+    pieces: &[&Box<dyn Piece<W>>],
+    prior: &Ledger,
+    refreshed: &mut Refreshed,
+) -> Result<(), Failure<W::Error>> {
     let looks = pieces.iter().filter_map(|piece| {
         let entry = prior.get(&piece.key())?.clone();
         let origin = entry.origin.described_by(&piece.welcome());
@@ -28,9 +50,7 @@ pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: L
             (piece.key(), entry, piece.observe(world, &job).await)
         })
     });
-    let looks = join_all(looks).await;
-    let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new() };
-    for (key, entry, look) in looks {
+    for (key, entry, look) in join_all(looks).await {
         match look {
             Err(error) => return Err(Failure { key, verb: "read", error }),
             Ok(Some(observed)) if stands(&entry, &observed) => {
@@ -39,10 +59,11 @@ pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: L
             }
             Ok(_) => {
                 refreshed.ledger.0.remove(&key);
+                refreshed.observed.remove(&key);
             }
         }
     }
-    Ok(refreshed)
+    Ok(())
 }
 
 /// Looks at every piece and records what is found as imported; pieces that share or must exist keep their own origin.

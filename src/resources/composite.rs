@@ -2,6 +2,8 @@
 //!
 //! A resource says which pieces it is made of and what its attributes mean; here is the order of things around it.
 
+mod apply;
+mod healing;
 mod import;
 mod known;
 mod release;
@@ -15,7 +17,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use self::known::Known;
-use self::telling::{explain, read_failed, report, title, unchanged, warn};
+use self::telling::{read_failed, unchanged};
 use super::common::{self, Part, Place};
 use super::preflight;
 use crate::aws::accounts::{AccountError, Pair};
@@ -197,6 +199,14 @@ impl<C: Composite> Composed<C> {
         value.insert("pieces", pieces);
     }
 
+    fn healing(&self, planned: &Value, place: &Place, ledger: &Ledger) -> Diagnostics {
+        if self.composite.decides_shape(planned) {
+            return Diagnostics::new();
+        }
+        let declared: Vec<Declared> = self.parts(planned, place).into_iter().map(|part| part.declared).collect();
+        healing::tell(&declared, ledger, planned.get("pieces"), |key| self.composite.path_of(key))
+    }
+
     /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
     ///
     /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
@@ -222,74 +232,6 @@ impl<C: Composite> Composed<C> {
         let mut diagnostics = own;
         diagnostics.extend(if prior.is_null() { strangers } else { strangers.as_warnings() });
         diagnostics
-    }
-
-    async fn create_or_update(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
-        let ApplyRequest { prior, planned, .. } = request;
-        let mut diagnostics = Diagnostics::new();
-        let pair = match self.pair(context, &planned).await {
-            Ok(pair) => pair,
-            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
-        };
-        let mut ledger = Ledger::from_value(prior.get("pieces"));
-        let mut place = Place::new(&pair, &planned, &ledger, &context.provider);
-        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
-            return Outcome::new(prior, diagnostics);
-        }
-        let operation = if prior.is_null() { "create" } else { "update" };
-        let cloud = self.cloud(context, pair, &planned, &place, operation);
-        let mut value = planned.clone();
-        if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
-            let summary = format!("{} of {} failed before anything was changed", title(operation), C::NAME);
-            diagnostics.error(path, summary, explain(&error));
-            return Outcome::new(prior, diagnostics);
-        }
-        let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
-        let (declared, pieces) =
-            self.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
-        release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
-        let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
-        warn(&cloud, &mut diagnostics);
-        let mut ledger = converged.ledger;
-        if converged.failures.is_empty() {
-            self.fill(&mut value, &place, ledger.to_value());
-            common::report_surprises(C::NAME, &planned, &value, &mut diagnostics);
-            return Outcome::new(value, diagnostics);
-        }
-        report(C::NAME, operation, &converged.failures, &ledger, &mut diagnostics);
-        if prior.is_null() {
-            self.fill(&mut value, &place, ledger.to_value());
-            return Outcome::new(common::without_unknowns(&value), diagnostics);
-        }
-        // The user's attributes stay as they were, so that the next plan shows the whole change again; the ledger says what
-        // exists, and that all of it has to be looked at.
-        ledger.0.values_mut().for_each(|entry| entry.settled = false);
-        let mut state = prior;
-        state.insert("pieces", ledger.to_value());
-        Outcome::new(state, diagnostics)
-    }
-
-    async fn destroy(&self, context: &Context, prior: Value) -> Outcome<Value> {
-        let mut diagnostics = Diagnostics::new();
-        let pair = match self.pair(context, &prior).await {
-            Ok(pair) => pair,
-            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
-        };
-        let ledger = Ledger::from_value(prior.get("pieces"));
-        let place = Place::new(&pair, &prior, &ledger, &context.provider);
-        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
-            return Outcome::new(prior, diagnostics);
-        }
-        let cloud = self.cloud(context, pair, &prior, &place, "delete");
-        let converged = engine::remove_all(&cloud, ledger).await;
-        warn(&cloud, &mut diagnostics);
-        if converged.failures.is_empty() {
-            return Outcome::new(Value::Null, diagnostics);
-        }
-        report(C::NAME, "delete", &converged.failures, &converged.ledger, &mut diagnostics);
-        let mut state = prior;
-        state.insert("pieces", converged.ledger.to_value());
-        Outcome::new(state, diagnostics)
     }
 
     async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Value, Diagnostics> {
@@ -360,7 +302,9 @@ impl<C: Composite> Resource for Composed<C> {
             if let Err(elsewhere) = common::same_accounts(&ledger, &place) {
                 diagnostics.extend(elsewhere);
             }
-            if !replaces.is_empty() {
+            if replaces.is_empty() {
+                diagnostics.extend(self.healing(&planned, &place, &ledger));
+            } else {
                 self.known.replaced(&ledger);
             }
         }

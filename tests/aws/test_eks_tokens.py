@@ -1,7 +1,6 @@
 """From a token of `aws eks get-token` to a Kubernetes user. "Authenticator" is aws-iam-authenticator,
 pkg/token/token.go."""
 
-import base64
 import datetime
 import json
 import os
@@ -10,18 +9,8 @@ import sys
 from unittest import mock
 
 import pytest
-from botocore.auth import SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as Signer
 from objects import ADMIN, CLUSTER_ACCOUNT, make_cluster, make_role, on_instance, remove_role, trusting
-
-
-def token(credentials, cluster="c", host="sts.ap-south-1.amazonaws.com", expires=60, query="", headers=None) -> str:
-    url = f"https://{host}/?Action=GetCallerIdentity&Version=2011-06-15{query}"
-    request = AWSRequest("GET", url, headers={"x-k8s-aws-id": cluster} if headers is None else headers)
-    signer = Signer(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
-    SigV4QueryAuth(signer, "sts", "ap-south-1", expires=expires).add_auth(request)
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(request.url.encode()).decode().rstrip("=")
+from tokens import token
 
 
 @pytest.fixture

@@ -151,6 +151,7 @@ impl Connection {
             username: self.username.clone(),
             groups: BTreeSet::from(["viewers".to_owned()]),
             tags: self.tags.clone(),
+            policies: self.policies.iter().map(|(policy_arn, ..)| (*policy_arn).to_owned()).collect(),
             welcome: self.welcome(false),
             needs,
         })

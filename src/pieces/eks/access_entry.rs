@@ -4,7 +4,11 @@
 //! another id, and its entry admits nobody while DescribeAccessEntry shows it as ever (EKS user guide, "Create access entries").
 //! So the ledger keeps that id, and an entry bound to another one, or older than its role, is made anew.
 //!
-//! Ledger: `arn`, `id` (the RoleId that the entry is bound to), `tags`.
+//! Ledger: `arn`, `id` (the RoleId that the entry is bound to), `tags`; `document` (what is to come back of somebody else's entry while
+//! it is being made anew).
+
+mod calls;
+mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +16,16 @@ use async_trait::async_trait;
 use aws_sdk_eks::types;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::calls::without_entries_is_none;
+use self::calls::{create, delete, describe, retag};
+use self::renewal::Kept;
 use super::policy_association::{self, Scope};
 use super::principal;
-use crate::aws::{Answer, Error, Kind};
+use crate::aws::{Error, Kind};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::iam::role;
-use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, removal, tags};
+use crate::pieces::{removal, tags};
 
 pub const KIND: &str = "eks_access_entry";
 
@@ -38,6 +45,8 @@ pub struct AccessEntry {
     pub username: Option<String>,
     pub groups: BTreeSet<String>,
     pub tags: Tags,
+    /// ARNs of the access policies that the resource associates with it.
+    pub policies: BTreeSet<String>,
     pub welcome: Welcome,
     pub needs: Vec<Key>,
 }
@@ -61,6 +70,8 @@ pub struct Facts {
     pub tags: Tags,
     /// By ARN.
     pub policies: BTreeMap<String, Reach>,
+    /// ARNs of associated policies with a scope of a kind that this version does not know.
+    pub beyond: BTreeSet<String>,
 }
 
 /// Where an associated policy holds.
@@ -105,11 +116,15 @@ impl Piece<Cloud> for AccessEntry {
             describe(cloud, Some(&self.region), &self.cluster, principal),
             policy_association::list(cloud, Some(&self.region), &self.cluster, principal),
         )?;
-        let Some(entry) = entry else { return Ok(None) };
-        let (owner, tags) = cloud.ownership.split(entry.tags().cloned().unwrap_or_default());
+        let earlier = Kept::recorded(job.entry.as_ref());
+        let Some(entry) = entry else { return Ok(earlier.map(|kept| kept.observed(&cloud.ownership, job, &self.tags))) };
+        let all_tags = entry.tags().cloned().unwrap_or_default().into_iter().collect::<Tags>();
+        let (owner, tags) = cloud.ownership.split(all_tags.clone());
         let mut facts = facts(&entry, tags, &policies, principal);
         let bound = self.bound(cloud, job, &facts).await?;
         facts.stale = bound == Bound::ToAnother;
+        let comes_back = !job.origin.is_own() && (facts.stale || earlier.is_some());
+        let kept = comes_back.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
         let shown = match job.origin.is_own() {
             true => facts.tags.clone(),
             false => tags::shown(&self.tags, &facts.tags, &added(job)),
@@ -117,10 +132,10 @@ impl Piece<Cloud> for AccessEntry {
         Ok(Some(Observed {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
-            document: None,
+            document: kept.and_then(|kept| kept.document()),
             tags: Some(shown),
             owner,
-            differs: self.differs(job, &facts),
+            differs: comes_back || self.differs(job, &facts),
             // A struct of strings, numbers and maps by string always becomes JSON.
             facts: serde_json::to_value(facts).unwrap_or_default(),
         }))
@@ -143,6 +158,9 @@ impl Piece<Cloud> for AccessEntry {
         let facts = Facts::of(observed);
         self.check(cloud, job, &facts)?;
         let principal = principal::arn(job, &self.role, &self.principal_arn);
+        if let Some(kept) = observed.document.as_deref().and_then(|text| serde_json::from_str(text).ok()) {
+            return self.restore(cloud, job, &kept, facts.stale, observed).await;
+        }
         if facts.stale {
             return self.make_anew(cloud, job, principal, &observed.owner).await;
         }
@@ -176,6 +194,9 @@ impl Piece<Cloud> for AccessEntry {
 pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
     let Some((cluster, role)) = key.name.split_once('/') else { return Ok(()) };
     let region = entry.region.as_deref();
+    if let Some(kept) = Kept::recorded(Some(entry)) {
+        renewal::give_back(cloud, cluster, entry, &kept).await?;
+    }
     let Some(principal) = principal::find(cloud, cluster, role, entry).await? else { return Ok(()) };
     let Some(found) = describe(cloud, region, cluster, &principal).await? else { return Ok(()) };
     let (owner, seen) = cloud.ownership.split(found.tags().cloned().unwrap_or_default());
@@ -200,14 +221,6 @@ pub(super) async fn is_of_composite(cloud: &Cloud, cluster: &str, principal: &st
     Ok(matches!(owner, Some(Owner::Tagged { resource: Some(r), .. }) if r == cloud.ownership.resource))
 }
 
-/// On a cluster whose authentication mode is CONFIG_MAP there are no entries, and EKS refuses every call on them.
-pub(super) fn without_entries_is_none<T>(answer: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
-    match answer {
-        Err(error) if error.code.as_deref() == Some("InvalidRequestException") && error.message.contains("authentication mode") => Ok(None),
-        answer => answer,
-    }
-}
-
 /// The role that an entry is bound to.
 #[derive(Debug, PartialEq, Eq)]
 enum Bound {
@@ -223,15 +236,21 @@ enum Bound {
 
 impl AccessEntry {
     async fn bound(&self, cloud: &Cloud, job: &Job, facts: &Facts) -> Result<Bound, Error> {
-        match (job.entry.as_ref().and_then(|e| e.id.as_deref()), self.principal_id(job).as_deref()) {
-            (Some(recorded), Some(now)) if recorded != now => return Ok(Bound::ToAnother),
-            (Some(_), _) => return Ok(Bound::AsRecorded),
-            (None, _) => {}
+        let recorded = job.entry.as_ref().and_then(|e| e.id.as_deref());
+        let is_another = match (recorded, self.principal_id(job).as_deref()) {
+            (Some(recorded), Some(now)) => recorded != now,
+            _ => false,
+        };
+        if recorded.is_some() && !is_another {
+            return Ok(Bound::AsRecorded);
         }
         let role = role::get(cloud, self.principal.side, &self.role).await?;
         Ok(match role {
             Some(role) if role.create_date().secs() > facts.created_at => Bound::ToAnother,
+            // Both in one second: what was recorded of the entry says that it is the older of the two.
+            Some(role) if is_another && role.create_date().secs() == facts.created_at => Bound::ToAnother,
             Some(role) => Bound::To(role.role_id().to_owned()),
+            None if is_another => Bound::ToAnother,
             None => Bound::Unknown,
         })
     }
@@ -278,9 +297,11 @@ impl AccessEntry {
         if job.origin.is_own() {
             return Ok(());
         }
-        if facts.stale {
+        if facts.stale && !facts.beyond.is_empty() {
             return refuse(format!(
-                "was made by somebody else for an earlier role of that name and admits nobody now. Delete it ({delete}) and run again"
+                "was made by somebody else for an earlier role of that name and admits nobody now. It can't be made anew from here without loss: \
+                 this version does not know the scope of {}. Make it anew by hand ({delete}) and run again",
+                listed(&facts.beyond)
             ));
         }
         if self.names_differ(facts) {
@@ -298,45 +319,13 @@ impl AccessEntry {
 
     async fn make(&self, cloud: &Cloud, job: &Job, tags: Tags) -> Result<Made, Error> {
         let principal = principal::arn(job, &self.role, &self.principal_arn);
-        let groups: Vec<String> = self.groups.iter().cloned().collect();
-        let eks = cloud.eks(Some(&self.region));
-        let send = || {
-            eks.create_access_entry()
-                .cluster_name(&self.cluster)
-                .principal_arn(principal)
-                .r#type(STANDARD)
-                .set_username(self.username.clone())
-                .set_kubernetes_groups((!groups.is_empty()).then(|| groups.clone()))
-                .set_tags(Some(tags.clone().into_iter().collect()))
-                .send()
-        };
-        let answer = cloud.ask_until_seen("eks:CreateAccessEntry", Side::Cluster, send).await?;
         Ok(Made {
-            arn: answer.access_entry().and_then(|e| e.access_entry_arn()).map(str::to_owned),
+            arn: create(cloud, &self.region, &self.cluster, principal, self.username.clone(), &self.groups, tags).await?,
             id: self.principal_id(job),
             document: None,
             tags: Some(self.tags.clone()),
             added: BTreeSet::new(),
         })
-    }
-
-    /// Its policies go with it; they are made again after it.
-    async fn make_anew(&self, cloud: &Cloud, job: &Job, principal: &str, owner: &Owner) -> Result<Made, Error> {
-        tracing::info!(
-            cluster = self.cluster,
-            role = self.role,
-            "the access entry was made for an earlier role of that name: making it anew"
-        );
-        delete(cloud, Some(&self.region), &self.cluster, principal).await?;
-        let mut tags = self.tags.clone();
-        match owner {
-            Owner::Tagged { resource, instance } if job.origin == Origin::Imported => {
-                tags.extend(resource.iter().map(|r| (TAG_RESOURCE.to_owned(), r.clone())));
-                tags.extend(instance.iter().map(|i| (TAG_INSTANCE.to_owned(), i.clone())));
-            }
-            _ => tags.extend(cloud.ownership.tags(&job.instance)),
-        }
-        self.make(cloud, job, tags).await
     }
 }
 
@@ -352,6 +341,11 @@ pub(super) fn facts(entry: &types::AccessEntry, tags: Tags, policies: &[types::A
         stale: false,
         tags,
         policies: reaches(policies),
+        beyond: policies
+            .iter()
+            .filter(|p| policy_association::Facts::of_policy(p).is_none())
+            .filter_map(|p| p.policy_arn().map(str::to_owned))
+            .collect(),
     }
 }
 
@@ -360,38 +354,12 @@ pub(super) fn reaches(policies: &[types::AssociatedAccessPolicy]) -> BTreeMap<St
     policies.iter().filter_map(policy_association::Facts::of_policy).map(reach).collect()
 }
 
-async fn describe(cloud: &Cloud, region: Option<&str>, cluster: &str, principal: &str) -> Result<Option<types::AccessEntry>, Error> {
-    let eks = cloud.eks(region);
-    let send = || eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send();
-    let answer = cloud.ask("eks:DescribeAccessEntry", Side::Cluster, send).await.absent_is_none();
-    Ok(without_entries_is_none(answer)?.and_then(|a| a.access_entry))
-}
-
-async fn delete(cloud: &Cloud, region: Option<&str>, cluster: &str, principal: &str) -> Result<(), Error> {
-    let eks = cloud.eks(region);
-    let send = || eks.delete_access_entry().cluster_name(cluster).principal_arn(principal).send();
-    cloud.ask("eks:DeleteAccessEntry", Side::Cluster, send).await.absent_is_none().map(drop)
-}
-
-async fn retag(cloud: &Cloud, region: Option<&str>, arn: Option<&str>, change: &tags::Change) -> Result<(), Error> {
-    let (Some(arn), eks) = (arn, cloud.eks(region)) else { return Ok(()) };
-    if !change.set.is_empty() {
-        let send = || eks.tag_resource().resource_arn(arn).set_tags(Some(change.set.clone().into_iter().collect())).send();
-        cloud.ask("eks:TagResource", Side::Cluster, send).await?;
-    }
-    if !change.unset.is_empty() {
-        let send = || eks.untag_resource().resource_arn(arn).set_tag_keys(Some(change.unset.clone())).send();
-        cloud.ask("eks:UntagResource", Side::Cluster, send).await?;
-    }
-    Ok(())
-}
-
 fn added(job: &Job) -> BTreeSet<String> {
     job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default()
 }
 
-fn listed(groups: &BTreeSet<String>) -> String {
-    groups.iter().cloned().collect::<Vec<_>>().join(", ")
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().cloned().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -155,24 +155,29 @@ impl PolicyAssociation {
 
     async fn associate(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
         let principal = principal::arn(job, &self.role, &self.principal_arn);
-        let kind = match self.scope {
-            Scope::Cluster => AccessScopeType::Cluster,
-            Scope::Namespace => AccessScopeType::Namespace,
-        };
-        let namespaces = (!self.namespaces.is_empty()).then(|| self.namespaces.iter().cloned().collect());
-        let scope = AccessScope::builder().r#type(kind).set_namespaces(namespaces).build();
-        let eks = cloud.eks(Some(&self.region));
-        let send = || {
-            eks.associate_access_policy()
-                .cluster_name(&self.cluster)
-                .principal_arn(principal)
-                .policy_arn(&self.policy_arn)
-                .access_scope(scope.clone())
-                .send()
-        };
-        cloud.ask_until_seen("eks:AssociateAccessPolicy", Side::Cluster, send).await?;
+        associate(cloud, &self.region, &self.cluster, principal, &self.wanted()).await?;
         Ok(Made::default())
     }
+}
+
+/// Associates the policy with the entry, or changes its scope.
+pub(super) async fn associate(cloud: &Cloud, region: &str, cluster: &str, principal: &str, wanted: &Facts) -> Result<(), Error> {
+    let kind = match wanted.scope {
+        Scope::Cluster => AccessScopeType::Cluster,
+        Scope::Namespace => AccessScopeType::Namespace,
+    };
+    let namespaces = (!wanted.namespaces.is_empty()).then(|| wanted.namespaces.iter().cloned().collect());
+    let scope = AccessScope::builder().r#type(kind).set_namespaces(namespaces).build();
+    let eks = cloud.eks(Some(region));
+    let send = || {
+        eks.associate_access_policy()
+            .cluster_name(cluster)
+            .principal_arn(principal)
+            .policy_arn(&wanted.policy_arn)
+            .access_scope(scope.clone())
+            .send()
+    };
+    cloud.ask_until_seen("eks:AssociateAccessPolicy", Side::Cluster, send).await.map(drop)
 }
 
 #[cfg(test)]

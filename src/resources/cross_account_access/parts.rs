@@ -125,6 +125,7 @@ fn access_entry(model: &Model, place: &Place) -> Vec<Part> {
         username: model.username.clone(),
         groups: model.groups.clone(),
         tags: model.tags.clone(),
+        policies: model.policies.keys().map(|name| arn::access_policy(&place.cluster.partition, name)).collect(),
         welcome: model.welcome(),
         needs,
     };

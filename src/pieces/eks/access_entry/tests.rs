@@ -13,6 +13,7 @@ fn piece() -> AccessEntry {
         username: None,
         groups: BTreeSet::from(["viewers".to_owned()]),
         tags: Tags::new(),
+        policies: BTreeSet::new(),
         welcome: Welcome::Refuse,
         needs: vec![role::key(Side::Cluster, "access")],
     }

@@ -1,0 +1,79 @@
+//! Apply: the world is brought to the plan, or all of it is removed. Whatever fails, the state names what exists.
+
+use super::telling::{explain, report, title, warn};
+use super::{Composed, Composite, Located, release};
+use crate::diagnostics::Diagnostics;
+use crate::engine::{self, Ledger};
+use crate::provider::{ApplyRequest, Context, Outcome};
+use crate::resources::common::{self, Place};
+use crate::schema::Value;
+
+impl<C: Composite> Composed<C> {
+    pub(super) async fn create_or_update(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
+        let ApplyRequest { prior, planned, .. } = request;
+        let mut diagnostics = Diagnostics::new();
+        let pair = match self.pair(context, &planned).await {
+            Ok(pair) => pair,
+            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
+        };
+        let mut ledger = Ledger::from_value(prior.get("pieces"));
+        let mut place = Place::new(&pair, &planned, &ledger, &context.provider);
+        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
+            return Outcome::new(prior, diagnostics);
+        }
+        let operation = if prior.is_null() { "create" } else { "update" };
+        let cloud = self.cloud(context, pair, &planned, &place, operation);
+        let mut value = planned.clone();
+        if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
+            let summary = format!("{} of {} failed before anything was changed", title(operation), C::NAME);
+            diagnostics.error(path, summary, explain(&error));
+            return Outcome::new(prior, diagnostics);
+        }
+        let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
+        let (declared, pieces) =
+            self.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
+        release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
+        let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
+        warn(&cloud, &mut diagnostics);
+        let mut ledger = converged.ledger;
+        if converged.failures.is_empty() {
+            self.fill(&mut value, &place, ledger.to_value());
+            common::report_surprises(C::NAME, &planned, &value, &mut diagnostics);
+            return Outcome::new(value, diagnostics);
+        }
+        report(C::NAME, operation, &converged.failures, &ledger, &mut diagnostics);
+        if prior.is_null() {
+            self.fill(&mut value, &place, ledger.to_value());
+            return Outcome::new(common::without_unknowns(&value), diagnostics);
+        }
+        // The user's attributes stay as they were, so that the next plan shows the whole change again; the ledger says what
+        // exists, and that all of it has to be looked at.
+        ledger.0.values_mut().for_each(|entry| entry.settled = false);
+        let mut state = prior;
+        state.insert("pieces", ledger.to_value());
+        Outcome::new(state, diagnostics)
+    }
+
+    pub(super) async fn destroy(&self, context: &Context, prior: Value) -> Outcome<Value> {
+        let mut diagnostics = Diagnostics::new();
+        let pair = match self.pair(context, &prior).await {
+            Ok(pair) => pair,
+            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
+        };
+        let ledger = Ledger::from_value(prior.get("pieces"));
+        let place = Place::new(&pair, &prior, &ledger, &context.provider);
+        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
+            return Outcome::new(prior, diagnostics);
+        }
+        let cloud = self.cloud(context, pair, &prior, &place, "delete");
+        let converged = engine::remove_all(&cloud, ledger).await;
+        warn(&cloud, &mut diagnostics);
+        if converged.failures.is_empty() {
+            return Outcome::new(Value::Null, diagnostics);
+        }
+        report(C::NAME, "delete", &converged.failures, &converged.ledger, &mut diagnostics);
+        let mut state = prior;
+        state.insert("pieces", converged.ledger.to_value());
+        Outcome::new(state, diagnostics)
+    }
+}
