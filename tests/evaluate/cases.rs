@@ -63,7 +63,7 @@ fn case(id: usize, dice: &mut Dice) -> Case {
     let own = kind != Kind::WebIdentity;
     let count = if own { [0, 1, 1, 1, 2][dice.below(5)] } else { 0 };
     let policies = (0..count).map(|_| permissions(&request, dice, &mut asked)).collect();
-    let boundary = (own && dice.percent(25)).then(|| boundary(&request, dice, &mut asked));
+    let boundary = (own && dice.percent(40)).then(|| boundary(&request, dice, &mut asked));
     let mut case = Case { id, kind, request, trust, policies, boundary, keys: asked.keys };
     settle(&mut case, dice);
     case
@@ -173,7 +173,7 @@ struct Asked {
 }
 
 fn document(statements: Vec<Json>, dice: &mut Dice) -> Json {
-    let version = if dice.percent(92) { "2012-10-17" } else { "2008-10-17" };
+    let version = if dice.percent(80) { "2012-10-17" } else { "2008-10-17" };
     let statements = if statements.len() == 1 && dice.percent(20) { statements[0].clone() } else { Json::Array(statements) };
     json!({"Version": version, "Statement": statements})
 }
@@ -228,7 +228,7 @@ fn principal(request: &Request, dice: &mut Dice, deny: bool) -> Json {
                 2 => json!({"AWS": caller.account_id}),
                 3 => json!({"AWS": [format!("arn:aws:iam::{}:role/other", caller.account_id), arn]}),
                 4 => json!({"AWS": format!("arn:aws:iam::{}:role/other", caller.account_id)}),
-                5 => json!("*"),
+                5 | 12 => json!("*"),
                 6 => json!({"AWS": "*"}),
                 7 => json!({"AWS": format!("arn:aws:sts::{}:assumed-role/{name}/{}", caller.account_id, dice.pick(&["i-1", "i-2"]))}),
                 8 => json!({"AWS": dice.pick(&[ROLE_ID, OTHER_ID])}),

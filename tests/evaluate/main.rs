@@ -15,7 +15,7 @@ use cases::{Case, Kind};
 use rules::Verdict;
 use simulator::Simulator;
 
-const CASES: usize = 1500;
+const CASES: usize = 2000;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/evaluation-agreement.md");
 
 /// A case, both answers, and what is made of them.
@@ -44,6 +44,10 @@ fn our_evaluation_agrees_with_another_or_a_documented_rule_says_why_not() {
 
     let unexplained: Vec<String> = judged.iter().filter(|j| j.verdict == Verdict::Unexplained).map(describe).collect();
     assert!(unexplained.is_empty(), "{} disagreements that no rule explains:\n{}", unexplained.len(), unexplained.join("\n\n"));
+
+    for (index, rule) in rules::RULES.iter().enumerate() {
+        assert!(judged.iter().any(|j| j.verdict == Verdict::Explained(index)), "no case needs the rule {:?}", rule.title);
+    }
 
     let text = page::render(&judged);
     if std::env::var_os("XEKS_WRITE").is_some() {
