@@ -66,11 +66,12 @@ demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to p
 playground: build cli $(VENV_READY) ## two accounts with a cluster, to try things in until Ctrl-C
 	$(VENV)/bin/python tests/demo/playground.py --provider $(PROVIDER) --cli $(CLI)
 
-lint: build cli $(VENV_READY) ## formats, clippy, ruff, shellcheck, and whether the generated docs are up to date
+lint: build cli $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, and whether the generated docs are up to date
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/ruff check tests tools
 	$(VENV)/bin/ruff format --check tests tools
+	@if command -v gofmt >/dev/null; then test -z "$$(gofmt -l -d tests/clients | tee /dev/stderr)"; else echo 'gofmt is not installed: skipped'; fi
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tests/bench/run; else echo 'shellcheck is not installed: skipped'; fi
 	$(CLI) fmt -check -diff -recursive examples
 	$(CLI) fmt -check -diff -recursive modules
