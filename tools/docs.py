@@ -101,8 +101,11 @@ def permissions_page() -> str:
         "organisation asks for boundaries."
     )
     text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
-    for account, number in (("cluster", "183295435445"), ("workload", "185863138492")):
-        policy = (POLICIES / f"{account}.json").read_text().strip().replace(number, f"{account.upper()}_ACCOUNT")
+    numbers = {"cluster": "183295435445", "workload": "185863138492"}
+    for account in numbers:
+        policy = (POLICIES / f"{account}.json").read_text().strip()
+        for named, number in numbers.items():
+            policy = policy.replace(number, f"{named.upper()}_ACCOUNT")
         text += f"\n## In the {account} account\n\n```json\n{policy}\n```\n"
     return text
 

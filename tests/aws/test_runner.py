@@ -1,10 +1,11 @@
 """The runners: the permissions of policies/*.json suffice for what xeks does, and none of them is there for nothing.
 
-Here stand the calls that xeks's two resources make in an account, in an order that works. Each permission is taken
+Here stand the calls that xeks's resources make in an account, in an order that works. Each permission is taken
 away in turn: a call must fail, and name it.
 """
 
 import json
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -43,12 +44,6 @@ def role_calls(iam, attach: bool):
     iam.list_instance_profiles_for_role(**role)
 
 
-def managed_policy_calls(iam):
-    """What explains a chain of access reads the policies of its roles."""
-    version = iam.get_policy(PolicyArn=BOUNDARY)["Policy"]["DefaultVersionId"]
-    iam.get_policy_version(PolicyArn=BOUNDARY, VersionId=version)
-
-
 def provider_calls(iam):
     url = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC"
     arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["a"], Tags=TAGS)["OpenIDConnectProviderArn"]
@@ -75,7 +70,6 @@ def in_cluster_account(aws):
     eks.describe_update(name="c", updateId=update["id"])
     eks.list_access_policies()
     role_calls(iam, attach=False)
-    managed_policy_calls(iam)
     entry = {"clusterName": "c", "principalArn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/made"}
     arn = eks.create_access_entry(**entry, tags={"a": "b"})["accessEntry"]["accessEntryArn"]
     eks.describe_access_entry(**entry)
@@ -94,7 +88,6 @@ def in_cluster_account(aws):
 def in_workload_account(aws):
     iam = aws.client("workload", "iam", "runner")
     role_calls(iam, attach=True)
-    managed_policy_calls(iam)
     profile = {"InstanceProfileName": "made"}
     iam.create_instance_profile(**profile, Tags=TAGS)
     iam.get_instance_profile(**profile)
@@ -107,16 +100,89 @@ def in_workload_account(aws):
     role_removal(iam)
 
 
-CALLS = {"cluster": in_cluster_account, "workload": in_workload_account}
+def network(aws) -> dict[str, str]:
+    """The VPC of each account: the cluster's, and one for the workload."""
+    cluster = aws.client("cluster", "eks").describe_cluster(name="c")["cluster"]["resourcesVpcConfig"]
+    made = aws.client("workload", "ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    return {"cluster": cluster["vpcId"], "workload": made, "group": cluster["clusterSecurityGroupId"]}
+
+
+def request(ec2, vpcs):
+    """The workload account's request, waiting for the cluster account."""
+    tags = [{"ResourceType": "vpc-peering-connection", "Tags": TAGS}]
+    pair = {"VpcId": vpcs["workload"], "PeerVpcId": vpcs["cluster"], "PeerOwnerId": CLUSTER_ACCOUNT}
+    asked = ec2.create_vpc_peering_connection(**pair, TagSpecifications=tags)
+    peering = {"VpcPeeringConnectionId": asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]}
+    wait(ec2, peering, "pending-acceptance")
+    return peering
+
+
+def wait(ec2, peering, status):
+    listing = {"VpcPeeringConnectionIds": [peering["VpcPeeringConnectionId"]]}
+    while ec2.describe_vpc_peering_connections(**listing)["VpcPeeringConnections"][0]["Status"]["Code"] != status:
+        time.sleep(0.03)
+
+
+def route_calls(ec2, vpc, peering, block, side):
+    ec2.describe_vpcs(VpcIds=[vpc])
+    options = {"AllowDnsResolutionFromRemoteVpc": True}
+    ec2.modify_vpc_peering_connection_options(**peering, **{f"{side}PeeringConnectionOptions": options})
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    route = {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": block}
+    ec2.create_route(**route, **peering)
+    ec2.replace_route(**route, **peering)
+    ec2.delete_route(**route)
+    ec2.create_tags(Resources=list(peering.values()), Tags=TAGS)
+    ec2.delete_tags(Resources=list(peering.values()), Tags=[{"Key": "xeks:resource"}])
+
+
+def in_cluster_network(aws):
+    vpcs = network(aws)
+    ec2 = aws.client("cluster", "ec2", "runner")
+    peering = request(aws.client("workload", "ec2"), vpcs)
+    ec2.accept_vpc_peering_connection(**peering)
+    wait(ec2, peering, "active")
+    route_calls(ec2, vpcs["cluster"], peering, "10.9.0.0/16", "Accepter")
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.9.0.0/16"}]}
+    tags = [{"ResourceType": "security-group-rule", "Tags": TAGS}]
+    group = {"GroupId": vpcs["group"]}
+    made = ec2.authorize_security_group_ingress(**group, IpPermissions=[https], TagSpecifications=tags)
+    rule = [made["SecurityGroupRules"][0]["SecurityGroupRuleId"]]
+    ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [vpcs["group"]]}])
+    ec2.create_tags(Resources=rule, Tags=TAGS)
+    ec2.delete_tags(Resources=rule, Tags=[{"Key": "xeks:resource"}])
+    ec2.revoke_security_group_ingress(**group, SecurityGroupRuleIds=rule)
+
+
+def in_workload_network(aws):
+    vpcs = network(aws)
+    ec2 = aws.client("workload", "ec2", "runner")
+    peering = request(ec2, vpcs)
+    aws.client("cluster", "ec2").accept_vpc_peering_connection(**peering)
+    wait(ec2, peering, "active")
+    route_calls(ec2, vpcs["workload"], peering, "10.0.0.0/16", "Requester")
+    ec2.delete_vpc_peering_connection(**peering)
+
+
+CALLS = {
+    "cluster": {"ec2": in_cluster_network, "": in_cluster_account},
+    "workload": {"ec2": in_workload_network, "": in_workload_account},
+}
+
+
+def calls_for(account: str, action: str):
+    """Those among the account's calls that need the permission."""
+    return CALLS[account].get(action.split(":")[0], CALLS[account][""])
 
 
 def permissions(account: str) -> list[str]:
     statements = accounts.runner_policy(account)["Statement"]
-    return [
+    actions = [
         action
         for one in statements
         for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
     ]
+    return list(dict.fromkeys(actions))
 
 
 @pytest.fixture
@@ -132,7 +198,8 @@ def prepared(aws):
 @pytest.mark.parametrize("account", CALLS)
 def test_the_runners_permissions_suffice(prepared, account):
     """The project's own demand: the policies in policies/ are all that xeks needs."""
-    CALLS[account](prepared)
+    for make in CALLS[account].values():
+        make(prepared)
     calls = [call for call in prepared.calls() if call["principal"].endswith("xeks-runner/acceptance")]
     assert {call["error"] for call in calls} == {None}
     assert {one for call in calls for one in call["permissions"]} == set(permissions(account))
@@ -149,19 +216,25 @@ def test_without_one_of_them_a_call_fails_and_names_it(prepared, account, action
     iam = prepared.client(account, "iam")
     iam.put_role_policy(RoleName=accounts.RUNNER_ROLE, PolicyName="xeks", PolicyDocument=json.dumps(policy))
     with pytest.raises(ClientError) as refused:
-        CALLS[account](prepared)
+        calls_for(account, action)(prepared)
     error = refused.value.response["Error"]
     runner = f"arn:aws:sts::{IDS[account]}:assumed-role/xeks-runner/acceptance"
-    assert error["Code"] == ("AccessDeniedException" if action.startswith("eks:") else "AccessDenied")
-    assert error["Message"].startswith(f"User: {runner} is not authorized to perform: {action} on resource: ")
-    assert error["Message"].endswith(f"because no identity-based policy allows the {action} action")
+    codes = {"eks": "AccessDeniedException", "ec2": "UnauthorizedOperation"}
+    assert error["Code"] == codes.get(action.split(":")[0], "AccessDenied")
+    assert f"User: {runner} is not authorized to perform: {action} on resource: " in error["Message"]
+    assert (
+        error["Message"]
+        .split(" Encoded authorization")[0]
+        .rstrip(".")
+        .endswith(f"because no identity-based policy allows the {action} action")
+    )
 
 
 @pytest.mark.parametrize("account", IDS)
 def test_a_runner_may_do_nothing_in_the_other_account(prepared, account):
-    """The project's own demand: each side is least-privileged by itself."""
+    """The project's own demand: each side is least-privileged by itself. Conditions may name the other account."""
     other = next(name for name in IDS if name != account)
-    resources = json.dumps(accounts.runner_policy(account))
+    resources = json.dumps([one["Resource"] for one in accounts.runner_policy(account)["Statement"]])
     assert IDS[account] in resources
     assert IDS[other] not in resources
 
