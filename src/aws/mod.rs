@@ -6,6 +6,7 @@ mod account;
 pub mod accounts;
 pub mod api_server;
 pub mod arn;
+pub mod cidr;
 mod credentials;
 pub mod duration;
 pub mod ec2;

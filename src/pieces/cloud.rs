@@ -14,6 +14,7 @@ use super::iam;
 use super::ownership::Ownership;
 use super::removal;
 use super::turns::Uses;
+use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair};
 use crate::engine::{Entry, Key, Observed, Owner, Side, World};
@@ -36,6 +37,8 @@ pub struct Cloud {
     pub import_id: String,
     /// ARNs of the roles that the ledger names: an access entry goes by its principal's, which its own entry does not hold.
     pub role_arns: Vec<String>,
+    /// Ids of the peering connections that the ledger names: a route goes by the one that it leads over.
+    pub peering_ids: Vec<String>,
     /// What a removal left in place, and why: told to the user as warnings.
     pub warnings: Mutex<Vec<String>>,
     /// The shared objects that this request relies on, until it ends.
@@ -58,6 +61,12 @@ impl Cloud {
     /// The cluster account's EKS. Where the region is not given, the cluster's.
     pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
         self.pair.cluster.eks(Some(region.unwrap_or(&self.region)))
+    }
+
+    /// That side's EC2. Where the region is not given: the cluster's, or the workload account's own.
+    pub fn ec2(&self, side: Side, region: Option<&str>) -> Ec2 {
+        let home = if side == Side::Cluster { Some(self.region.as_str()) } else { None };
+        self.account(side).ec2(region.or(home))
     }
 
     /// Tells the user something that is no error.
@@ -92,6 +101,24 @@ impl Cloud {
         .await
     }
 
+    /// One call of a client whose errors are named already. Repeated while AWS asks to come back later, until the deadline.
+    pub async fn patiently<T, F, Fut>(&self, call: F) -> Result<T, Error>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        retry_while(&self.limits(), "AWS to take more calls", |e| e.is(Kind::Throttled), call).await
+    }
+
+    /// Repeats what fails only because something made a moment ago is not known everywhere yet. `what` completes "waiting for …".
+    pub async fn until_shown<T, F, Fut>(&self, what: &str, passes: impl Fn(&Error) -> bool, call: F) -> Result<T, Error>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        retry_while(&self.limits().at_most(PROPAGATION), what, passes, call).await
+    }
+
     /// Like `ask`, for a call that names what was made a moment ago: repeated a while until that is seen.
     pub async fn ask_until_seen<T, E, F, Fut>(&self, call: &str, side: Side, send: F) -> Result<T, Error>
     where
@@ -108,7 +135,7 @@ impl Cloud {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        retry_while(&self.limits().at_most(PROPAGATION), "IAM to show what was just made", passes, call).await
+        self.until_shown("IAM to show what was just made", passes, call).await
     }
 }
 
@@ -148,6 +175,14 @@ impl World for Cloud {
             Some(principal) => format!("{arn}, the access entry of {principal},"),
             None => arn.to_owned(),
         };
+        // A kind may know better what to do about its own objects.
+        if let Some(next) = observed.facts["next"].as_str() {
+            let message = format!(
+                "{} already exists and is not this resource's: {next}. It was left as it is.",
+                observed.id.as_deref().unwrap_or(&what)
+            );
+            return Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message);
+        }
         let next = match &observed.owner {
             Owner::Tagged { resource: Some(resource), .. } => format!(
                 "its tag {} says {resource:?}. Give this resource other names, or remove that one first. Where that one is the old half of \

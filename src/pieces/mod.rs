@@ -3,6 +3,7 @@
 //! Knows no resource: which pieces make up a connection is theirs to say.
 
 pub mod cloud;
+pub mod ec2;
 pub mod eks;
 pub mod iam;
 mod ownership;

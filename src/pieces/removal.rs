@@ -1,7 +1,7 @@
 //! Taking pieces away by their ledger entries alone: which kind is whose, and in which round it goes.
 
 use super::cloud::Cloud;
-use super::{eks, iam};
+use super::{ec2, eks, iam};
 use crate::aws::{Error, Kind};
 use crate::engine::{Entry, Job, Key, Origin, Owner};
 
@@ -16,6 +16,12 @@ pub(super) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<()
         iam::oidc_provider::KIND => iam::oidc_provider::remove(cloud, key, entry).await,
         eks::access_entry::KIND => eks::access_entry::remove(cloud, key, entry).await,
         eks::policy_association::KIND => eks::policy_association::remove(cloud, key, entry).await,
+        ec2::peering::KIND => ec2::peering::remove(cloud, key, entry).await,
+        ec2::acceptance::KIND => ec2::acceptance::remove(cloud, key, entry).await,
+        ec2::uses::KIND => ec2::uses::remove(cloud, key, entry).await,
+        ec2::dns_resolution::KIND => ec2::dns_resolution::remove(cloud, key, entry).await,
+        ec2::route::KIND => ec2::route::remove(cloud, key, entry).await,
+        ec2::rule::KIND => ec2::rule::remove(cloud, key, entry).await,
         // The authentication mode has no way back.
         eks::access_config::KIND => Ok(()),
         kind => Err(Error::of_kind(
@@ -37,6 +43,10 @@ pub(super) fn round(kind: &str) -> u8 {
         iam::instance_profile::KIND => 2,
         iam::role::KIND => 3,
         iam::oidc_provider::KIND => 4,
+        // Before anything is removed, the acceptance makes sure that nobody else uses the connection.
+        ec2::route::KIND | ec2::rule::KIND | ec2::dns_resolution::KIND => 1,
+        ec2::uses::KIND => 2,
+        ec2::peering::KIND => 3,
         _ => 0,
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::data_sources::access_path;
-use crate::resources::{cross_account_access, irsa_trust};
+use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
 
 use super::{DataSource, Ephemeral, Function, Resource};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
-    vec![cross_account_access::resource(), irsa_trust::resource()]
+    vec![cluster_peering::resource(), cross_account_access::resource(), irsa_trust::resource()]
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {

@@ -1,6 +1,6 @@
 //! What the composite resources share: the attributes that all have, where their objects live, and how tags add up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -33,6 +33,8 @@ pub struct Place {
     pub region: String,
     /// Region of the provider's cluster account: where a cluster is looked for that no region is said of.
     pub home_region: String,
+    /// Region of the workload's network.
+    pub workload_region: String,
     pub default_tags: Tags,
     /// Tags that are none of our business: neither set nor looked at.
     pub ignore_tags: IgnoreTags,
@@ -40,6 +42,12 @@ pub struct Place {
     pub arns: BTreeMap<Key, String>,
     /// The clusters that were looked up, by name.
     pub clusters: BTreeMap<String, ClusterDescription>,
+    /// The ledger that the request begins with.
+    pub ledger: Ledger,
+    /// Attributes that the configuration sets, as against those that the provider filled in; none on a read and an import.
+    pub given: BTreeSet<String>,
+    /// An unknown value leaves open which pieces there are: nothing can be looked at yet.
+    pub open: bool,
 }
 
 impl Part {
@@ -61,16 +69,28 @@ impl Place {
             workload: pair.identity(Side::Workload).clone(),
             region,
             home_region: pair.cluster.region().to_owned(),
+            workload_region: hole::text(value.get("workload_region")).unwrap_or_else(|| pair.workload.region().to_owned()),
             default_tags: provider.default_tags.clone(),
             ignore_tags: provider.ignore_tags.clone(),
             arns: arns_of(ledger),
             clusters: BTreeMap::new(),
+            ledger: ledger.clone(),
+            given: BTreeSet::new(),
+            open: false,
         }
+    }
+
+    /// The same, with what the configuration sets.
+    pub fn given_by(mut self, config: &Value) -> Self {
+        let given = config.entries().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        self.given = given.map(|(name, _)| name.clone()).collect();
+        self
     }
 
     /// Takes in the ARNs of a ledger.
     pub fn learn(&mut self, ledger: &Ledger) {
         self.arns.extend(arns_of(ledger));
+        self.ledger.0.extend(ledger.0.clone());
     }
 
     pub fn identity(&self, side: Side) -> &Identity {
@@ -350,8 +370,12 @@ pub(super) mod tests {
             home_region: String::new(),
             default_tags: Tags::new(),
             ignore_tags: IgnoreTags::default(),
+            workload_region: String::new(),
             arns: BTreeMap::new(),
             clusters: BTreeMap::new(),
+            ledger: Ledger::default(),
+            given: BTreeSet::new(),
+            open: false,
         };
         place.declare(key, welcome)
     }

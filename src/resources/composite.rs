@@ -23,8 +23,8 @@ use super::preflight;
 use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Declared, Key, Ledger, Piece, Refreshed};
-use crate::pieces::{Cloud, Ownership, Uses, iam};
+use crate::engine::{self, Declared, Key, Ledger, Piece, Refreshed, Side};
+use crate::pieces::{Cloud, Ownership, Uses, ec2, iam};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{Schema, Value, hole};
 
@@ -64,7 +64,7 @@ pub trait Composite: Send + Sync + 'static {
     /// The attribute that names a piece.
     fn path_of(&self, key: &Key) -> Path;
     /// Read-only checks at plan time beyond those that every composite has: diagnostics, never values. `prior` is null on create.
-    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics;
+    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics;
     /// Whether the configuration has nothing to say of this piece: where it was imported or found, it is let be.
     fn leaves(&self, _value: &Value, _key: &Key) -> bool {
         false
@@ -121,17 +121,26 @@ impl<C: Composite> Composed<C> {
             deadline: Instant::now() + timeout(value, operation),
             stop: context.stop.clone(),
             import_id: self.composite.import_id(value, place),
+            peering_ids: place
+                .ledger
+                .0
+                .iter()
+                .filter(|(key, _)| key.kind == ec2::peering::KIND)
+                .filter_map(|(_, e)| e.id.clone())
+                .collect(),
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
         }
     }
 
-    /// The value with every computed attribute that has no default unknown: a plan that can say nothing yet.
-    fn all_unknown(&self, mut value: Value) -> Value {
-        for name in self.computed() {
-            if value.get(name).is_null() {
-                value.insert(name, Value::Unknown);
+    /// The value with every computed attribute that has no default unknown: a plan that can say nothing yet. What replaces when it
+    /// changes stays as it was, since nothing says that it does.
+    fn all_unknown(&self, mut value: Value, prior: &Value) -> Value {
+        for attribute in self.schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
+            if value.get(attribute.name).is_null() {
+                let kept = Some(prior.get(attribute.name)).filter(|before| attribute.replaces && !before.is_null());
+                value.insert(attribute.name, kept.cloned().unwrap_or(Value::Unknown));
             }
         }
         value
@@ -139,36 +148,38 @@ impl<C: Composite> Composed<C> {
 
     /// The plan while the accounts can't be asked. What replaces is said all the same: an apply that replaced what was planned as
     /// an update would be refused.
-    fn plan_without_accounts(&self, mut value: Value, prior: &Value) -> Plan {
-        if value.get("cluster_region").is_null() && !prior.get("cluster_region").is_null() {
-            value.insert("cluster_region", prior.get("cluster_region").clone());
-        }
-        let planned = self.all_unknown(value);
+    fn plan_without_accounts(&self, value: Value, prior: &Value) -> Plan {
+        let planned = self.all_unknown(value, prior);
         let mut replaces = if prior.is_null() { Vec::new() } else { self.schema.replaced(prior, &planned) };
         let ledger = Ledger::from_value(prior.get("pieces"));
         replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
         Plan { planned, replaces }
     }
 
-    fn computed(&self) -> impl Iterator<Item = &'static str> {
-        self.schema.attributes.iter().filter(|a| a.computed && a.default.is_none()).map(|a| a.name)
+    /// The attributes that name a region, where the resource has them, and whose default they take.
+    fn regions(&self) -> impl Iterator<Item = (&'static str, Side)> {
+        let all = [("cluster_region", Side::Cluster), ("workload_region", Side::Workload)];
+        all.into_iter().filter(|(name, _)| self.schema.attributes.iter().any(|a| a.name == *name))
     }
 
     /// The plan's values: a pure function of configuration, prior state and the two accounts.
     fn planned(&self, mut value: Value, prior: &Value, pair: &Pair, provider: &Configured) -> (Value, Place) {
+        let config = value.clone();
         let ledger = Ledger::from_value(prior.get("pieces"));
-        if value.get("cluster_region").is_null() {
-            let region = prior.get("cluster_region").as_str().unwrap_or_else(|| pair.cluster.region());
-            value.insert("cluster_region", Value::string(region));
+        for (name, side) in self.regions() {
+            if value.get(name).is_null() {
+                value.insert(name, Value::string(prior.get(name).as_str().unwrap_or_else(|| pair.side(side).region())));
+            }
         }
         for name in self.composite.observed_attributes() {
             // Null after a create that did not get that far: still to be looked up.
             value.insert(name, if prior.get(name).is_null() { Value::Unknown } else { prior.get(name).clone() });
         }
         self.composite.plan_observed(&mut value, prior);
-        let place = Place::new(pair, &value, &ledger, provider);
+        let mut place = Place::new(pair, &value, &ledger, provider).given_by(&config);
         if self.composite.decides_shape(&value) {
-            return (self.all_unknown(value), place);
+            place.open = true;
+            return (self.all_unknown(value, prior), place);
         }
         let declared: Vec<Declared> = self.parts(&value, &place).into_iter().map(|part| part.declared).collect();
         let named = declared.iter().all(|d| !hole::is_in(&d.key.name));
@@ -183,7 +194,8 @@ impl<C: Composite> Composed<C> {
 
     fn outputs(&self, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
         let mut outputs = self.composite.outputs(&self.composite.model(value, place), value, place, pieces);
-        outputs.insert("id", hole::value(self.composite.import_id(value, place)));
+        // An id that AWS gives is known to the pieces only.
+        outputs.entry("id").or_insert_with(|| hole::value(self.composite.import_id(value, place)));
         outputs
     }
 
@@ -212,7 +224,7 @@ impl<C: Composite> Composed<C> {
     /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
     /// in an object's place is then a warning, and the apply refuses it.
     async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
-        if self.composite.decides_shape(planned) || hole::is_in(&place.region) {
+        if place.open || hole::is_in(&place.region) || hole::is_in(&place.workload_region) {
             return Diagnostics::new();
         }
         let mut value = planned.clone();
@@ -227,7 +239,7 @@ impl<C: Composite> Composed<C> {
         let parts: Vec<Part> = self.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
         let (strangers, own) = futures::join!(
             preflight::strangers(cloud, &parts, &ledger, &self.known, |key| self.composite.path_of(key)),
-            self.composite.preflight(cloud, &value, prior, &place),
+            self.composite.preflight(cloud, &value, prior, &place, &self.known),
         );
         let mut diagnostics = own;
         diagnostics.extend(if prior.is_null() { strangers } else { strangers.as_warnings() });

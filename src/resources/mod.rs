@@ -1,5 +1,6 @@
 //! The managed resources. Each is a short list of pieces; `composite` asks the engine for the rest.
 
+pub mod cluster_peering;
 mod common;
 mod composite;
 pub mod cross_account_access;

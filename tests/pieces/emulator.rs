@@ -113,6 +113,7 @@ impl Aws {
             stop: CancellationToken::new(),
             import_id: "CLUSTER/ROLE/ROLE".into(),
             role_arns: vec![],
+            peering_ids: vec![],
             warnings: Mutex::default(),
             uses: Default::default(),
         }

@@ -10,14 +10,14 @@ use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
     pub(super) async fn create_or_update(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
-        let ApplyRequest { prior, planned, .. } = request;
+        let ApplyRequest { prior, planned, config } = request;
         let mut diagnostics = Diagnostics::new();
         let pair = match self.pair(context, &planned).await {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(prior, error.diagnostic().into()),
         };
         let mut ledger = Ledger::from_value(prior.get("pieces"));
-        let mut place = Place::new(&pair, &planned, &ledger, &context.provider);
+        let mut place = Place::new(&pair, &planned, &ledger, &context.provider).given_by(&config);
         if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
             return Outcome::new(prior, diagnostics);
         }

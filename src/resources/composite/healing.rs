@@ -7,7 +7,7 @@
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Declared, Key, Ledger};
-use crate::pieces::iam;
+use crate::pieces::{eks, iam};
 use crate::schema::Value;
 
 /// A warning for each object of the ledger that is bound to an identity that is gone and that the plan makes or writes anew.
@@ -15,7 +15,7 @@ pub(super) fn tell(declared: &[Declared], prior: &Ledger, pieces: &Value, path_o
     let mut diagnostics = Diagnostics::new();
     for one in declared {
         let Some(entry) = prior.get(&one.key) else { continue };
-        if let (Some(principal), Some(bound)) = (&one.bound_to, entry.id.as_deref()) {
+        if let (eks::access_entry::KIND, Some(principal), Some(bound)) = (one.key.kind.as_str(), &one.bound_to, entry.id.as_deref()) {
             let now = prior.get(principal).and_then(|role| role.id.as_deref());
             if now != Some(bound) {
                 diagnostics.warning(

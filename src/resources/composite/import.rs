@@ -26,8 +26,10 @@ impl<C: Composite> Composed<C> {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
         };
-        if value.get("cluster_region").is_null() {
-            value.insert("cluster_region", Value::string(pair.cluster.region()));
+        for (name, side) in self.regions() {
+            if value.get(name).is_null() {
+                value.insert(name, Value::string(pair.side(side).region()));
+            }
         }
         let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider);
         let cloud = self.cloud(context, pair, &value, &place, "read");

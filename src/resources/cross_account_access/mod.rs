@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use self::model::Model;
 use super::common::{self, Part, Place};
-use super::composite::{Composed, Composite, Located};
+use super::composite::{Composed, Composite, Known, Located};
 use super::roles;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};
@@ -145,7 +145,7 @@ impl Composite for CrossAccountAccess {
         }
     }
 
-    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, _: &Known) -> Diagnostics {
         preflight::preflight(&self.model(value, place), cloud, value, prior, place).await
     }
 

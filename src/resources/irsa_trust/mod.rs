@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use self::model::Model;
 use super::common::{self, Part, Place};
-use super::composite::{Composed, Composite, Located};
+use super::composite::{Composed, Composite, Known, Located};
 use super::roles;
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
@@ -177,7 +177,7 @@ impl Composite for IrsaTrust {
         }
     }
 
-    async fn preflight(&self, _cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+    async fn preflight(&self, _: &Cloud, value: &Value, prior: &Value, place: &Place, _: &Known) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let model = self.model(value, place);
         let size = policy::size(&policy::document(parts::web_identity_trust(&model, place)));

@@ -1,0 +1,130 @@
+//! CIDR blocks, IPv4 and IPv6: their canonical form, and which of them overlap.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// A block of addresses, in the form that EC2 answers with: no bits set beyond the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// Reads `ADDRESS/PREFIX`. Bits beyond the prefix are dropped, as EC2 does (CreateRoute: 100.68.0.18/18 becomes 100.68.0.0/18).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/')?;
+        let digits = !prefix.is_empty() && prefix.len() <= 3 && prefix.bytes().all(|b| b.is_ascii_digit());
+        let prefix: u8 = if digits { prefix.parse().ok()? } else { return None };
+        let address = match address.parse().ok()? {
+            IpAddr::V4(v4) if prefix <= 32 => IpAddr::V4((u32::from(v4) & mask32(prefix)).into()),
+            IpAddr::V6(v6) if prefix <= 128 => IpAddr::V6((u128::from(v6) & mask128(prefix)).into()),
+            _ => return None,
+        };
+        Some(Cidr { address, prefix })
+    }
+
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+
+    /// Whether they have an address in common.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+
+    /// Whether every address of the other is one of these.
+    pub fn contains(&self, other: &Self) -> bool {
+        let within = |prefix| self.prefix <= prefix;
+        match (self.address, other.address) {
+            (IpAddr::V4(own), IpAddr::V4(others)) => within(other.prefix) && u32::from(others) & mask32(self.prefix) == u32::from(own),
+            (IpAddr::V6(own), IpAddr::V6(others)) => within(other.prefix) && u128::from(others) & mask128(self.prefix) == u128::from(own),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// The rule of an attribute that takes CIDR blocks: as EC2 gives them back, so that a plan and what is there never differ in spelling.
+pub fn is_block(text: &str) -> Result<(), String> {
+    match Cidr::parse(text) {
+        Some(block) if block.to_string() == text => Ok(()),
+        Some(block) => Err(format!("{text:?} is not how AWS writes this block. Write {block}.")),
+        None => Err(format!("{text:?} is not a CIDR block, such as 10.30.0.0/16 or 2001:db8::/56.")),
+    }
+}
+
+/// The block in canonical form; a text that is none (a hole, say) as it is.
+pub fn canonical(text: &str) -> String {
+    Cidr::parse(text).map_or_else(|| text.to_owned(), |block| block.to_string())
+}
+
+/// The first two blocks, one of each list, that have an address in common.
+pub fn overlapping(ours: &[String], theirs: &[String]) -> Option<(Cidr, Cidr)> {
+    let read = |all: &[String]| all.iter().filter_map(|text| Cidr::parse(text)).collect::<Vec<_>>();
+    let theirs = read(theirs);
+    read(ours).into_iter().find_map(|own| theirs.iter().find(|other| own.overlaps(other)).map(|other| (own, *other)))
+}
+
+fn mask32(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+fn mask128(prefix: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cidr(text: &str) -> Cidr {
+        Cidr::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_block_is_written_as_ec2_writes_it() {
+        for (given, canonical) in [
+            ("10.30.0.0/16", "10.30.0.0/16"),
+            ("100.68.0.18/18", "100.68.0.0/18"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("1.2.3.4/32", "1.2.3.4/32"),
+            ("2001:0db8:0:0::/56", "2001:db8::/56"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(cidr(given).to_string(), canonical);
+        }
+        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/+8", "::/129", "10.0.0.0/", "x/8"] {
+            assert_eq!(Cidr::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn blocks_overlap_where_one_holds_the_other() {
+        for (one, other, overlap) in [
+            ("10.20.0.0/16", "10.30.0.0/16", false),
+            ("10.20.0.0/16", "10.20.255.0/24", true),
+            ("10.0.0.0/8", "10.20.0.0/16", true),
+            ("100.64.0.0/10", "100.64.0.0/16", true),
+            ("0.0.0.0/0", "192.168.0.0/24", true),
+            ("2001:db8::/56", "2001:db8:0:42::/64", true),
+            ("2001:db8::/56", "2001:db8:0:100::/56", false),
+            ("0.0.0.0/0", "::/0", false),
+        ] {
+            assert_eq!(cidr(one).overlaps(&cidr(other)), overlap, "{one} {other}");
+            assert_eq!(cidr(other).overlaps(&cidr(one)), overlap, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn a_block_with_bits_beyond_its_prefix_is_refused_with_the_right_one() {
+        assert!(is_block("10.30.0.1/16").unwrap_err().contains("Write 10.30.0.0/16."));
+        assert!(is_block("10.30.0.0").is_err());
+        assert_eq!(is_block("2001:db8::/56"), Ok(()));
+    }
+}

@@ -1,0 +1,156 @@
+//! The peering connection as the cluster account sees it, accepted and active: `CLUSTER/VPC`.
+//!
+//! It goes with the connection; what it adds is the cluster account's own tags. Its removal stands before all others and keeps a
+//! connection that somebody else still uses.
+//!
+//! Ledger: `id` (the connection's), `tags` (those of the cluster account's view; null where the connection is not ours).
+
+use async_trait::async_trait;
+
+use super::link::{self, Link};
+use super::peering::{is_in_transition, retag};
+use super::{dns_resolution, uses};
+use crate::aws::ec2::PeeringConnection;
+use crate::aws::{Error, Kind, wait};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::{removal, tags};
+
+pub const KIND: &str = "ec2_vpc_peering_connection_accepter";
+
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    pub link: Link,
+    pub tags: Tags,
+}
+
+pub fn key(link: &Link) -> Key {
+    Key::new(Side::Cluster, KIND, &link.name)
+}
+
+#[async_trait]
+impl Piece<Cloud> for Acceptance {
+    fn key(&self) -> Key {
+        key(&self.link)
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.link.cluster.region.clone())
+    }
+
+    fn needs(&self) -> Vec<Key> {
+        vec![self.link.key()]
+    }
+
+    fn welcome(&self) -> Welcome {
+        Welcome::AsParent(self.link.key())
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let Some(id) = self.link.id(job) else { return Ok(None) };
+        let found = self.link.see(cloud, Side::Cluster, id).await?;
+        Ok(found.filter(PeeringConnection::is_active).map(|found| self.observed(cloud, job, found)))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let id = self.link.id(job).unwrap_or_default();
+        let active = self.accept(cloud, id).await?;
+        let observed = self.observed(cloud, job, active);
+        self.update(cloud, job, &observed).await
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let own = self.link.is_own(job);
+        if own && let Some(id) = &observed.id {
+            let mut change = tags::exclusive(&self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
+            // What was imported keeps the ownership tags that it has.
+            if job.origin != Origin::Imported && observed.facts["stamped"] != job.instance.as_str() {
+                change.set.extend(cloud.ownership.tags(&job.instance));
+            }
+            retag(cloud, Side::Cluster, &self.link.cluster.region, id, &change).await?;
+        }
+        Ok(Made { id: observed.id.clone(), tags: own.then(|| self.tags.clone()), ..Made::default() })
+    }
+}
+
+/// The acceptance ends with the connection. A connection of ours that other resources use is kept: nothing is removed before they
+/// have left it.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    let Some(id) = link::id_of(cloud, entry).filter(|_| entry.origin.is_own()) else { return Ok(()) };
+    let Some(found) = link::describe(cloud, key.side, entry.region.as_deref(), id).await? else { return Ok(()) };
+    let (owner, _) = cloud.ownership.split(found.tags.clone());
+    let users = uses::others(&found.tags, entry);
+    if !removal::is_ours(entry, &owner) || users.is_empty() {
+        return Ok(());
+    }
+    let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", uses::USER)).collect();
+    let message = format!(
+        "{id} still carries the traffic of {}. Destroy that first; nothing was removed. If it is gone already, take its mark off with `aws ec2 \
+         delete-tags --region {} --resources {id} --tags {}`",
+        users.values().cloned().collect::<Vec<_>>().join(", "),
+        entry.region.as_deref().unwrap_or(&cloud.region),
+        tags.join(" ")
+    );
+    Err(Error::of_kind(Kind::Conflict, "ec2:DeleteVpcPeeringConnection", cloud.label(key.side), message))
+}
+
+impl Acceptance {
+    fn observed(&self, cloud: &Cloud, job: &Job, found: PeeringConnection) -> Observed {
+        let own = self.link.is_own(job);
+        let dns_resolution = dns_resolution::is_on_in(&found, &self.link.cluster.vpc_id);
+        let (owner, tags) = cloud.ownership.split(found.tags);
+        let stamped = match owner {
+            Owner::Tagged { resource: Some(resource), instance } if resource == cloud.ownership.resource => instance,
+            _ => None,
+        };
+        let unstamped = job.origin == Origin::Created && stamped.is_none();
+        let mut observed = link::seen(Some(&found.id), own && (unstamped || !tags::exclusive(&self.tags, &tags).is_none()));
+        observed.tags = own.then_some(tags);
+        observed.facts = serde_json::json!({ "stamped": stamped, "dns_resolution": dns_resolution });
+        observed
+    }
+
+    /// Accepts a connection that waits for it, and waits until both accounts see it active: options and routes need that.
+    async fn accept(&self, cloud: &Cloud, id: &str) -> Result<PeeringConnection, Error> {
+        let (call, label) = ("ec2:AcceptVpcPeeringConnection", cloud.label(Side::Cluster));
+        wait::until(&cloud.limits(), "the peering connection to become active", call, label, || async {
+            let (near, far) = tokio::try_join!(self.look(cloud, Side::Cluster, id), self.look(cloud, Side::Workload, id))?;
+            match (near, far) {
+                (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
+                (Some(near), _) if near.status == "pending-acceptance" => self.accept_once(cloud, &near).await.map(|()| None),
+                (_, Some(far)) if far.status == "pending-acceptance" => self.accept_once(cloud, &far).await.map(|()| None),
+                (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
+                    Some(dead) => Err(ended(cloud, &dead)),
+                    None => Ok(None),
+                },
+            }
+        })
+        .await
+    }
+
+    /// By the account of the accepter's VPC, in its region.
+    async fn accept_once(&self, cloud: &Cloud, found: &PeeringConnection) -> Result<(), Error> {
+        let side = self.link.side_of_accepter(found);
+        let ec2 = cloud.ec2(side, Some(&self.link.end(side).region));
+        match ec2.accept_peering_connection(&found.id).await {
+            // The answer to an earlier attempt was lost, or the accepter's account does not see the request yet.
+            Err(error) if is_in_transition(&error) || error.is(Kind::Absent) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn look(&self, cloud: &Cloud, side: Side, id: &str) -> Result<Option<PeeringConnection>, Error> {
+        link::connection(cloud, side, Some(&self.link.end(side).region), id).await
+    }
+}
+
+fn ended(cloud: &Cloud, found: &PeeringConnection) -> Error {
+    let message = format!(
+        "the peering connection {} is {}: {}. Apply again to have another one made; one that is named by peering_connection_id has to be made \
+         anew where it came from",
+        found.id,
+        found.status,
+        found.status_message.as_deref().unwrap_or("AWS says no more")
+    );
+    Error::of_kind(Kind::Invalid, "ec2:AcceptVpcPeeringConnection", cloud.label(Side::Cluster), message)
+}

@@ -1,0 +1,218 @@
+//! HTTPS from one block, let in by the cluster security group: `GROUP/443/BLOCK`. A group has one rule for a port and block at most
+//! (EC2, AuthorizeSecurityGroupIngress), so what is there serves: a rule of somebody else is left as it is, and a rule that another
+//! resource of this provider made gets our mark, so that whoever leaves last removes it.
+//!
+//! Ledger: `id`, `arn`, `tags` (null on a rule that is not ours), `added` (our mark).
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::peering::retag;
+use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
+use crate::aws::{Answer, Error, Kind};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::pieces::cloud::Cloud;
+use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, removal, tags};
+
+pub const KIND: &str = "ec2_security_group_rule";
+/// The API server's port.
+pub const PORT: u16 = 443;
+
+/// Tag of a rule that several resources use, followed by the instance of one that did not make it.
+const USER: &str = "xeks:use:";
+/// What the entry of such a rule says was added.
+const MARKED: &str = "use";
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub region: String,
+    pub group: String,
+    /// A canonical IPv4 or IPv6 block.
+    pub block: String,
+    pub tags: Tags,
+}
+
+pub fn key(group: &str, block: &str) -> Key {
+    Key::new(Side::Cluster, KIND, format!("{group}/{PORT}/{block}"))
+}
+
+#[async_trait]
+impl Piece<Cloud> for Rule {
+    fn key(&self) -> Key {
+        key(&self.group, &self.block)
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.region.clone())
+    }
+
+    fn welcome(&self) -> Welcome {
+        Welcome::Adopt
+    }
+
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
+        let rules = rules_of(cloud, &self.region, &self.group).await?;
+        let found = rules.into_iter().find(|rule| self.is(rule));
+        Ok(found.map(|rule| self.observed(cloud, job, rule)))
+    }
+
+    async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
+        let mut tags = self.tags.clone();
+        tags.extend(cloud.ownership.tags(&job.instance));
+        let rule = IngressRule {
+            group_id: self.group.clone(),
+            port: PORT,
+            cidr: self.block.clone(),
+            description: format!("HTTPS to the EKS API from {}", self.block),
+            tags,
+        };
+        let ec2 = cloud.ec2(Side::Cluster, Some(&self.region));
+        match cloud.patiently(|| ec2.authorize_security_group_ingress(&rule)).await {
+            Ok(made) => {
+                Ok(Made { arn: Some(self.arn(cloud, &made.id)), id: Some(made.id), tags: Some(self.tags.clone()), ..Made::default() })
+            }
+            // The answer to a first attempt was lost: what that one made is there.
+            Err(error) if error.is(Kind::Exists) => match self.observe(cloud, job).await? {
+                Some(observed) if removal::is_made_by(&observed.owner, cloud, job) => self.update(cloud, job, &observed).await,
+                Some(_) => {
+                    let message = format!("{}: somebody made the rule in this very moment; apply again to use that one", error.message);
+                    Err(Error { message, ..error })
+                }
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let own = job.origin.is_own();
+        let mut added = BTreeSet::new();
+        if let Some(id) = &observed.id {
+            let mut change = tags::Change::default();
+            if own {
+                change = tags::own(&cloud.ownership, job, &self.tags, observed);
+            } else if observed.facts["of_provider"] == true {
+                change.set.insert(format!("{USER}{}", instance(job)), cloud.ownership.resource.clone());
+                added.insert(MARKED.to_owned());
+            }
+            retag(cloud, Side::Cluster, &self.region, id, &change).await?;
+        }
+        let tags = own.then(|| self.tags.clone());
+        Ok(Made { arn: observed.arn.clone(), id: observed.id.clone(), document: None, tags, added })
+    }
+}
+
+/// Takes our part in the rule away, and the rule itself with the last part.
+pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+    let mut names = key.name.splitn(3, '/');
+    let (Some(group), _, Some(block)) = (names.next(), names.next(), names.next()) else { return Ok(()) };
+    let region = entry.region.as_deref().unwrap_or(&cloud.region);
+    let mut rules = rules_of(cloud, region, group).await?.into_iter();
+    let found = match &entry.id {
+        Some(id) => rules.find(|rule| rule.id == *id),
+        None => rules.find(|rule| is_https_from(rule, block)),
+    };
+    let Some(rule) = found else { return Ok(()) };
+    let (owner, _) = cloud.ownership.split(rule.tags.clone());
+    let mine = entry.instance.as_ref().map(|instance| format!("{USER}{instance}"));
+    let others = rule.tags.keys().any(|key| key.starts_with(USER) && mine.as_ref() != Some(key));
+    let owned = matches!(&owner, Owner::Tagged { resource: Some(_), .. });
+    let stays = match entry.origin {
+        Origin::Adopted if !entry.added.contains(MARKED) => return Ok(()),
+        Origin::Adopted => owned || others,
+        // A rule of ours that somebody changed into another one.
+        Origin::Found => !matches!(&owner, Owner::Tagged { instance: Some(i), .. } if entry.instance.as_ref() == Some(i)),
+        _ if !removal::is_ours(entry, &owner) => return Ok(()),
+        _ => others,
+    };
+    if stays && entry.origin == Origin::Found {
+        return Ok(());
+    }
+    if !stays {
+        let ec2 = cloud.ec2(Side::Cluster, Some(region));
+        let rules = [rule.id.as_str()];
+        return cloud.patiently(|| ec2.revoke_security_group_ingress(group, &rules)).await.absent_is_none().map(drop);
+    }
+    // What we wrote on it goes; the rule is handed over to those who still use it.
+    let written: Vec<String> = match entry.origin {
+        Origin::Adopted => mine.into_iter().collect(),
+        _ => {
+            [TAG_RESOURCE, TAG_INSTANCE].map(str::to_owned).into_iter().chain(entry.tags.iter().flatten().map(|(k, _)| k.clone())).collect()
+        }
+    };
+    let unset = written.into_iter().filter(|key| rule.tags.contains_key(key)).collect();
+    retag(cloud, Side::Cluster, region, &rule.id, &tags::Change { set: Tags::new(), unset }).await
+}
+
+/// The rules of the group.
+pub async fn rules_of(cloud: &Cloud, region: &str, group: &str) -> Result<Vec<SecurityGroupRule>, Error> {
+    let ec2 = cloud.ec2(Side::Cluster, Some(region));
+    let select = Select::by("group-id", [group]);
+    cloud.patiently(|| ec2.describe_security_group_rules(&select)).await
+}
+
+/// The block of a rule that carries the mark of this create, in whatever form it is by now.
+pub fn block_of(rule: &SecurityGroupRule) -> Option<&str> {
+    rule.cidr_ipv4.as_deref().or(rule.cidr_ipv6.as_deref())
+}
+
+fn is_https_from(rule: &SecurityGroupRule, block: &str) -> bool {
+    let ports = rule.from_port == i64::from(PORT) && rule.to_port == i64::from(PORT);
+    !rule.egress && rule.protocol == "tcp" && ports && block_of(rule) == Some(block)
+}
+
+/// The instance of the ledger's entry, else the one that is being made.
+fn instance(job: &Job) -> &str {
+    job.entry.as_ref().and_then(|entry| entry.instance.as_deref()).unwrap_or(&job.instance)
+}
+
+impl Rule {
+    fn is(&self, rule: &SecurityGroupRule) -> bool {
+        is_https_from(rule, &self.block)
+    }
+
+    fn arn(&self, cloud: &Cloud, id: &str) -> String {
+        let identity = cloud.pair.identity(Side::Cluster);
+        format!("arn:{}:ec2:{}:{}:security-group-rule/{id}", identity.partition, self.region, identity.account_id)
+    }
+
+    fn observed(&self, cloud: &Cloud, job: &Job, rule: SecurityGroupRule) -> Observed {
+        let own = job.origin.is_own();
+        let marked = rule.tags.contains_key(&format!("{USER}{}", instance(job)));
+        let (owner, tags) = cloud.ownership.split(rule.tags.clone());
+        let of_provider = rule.tags.keys().any(|key| key == TAG_RESOURCE || key.starts_with(USER));
+        let differs = if own { !tags::exclusive(&self.tags, &tags).is_none() } else { of_provider && !marked };
+        Observed {
+            arn: Some(self.arn(cloud, &rule.id)),
+            id: Some(rule.id),
+            document: None,
+            tags: own.then_some(tags),
+            owner,
+            differs,
+            facts: json!({ "of_provider": of_provider }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_rule_for_https_alone_serves() {
+        let rule = SecurityGroupRule {
+            protocol: "tcp".into(),
+            from_port: 443,
+            to_port: 443,
+            cidr_ipv4: Some("10.30.0.0/16".into()),
+            ..SecurityGroupRule::default()
+        };
+        assert!(is_https_from(&rule, "10.30.0.0/16"));
+        assert!(!is_https_from(&rule, "10.31.0.0/16"));
+        assert!(!is_https_from(&SecurityGroupRule { egress: true, ..rule.clone() }, "10.30.0.0/16"));
+        assert!(!is_https_from(&SecurityGroupRule { to_port: 444, ..rule.clone() }, "10.30.0.0/16"));
+        assert!(!is_https_from(&SecurityGroupRule { protocol: "-1".into(), ..rule }, "10.30.0.0/16"));
+    }
+}

@@ -1,0 +1,121 @@
+//! `xeks_cluster_peering`: the network from a VPC of the workload account to a cluster's VPC.
+//!
+//! request (workload account) → acceptance (cluster account) → DNS options, routes in both VPCs; HTTPS on the cluster security group.
+
+mod import;
+mod model;
+mod network;
+mod outputs;
+mod parts;
+mod preflight;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::model::Model;
+use super::common::{self, Part, Place};
+use super::composite::{Composed, Composite, Known, Located};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Key, Ledger, Refreshed, Side};
+use crate::pieces::{Cloud, ec2};
+use crate::provider::Resource;
+use crate::schema::{Schema, Value, hole};
+
+struct ClusterPeering;
+
+/// The resource, for the registry.
+pub fn resource() -> Arc<dyn Resource> {
+    Composed::offered(ClusterPeering, schema::schema())
+}
+
+#[async_trait]
+impl Composite for ClusterPeering {
+    const NAME: &'static str = "xeks_cluster_peering";
+    type Model = Model;
+
+    fn model(&self, value: &Value, place: &Place) -> Model {
+        Model::of(value, place)
+    }
+
+    fn validate(&self, config: &Value, _: Option<&str>) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    fn decides_shape(&self, value: &Value) -> bool {
+        let names = ["cluster_region", "workload_region", "peering_connection_id", "allow_https", "dns_resolution", "adopt"];
+        common::any_unknown(value, &names)
+    }
+
+    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+        let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
+        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
+        vec![cluster, format!("{}/{}", place.workload.account_id, text("workload_vpc_id"))]
+    }
+
+    /// `CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]]`.
+    fn import_id(&self, value: &Value, place: &Place) -> String {
+        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+        common::with_account_and_region(format!("{}/{}", text("cluster_name"), text("peering_connection_id")), value, place)
+    }
+
+    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
+        parts::parts(model, place)
+    }
+
+    fn outputs(&self, model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+        let mut outputs = outputs::outputs(model, value, place, pieces);
+        let mut known = value.clone();
+        known.insert("peering_connection_id", outputs["peering_connection_id"].clone());
+        outputs.insert("id", hole::value(self.import_id(&known, place)));
+        outputs
+    }
+
+    fn observed_attributes(&self) -> &'static [&'static str] {
+        &["cluster_vpc_id", "network"]
+    }
+
+    fn plan_observed(&self, value: &mut Value, prior: &Value) {
+        // The cluster was made anew in another VPC: this network leads to the old one.
+        if prior.get("cluster_vpc_id") != prior.at("network.cluster_vpc_id") {
+            value.insert("cluster_vpc_id", Value::Unknown);
+        }
+    }
+
+    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+        network::resolve(cloud, value, place).await
+    }
+
+    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
+        network::refresh(&self.model(value, place), cloud, value, place, seen).await
+    }
+
+    fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String> {
+        import::parse(schema, id)
+    }
+
+    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, place), cloud, value, seen).await
+    }
+
+    fn path_of(&self, key: &Key) -> Path {
+        Path::of(match (key.side, key.kind.as_str()) {
+            (_, ec2::dns_resolution::KIND) => "dns_resolution",
+            (_, ec2::rule::KIND) => "allow_https",
+            (Side::Cluster, ec2::route::KIND) => "cluster_route_table_ids",
+            (Side::Workload, ec2::route::KIND) => "workload_route_table_ids",
+            _ => "peering_connection_id",
+        })
+    }
+
+    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics {
+        preflight::preflight(&self.model(value, place), cloud, value, prior, place, known).await
+    }
+
+    /// A connection that went away is made anew in place, under another id.
+    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
+        *path == Path::of("peering_connection_id") && !prior.0.keys().any(|key| key.kind == ec2::peering::KIND)
+    }
+}

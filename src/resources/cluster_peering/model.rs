@@ -1,0 +1,104 @@
+//! The configuration of `xeks_cluster_peering` as the rest of the resource reads it. Texts may have holes.
+
+use std::collections::BTreeSet;
+
+use crate::aws::cidr;
+use crate::engine::{Origin, Side, Tags, Welcome};
+use crate::pieces::ec2::{End, Link};
+use crate::resources::common::Place;
+use crate::schema::{Value, hole};
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub cluster: String,
+    pub link: Link,
+    pub welcome: Welcome,
+    /// Whether the connection is, or will be, this resource's alone. `None`: that shows only when it is looked for.
+    pub own: Option<bool>,
+    /// All blocks of both VPCs.
+    pub cluster_blocks: Vec<String>,
+    pub workload_blocks: Vec<String>,
+    /// Blocks of the other VPC that each side has routes to, and the tables that they stand in.
+    pub cluster_cidrs: Vec<String>,
+    pub workload_cidrs: Vec<String>,
+    pub cluster_tables: Vec<String>,
+    pub workload_tables: Vec<String>,
+    /// The cluster security group.
+    pub group: String,
+    pub https_sources: Vec<String>,
+    pub dns_resolution: bool,
+    pub tags: Tags,
+}
+
+impl Model {
+    /// Reads a value with defaults in place.
+    pub fn of(value: &Value, place: &Place) -> Self {
+        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+        let chosen = |name: &str, found: &str| {
+            let own = value.get(name);
+            hole::texts(if own.is_null() { value.at(found) } else { own })
+        };
+        let blocks = |name: &str, found: &str| chosen(name, found).iter().map(|block| cidr::canonical(block)).collect::<Vec<_>>();
+        let (cluster, workload_vpc) = (text("cluster_name"), text("workload_vpc_id"));
+        let workload_cidrs = blocks("workload_cidrs", "network.workload_cidrs");
+        let https_sources =
+            if value.get("https_source_cidrs").is_null() { workload_cidrs.clone() } else { blocks("https_source_cidrs", "") };
+        let mut link = Link {
+            name: format!("{cluster}/{workload_vpc}"),
+            cluster: End {
+                vpc_id: text("network.cluster_vpc_id"),
+                account_id: place.cluster.account_id.clone(),
+                region: place.region.clone(),
+            },
+            workload: End { vpc_id: workload_vpc, account_id: place.workload.account_id.clone(), region: place.workload_region.clone() },
+            id: None,
+        };
+        let entry = place.ledger.get(&link.key());
+        let given = place.given.contains("peering_connection_id");
+        let made_here = entry.is_some_and(|entry| entry.origin == Origin::Created);
+        link.id = value.get("peering_connection_id").as_str().map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
+        let adopt = value.get("adopt").as_str() == Some("if_exists");
+        let welcome = match (given && !made_here, adopt) {
+            (true, _) => Welcome::Require,
+            (false, true) => Welcome::Adopt,
+            (false, false) => Welcome::Refuse,
+        };
+        Model {
+            own: match (entry, &welcome) {
+                (Some(entry), welcome) => Some(entry.origin.described_by(welcome).is_own()),
+                (None, Welcome::Adopt) => None,
+                (None, welcome) => Some(*welcome == Welcome::Refuse),
+            },
+            cluster,
+            link,
+            welcome,
+            cluster_blocks: hole::texts(value.at("network.cluster_cidrs")),
+            workload_blocks: hole::texts(value.at("network.workload_cidrs")),
+            cluster_cidrs: blocks("cluster_cidrs", "network.cluster_cidrs"),
+            workload_cidrs,
+            cluster_tables: chosen("cluster_route_table_ids", "network.cluster_route_table_ids"),
+            workload_tables: chosen("workload_route_table_ids", "network.workload_route_table_ids"),
+            group: text("network.cluster_security_group_id"),
+            https_sources: if value.get("allow_https").as_bool() == Some(false) { Vec::new() } else { https_sources },
+            dns_resolution: value.get("dns_resolution").as_bool() == Some(true),
+            tags: place.tags_all(value),
+        }
+    }
+
+    /// Table and destination of every route that side has.
+    pub fn routes(&self, side: Side) -> BTreeSet<(String, String)> {
+        let (tables, blocks) = match side {
+            Side::Cluster => (&self.cluster_tables, &self.workload_cidrs),
+            Side::Workload => (&self.workload_tables, &self.cluster_cidrs),
+        };
+        tables.iter().flat_map(|table| blocks.iter().map(|block| (table.clone(), block.clone()))).collect()
+    }
+
+    /// The blocks of that side's VPC.
+    pub fn blocks(&self, side: Side) -> &[String] {
+        match side {
+            Side::Cluster => &self.cluster_blocks,
+            Side::Workload => &self.workload_blocks,
+        }
+    }
+}

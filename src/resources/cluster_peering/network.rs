@@ -1,0 +1,216 @@
+//! What the peering needs to know of both VPCs: their blocks, their route tables, the cluster security group.
+//!
+//! A read brings it up to date, and the plan that follows sees what came or went; an apply looks it up only where no read has.
+
+use serde_json::Value as Json;
+
+use super::model::Model;
+use crate::aws::ec2::{RouteTable, Select, Vpc};
+use crate::aws::{Error, Kind};
+use crate::engine::{Entry, Key, Origin, Refreshed, Side, found};
+use crate::pieces::ec2::{acceptance, dns_resolution, rule};
+use crate::pieces::eks::cluster::{self, ClusterDescription};
+use crate::pieces::{Cloud, ec2};
+use crate::resources::common::{self, Place};
+use crate::resources::composite::Located;
+use crate::schema::{Value, hole};
+
+/// Fills in what is unknown. On an import the VPC is the connection's other end.
+pub async fn resolve(cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+    let name = hole::text(value.get("cluster_name")).unwrap_or_default();
+    if !value.get("network").is_unknown() && !value.get("network").is_null() || hole::is_in(&name) || hole::is_in(&place.region) {
+        return Ok(());
+    }
+    let cluster = common::cluster(cloud, &place.region, &name, "cluster_name").await?;
+    if value.get("workload_vpc_id").is_null() {
+        find_workload_vpc(cloud, &cluster, value, place).await?;
+    }
+    let network = look(cloud, &cluster, value, place).await?;
+    value.insert("cluster_vpc_id", network.get("cluster_vpc_id").clone());
+    value.insert("network", network);
+    place.clusters.insert(name, cluster);
+    Ok(())
+}
+
+/// Brings the network and the status up to date, and names in the ledger what others turned on or changed of ours.
+pub async fn refresh(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
+    let status = seen.observed.get(&model.link.key()).and_then(|o| o.facts["status"].as_str()).unwrap_or("deleted");
+    value.insert("status", Value::string(status));
+    refresh_dns_resolution(model, value, seen);
+    find_changed_rules(model, cloud, place, seen).await.map_err(Located::at("allow_https"))?;
+    let described = cluster::describe(cloud, &place.region, &model.cluster).await.map_err(Located::at("cluster_name"))?;
+    // A cluster that is gone may come back under its name; until then the network stays what it was.
+    let Some(described) = described.filter(|cluster| cluster.vpc_id.is_some()) else { return Ok(()) };
+    value.insert("cluster_vpc_id", Value::optional_string(described.vpc_id.as_deref()));
+    if described.vpc_id.as_deref() != value.at("network.cluster_vpc_id").as_str() {
+        return Ok(());
+    }
+    match look(cloud, &described, value, place).await {
+        Ok(network) => value.insert("network", network),
+        // A VPC that is gone takes all that is in it along: the pieces show it.
+        Err(located) if located.error.is(Kind::Absent) => {}
+        Err(located) => return Err(located),
+    }
+    Ok(())
+}
+
+/// The VPC that has that id, which must be there.
+async fn vpc(cloud: &Cloud, side: Side, region: &str, id: &str) -> Result<Vpc, Error> {
+    let client = cloud.ec2(side, Some(region));
+    let select = Select::id(id);
+    let found = cloud.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next();
+    found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cloud.label(side), format!("{id} does not exist in {region}")))
+}
+
+/// All route tables of a VPC.
+pub async fn tables(cloud: &Cloud, side: Side, region: &str, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
+    let client = cloud.ec2(side, Some(region));
+    let select = Select::by("vpc-id", [vpc_id]);
+    cloud.patiently(|| client.describe_route_tables(&select)).await
+}
+
+async fn look(cloud: &Cloud, cluster: &ClusterDescription, value: &Value, place: &Place) -> Result<Value, Located> {
+    let absent = || {
+        let message = format!("cluster {} is in no VPC", cluster.name);
+        Located::at("cluster_name")(Error::of_kind(Kind::Absent, "eks:DescribeCluster", cloud.label(Side::Cluster), message))
+    };
+    let vpc_id = cluster.vpc_id.as_deref().ok_or_else(absent)?;
+    let near = async {
+        tokio::try_join!(vpc(cloud, Side::Cluster, &place.region, vpc_id), tables(cloud, Side::Cluster, &place.region, vpc_id))
+            .map_err(Located::at("cluster_name"))
+    };
+    let workload_vpc = value.get("workload_vpc_id").as_str();
+    let far = async {
+        let Some(id) = workload_vpc.filter(|_| !hole::is_in(&place.workload_region)) else { return Ok(None) };
+        let region = &place.workload_region;
+        let both = tokio::try_join!(vpc(cloud, Side::Workload, region, id), tables(cloud, Side::Workload, region, id));
+        both.map(Some).map_err(Located::at("workload_vpc_id"))
+    };
+    let ((near, near_tables), far) = tokio::try_join!(near, far)?;
+    let set = |members: Vec<String>| Value::set_of_strings(members);
+    let (far_blocks, far_tables) = match far {
+        Some((far, tables)) => (set(blocks(&far)), set(ids(tables.iter().filter(|table| !is_of_gateway(table))))),
+        None => (Value::Unknown, Value::Unknown),
+    };
+    Ok(Value::object([
+        ("cluster_vpc_id", Value::string(vpc_id)),
+        ("cluster_security_group_id", Value::optional_string(cluster.security_group_id.as_deref())),
+        ("cluster_cidrs", set(blocks(&near))),
+        ("cluster_route_table_ids", set(serving(&cluster.subnet_ids, &near_tables))),
+        ("workload_cidrs", far_blocks),
+        ("workload_route_table_ids", far_tables),
+    ]))
+}
+
+/// From the connection that an import names to the VPC at its other end.
+async fn find_workload_vpc(cloud: &Cloud, cluster: &ClusterDescription, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+    let at = || Located::at("peering_connection_id");
+    let id = value.get("peering_connection_id").as_str().unwrap_or_default().to_owned();
+    let refuse =
+        |message: String| at()(Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", cloud.label(Side::Cluster), message));
+    let found = ec2::connection(cloud, Side::Cluster, Some(&place.region), &id).await.map_err(at())?;
+    let found = found.ok_or_else(|| refuse(format!("{id} does not exist in {}", place.region)))?;
+    let ends = [(&found.requester, &found.accepter), (&found.accepter, &found.requester)];
+    let other = ends.into_iter().find(|(own, _)| Some(&own.vpc_id) == cluster.vpc_id.as_ref()).map(|(_, other)| other);
+    match other {
+        Some(other) if other.owner_id == place.workload.account_id => {
+            value.insert("workload_vpc_id", Value::string(&other.vpc_id));
+            value.insert("workload_region", Value::string(&other.region));
+            place.workload_region.clone_from(&other.region);
+            Ok(())
+        }
+        Some(other) => Err(refuse(format!(
+            "{id} leads to {} of account {}, and the workload account is {}: name the key of the right one in the id",
+            other.vpc_id, other.owner_id, place.workload.account_id
+        ))),
+        None => Err(refuse(format!(
+            "{id} joins {} and {}, and cluster {} is in {}",
+            found.requester.vpc_id,
+            found.accepter.vpc_id,
+            cluster.name,
+            cluster.vpc_id.as_deref().unwrap_or("no VPC")
+        ))),
+    }
+}
+
+/// Tables that serve the subnets: a subnet without an association of its own uses the main table (VPC user guide, "Subnet route
+/// tables").
+fn serving(subnets: &[String], tables: &[RouteTable]) -> Vec<String> {
+    let of = |subnet: &String| tables.iter().find(|t| t.serves(subnet)).or_else(|| tables.iter().find(|t| t.is_main()));
+    ids(subnets.iter().filter_map(of))
+}
+
+/// A table of a gateway alone takes no route to a peering connection (VPC user guide, "Gateway route tables").
+fn is_of_gateway(table: &RouteTable) -> bool {
+    !table.associations.is_empty() && table.associations.iter().all(|a| a.gateway_id.is_some())
+}
+
+fn ids<'a>(tables: impl Iterator<Item = &'a RouteTable>) -> Vec<String> {
+    tables.map(|table| table.id.clone()).collect()
+}
+
+fn blocks(vpc: &Vpc) -> Vec<String> {
+    vpc.cidr_blocks.iter().chain(&vpc.ipv6_cidr_blocks).cloned().collect()
+}
+
+/// Somebody turned the option on, on a connection of ours.
+fn refresh_dns_resolution(model: &Model, value: &mut Value, seen: &mut Refreshed) {
+    let own = seen.ledger.get(&model.link.key()).filter(|entry| entry.origin.is_own()).cloned();
+    let Some(peering) = own.filter(|_| !model.dns_resolution) else { return };
+    for (side, key) in [(Side::Workload, model.link.key()), (Side::Cluster, acceptance::key(&model.link))] {
+        if seen.observed.get(&key).is_some_and(|o| o.facts["dns_resolution"] == Json::Bool(true)) {
+            let region = Some(model.link.end(side).region.clone());
+            let entry = found(&model.link.end(side).account_id, region, Origin::Found);
+            let entry = Entry { id: peering.id.clone(), instance: peering.instance.clone(), ..entry };
+            seen.ledger.0.insert(dns_resolution::key(side, &model.link), entry);
+            value.insert("dns_resolution", Value::Bool(true));
+        }
+    }
+}
+
+/// Rules of ours that somebody changed into others: the ones that are wanted are made anew, these are taken away.
+async fn find_changed_rules(model: &Model, cloud: &Cloud, place: &Place, seen: &mut Refreshed) -> Result<(), Error> {
+    let Some(instance) = seen.ledger.instance().map(str::to_owned).filter(|_| !model.group.is_empty()) else { return Ok(()) };
+    for changed in rule::rules_of(cloud, &place.region, &model.group).await? {
+        let ours = changed.tags.get(crate::pieces::TAG_INSTANCE) == Some(&instance);
+        let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
+        if ours && !known {
+            let block = rule::block_of(&changed).unwrap_or("another source");
+            let name = format!("{}/{}-{}/{block}", model.group, changed.from_port, changed.to_port);
+            let entry = found(&place.cluster.account_id, Some(place.region.clone()), Origin::Found);
+            let entry = Entry { id: Some(changed.id), instance: Some(instance.clone()), ..entry };
+            seen.ledger.0.insert(Key::new(Side::Cluster, rule::KIND, name), entry);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::ec2::RouteTableAssociation;
+
+    fn table(id: &str, associations: &[RouteTableAssociation]) -> RouteTable {
+        RouteTable { id: id.into(), associations: associations.to_vec(), ..RouteTable::default() }
+    }
+
+    fn of_subnet(id: &str) -> RouteTableAssociation {
+        RouteTableAssociation { subnet_id: Some(id.into()), ..RouteTableAssociation::default() }
+    }
+
+    #[test]
+    fn a_subnet_without_a_table_of_its_own_is_served_by_the_main_one() {
+        let main = RouteTableAssociation { main: true, ..RouteTableAssociation::default() };
+        let tables = [table("rtb-main", &[main]), table("rtb-a", &[of_subnet("subnet-a")]), table("rtb-x", &[of_subnet("subnet-x")])];
+        let subnets = ["subnet-a".to_owned(), "subnet-b".to_owned()];
+        assert_eq!(serving(&subnets, &tables), ["rtb-a", "rtb-main"]);
+        assert_eq!(serving(&subnets[..1], &tables), ["rtb-a"]);
+    }
+
+    #[test]
+    fn a_gateways_own_table_gets_no_route() {
+        let gateway = RouteTableAssociation { gateway_id: Some("igw-1".into()), ..RouteTableAssociation::default() };
+        assert!(is_of_gateway(&table("rtb-g", &[gateway])));
+        assert!(!is_of_gateway(&table("rtb-free", &[])) && !is_of_gateway(&table("rtb-a", &[of_subnet("subnet-a")])));
+    }
+}

@@ -1,0 +1,52 @@
+//! What the resource tells: the connection, its status, and every route over it.
+
+use std::collections::BTreeMap;
+
+use super::model::Model;
+use crate::engine::Key;
+use crate::pieces::ec2::route;
+use crate::resources::common::Place;
+use crate::schema::Value;
+
+/// The status of a connection that carries traffic.
+const ACTIVE: &str = "active";
+
+pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+    let key = model.link.key().to_string();
+    let id = match value.get("peering_connection_id") {
+        // The configuration names it: so it is called also while it is not there.
+        given if place.given.contains("peering_connection_id") => given.clone(),
+        _ if pieces.is_unknown() => before(model, place),
+        _ => pieces.get(&key).get("id").clone(),
+    };
+    let status = match value.get("status") {
+        // A read has seen it; what an apply leaves is active.
+        seen if seen.is_given() => seen.clone(),
+        _ => Value::string(ACTIVE),
+    };
+    BTreeMap::from([("peering_connection_id", id), ("status", status), ("routes", routes(pieces))])
+}
+
+/// By account, table and block, as in the ledger.
+fn routes(pieces: &Value) -> Value {
+    let Some(entries) = pieces.entries() else { return Value::Unknown };
+    let all = entries.iter().filter_map(|(name, piece)| {
+        let key = Key::parse(name).filter(|key| key.kind == route::KIND)?;
+        let (table, destination) = route::parts_of(&key)?;
+        let route = Value::object([
+            ("account_id", piece.get("account_id").clone()),
+            ("region", piece.get("region").clone()),
+            ("route_table_id", Value::string(table)),
+            ("destination", Value::string(destination)),
+            ("peering_connection_id", piece.get("id").clone()),
+        ]);
+        Some((format!("{}/{}", key.side, key.name), route))
+    });
+    Value::map(all)
+}
+
+/// The connection that the ledger names, while a plan does not know all pieces.
+fn before(model: &Model, place: &Place) -> Value {
+    let entry = place.ledger.get(&model.link.key());
+    entry.and_then(|entry| entry.id.as_deref()).map_or(Value::Unknown, Value::string)
+}

@@ -1,0 +1,152 @@
+//! Checks at plan time that only this resource has: blocks that overlap, tables that are not the VPC's, routes in the way, and whether
+//! traffic to the cluster goes over the peering at all.
+
+use super::model::Model;
+use super::network;
+use crate::aws::cidr::{self, Cidr};
+use crate::aws::ec2::RouteTable;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::Side;
+use crate::pieces::Cloud;
+use crate::pieces::ec2::route;
+use crate::pieces::eks::cluster::ClusterDescription;
+use crate::resources::common::Place;
+use crate::resources::composite::Known;
+use crate::resources::preflight;
+use crate::schema::{Value, hole};
+
+pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if prior.is_null() {
+        if let Some(cluster) = place.clusters.get(&model.cluster) {
+            endpoint_access(cluster, &mut diagnostics);
+        }
+        overlap(model, &mut diagnostics);
+    }
+    if value.get("workload_vpc_id").is_unknown() {
+        return diagnostics;
+    }
+    let (near, far) = futures::join!(routes(model, cloud, Side::Cluster, place, known), routes(model, cloud, Side::Workload, place, known));
+    for found in [near, far] {
+        // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
+        diagnostics.extend(if prior.is_null() { found } else { found.as_warnings() });
+    }
+    diagnostics
+}
+
+/// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
+fn overlap(model: &Model, diagnostics: &mut Diagnostics) {
+    let ours_to_make = model.own != Some(false);
+    if let (true, Some((near, far))) = (ours_to_make, cidr::overlapping(&model.cluster_blocks, &model.workload_blocks)) {
+        diagnostics.error(
+            Path::of("workload_vpc_id"),
+            "The VPCs' blocks overlap",
+            format!(
+                "{} of the cluster has {near}, {} of the workload has {far}: AWS joins no VPCs whose blocks overlap anywhere, blocks for pods \
+                 included, and whatever cluster_cidrs and workload_cidrs say. Use a VPC with other blocks, or reach the cluster another way, such as \
+                 its public endpoint or AWS PrivateLink.",
+                model.link.cluster.vpc_id, model.link.workload.vpc_id
+            ),
+        );
+    }
+}
+
+/// EKS user guide, "Cluster API server endpoint": with public access on, its name resolves to public addresses outside of the
+/// cluster's own VPC, peered VPCs included.
+fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) {
+    let (public, private) = (cluster.endpoint_public_access, cluster.endpoint_private_access);
+    let limits = match cluster.public_access_cidrs.as_slice() {
+        [] => "any address (0.0.0.0/0)".to_owned(),
+        cidrs => cidrs.join(", "),
+    };
+    let through = format!(
+        "It takes {limits}: from the workload VPC that is the address of its NAT or internet gateway, and neither routes nor security groups of \
+         this resource decide."
+    );
+    let private_only = format!(
+        "`aws eks update-cluster-config --name {} --resources-vpc-config endpointPrivateAccess=true,endpointPublicAccess=false`",
+        cluster.name
+    );
+    match (public, private) {
+        (true, false) => diagnostics.warning(
+            Path::of("cluster_name"),
+            "Traffic to the cluster's endpoint will not use this peering",
+            format!("Cluster {} has its public endpoint only. {through} For traffic over the peering, turn private access on and public off: {private_only}.", cluster.name),
+        ),
+        (true, true) => diagnostics.warning(
+            Path::of("cluster_name"),
+            "Traffic to the cluster's endpoint may not use this peering",
+            format!(
+                "Cluster {} has public and private access: outside of its own VPC its name resolves to public addresses. {through} For traffic over \
+                 the peering, turn public access off: {private_only}.",
+                cluster.name
+            ),
+        ),
+        // Private addresses, from wherever the name is resolved: it is the peering that carries them.
+        _ => {}
+    }
+}
+
+/// One side's tables and what stands in them already.
+async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: &Known) -> Diagnostics {
+    let end = model.link.end(side);
+    let wanted = model.routes(side);
+    if wanted.iter().any(|(table, block)| hole::is_in(table) || hole::is_in(block)) || hole::is_in(&end.vpc_id) {
+        return Diagnostics::new();
+    }
+    let tables = match network::tables(cloud, side, &end.region, &end.vpc_id).await {
+        Ok(tables) => tables,
+        Err(error) => return preflight::skipped(&error),
+    };
+    let mut diagnostics = Diagnostics::new();
+    let (tables_at, blocks_at) = match side {
+        Side::Cluster => (Path::of("cluster_route_table_ids"), Path::of("workload_cidrs")),
+        Side::Workload => (Path::of("workload_route_table_ids"), Path::of("cluster_cidrs")),
+    };
+    let mut missing: Vec<&String> = Vec::new();
+    for (id, block) in &wanted {
+        let key = route::key(side, id, block);
+        let Some(table) = tables.iter().find(|table| table.id == *id) else {
+            missing.push(id);
+            continue;
+        };
+        let account = &place.identity(side).account_id;
+        if place.ledger.get(&key).is_none() && !known.names(&cloud.ownership.resource, account, &key, None) {
+            in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
+        }
+    }
+    missing.dedup();
+    for id in missing {
+        let all = tables.iter().map(|table| table.id.as_str()).collect::<Vec<_>>().join(", ");
+        let text = format!("{} of account {} has the route tables {all}.", end.vpc_id, end.account_id);
+        diagnostics.error(tables_at.clone(), format!("{id} is no route table of the {side} VPC"), text);
+    }
+    local(model, side, &wanted.iter().map(|(_, block)| block.clone()).collect::<Vec<_>>(), &blocks_at, &mut diagnostics);
+    diagnostics
+}
+
+fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, path: &Path, diagnostics: &mut Diagnostics) {
+    let Some(found) = table.route_to(block).filter(|found| found.target != "local") else { return };
+    if model.link.id.as_deref() == Some(&found.target) {
+        return;
+    }
+    let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route::attributes(side));
+    diagnostics.error(path.clone(), format!("A route to {block} leads elsewhere"), text);
+}
+
+/// API reference, CreateRoute: a block that lies within the table's own VPC is that VPC's.
+fn local(model: &Model, side: Side, wanted: &[String], path: &Path, diagnostics: &mut Diagnostics) {
+    let own: Vec<Cidr> = model.blocks(side).iter().filter_map(|block| Cidr::parse(block)).collect();
+    let mut blocks: Vec<Cidr> = wanted.iter().filter_map(|block| Cidr::parse(block)).collect();
+    blocks.sort();
+    blocks.dedup();
+    for block in blocks {
+        if let Some(own) = own.iter().find(|own| own.contains(&block)) {
+            diagnostics.error(
+                path.clone(),
+                format!("{block} is a block of the {side} VPC itself"),
+                format!("{} has {own}: addresses in it never leave that VPC. Name blocks of the other VPC.", model.link.end(side).vpc_id),
+            );
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The attributes of `xeks_cluster_peering`, and the rules that need no AWS.
+
+use crate::aws::{arn, cidr, names};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::resources::common;
+use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
+
+/// Routes that a table may have beyond the default quota, and more than any peering needs (VPC quotas).
+const MOST: usize = 200;
+
+pub fn schema() -> Schema {
+    let doc = "Connects a VPC of the workload account with a cluster's VPC: peering requested and accepted, routes in both VPCs, HTTPS on the \
+               cluster security group. One resource over both accounts, and over regions; once per pair of VPCs.";
+    let own = vec![
+        Attribute::string("cluster_name", "Name of the cluster.").required().replaces().check(validators::text(names::cluster_name)),
+        common::cluster_region(),
+        Attribute::string("workload_vpc_id", "VPC of the workload account that is to reach the cluster.")
+            .required()
+            .replaces()
+            .check(validators::text(|text: &str| is_id(text, "vpc", "a VPC's id"))),
+        Attribute::string("workload_region", "Region of that VPC. Default: the region of the provider's workload account.")
+            .optional()
+            .computed()
+            .replaces()
+            .check(validators::text(names::region)),
+        Attribute::string(
+            "peering_connection_id",
+            "Use this peering connection of the two VPCs: it is accepted if it still waits for that, and never deleted; routes, rules and options \
+             of this resource are added to it and taken away again. Default: one is made.",
+        )
+        .optional()
+        .computed()
+        .replaces()
+        .check(validators::text(|text: &str| is_id(text, "pcx", "a peering connection's id"))),
+        tables("cluster_route_table_ids", "Route tables of the cluster's VPC that get routes. Default: those that serve the cluster's subnets, the main table for subnets without an association included."),
+        tables("workload_route_table_ids", "Route tables of the workload VPC that get routes. Default: all of them."),
+        blocks("cluster_cidrs", "Blocks of the cluster's VPC that the workload VPC gets routes to. Default: all, IPv4 and IPv6."),
+        blocks("workload_cidrs", "Blocks of the workload VPC that the cluster's VPC gets routes to. Default: all, IPv4 and IPv6."),
+        Attribute::bool("allow_https", "Let HTTPS in on the cluster security group.").default_value(Value::Bool(true)),
+        blocks("https_source_cidrs", "Blocks that HTTPS is let in from. Default: `workload_cidrs`."),
+        Attribute::bool(
+            "dns_resolution",
+            "Resolve EC2 host names of either VPC to private addresses from the other one. Not needed for the cluster's private endpoint, whose \
+             name resolves publicly. Default `false`.",
+        )
+        .default_value(Value::Bool(false)),
+    ];
+    Schema::new(0, doc, attributes([own, computed(), common::common_attributes()]))
+}
+
+fn tables(name: &'static str, doc: &'static str) -> Attribute {
+    let rule = |text: &str| is_id(text, "rtb", "a route table's id");
+    Attribute::set_of_strings(name, doc).optional().check(validators::count(1, MOST)).check(validators::each_text(rule))
+}
+
+fn blocks(name: &'static str, doc: &'static str) -> Attribute {
+    Attribute::set_of_strings(name, doc).optional().check(validators::count(1, MOST)).check(validators::each_text(cidr::is_block))
+}
+
+fn computed() -> Vec<Attribute> {
+    let route = vec![
+        Attribute::string("account_id", "Account of the table.").computed(),
+        Attribute::string("region", "Region of the table.").computed(),
+        Attribute::string("route_table_id", "The table.").computed(),
+        Attribute::string("destination", "Block that the route leads to.").computed(),
+        Attribute::string("peering_connection_id", "Connection that it leads over.").computed(),
+    ];
+    let set = |name: &'static str, doc: &'static str| Attribute::plain(name, Type::set(Type::String), doc).computed();
+    let network = vec![
+        Attribute::string("cluster_vpc_id", "The cluster's VPC.").computed(),
+        Attribute::string("cluster_security_group_id", "The cluster security group.").computed(),
+        set("cluster_cidrs", "All blocks of the cluster's VPC."),
+        set("cluster_route_table_ids", "Route tables that serve the cluster's subnets."),
+        set("workload_cidrs", "All blocks of the workload VPC."),
+        set("workload_route_table_ids", "All route tables of the workload VPC."),
+    ];
+    vec![
+        Attribute::string("cluster_vpc_id", "The cluster's VPC. A cluster that was made anew in another VPC replaces the resource.")
+            .computed()
+            .replaces(),
+        Attribute::string("status", "Status of the peering connection, such as `active`.").computed(),
+        Attribute::nested("routes", Nesting::Map, route, "Every route of this resource, by `account/table/destination`.").computed(),
+        Attribute::nested(
+            "network",
+            Nesting::Single,
+            network,
+            "What was found in both VPCs: the defaults follow it, and a block or table that is added shows as a change.",
+        )
+        .computed(),
+    ]
+}
+
+/// Rules over several attributes.
+pub fn validate(config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if config.get("allow_https").as_bool() == Some(false) && config.get("https_source_cidrs").is_given() {
+        validators::refuse(
+            &Path::of("https_source_cidrs"),
+            "With allow_https = false nothing is let in. Remove https_source_cidrs, or set allow_https = true.",
+            &mut diagnostics,
+        );
+    }
+    let regions = [config.get("cluster_region").as_str(), config.get("workload_region").as_str()];
+    if let [Some(cluster), Some(workload)] = regions
+        && arn::partition_of(cluster) != arn::partition_of(workload)
+    {
+        let why = format!(
+            "{workload} is of partition {}, and the cluster of {}. VPCs are joined within one.",
+            arn::partition_of(workload),
+            arn::partition_of(cluster)
+        );
+        validators::refuse(&Path::of("workload_region"), why, &mut diagnostics);
+    }
+    diagnostics
+}
+
+/// EC2's ids: a prefix, a hyphen, and 8 or 17 hexadecimal digits.
+fn is_id(text: &str, prefix: &str, what: &str) -> Result<(), String> {
+    let digits = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    if digits.is_some_and(|digits| (8..=17).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not {what}, such as {prefix}-0123456789abcdef0."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(config: &[(&str, Value)]) -> Vec<String> {
+        let schema = schema();
+        let mut object = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        object.insert("cluster_name", Value::string("c"));
+        object.insert("workload_vpc_id", Value::string("vpc-0123456789abcdef0"));
+        for (name, value) in config {
+            object.insert(name, value.clone());
+        }
+        let mut diagnostics = schema.validate(&object);
+        diagnostics.extend(validate(&object));
+        diagnostics.0.iter().map(|d| d.path.to_string()).collect()
+    }
+
+    #[test]
+    fn ids_blocks_and_tables_are_known_by_their_form() {
+        assert_eq!(refused(&[]), Vec::<String>::new());
+        assert_eq!(refused(&[("workload_vpc_id", Value::string("subnet-0123456789abcdef0"))]), ["workload_vpc_id"]);
+        assert_eq!(refused(&[("peering_connection_id", Value::string("pcx-nothex00"))]), ["peering_connection_id"]);
+        assert_eq!(refused(&[("cluster_route_table_ids", Value::set_of_strings(["rtb-1"]))]), ["cluster_route_table_ids"]);
+        assert_eq!(refused(&[("workload_route_table_ids", Value::set([]))]), ["workload_route_table_ids"]);
+        assert_eq!(refused(&[("workload_cidrs", Value::set_of_strings(["10.0.0.1/8"]))]), ["workload_cidrs"]);
+        assert_eq!(refused(&[("cluster_cidrs", Value::set_of_strings(["10.0.0.0/8", "2001:db8::/56"]))]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn sources_of_https_need_https() {
+        let sources = ("https_source_cidrs", Value::set_of_strings(["10.0.0.0/8"]));
+        assert_eq!(refused(&[sources.clone(), ("allow_https", Value::Bool(false))]), ["https_source_cidrs"]);
+        assert_eq!(refused(&[sources]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn regions_are_of_one_partition() {
+        let regions = |workload: &str| [("cluster_region", Value::string("ap-south-1")), ("workload_region", Value::string(workload))];
+        assert_eq!(refused(&regions("eu-west-1")), Vec::<String>::new());
+        assert_eq!(refused(&regions("cn-north-1")), ["workload_region"]);
+    }
+}
