@@ -16,6 +16,11 @@ PLUGINS  := $(HOME)/.terraform.d/plugins
 # Keyed by the content of the pins, so that a changed pin is installed and nothing else ever is.
 VENV_READY := $(VENV)/installed-$(shell cksum < tests/aws/requirements.txt | tr ' ' '-')
 
+# Another evaluation of IAM policies, an npm package, that ours is compared with where there is Node.js.
+NPM             := $(shell command -v npm 2>/dev/null)
+SIMULATOR       := $(CACHE)/simulator
+SIMULATOR_READY := $(SIMULATOR)/installed-$(shell cksum < tests/evaluate/package-lock.json | tr ' ' '-')
+
 # The CLIs to drive: those that are installed, and OpenTofu from its Go module where it is missing and Go is there.
 TOFU_VERSION := $(shell awk '$$1 == "github.com/opentofu/opentofu" { print $$2; exit }' tools/tofu/go.mod)
 TOFU_BUILT   := $(CACHE)/bin/tofu-$(TOFU_VERSION)
@@ -38,8 +43,9 @@ build: ## the stripped release binary, build/terraform-provider-xeks
 
 test: unit emulator acceptance ## every test: unit, the AWS under test, and acceptance with terraform and with tofu
 
-unit: $(VENV_READY) ## the Rust tests, those against the two-account AWS included
-	XEKS_VENV=$(VENV) cargo test --locked
+unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those against the two-account AWS included
+	XEKS_VENV=$(VENV) $(if $(NPM),XEKS_SIMULATOR=$(SIMULATOR)) cargo test --locked
+	@$(if $(NPM),,echo '!!! EVALUATION OF POLICIES NOT COMPARED WITH ANOTHER: Node.js with npm is not installed')
 
 emulator: $(VENV_READY) ## the tests of the two-account AWS that the others run against
 	$(VENV)/bin/python -m pytest tests/aws
@@ -60,11 +66,12 @@ demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to p
 playground: build cli $(VENV_READY) ## two accounts with a cluster, to try things in until Ctrl-C
 	$(VENV)/bin/python tests/demo/playground.py --provider $(PROVIDER) --cli $(CLI)
 
-lint: build cli $(VENV_READY) ## formats, clippy, ruff, shellcheck, and whether the generated docs are up to date
+lint: build cli $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, and whether the generated docs are up to date
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/ruff check tests tools
 	$(VENV)/bin/ruff format --check tests tools
+	@if command -v gofmt >/dev/null; then test -z "$$(gofmt -l -d tests/clients | tee /dev/stderr)"; else echo 'gofmt is not installed: skipped'; fi
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tests/bench/run; else echo 'shellcheck is not installed: skipped'; fi
 	$(CLI) fmt -check -diff -recursive examples
 	$(CLI) fmt -check -diff -recursive modules
@@ -78,9 +85,10 @@ format: cli $(VENV_READY) ## rewrites all sources in their format
 	$(CLI) fmt -recursive examples
 	$(CLI) fmt -recursive modules
 
-docs: build cli $(VENV_READY) ## the registry pages in docs/, from the schema and the examples; the modules' tables
+docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in docs/ that are generated; the modules' tables
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI)
 	$(VENV)/bin/python tools/modules.py
+	$(if $(NPM),XEKS_WRITE=1 XEKS_SIMULATOR=$(SIMULATOR) cargo test --locked --test evaluate)
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
 	tests/bench/run
@@ -102,6 +110,13 @@ $(TOFU_BUILT):
 	mkdir -p $(CACHE)/bin
 	cd tools/tofu && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@ github.com/opentofu/opentofu/cmd/tofu
+
+$(SIMULATOR_READY):
+	mkdir -p $(SIMULATOR)
+	cp tests/evaluate/package.json tests/evaluate/package-lock.json $(SIMULATOR)
+	cd $(SIMULATOR) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@rm -f $(SIMULATOR)/installed-*
+	@touch $@
 
 $(VENV_READY):
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed.' >&2; exit 1; }

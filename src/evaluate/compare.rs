@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::pattern::{AbsentVariable, Pattern};
+use super::pattern::Pattern;
 use super::request::Context;
 use super::tri::Tri;
 
@@ -63,10 +63,10 @@ impl Comparison {
     /// `context` is given where variables are to be replaced: strings and ARNs may hold some.
     pub fn compare(self, found: &str, wanted: &str, context: Option<&Context>) -> Tri {
         match self {
-            Comparison::String => matching(Pattern::plain(wanted, context), |p| p.matches(found)),
-            Comparison::StringIgnoreCase => matching(Pattern::plain(wanted, context), |p| p.matches_ignoring_case(found)),
-            Comparison::StringLike => matching(Pattern::wild(wanted, context), |p| p.matches(found)),
-            Comparison::Arn => matching(Pattern::wild(wanted, context), |p| arn(found, p, wanted)),
+            Comparison::String => Pattern::plain(wanted, context).matches(found),
+            Comparison::StringIgnoreCase => Pattern::plain(wanted, context).matches_ignoring_case(found),
+            Comparison::StringLike => Pattern::wild(wanted, context).matches(found),
+            Comparison::Arn => arn(found, &Pattern::wild(wanted, context), wanted),
             Comparison::Numeric(order) => ordered(number(found), number(wanted), order, wanted),
             Comparison::Date(order) => ordered(date(found), date(wanted), order, wanted),
             Comparison::Bool => found.eq_ignore_ascii_case(wanted).into(),
@@ -86,13 +86,6 @@ fn order(word: &str) -> Option<(Order, bool)> {
         "greaterthanequals" => (Order::GreaterOrEqual, false),
         _ => return None,
     })
-}
-
-fn matching(pattern: Result<Pattern, AbsentVariable>, matches: impl Fn(&Pattern) -> Tri) -> Tri {
-    match pattern {
-        Ok(pattern) => matches(&pattern),
-        Err(AbsentVariable(key)) => Tri::Unknown(format!("{key}, which a variable stands for, is not in the request")),
-    }
 }
 
 /// Each of the six parts is compared by itself: a `*` reaches no further than its part.

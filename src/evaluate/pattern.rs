@@ -1,7 +1,8 @@
 //! Patterns: `*`, `?` and policy variables, as actions, resources and condition values hold them.
 //!
 //! IAM user guide, "Variables and tags" (`${key}`, `${key, 'default'}`, `${*}`, `${?}`, `${$}`; only in documents of version
-//! 2012-10-17) and "AWS JSON policy elements: Resource". What a variable stands for is taken literally, wildcards in it included.
+//! 2012-10-17; a key without a value is null, and nothing is equal to or like that) and "AWS JSON policy elements: Resource". What a
+//! variable stands for is taken literally, wildcards in it included.
 
 use super::request::{Context, Known};
 use super::tri::Tri;
@@ -12,6 +13,8 @@ pub(super) struct Pattern {
     tokens: Vec<Token>,
     /// Keys of variables that nobody knows. In `tokens` each is `*`: what does not match with that does not match at all.
     unknown: Vec<String>,
+    /// Whether a variable's key is not in the request: it is null then, and nothing is equal to or like it.
+    null: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,27 +24,23 @@ enum Token {
     Many,
 }
 
-/// The key of a variable that is not in the request, and has no default.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AbsentVariable(pub String);
-
 impl Pattern {
     /// A pattern with wildcards. `context` is given where variables are to be replaced.
-    pub fn wild(text: &str, context: Option<&Context>) -> Result<Self, AbsentVariable> {
+    pub fn wild(text: &str, context: Option<&Context>) -> Self {
         Self::build(text, context, true)
     }
 
     /// A text in which `*` and `?` are plain characters.
-    pub fn plain(text: &str, context: Option<&Context>) -> Result<Self, AbsentVariable> {
+    pub fn plain(text: &str, context: Option<&Context>) -> Self {
         Self::build(text, context, false)
     }
 
-    fn build(text: &str, context: Option<&Context>, wildcards: bool) -> Result<Self, AbsentVariable> {
-        let mut pattern = Pattern { tokens: Vec::new(), unknown: Vec::new() };
+    fn build(text: &str, context: Option<&Context>, wildcards: bool) -> Self {
+        let mut pattern = Pattern { tokens: Vec::new(), unknown: Vec::new(), null: false };
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
             if let (Some(context), Some((inside, after))) = (context, variable(rest)) {
-                pattern.replace(inside, context)?;
+                pattern.replace(inside, context);
                 rest = after;
                 continue;
             }
@@ -52,10 +51,10 @@ impl Pattern {
             });
             rest = &rest[next.len_utf8()..];
         }
-        Ok(pattern)
+        pattern
     }
 
-    fn replace(&mut self, inside: &str, context: &Context) -> Result<(), AbsentVariable> {
+    fn replace(&mut self, inside: &str, context: &Context) {
         let (key, default) = match inside.split_once(',') {
             Some((key, default)) => (key.trim(), default.trim().strip_prefix('\'').and_then(|d| d.strip_suffix('\''))),
             None => (inside.trim(), None),
@@ -67,13 +66,15 @@ impl Pattern {
             (Known::Values(_) | Known::Unknown, _) => {
                 self.unknown.push(key.to_owned());
                 self.tokens.push(Token::Many);
-                return Ok(());
+                return;
             }
             (Known::Absent, Some(default)) => default.to_owned(),
-            (Known::Absent, None) => return Err(AbsentVariable(key.to_owned())),
+            (Known::Absent, None) => {
+                self.null = true;
+                return;
+            }
         };
         self.tokens.extend(text.chars().map(Token::Char));
-        Ok(())
     }
 
     pub fn matches(&self, text: &str) -> Tri {
@@ -93,13 +94,14 @@ impl Pattern {
 
     /// The parts between the first `count - 1` colons; `None` where there are fewer.
     pub fn segments(&self, count: usize) -> Option<Vec<Pattern>> {
-        let part = |tokens: &[Token]| Pattern { tokens: tokens.to_vec(), unknown: self.unknown.clone() };
+        let part = |tokens: &[Token]| Pattern { tokens: tokens.to_vec(), ..self.clone() };
         let parts: Vec<_> = self.tokens.splitn(count, |token| *token == Token::Char(':')).map(part).collect();
         (parts.len() == count).then_some(parts)
     }
 
     fn sure(&self, matches: bool) -> Tri {
         match self.unknown.first() {
+            _ if self.null => Tri::No,
             Some(key) if matches => Tri::Unknown(format!("{key}, which a variable stands for, is not known")),
             _ => matches.into(),
         }
@@ -140,32 +142,32 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, text: &str) -> bool {
-        Pattern::wild(pattern, None).unwrap().matches(text) == Tri::Yes
+        Pattern::wild(pattern, None).matches(text) == Tri::Yes
     }
 
     #[test]
     fn wildcards_stand_for_any_text_and_for_one_character() {
         assert!(matches("*", "") && matches("a*c", "abbc") && matches("a?c", "abc") && matches("a*b*c", "axbxbxc"));
         assert!(!matches("a?c", "ac") && !matches("a*c", "ab") && !matches("", "a"));
-        assert_eq!(Pattern::plain("a*", None).unwrap().matches("a*"), Tri::Yes);
-        assert_eq!(Pattern::plain("a*", None).unwrap().matches("ab"), Tri::No);
+        assert_eq!(Pattern::plain("a*", None).matches("a*"), Tri::Yes);
+        assert_eq!(Pattern::plain("a*", None).matches("ab"), Tri::No);
     }
 
     #[test]
     fn a_variable_is_replaced_and_what_it_stands_for_is_literal() {
         let context = Context::default().with("aws:PrincipalTag/team", ["a*"]).without("aws:username");
-        let matches = |pattern: &str, text: &str| Pattern::wild(pattern, Some(&context)).map(|p| p.matches(text));
-        assert_eq!(matches("x/${aws:PrincipalTag/team}/*", "x/a*/y"), Ok(Tri::Yes));
-        assert_eq!(matches("x/${aws:PrincipalTag/team}", "x/ab"), Ok(Tri::No));
-        assert_eq!((matches("${*}", "*"), matches("${*}", "a")), (Ok(Tri::Yes), Ok(Tri::No)));
-        assert_eq!(matches("${aws:username}", "x"), Err(AbsentVariable("aws:username".into())));
-        assert_eq!(matches("${aws:username, 'nobody'}", "nobody"), Ok(Tri::Yes));
-        assert_eq!(Pattern::wild("${aws:username}", None).unwrap().matches("${aws:username}"), Tri::Yes);
+        let matches = |pattern: &str, text: &str| Pattern::wild(pattern, Some(&context)).matches(text);
+        assert_eq!(matches("x/${aws:PrincipalTag/team}/*", "x/a*/y"), Tri::Yes);
+        assert_eq!(matches("x/${aws:PrincipalTag/team}", "x/ab"), Tri::No);
+        assert_eq!((matches("${*}", "*"), matches("${*}", "a")), (Tri::Yes, Tri::No));
+        assert_eq!(matches("${aws:username}", "x"), Tri::No);
+        assert_eq!(matches("${aws:username, 'nobody'}", "nobody"), Tri::Yes);
+        assert_eq!(Pattern::wild("${aws:username}", None).matches("${aws:username}"), Tri::Yes);
     }
 
     #[test]
     fn an_unknown_variable_is_unknown_only_where_some_value_would_match() {
-        let pattern = Pattern::wild("logs/${aws:SourceIp}/x", Some(&Context::default())).unwrap();
+        let pattern = Pattern::wild("logs/${aws:SourceIp}/x", Some(&Context::default()));
         assert!(matches!(pattern.matches("logs/10.0.0.1/x"), Tri::Unknown(_)));
         assert_eq!(pattern.matches("logs/10.0.0.1/y"), Tri::No);
     }

@@ -34,6 +34,11 @@ pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
     };
     if everyone {
         found.push((Grantee::Everyone, Tri::Yes));
+    } else if !matches!(caller, Caller::Aws(_)) && element.get("AWS").is_some() {
+        found.push((
+            Grantee::Account,
+            Tri::Unknown("its Principal is an account, and AWS does not say whether a web identity belongs to one".into()),
+        ));
     }
     found
 }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss};
-use super::pattern::{AbsentVariable, Pattern};
+use super::pattern::Pattern;
 use super::request::{Caller, Request};
 use super::tri::Tri;
 use super::{Source, condition, principal};
@@ -146,10 +146,21 @@ fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grante
         (None, Some(_)) => vec![(Grantee::Principal, Tri::Unknown("trust policies have no NotPrincipal".into()))],
         _ => vec![(Grantee::Principal, Tri::Unknown("it needs one Principal".into()))],
     };
-    // Nothing says that "everyone" lets in whoever has a token of any provider.
-    if effect != Some("Deny") && !matches!(caller, Caller::Aws(_)) {
-        for (_, tri) in whom.iter_mut().filter(|(to, _)| *to == Grantee::Everyone) {
-            *tri = Tri::Unknown("its Principal is everyone, and AWS does not say whether that means web identities and services".into());
+    // A web identity and a service are let in by name. Whether a Deny of everyone or of an account means them too, AWS does not say of
+    // accounts, and whether an Allow of everyone does, it does not say either.
+    if !matches!(caller, Caller::Aws(_)) {
+        let deny = effect == Some("Deny");
+        for (to, tri) in &mut whom {
+            match to {
+                Grantee::Everyone if !deny => {
+                    *tri = Tri::Unknown(
+                        "its Principal is everyone, and AWS does not say whether that lets in web identities and services".into(),
+                    );
+                }
+                // Naming an account is known to let in nobody but who signs with its credentials.
+                Grantee::Account if !deny => *tri = Tri::No,
+                _ => {}
+            }
         }
     }
     whom
@@ -157,18 +168,10 @@ fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grante
 
 /// Whether action, resource and conditions match, and the first element (the principal included) that does not.
 fn elements(statement: &Value, request: &Request, on_resource: bool, whom: &[(Grantee, Tri)], variables: bool) -> (Tri, Option<Miss>) {
-    let action = either(statement, "Action", "NotAction", |written| {
-        Pattern::wild(written, None).map_or(Tri::No, |pattern| pattern.matches_ignoring_case(&request.action))
-    });
+    let action = either(statement, "Action", "NotAction", |written| Pattern::wild(written, None).matches_ignoring_case(&request.action));
     let resource = match on_resource && statement.get("Resource").is_none() && statement.get("NotResource").is_none() {
         true => Tri::Yes,
-        false => {
-            either(statement, "Resource", "NotResource", |written| match Pattern::wild(written, variables.then_some(&request.context)) {
-                Ok(pattern) => pattern.matches(&request.resource),
-                Err(AbsentVariable(_)) if statement.get("NotResource").is_none() => Tri::No,
-                Err(AbsentVariable(key)) => Tri::Unknown(format!("{key}, which a variable stands for, is not in the request")),
-            })
-        }
+        false => either(statement, "Resource", "NotResource", |written| self::resource(written, request, variables)),
     };
     let condition = statement.get("Condition").unwrap_or(&Value::Null);
     let (conditions, missed) = condition::holds(condition, &request.context, variables);
@@ -184,6 +187,17 @@ fn elements(statement: &Value, request: &Request, on_resource: bool, whom: &[(Gr
         missed
     };
     (action.and(resource).and(conditions), miss)
+}
+
+/// Variables stand only after an ARN's fifth colon ("Variables and tags", where you can use policy variables): what AWS makes of one
+/// before it is not documented.
+fn resource(written: &str, request: &Request, variables: bool) -> Tri {
+    let matches = Pattern::wild(written, variables.then_some(&request.context)).matches(&request.resource);
+    let before = written.find("${").map(|at| &written[..at]).filter(|_| variables);
+    match before.is_some_and(|before| before.starts_with("arn:") && before.matches(':').count() < 5) && matches != Tri::No {
+        true => Tri::Unknown(format!("{written} has a variable before its fifth colon, where AWS takes none")),
+        false => matches,
+    }
 }
 
 /// One of two elements that exclude each other: any of its values must match, or none of the other's.

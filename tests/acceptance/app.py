@@ -16,7 +16,7 @@ class App:
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self._folder = folder
-        self._environment = environment | {"PORT": "0"}
+        self._environment = environment | {"PORT": "0", "NODE_NO_WARNINGS": "1"}
 
     def __enter__(self) -> "App":
         command = ["node", "src/main.js"]

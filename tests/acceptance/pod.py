@@ -76,3 +76,14 @@ def find(documents: list[dict], kind: str, name: str | None = None) -> dict:
     found = [d for d in documents if d["kind"] == kind and name in (None, d["metadata"]["name"])]
     assert len(found) == 1, f"{len(found)} documents {kind} {name or ''} among {[d['kind'] for d in documents]}"
     return found[0]
+
+
+def spec_of(documents: list[dict]) -> dict:
+    """The pod template of the manifests; without one, a pod that names its service account and nothing else."""
+    templates = [document for document in documents if document["kind"] == "PodTemplate"]
+    if templates:
+        return templates[0]["template"]["spec"]
+    return {
+        "serviceAccountName": find(documents, "ServiceAccount")["metadata"]["name"],
+        "containers": [{"name": "app"}],
+    }

@@ -15,7 +15,7 @@ import clients
 import pytest
 import yaml
 from app import App, send
-from pod import Pod, find
+from pod import Pod, find, spec_of
 from profiles import write_profiles
 from stories import BUCKET, set_up
 from test_irsa import trust
@@ -60,7 +60,7 @@ class Story:
 
     def pod_by_manifests(self, name: str = "by-manifests") -> Pod:
         documents = self.manifests()
-        return self.pod(name, documents, pod_spec_of(documents))
+        return self.pod(name, documents, spec_of(documents))
 
     def chart(self) -> list[dict]:
         return rendered(self.root.directory / "chart", self.root.output("chart_values"))
@@ -162,7 +162,7 @@ def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story
     annotation = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/nodejs-pod"}
     find(documents, "ServiceAccount")["metadata"]["annotations"] = annotation
 
-    ended = run_sdk("go", story.environment(story.pod("annotated", documents, pod_spec_of(documents))))
+    ended = run_sdk("go", story.environment(story.pod("annotated", documents, spec_of(documents))))
 
     assert ended.returncode != 0
     assert ended.stderr.decode().startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/nodejs-pod/")
@@ -217,17 +217,6 @@ def rendered(chart: Path, values: str) -> list[dict]:
     ended = subprocess.run(command, input=values, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     return [document for document in yaml.safe_load_all(ended.stdout) if document]
-
-
-def pod_spec_of(documents: list[dict]) -> dict:
-    """The pod template of the manifests; without one, a pod that names its service account and nothing else."""
-    templates = [document for document in documents if document["kind"] == "PodTemplate"]
-    if templates:
-        return templates[0]["template"]["spec"]
-    return {
-        "serviceAccountName": find(documents, "ServiceAccount")["metadata"]["name"],
-        "containers": [{"name": "app"}],
-    }
 
 
 def as_pod(document: dict) -> dict:

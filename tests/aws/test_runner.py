@@ -44,6 +44,12 @@ def role_calls(iam, attach: bool):
     iam.list_instance_profiles_for_role(**role)
 
 
+def managed_policy_calls(iam):
+    """What explains a chain of access reads the policies of its roles."""
+    version = iam.get_policy(PolicyArn=BOUNDARY)["Policy"]["DefaultVersionId"]
+    iam.get_policy_version(PolicyArn=BOUNDARY, VersionId=version)
+
+
 def provider_calls(iam):
     url = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC"
     arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["a"], Tags=TAGS)["OpenIDConnectProviderArn"]
@@ -70,6 +76,7 @@ def in_cluster_account(aws):
     eks.describe_update(name="c", updateId=update["id"])
     eks.list_access_policies()
     role_calls(iam, attach=False)
+    managed_policy_calls(iam)
     entry = {"clusterName": "c", "principalArn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/made"}
     arn = eks.create_access_entry(**entry, tags={"a": "b"})["accessEntry"]["accessEntryArn"]
     eks.describe_access_entry(**entry)
@@ -88,6 +95,7 @@ def in_cluster_account(aws):
 def in_workload_account(aws):
     iam = aws.client("workload", "iam", "runner")
     role_calls(iam, attach=True)
+    managed_policy_calls(iam)
     profile = {"InstanceProfileName": "made"}
     iam.create_instance_profile(**profile, Tags=TAGS)
     iam.get_instance_profile(**profile)

@@ -5,16 +5,20 @@ Everything runs on this machine: the accounts are the ones that the acceptance t
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import clients
 import yaml
+from app import App, send
 from harness import Cli, Workspace, clean_environment
 from instance import Instance, run_aws
+from pod import Pod, spec_of
 from profiles import administrators, write_profiles
-from stories import set_up
+from stories import BUCKET, set_up
 from xeks_aws.client import Aws
 
 CLUSTER = "prac-eks-abhi"
@@ -96,7 +100,27 @@ class Demo:
         run = self.as_pod("nodejs", "default")
         self.expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
 
-        self.destroy(root)
+        if reason := clients.missing("node") or clients.missing("npm"):
+            step(f"{reason}: the app of examples/stories/irsa-s3 is not run")
+            self.destroy(root)
+        else:
+            self.app_in_pod(root)
+
+    def app_in_pod(self, root: Workspace) -> None:
+        step("The app in the pod: it signs URLs, others upload and download with them")
+        documents = list(yaml.safe_load_all(root.output("service_account_manifests")))
+        token = self.aws.service_account_token(CLUSTER, "nodejs", "nodejs-sa")
+        pod = Pod(documents, spec_of(documents), self.scratch / "pod", self.aws.region, lambda audience: token)
+        endpoints = {f"AWS_ENDPOINT_URL_{service}": self.aws.endpoint for service in ("S3", "STS")}
+        content = os.urandom(100_000)
+        with App(clients.app(self.scratch / "app"), pod.environment(BUCKET=BUCKET, **endpoints)) as app:
+            upload, download = app.url("upload", "photo.jpg"), app.url("download", "photo.jpg")
+            show(f"{upload[:120]}…")
+            self.expect(send("PUT", upload, content)[0] == 200, "100,000 bytes go up through the presigned PUT URL")
+            self.expect(send("GET", download) == (200, content), "the same come down through the presigned GET URL")
+            self.destroy(root)
+            status, body = send("GET", download)
+            self.expect(status == 403 and b"AccessDenied" in body, "the URLs are dead with the role: 403 AccessDenied")
 
     def apply(self, story: str) -> Workspace:
         step(f"{self.cli.name} apply, in examples/stories/{story}")

@@ -32,3 +32,21 @@ locals {
     kubectl_version = "v1.34.1"
   })
 }
+
+# At each plan and apply: does the instance get in? If not, a warning shows every hop, and where the chain breaks. The data source
+# stands beside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
+data "xeks_access_path" "ec2" {
+  cluster_name  = local.cluster_name
+  principal_arn = xeks_cross_account_access.ec2.workload_role_arn
+  via_role_arns = [xeks_cross_account_access.ec2.access_role_arn]
+
+  # The ARNs are known before what they name is there.
+  depends_on = [xeks_cross_account_access.ec2]
+}
+
+check "the_instance_gets_in" {
+  assert {
+    condition     = data.xeks_access_path.ec2.allowed
+    error_message = data.xeks_access_path.ec2.text
+  }
+}

@@ -171,11 +171,10 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
     match near.first().map(|near| (&near.miss, near)) {
         Some((Miss::Principal { stale, .. }, _)) if !stale.is_empty() => (
             format!(
-                "{} names {}, the id of a principal that was deleted, where it named a principal before. The {} of today, of {}, is another one.",
+                "{} names {}, the id of a principal that was deleted: IAM shows it where an ARN stood before. Today's {} is another one of that name.",
                 title(&trust),
                 stale.join(", "),
-                caller.title(),
-                when(caller)
+                caller.title()
             ),
             format!("Apply xeks_cross_account_access again, or write {caller_arn} into {trust} again (aws iam update-assume-role-policy)."),
         ),
@@ -232,13 +231,6 @@ fn widen(step: &Step, action: &str, resource: &str) -> String {
 fn lift(statement: &str, step: &Step) -> String {
     let place = if step.is_of_identity_center() { " in the permission set" } else { "" };
     format!("Take out {statement}{place}, or narrow it.")
-}
-
-/// Since when there is the principal of today.
-fn when(step: &Step) -> String {
-    let made = step.principal().and_then(|p| time::OffsetDateTime::from_unix_timestamp(p.created_at).ok());
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    made.and_then(|time| time.format(format).ok()).unwrap_or_else(|| "an unknown time".into())
 }
 
 fn masked(text: &str, external_id: Option<&Secret>) -> String {

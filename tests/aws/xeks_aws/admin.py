@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from . import accounts, story
-from .extension import consistency, eks_clusters, eks_tokens, faults, issuers, journal, state, sts
+from .extension import api_server, consistency, eks_clusters, eks_tokens, faults, issuers, journal, state, sts
 from .extension.call import AwsError
 
 PREFIX = "/_xeks/"
@@ -72,6 +72,11 @@ def _cluster_status(body: dict) -> dict:
     return {}
 
 
+def _api_server(body: dict) -> dict:
+    api_server.set_state(body["account"], body.get("region", accounts.REGION), body["cluster"], body["state"])
+    return {}
+
+
 def _service_account_token(body: dict) -> dict:
     return {"token": issuers.service_account_token(**({"region": accounts.REGION} | body))}
 
@@ -102,6 +107,7 @@ ROUTES: dict[str, Callable[[dict], dict]] = {
     "settings": _settings,
     "finish-updates": _finish_updates,
     "cluster-status": _cluster_status,
+    "api-server": _api_server,
     "service-account-token": _service_account_token,
     "review-token": _review_token,
     "instance-session": _instance_session,

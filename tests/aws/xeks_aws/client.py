@@ -173,6 +173,10 @@ class Aws:
         """Make DescribeCluster say so: CREATING, UPDATING, FAILED …"""
         self.admin("cluster-status", cluster=cluster, status=status, account=self.accounts[account].id)
 
+    def set_api_server(self, cluster: str, state: str, account: str = "cluster") -> None:
+        """`up`; `stopped`: nobody listens at its endpoint; `impostor`: another authority's certificate."""
+        self.admin("api-server", cluster=cluster, state=state, account=self.accounts[account].id)
+
     def service_account_token(
         self, cluster: str, namespace: str, name: str, audience: str | list[str] = "sts.amazonaws.com", **more: Any
     ) -> str:

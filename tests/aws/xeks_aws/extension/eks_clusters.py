@@ -2,24 +2,20 @@
 
 Owns: CreateCluster to DeleteCluster, UpdateClusterConfig, DescribeUpdate, ListUpdates, tags; what the tests set by hand
 (a cluster's status, how long an update takes). Must not know: access entries beyond the creator's own.
-Clusters are ACTIVE at once, unlike AWS's: no test waits for ten minutes.
+Clusters are ACTIVE at once, unlike AWS's: no test waits for ten minutes. Their endpoint is on this machine, where
+their API server listens (`api_server`); AWS's is a name such as https://ID.gr7.REGION.eks.amazonaws.com.
 """
 
-import base64
-import datetime
 import itertools
 import secrets
 import time
 import uuid
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import ec2 as stock_ec2
 from ministack.services import eks as stock
 
-from . import arns
+from . import api_server, arns
 from .call import AwsError, Call, handles
 
 MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
@@ -81,20 +77,22 @@ def create_cluster(call: Call) -> dict:
         )
     arn = arns.eks(call.region, call.account, f"cluster/{name}")
     identifier = secrets.token_hex(16).upper()
+    vpc = _vpc_config(name, identifier, params.get("resourcesVpcConfig") or {}, call.account)
+    listener = api_server.open_for(call.account, call.region, name)
     cluster = {
         "name": name,
         "arn": arn,
         "createdAt": time.time(),
         "version": params.get("version", DEFAULT_VERSION),
-        "endpoint": f"https://{identifier}.gr7.{call.region}.eks.amazonaws.com",
+        "endpoint": listener.endpoint,
         "roleArn": params.get("roleArn"),
-        "resourcesVpcConfig": _vpc_config(name, identifier, params.get("resourcesVpcConfig") or {}, call.account),
+        "resourcesVpcConfig": vpc,
         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4"}
         | (params.get("kubernetesNetworkConfig") or {}),
         "logging": params.get("logging") or {"clusterLogging": []},
         "identity": {"oidc": {"issuer": arns.issuer(call.region, identifier)}},
         "status": "ACTIVE",
-        "certificateAuthority": {"data": _certificate_authority()},
+        "certificateAuthority": {"data": listener.authority.data},
         "platformVersion": "eks.9",
         "tags": params.get("tags") or {},
         "accessConfig": {"authenticationMode": mode},
@@ -122,6 +120,7 @@ async def delete_cluster(call: Call) -> dict:
     cluster = find(name)
     groups = {cluster["resourcesVpcConfig"]["clusterSecurityGroupId"]}
     await call.stock()
+    api_server.close(call.account, call.region, name)
     for key in [key for key in _updates if key.startswith(f"{name}|")]:
         del _updates[key]
     for group in groups & set(stock_ec2._security_groups.keys()):
@@ -257,22 +256,3 @@ def _vpc_config(name: str, identifier: str, asked: dict, account: str) -> dict:
         "endpointPrivateAccess": asked.get("endpointPrivateAccess", False),
         "publicAccessCidrs": asked.get("publicAccessCidrs") or ["0.0.0.0/0"],
     }
-
-
-def _certificate_authority() -> str:
-    """A self-signed CA for CN=kubernetes, ten years, as base64 of its PEM: what kubeconfig wants."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kubernetes")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return base64.b64encode(certificate.public_bytes(serialization.Encoding.PEM)).decode()

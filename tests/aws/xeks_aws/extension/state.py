@@ -10,7 +10,7 @@ import json
 from ministack import app as stock_app
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
-from . import consistency, ec2_security_groups, eks_clusters, faults, journal
+from . import api_server, consistency, ec2_security_groups, eks_clusters, faults, journal
 
 # In each service: ministack's module, then the extension's (a module that does not exist has no stores).
 _MODULES = {
@@ -57,6 +57,7 @@ def _documents(value):
 def reset() -> None:
     """Forget everything: both accounts, sessions, faults, the log and the delay. The caller seeds again."""
     stock_app._reset_all_state()
+    api_server.close_all()
     for module in {module for modules in _MODULES.values() for module in modules if module.startswith("xeks_aws.")}:
         for _, store in _stores(module):
             store._data.clear()

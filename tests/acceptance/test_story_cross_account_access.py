@@ -1,0 +1,75 @@
+"""Story 1 whole: an instance that starts with the example's user data gets into the cluster of the other account."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from instance import Instance, run_aws
+from profiles import write_profiles
+from stories import set_up
+from test_clients import exec_of
+from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
+
+HOME = "/home/ec2-user"
+ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
+
+
+@pytest.fixture
+def root(cli, aws, tmp_path):
+    made = cli.workspace(set_up(aws, "cross-account-access", tmp_path), **write_profiles(aws, tmp_path / "aws"))
+    made.apply()
+    return made
+
+
+def test_an_instance_that_starts_with_the_user_data_gets_into_the_cluster(root, aws, tmp_path):
+    files = files_of(root.output("user_data"))
+
+    with Instance(aws.instance_credentials("workload", WORKLOAD), tmp_path / "home", aws.endpoint) as instance:
+        for path, text in files.items():
+            place(instance.home, path).write_text(text)
+        run = run_aws(exec_of((instance.home / ".kube" / "config").read_text()), instance.environment())
+
+    assert run.returncode == 0, run.stderr
+    seen = aws.review_token(CLUSTER, json.loads(run.stdout)["status"]["token"])
+    assert seen["status"] == 200, seen
+    assert seen["username"].startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{ACCESS}/")
+    assert [policy["policyArn"].split("/")[-1] for policy in seen["policies"]] == ["AmazonEKSClusterAdminPolicy"]
+
+
+def test_the_user_data_is_a_cloud_config_that_gives_its_files_to_the_user(root):
+    text = root.output("user_data")
+    assert text.startswith("#cloud-config\n")
+    files = yaml.safe_load(text)["write_files"]
+    assert {file["path"] for file in files} == {f"{HOME}/.kube/config", f"{HOME}/.aws/config"}
+    for file in files:
+        # Deferred: the user is made after other files are written.
+        assert (file["owner"], file["permissions"], file["defer"]) == ("ec2-user:ec2-user", "0600", True)
+
+
+def test_the_check_passes_and_does_again_after_drift_is_healed(root, aws):
+    assert_check_passes(root)
+
+    World(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, ACCESS))
+    root.apply()
+
+    assert_check_passes(root)
+
+
+def assert_check_passes(root) -> None:
+    shown = json.loads(root.run("show", "-json").must_work().output)
+    (check,) = shown["checks"]
+    assert check["status"] == "pass", check
+    run = root.try_plan("-detailed-exitcode").must_work()
+    assert not run.warnings, run.text
+
+
+def files_of(user_data: str) -> dict[str, str]:
+    return {file["path"]: file["content"] for file in yaml.safe_load(user_data)["write_files"]}
+
+
+def place(home: Path, path: str) -> Path:
+    """Where on this machine a file of the user's is, its folder made."""
+    found = home / Path(path).relative_to(HOME)
+    found.parent.mkdir(exist_ok=True)
+    return found
