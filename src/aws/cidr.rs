@@ -16,16 +16,30 @@ impl Cidr {
         let (address, prefix) = text.split_once('/')?;
         let digits = !prefix.is_empty() && prefix.len() <= 3 && prefix.bytes().all(|b| b.is_ascii_digit());
         let prefix: u8 = if digits { prefix.parse().ok()? } else { return None };
-        let address = match address.parse().ok()? {
-            IpAddr::V4(v4) if prefix <= 32 => IpAddr::V4((u32::from(v4) & mask32(prefix)).into()),
-            IpAddr::V6(v6) if prefix <= 128 => IpAddr::V6((u128::from(v6) & mask128(prefix)).into()),
-            _ => return None,
-        };
-        Some(Cidr { address, prefix })
+        let address: IpAddr = address.parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        (prefix <= longest).then(|| Cidr::around(address, prefix))
+    }
+
+    /// The length of the prefix.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
     }
 
     pub fn is_ipv4(&self) -> bool {
         self.address.is_ipv4()
+    }
+
+    /// The fewest blocks that hold every address of this one that is not of the other.
+    pub fn minus(&self, other: &Self) -> Vec<Cidr> {
+        if other.contains(self) {
+            return Vec::new();
+        }
+        if !self.contains(other) {
+            return vec![*self];
+        }
+        // One block beside the other at each length of prefix on the way down to it.
+        (self.prefix + 1..=other.prefix).map(|prefix| Cidr::around(other.address, prefix).sibling()).collect()
     }
 
     /// Whether they have an address in common.
@@ -41,6 +55,24 @@ impl Cidr {
             (IpAddr::V6(own), IpAddr::V6(others)) => within(other.prefix) && u128::from(others) & mask128(self.prefix) == u128::from(own),
             _ => false,
         }
+    }
+
+    /// The block of this length that an address is in. The prefix fits the kind of address.
+    fn around(address: IpAddr, prefix: u8) -> Self {
+        let address = match address {
+            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) & mask32(prefix)).into()),
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & mask128(prefix)).into()),
+        };
+        Cidr { address, prefix }
+    }
+
+    /// The other half of the block that is twice as large. The prefix is not 0.
+    fn sibling(&self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) ^ (1 << (32 - u32::from(self.prefix)))).into()),
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) ^ (1 << (128 - u32::from(self.prefix)))).into()),
+        };
+        Cidr { address, prefix: self.prefix }
     }
 }
 
@@ -126,5 +158,21 @@ mod tests {
         assert!(is_block("10.30.0.1/16").unwrap_err().contains("Write 10.30.0.0/16."));
         assert!(is_block("10.30.0.0").is_err());
         assert_eq!(is_block("2001:db8::/56"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_of_a_block_is_the_fewest_beside_the_other() {
+        let minus = |one: &str, other: &str| {
+            let left = cidr(one).minus(&cidr(other));
+            left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(minus("10.0.0.0/8", "10.64.0.0/10"), "10.128.0.0/9 10.0.0.0/10");
+        assert_eq!(minus("10.0.0.0/31", "10.0.0.1/32"), "10.0.0.0/32");
+        assert_eq!(minus("10.0.0.0/8", "0.0.0.0/0"), "");
+        assert_eq!(minus("10.0.0.0/8", "11.0.0.0/8"), "10.0.0.0/8");
+        assert_eq!(minus("0.0.0.0/0", "128.0.0.0/1"), "0.0.0.0/1");
+        assert_eq!(minus("2001:db8::/32", "2001:db8:8000::/33"), "2001:db8::/33");
+        assert_eq!(minus("0.0.0.0/0", "::/0"), "0.0.0.0/0");
+        assert_eq!(cidr("::/0").minus(&cidr("::1/128")).len(), 128);
     }
 }

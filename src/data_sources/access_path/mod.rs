@@ -6,6 +6,7 @@ mod access_policy;
 mod entry;
 mod identity;
 mod live;
+mod network;
 mod question;
 mod schema;
 mod steps;
@@ -73,10 +74,14 @@ async fn explain(context: &Context, question: &Question) -> Result<(String, Chai
     let cluster_arn = arn::cluster(&owner.partition, &region, &owner.account_id, &question.cluster);
     chain.extend([identity::role_policy(last, &cluster_arn)]);
     chain.extend(door.hops(question, &owner.account_id, &region, &steps));
+    let cluster = door.cluster.as_ref().ok().and_then(Option::as_ref);
+    if let (Some(source), Some(cluster)) = (&question.source, cluster) {
+        let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
+        chain.extend(network::hops(workload, &accounts.cluster, &region, cluster, source).await);
+    }
     if question.live {
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());
         let account = context.provider.workload(key).await.map_err(|error| told(&error, "live_as"))?;
-        let cluster = door.cluster.as_ref().ok().and_then(Option::as_ref);
         let trial = live::Trial { question, account, cluster, cluster_account: &owner.account_id, region: &region, steps: &steps };
         trial.run(&mut chain).await;
     }

@@ -1,5 +1,6 @@
 //! What is asked of `xeks_access_path`, as plain data: the configuration, decoded.
 
+use super::network::Source;
 use crate::aws::settings::Secret;
 use crate::aws::{Arn, principals};
 use crate::schema::Value;
@@ -19,6 +20,7 @@ pub(super) struct Question {
     pub external_id: Option<Secret>,
     /// What it wants to do in the cluster; empty where nothing is asked.
     pub actions: Vec<Action>,
+    /// Where requests come from.
     pub source: Option<Source>,
     pub live: bool,
     pub live_as: Option<String>,
@@ -34,14 +36,6 @@ pub(super) struct Action {
     pub resource: String,
     /// `None`: in all namespaces, or of no namespace.
     pub namespace: Option<String>,
-}
-
-/// Where requests come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Source {
-    pub vpc_id: String,
-    pub subnet_id: String,
-    pub security_group_ids: Vec<String>,
 }
 
 impl Question {

@@ -3,7 +3,7 @@
 use aws_sdk_eks::types;
 
 use crate::aws::{Account, Answer, Error, Named};
-use crate::engine::Side;
+use crate::engine::{Side, Tags};
 use crate::pieces::cloud::Cloud;
 
 /// What DescribeCluster tells, as far as connections need it.
@@ -32,6 +32,9 @@ pub struct ClusterDescription {
     pub endpoint_public_access: bool,
     pub endpoint_private_access: bool,
     pub public_access_cidrs: Vec<String>,
+    /// `ipv4` or `ipv6`: of pods and services, and of what the API server answers on besides IPv4.
+    pub ip_family: Option<String>,
+    pub tags: Tags,
 }
 
 /// The cluster; `None` where there is none of that name in the region.
@@ -79,6 +82,8 @@ fn described(cluster: &types::Cluster) -> ClusterDescription {
         endpoint_public_access: vpc.is_some_and(|v| v.endpoint_public_access()),
         endpoint_private_access: vpc.is_some_and(|v| v.endpoint_private_access()),
         public_access_cidrs: vpc.map(|v| v.public_access_cidrs().to_vec()).unwrap_or_default(),
+        ip_family: some(cluster.kubernetes_network_config().and_then(|n| n.ip_family()).map(types::IpFamily::as_str)),
+        tags: cluster.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }
 

@@ -1,0 +1,108 @@
+//! The hop `endpoint`: which address the API server's name has for the source, and whether the endpoint takes requests from there.
+
+use crate::aws::cidr::Cidr;
+use crate::data_sources::hops::Hop;
+
+use super::facts::{Facts, Family};
+use super::routes;
+use super::traffic::{Share, internet, listed, share};
+
+const NAME: &str = "endpoint";
+
+pub(super) fn hop(facts: &Facts, family: Family) -> Hop {
+    decided(facts, family).in_account(&facts.there.account_id)
+}
+
+fn decided(facts: &Facts, family: Family) -> Hop {
+    let cluster = &facts.cluster;
+    let object = cluster.endpoint.as_deref().unwrap_or(&cluster.name);
+    if facts.is_private() {
+        if !cluster.endpoint_private_access {
+            let reason = format!("Cluster {} has neither public nor private access.", cluster.name);
+            return Hop::broken(NAME, object, reason, "Switch on private access.");
+        }
+        let reason = if facts.same_vpc() {
+            "Private access is on: in the cluster's VPC the name resolves to private addresses."
+        } else {
+            "Private access only: the name resolves to private addresses in the cluster's VPC, from anywhere."
+        };
+        return Hop::ok(NAME, object, reason);
+    }
+    let resolves = if facts.same_vpc() {
+        "Private access is off: even in the cluster's VPC the name resolves to public addresses.".to_owned()
+    } else {
+        format!(
+            "Public access is on: the name resolves to public addresses in {}, so that a peering connection is not used.",
+            facts.here.vpc_id
+        )
+    };
+    let admitted = &cluster.public_access_cidrs;
+    let blocks: Vec<Cidr> = admitted.iter().filter_map(|text| Cidr::parse(text)).collect();
+    let everyone = internet(family == Family::Ipv4);
+    if admitted.is_empty() || share(&everyone, &blocks) == Share::All {
+        return Hop::ok(NAME, object, format!("{resolves} publicAccessCidrs admits every address."));
+    }
+    let admitted = listed(admitted);
+    let fix = |address: &str| {
+        format!("Add {address} to publicAccessCidrs of cluster {}, or make its endpoint private only and peer the VPCs.", cluster.name)
+    };
+    match outward(facts, family) {
+        Outward::Addresses(addresses) => {
+            let refused: Vec<&String> = addresses.iter().filter(|address| !is_admitted(address, &blocks)).collect();
+            if refused.is_empty() {
+                let reason = format!("{resolves} Requests leave by {}, which publicAccessCidrs ({admitted}) admits.", listed(&addresses));
+                return Hop::ok(NAME, object, reason);
+            }
+            let reason = format!("{resolves} Requests leave by {}, which publicAccessCidrs ({admitted}) does not admit.", listed(&refused));
+            Hop::broken(NAME, object, reason, fix(&listed(refused.iter().map(|address| format!("{address}/32")))))
+        }
+        Outward::Hidden(gateway) => {
+            let reason = format!(
+                "{resolves} publicAccessCidrs admits {admitted}. By which address requests leave is decided beyond {gateway}, which can't be \
+                 seen from here."
+            );
+            Hop::external(NAME, object, reason)
+        }
+        Outward::Unknown(why) => {
+            let reason = format!("{resolves} publicAccessCidrs admits {admitted}. Not decided by which address requests leave: {why}");
+            Hop::unknown(NAME, object, reason).with_fix(fix("the public address that requests leave by"))
+        }
+    }
+}
+
+/// By which public addresses the source's requests reach the internet.
+enum Outward {
+    Addresses(Vec<String>),
+    Hidden(String),
+    Unknown(String),
+}
+
+fn outward(facts: &Facts, family: Family) -> Outward {
+    let routes = routes::taken(facts, family);
+    let mut addresses = Vec::new();
+    for route in &routes {
+        let target = &route.target;
+        match target.split('-').next() {
+            Some("nat") => {
+                let gateways = match &facts.nat_gateways {
+                    Ok(gateways) => gateways,
+                    Err(error) => return Outward::Unknown(format!("{} in {} failed.", error.call, error.account)),
+                };
+                match gateways.iter().find(|gateway| gateway.id == *target) {
+                    Some(gateway) if gateway.connectivity == "private" => return Outward::Hidden(target.clone()),
+                    Some(gateway) if !gateway.public_ips.is_empty() => addresses.extend(gateway.public_ips.iter().cloned()),
+                    _ => return Outward::Unknown(format!("no public address of {target} was found.")),
+                }
+            }
+            Some("igw" | "eigw") => return Outward::Unknown(format!("over {target} each sender has a public address of its own.")),
+            Some("pcx") => return Outward::Unknown(format!("{target} does not lead to the internet.")),
+            _ => return Outward::Hidden(target.clone()),
+        }
+    }
+    if addresses.is_empty() { Outward::Unknown("no route leads there.".to_owned()) } else { Outward::Addresses(addresses) }
+}
+
+fn is_admitted(address: &str, blocks: &[Cidr]) -> bool {
+    let width = if address.contains(':') { 128 } else { 32 };
+    Cidr::parse(&format!("{address}/{width}")).is_some_and(|own| blocks.iter().any(|block| block.contains(&own)))
+}

@@ -1,0 +1,125 @@
+//! Where one route leads: to the other VPC, to the internet, into nothing, or out of sight.
+
+use crate::aws::ec2::Route;
+use crate::data_sources::hops::{Hop, Status};
+
+use super::super::facts::{Facts, Place};
+use super::is_public;
+
+/// What a route does for the requests that take it. The reason goes on after "leads to BLOCKS" where it does, and is a sentence where
+/// it does not.
+pub(super) struct Lead {
+    pub status: Status,
+    pub reason: String,
+    pub fix: Option<String>,
+}
+
+impl Lead {
+    pub fn broken(reason: impl Into<String>) -> Self {
+        Lead { status: Status::Broken, reason: reason.into(), fix: None }
+    }
+
+    fn ok(reason: impl Into<String>) -> Self {
+        Lead { status: Status::Ok, reason: reason.into(), fix: None }
+    }
+
+    fn external(reason: impl Into<String>) -> Self {
+        Lead { status: Status::External, reason: reason.into(), fix: None }
+    }
+
+    fn unknown(reason: impl Into<String>) -> Self {
+        Lead { status: Status::Unknown, reason: reason.into(), fix: None }
+    }
+
+    fn unreadable(error: &crate::aws::Error) -> Self {
+        let Hop { reason, fix, .. } = Hop::unreadable("", "", error);
+        Lead { status: Status::Unknown, reason: reason.trim_start_matches("Not decided: ").to_owned(), fix }
+    }
+}
+
+/// Where a route of this side leads.
+pub(super) fn lead(facts: &Facts, place: &Place, route: &Route) -> Lead {
+    let Route { destination, target, state, .. } = route;
+    let kind = target.split_once('-').map_or(target.as_str(), |(kind, _)| kind);
+    if kind == "pcx" {
+        return if facts.is_private() { over_peering(facts, route) } else { Lead::broken(not_to_the_internet(route)) };
+    }
+    if state == "blackhole" {
+        return Lead::broken(format!("its route {destination} is a blackhole: {target} is gone or not attached."));
+    }
+    match kind {
+        "local" if facts.is_private() && facts.same_vpc() => Lead::ok("inside the VPC"),
+        "local" => Lead::broken(format!("{destination} is a block of {} itself: the two VPCs overlap.", place.vpc_id)),
+        "nat" => over_nat(facts, place, route),
+        "igw" | "eigw" if facts.is_private() => Lead::broken(format!("its route {destination} leads to {target}, the internet.")),
+        "igw" => over_internet_gateway(facts, target),
+        "eigw" => Lead::ok(format!("over {target}")),
+        "eni" | "i" | "vpce" => Lead::external(format!("over {target}: what an appliance does with it can't be seen from here")),
+        "" => Lead::unknown(format!("EC2 names no target of its route {destination}.")),
+        _ => Lead::external(format!("over {target}, whose far side can't be seen from here")),
+    }
+}
+
+/// The connection itself is the next hop's matter: one that is not active yet is led to all the same, as a blackhole.
+fn over_peering(facts: &Facts, route: &Route) -> Lead {
+    let Route { destination, target, .. } = route;
+    let peerings = match &facts.peerings {
+        Ok(peerings) => peerings,
+        Err(error) => return Lead::unreadable(error),
+    };
+    let gone = |status: &str| matches!(status, "deleted" | "deleting" | "rejected" | "expired");
+    let another = facts.active_peering().map_or_else(String::new, |active| format!(" {} is the one between them.", active.id));
+    match peerings.iter().find(|peering| peering.id == *target) {
+        Some(peering) if gone(&peering.status) && !another.is_empty() => {
+            Lead::broken(format!("its route {destination} leads to {target}, which is {}.{another}", peering.status))
+        }
+        Some(_) => Lead::ok(format!("over {target}")),
+        None => Lead::broken(format!(
+            "its route {destination} leads to {target}, which is no peering connection between {} and {}.{another}",
+            facts.here.vpc_id, facts.there.vpc_id
+        )),
+    }
+}
+
+fn over_nat(facts: &Facts, place: &Place, route: &Route) -> Lead {
+    let Route { destination, target, .. } = route;
+    let gateways = match &facts.nat_gateways {
+        Ok(gateways) => gateways,
+        // To the internet a NAT gateway leads in any case.
+        Err(_) if !facts.is_private() => return Lead::ok(format!("over {target}")),
+        Err(error) => return Lead::unreadable(error),
+    };
+    let Some(gateway) = gateways.iter().find(|gateway| gateway.id == *target) else {
+        return if facts.is_private() {
+            Lead::broken(format!("its route {destination} leads to {target}, not to the other VPC."))
+        } else {
+            Lead::unknown(format!("{target} was not found."))
+        };
+    };
+    match (facts.is_private(), gateway.connectivity.as_str()) {
+        (_, "private") => Lead::external(format!("over {target}, a private NAT gateway, whose far side can't be seen from here")),
+        (true, _) => Lead::broken(format!("its route {destination} leads to {target}, the internet.")),
+        (false, _) if gateway.state != "available" => Lead::broken(format!("{target} is {}, not available.", gateway.state)),
+        (false, _) if gateway.subnet_id.as_ref().is_some_and(|subnet| !is_public(facts, place, subnet)) => {
+            let subnet = gateway.subnet_id.as_deref().unwrap_or_default();
+            Lead::broken(format!("{target} is in {subnet}, which has no route to an internet gateway."))
+        }
+        (false, _) => Lead::ok(format!("over {target}")),
+    }
+}
+
+fn over_internet_gateway(facts: &Facts, target: &str) -> Lead {
+    match facts.subnet("") {
+        Ok(subnet) if subnet.map_public_ip_on_launch => Lead::ok(format!("over {target}")),
+        _ => Lead {
+            fix: Some("Give it a public address, or lead 0.0.0.0/0 to a NAT gateway.".into()),
+            ..Lead::unknown(format!(
+                "over {target} only what has a public address of its own gets out, and the subnet gives none by itself."
+            ))
+        },
+    }
+}
+
+fn not_to_the_internet(route: &Route) -> String {
+    format!("its route {} leads to {}, and a peering connection does not lead to the internet.", route.destination, route.target)
+}
