@@ -11,6 +11,7 @@ from world import traces
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STORIES = sorted(path.parent.name for path in EXAMPLES.glob("stories/*/main.tf"))
 RESOURCES = sorted(path.parent.name for path in EXAMPLES.glob("resources/*/resource.tf"))
+DATA_SOURCES = sorted(path.parent.name for path in EXAMPLES.glob("data-sources/*/data-source.tf"))
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -56,6 +57,17 @@ def test_a_resources_example_applies_imports_and_destroys(cli, aws, tmp_path, re
         root.assert_empty_plan()
 
     root.destroy()
+    assert not traces(aws, before)
+
+
+@pytest.mark.parametrize("source", DATA_SOURCES)
+def test_a_data_sources_example_is_read_and_changes_nothing(cli, aws, tmp_path, source):
+    before = aws.dump()
+    root = cli.workspace(tmp_path, **write_profiles(aws, tmp_path / "aws"))
+    root.write((EXAMPLES / "provider" / "provider.tf").read_text(), "provider.tf")
+    root.write((EXAMPLES / "data-sources" / source / "data-source.tf").read_text())
+    root.apply()
+    root.assert_empty_plan()
     assert not traces(aws, before)
 
 

@@ -25,6 +25,16 @@ pub enum Scope {
     Namespace,
 }
 
+impl Scope {
+    /// As the configuration and the state have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Cluster => "cluster",
+            Scope::Namespace => "namespace",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct PolicyAssociation {
     pub cluster: String,
