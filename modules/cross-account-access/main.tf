@@ -1,5 +1,5 @@
 # Access to an EKS cluster for EC2 instances, or others who hold a role, of another account: both sides of the roles, the
-# access entry.
+# access entry, and the network if asked for.
 
 resource "xeks_cross_account_access" "this" {
   cluster_name     = var.cluster_name
@@ -31,4 +31,18 @@ resource "xeks_cross_account_access" "this" {
   }
 
   tags = var.tags
+}
+
+resource "xeks_cluster_peering" "this" {
+  count = var.network == null ? 0 : 1
+
+  cluster_name             = var.cluster_name
+  cluster_region           = var.cluster_region
+  workload_account         = var.workload_account
+  workload_vpc_id          = var.network.vpc_id
+  workload_region          = var.network.region
+  cluster_route_table_ids  = var.network.cluster_route_table_ids
+  workload_route_table_ids = var.network.workload_route_table_ids
+  https_source_cidrs       = var.network.https_source_cidrs
+  tags                     = var.tags
 }

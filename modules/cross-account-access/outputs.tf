@@ -32,3 +32,8 @@ output "instance_profile_arn" {
   description = "ARN of the instance profile; null without one."
   value       = xeks_cross_account_access.this.instance_profile_arn
 }
+
+output "peering_connection_id" {
+  description = "Id of the peering connection; null without network."
+  value       = one(xeks_cluster_peering.this[*].peering_connection_id)
+}

@@ -78,6 +78,18 @@ variable "groups" {
   default     = null
 }
 
+variable "network" {
+  description = "The workload VPC to peer with the cluster's, once per pair of VPCs. Null where they reach each other already. https_source_cidrs narrows who may reach the API server; default: the whole VPC."
+  type = object({
+    vpc_id                   = string
+    region                   = optional(string)
+    cluster_route_table_ids  = optional(set(string))
+    workload_route_table_ids = optional(set(string))
+    https_source_cidrs       = optional(set(string))
+  })
+  default = null
+}
+
 variable "tags" {
   description = "Tags of all objects, over the provider's default_tags."
   type        = map(string)

@@ -69,17 +69,17 @@ def cross_account_access(aws: Aws) -> str:
     ec2 = aws.client("workload", "ec2")
     vpc = {"Filters": [{"Name": "vpc-id", "Values": [story["workload_vpc_id"]]}]}
     subnet = ec2.describe_subnets(**vpc)["Subnets"][0]["SubnetId"]
-    groups = ec2.describe_security_groups(**vpc)["SecurityGroups"]
+    groups = [group["GroupId"] for group in ec2.describe_security_groups(**vpc)["SecurityGroups"]]
+    tables = [table["RouteTableId"] for table in ec2.describe_route_tables(**vpc)["RouteTables"]]
+    source = {"vpc_id": story["workload_vpc_id"], "subnet_id": subnet, "security_group_ids": groups}
+    made = {"cluster_name": story["cluster_name"], "route_table_ids": tables, "source": source}
     return stand_in(
-        {
-            "cluster_name": quoted(story["cluster_name"]),
-            "vpc_id": quoted(story["workload_vpc_id"]),
-            "subnet_id": quoted(subnet),
-            "security_group_ids": f"[{', '.join(quoted(group['GroupId']) for group in groups)}]",
-        },
+        made,
         {
             "cluster_name": "made.cluster_name",
-            "workload": "made",
+            "workload_vpc_id": "made.source.vpc_id",
+            "workload_route_table_ids": "made.route_table_ids",
+            "source": "made.source",
         },
     )
 
@@ -89,8 +89,7 @@ def irsa_s3(aws: Aws) -> str:
     aws.client("workload", "s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.region}
     )
-    made = {"name": quoted(BUCKET), "arn": quoted(f"arn:aws:s3:::{BUCKET}"), "region": quoted(aws.region)}
-    return stand_in(made, {"bucket": "made"})
+    return stand_in({"name": BUCKET, "arn": f"arn:aws:s3:::{BUCKET}", "region": aws.region}, {"bucket": "made"})
 
 
 def many_accounts(aws: Aws) -> dict:
@@ -99,13 +98,13 @@ def many_accounts(aws: Aws) -> dict:
     return {"vpc_ids": {"payments": aws.story()["workload_vpc_id"], "search": vpc}}
 
 
-def stand_in(made: dict[str, str], values: dict[str, str]) -> str:
-    """A file with a resource of `made`, and local `values` in which the word `made` is its output."""
-    members = "\n".join(f"    {name} = {value}" for name, value in made.items())
+def stand_in(made: dict, values: dict[str, str]) -> str:
+    """A file with a resource that holds `made`, and local `values` in which the word `made` is its output."""
     lines = "\n".join(
         f"  {name} = {re.sub(r'^made', 'terraform_data.made.output', value)}" for name, value in values.items()
     )
-    return KNOWN_AFTER_APPLY.format(made=f"{{\n{members}\n  }}", locals=lines)
+    # JSON is an expression of HCL too.
+    return KNOWN_AFTER_APPLY.format(made=json.dumps(made), locals=lines)
 
 
 def quoted(text: str) -> str:
@@ -116,5 +115,4 @@ STAND_INS: dict[str, Callable[[Aws], str]] = {
     "cross-account-access": cross_account_access,
     "irsa-s3": irsa_s3,
 }
-
 VARIABLES: dict[str, Callable[[Aws], dict]] = {"many-accounts": many_accounts}

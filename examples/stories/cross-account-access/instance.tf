@@ -83,7 +83,12 @@ resource "aws_instance" "kubectl" {
 }
 
 locals {
-  workload = {
+  workload_vpc_id = aws_vpc.team.id
+  # By name: left to be found, a table that this apply has yet to make would be missed.
+  workload_route_table_ids = [aws_route_table.team.id]
+
+  # Where the instance's requests come from.
+  source = {
     vpc_id             = aws_vpc.team.id
     subnet_id          = aws_subnet.team.id
     security_group_ids = [aws_security_group.instance.id]

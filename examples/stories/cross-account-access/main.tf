@@ -25,6 +25,12 @@ resource "xeks_cross_account_access" "ec2" {
   kubernetes = { policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } } }
 }
 
+resource "xeks_cluster_peering" "team" {
+  cluster_name             = local.cluster_name
+  workload_vpc_id          = local.workload_vpc_id
+  workload_route_table_ids = local.workload_route_table_ids
+}
+
 locals {
   user_data = templatefile("${path.module}/user-data.yaml.tftpl", {
     kubeconfig      = xeks_cross_account_access.ec2.kubeconfig
@@ -39,9 +45,10 @@ data "xeks_access_path" "ec2" {
   cluster_name  = local.cluster_name
   principal_arn = xeks_cross_account_access.ec2.workload_role_arn
   via_role_arns = [xeks_cross_account_access.ec2.access_role_arn]
+  source        = local.source
 
   # The ARNs are known before what they name is there.
-  depends_on = [xeks_cross_account_access.ec2]
+  depends_on = [xeks_cross_account_access.ec2, xeks_cluster_peering.team]
 }
 
 check "the_instance_gets_in" {

@@ -18,6 +18,11 @@ provider "xeks" {
   }
 }
 
+variable "vpc_ids" {
+  description = "The VPC of each team's account. Their address ranges must not overlap with the cluster's, nor with one another."
+  type        = map(string)
+}
+
 locals {
   teams = {
     payments = { namespaces = ["payments", "payments-*"], service_account = "payments-api" }
@@ -35,6 +40,7 @@ module "access" {
   access_role_name   = "team-${each.key}-access"
   workload_role_name = "team-${each.key}-kubectl"
   policies           = { AmazonEKSEditPolicy = { namespaces = each.value.namespaces } }
+  network            = { vpc_id = var.vpc_ids[each.key] }
 }
 
 # The team's pods use the team's bucket.

@@ -45,6 +45,17 @@ def runner_policy(name: str) -> dict:
     return json.loads(text.replace(ACCOUNTS["workload"], ACCOUNTS[name]))
 
 
+def runner_permissions(name: str) -> dict:
+    """What the runner has: where the cluster account's policy names the account for workloads, it means all of them."""
+    policy = runner_policy(name)
+    for statement in policy["Statement"] if name == "cluster" else []:
+        for keys in statement.get("Condition", {}).values():
+            for key, value in keys.items():
+                others = [value.replace(ACCOUNTS["workload"], ACCOUNTS[other]) for other in ACCOUNTS if other != name]
+                keys[key] = sorted(set(others)) if ACCOUNTS["workload"] in value else value
+    return policy
+
+
 def _described(name: str, account: str) -> dict:
     return {
         "id": account,
@@ -110,7 +121,7 @@ def _seed(name: str, account: str) -> None:
         "AssumeRolePolicyDocument": json.dumps(trust),
         "Description": "The pipeline that runs xeks",
         "MaxSessionDuration": 43200,
-        "InlinePolicies": {"xeks": json.dumps(runner_policy(name))},
+        "InlinePolicies": {"xeks": json.dumps(runner_permissions(name))},
         "AttachedPolicies": [],
     }
     iam._users[PIPELINE_USER] = made | {
