@@ -20,6 +20,7 @@ _KINDS = {
     "sgr": "security-group-rule",
     "pcx": "vpc-peering-connection",
     "i": "instance",
+    "pl": "prefix-list",
 }
 _STORES = {"rtb": stock._route_tables, "sg": stock._security_groups}
 
@@ -84,6 +85,11 @@ def on_group(call):
 def modify_rules(call):
     rules = [rule.get("SecurityGroupRuleId", "") for rule in call.params.get("SecurityGroupRules", [])]
     return [_on(call, call.params.get("GroupId", "")), *(_on(call, rule) for rule in rules)]
+
+
+@needs("ec2", "GetManagedPrefixListEntries")
+def prefix_list(call):
+    return [_on(call, call.params.get("PrefixListId", ""))]
 
 
 @needs("ec2", "CreateTags", "DeleteTags")

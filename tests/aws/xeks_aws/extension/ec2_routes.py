@@ -5,7 +5,7 @@ Owns: what a route may lead to, and whether it does. Must not know: how a peerin
 
 from ministack.services import ec2 as stock
 
-from . import ec2_peering, ec2_vpcs
+from . import ec2_nat_gateways, ec2_peering, ec2_vpcs
 from .call import AwsError
 from .ec2_calls import chosen, invalid, network, operation, tags_of, within
 
@@ -185,7 +185,9 @@ def _route_to(table, kind, destination):
 
 def _state(route):
     """VPC peering guide, Update your route tables: a route over a connection that is not active is a blackhole, also
-    one left behind when the connection is deleted."""
+    one left behind when the connection is deleted. VPC user guide, Delete a NAT gateway: so is a route to one."""
+    if "NatGatewayId" in route:
+        return "active" if ec2_nat_gateways.stands(route["NatGatewayId"]) else "blackhole"
     if "VpcPeeringConnectionId" not in route:
         return route["State"]
     return "active" if ec2_peering.carries(ec2_peering.find(route["VpcPeeringConnectionId"])) else "blackhole"
