@@ -20,7 +20,7 @@ pub struct Refreshed {
 /// ledger. Entries that no piece describes stay: they are what an interrupted apply has still to remove.
 pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
     let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new() };
-    let described: Vec<_> = pieces.iter().filter(|piece| prior.get(&piece.key()).is_some()).collect();
+    let described: Vec<&dyn Piece<W>> = pieces.iter().map(AsRef::as_ref).filter(|piece| prior.get(&piece.key()).is_some()).collect();
     look(world, &described, &prior, &mut refreshed).await?;
     // What needs an object that turned out to be another one than the ledger's is judged by that one.
     let renewed: Vec<_> =
@@ -35,12 +35,7 @@ fn is_another(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {
     matches!(ids, (Some(before), Some(now)) if before != now)
 }
 
-async fn look<W: World>(
-    world: &W,
-    pieces: &[&Box<dyn Piece<W>>],
-    prior: &Ledger,
-    refreshed: &mut Refreshed,
-) -> Result<(), Failure<W::Error>> {
+async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, refreshed: &mut Refreshed) -> Result<(), Failure<W::Error>> {
     let looks = pieces.iter().filter_map(|piece| {
         let entry = prior.get(&piece.key())?.clone();
         let origin = entry.origin.described_by(&piece.welcome());

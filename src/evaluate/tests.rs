@@ -113,7 +113,7 @@ fn a_document_that_can_not_be_read_makes_the_answer_unknown_unless_another_denie
     let unread = Source::unread("inline policy q", "iam:GetRolePolicy is not allowed");
     let request = asking(ACCESS);
     assert!(permissions(&with(&[policy("Allow", "*", "*"), unread.clone()]), &request).is_unknown());
-    assert!(permissions(&with(&[unread.clone()]), &request).is_unknown());
+    assert!(permissions(&with(std::slice::from_ref(&unread)), &request).is_unknown());
     assert!(matches!(permissions(&with(&[policy("Deny", "*", "*"), unread]), &request), Answer::Denied(_)));
 }
 
@@ -152,6 +152,6 @@ fn a_service_is_let_in_by_its_name() {
 fn not_action_and_not_resource_are_the_rest() {
     let but =
         Source::new("p", json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "NotAction": "iam:*", "NotResource": ADMIN}}));
-    assert!(permissions(&with(&[but.clone()]), &asking(ACCESS)).is_allowed());
+    assert!(permissions(&with(std::slice::from_ref(&but)), &asking(ACCESS)).is_allowed());
     assert!(!permissions(&with(&[but]), &asking(ADMIN)).is_allowed());
 }

@@ -363,7 +363,7 @@ fn condition(request: &Request, dice: &mut Dice, kind: Kind) -> (&'static str, S
             let operator = *dice.pick(&["IpAddress", "NotIpAddress", "IpAddressIfExists"]);
             of(operator, "aws:SourceIp", json!(dice.pick(&[json!("10.0.0.0/8"), json!(["203.0.113.0/24", "10.1.2.3"])])))
         }
-        8 => of(dice.pick(&["Bool", "BoolIfExists", "Null"]), "aws:MultiFactorAuthPresent", json!(dice.pick(&["true", "false"]))),
+        8 => of(dice.pick::<&str>(&["Bool", "BoolIfExists", "Null"]), "aws:MultiFactorAuthPresent", json!(dice.pick(&["true", "false"]))),
         9 => {
             let operator =
                 *dice.pick(&["NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericNotEquals", "NumericEquals"]);
