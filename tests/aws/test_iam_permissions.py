@@ -110,3 +110,19 @@ def test_conditions_see_policy_boundary_and_tags(limited, root):
         iam.delete_role(RoleName="app")
     with refused("AccessDenied", "iam:TagRole"):
         iam.tag_role(RoleName="app", Tags=[{"Key": "team", "Value": "b"}])
+
+
+def test_a_users_groups_are_listed_by_the_user_and_read_by_the_group(limited, root):
+    """Reference: ListGroupsForUser takes the user, ListGroupPolicies and ListAttachedGroupPolicies the group."""
+    root.create_group(GroupName="ops")
+    root.add_user_to_group(GroupName="ops", UserName="limited")
+    iam = limited(
+        allow("iam:ListGroupsForUser", f"arn:aws:iam::{ACCOUNT}:user/limited"),
+        allow(["iam:ListGroupPolicies", "iam:ListAttachedGroupPolicies"], f"arn:aws:iam::{ACCOUNT}:group/ops"),
+    )
+    assert [group["GroupName"] for group in iam.list_groups_for_user(UserName="limited")["Groups"]] == ["ops"]
+    assert iam.list_group_policies(GroupName="ops")["PolicyNames"] == []
+    assert iam.list_attached_group_policies(GroupName="ops")["AttachedPolicies"] == []
+    root.create_group(GroupName="other")
+    with refused("AccessDenied", f"iam:ListGroupPolicies on resource: arn:aws:iam::{ACCOUNT}:group/other", 403):
+        iam.list_group_policies(GroupName="other")

@@ -8,7 +8,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from . import accounts, story
-from .extension import api_server, consistency, eks_clusters, eks_tokens, faults, issuers, journal, state, sts
+from .extension import (
+    api_server,
+    consistency,
+    eks_clusters,
+    eks_tokens,
+    faults,
+    identity_center,
+    issuers,
+    journal,
+    state,
+    sts,
+)
 from .extension.call import AwsError
 
 PREFIX = "/_xeks/"
@@ -77,6 +88,10 @@ def _api_server(body: dict) -> dict:
     return {}
 
 
+def _permission_set(body: dict) -> dict:
+    return {"arn": identity_center.make_role(**({"region": accounts.REGION} | body))}
+
+
 def _service_account_token(body: dict) -> dict:
     return {"token": issuers.service_account_token(**({"region": accounts.REGION} | body))}
 
@@ -108,6 +123,7 @@ ROUTES: dict[str, Callable[[dict], dict]] = {
     "finish-updates": _finish_updates,
     "cluster-status": _cluster_status,
     "api-server": _api_server,
+    "permission-set": _permission_set,
     "service-account-token": _service_account_token,
     "review-token": _review_token,
     "instance-session": _instance_session,

@@ -177,6 +177,12 @@ class Aws:
         """`up`; `stopped`: nobody listens at its endpoint; `impostor`: another authority's certificate."""
         self.admin("api-server", cluster=cluster, state=state, account=self.accounts[account].id)
 
+    def permission_set(self, account: str, name: str, suffix: str, policy: dict) -> str:
+        """The role that IAM Identity Center makes of a permission set; nobody else may change it. Answers with its
+        ARN."""
+        body = {"account": self.accounts[account].id, "permission_set": name, "suffix": suffix, "policy": policy}
+        return self.admin("permission-set", **body)["arn"]
+
     def service_account_token(
         self, cluster: str, namespace: str, name: str, audience: str | list[str] = "sts.amazonaws.com", **more: Any
     ) -> str:

@@ -74,6 +74,17 @@ _USER = (
     "TagUser",
     "UntagUser",
     "ListUserTags",
+    "ListGroupsForUser",
+)
+_GROUP = (
+    "GetGroup",
+    "ListGroupPolicies",
+    "GetGroupPolicy",
+    "PutGroupPolicy",
+    "DeleteGroupPolicy",
+    "ListAttachedGroupPolicies",
+    "AttachGroupPolicy",
+    "DetachGroupPolicy",
 )
 
 
@@ -164,6 +175,12 @@ def on_user(call):
     arn = _new(call, "user", "UserName") if name else call.caller.principal_arn
     user = iam._users.get(name)
     return [Need(f"iam:{call.action}", user["Arn"] if user else arn, _existing(user) | _requested(call))]
+
+
+@needs("iam", *_GROUP)
+def on_group(call):
+    group = iam._groups.get(call.params.get("GroupName"))
+    return [Need(f"iam:{call.action}", group["Arn"] if group else _new(call, "group", "GroupName"))]
 
 
 @needs("iam", "SimulatePrincipalPolicy")

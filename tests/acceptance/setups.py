@@ -1,0 +1,180 @@
+"""Set-ups to be explained: each a world of its own, sound or with one thing broken, and what must be said of it.
+
+Knows how set-ups are made, read in one apply and shown as a page. Knows no particular one: those are in `setups_*.py`.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import Cli
+from profiles import write_profiles
+from world import World
+from xeks_aws.client import Aws, Credentials
+
+#: What differs from one run to the next, as the page shows it.
+VARYING = (
+    (re.compile(r"\b(AROA|AIDA)[A-Z0-9]{16,}"), r"\1…"),
+    (re.compile(r"\b(vpc|subnet|sg|rtb|pcx|acl|igw|nat|tgw|eni|sgr)-[0-9a-f]{8,}"), r"\1-…"),
+    (re.compile(r"https://127\.0\.0\.1:\d+"), "https://…"),
+    (
+        re.compile(r"https://oidc\.eks\.([a-z0-9-]+)\.amazonaws\.com/id/[0-9A-F]+"),
+        r"https://oidc.eks.\1.amazonaws.com/id/…",
+    ),
+    (re.compile(r"oidc\.eks\.([a-z0-9-]+)\.amazonaws\.com/id/[0-9A-F]+"), r"oidc.eks.\1.amazonaws.com/id/…"),
+)
+
+
+@dataclass
+class Asked:
+    """A data source to be read: its type, arguments, and whose credentials its `live_as` has."""
+
+    type: str
+    arguments: dict[str, Any]
+    signed_in: Credentials | None = None
+
+
+@dataclass
+class Setup:
+    """`make` makes it sound and answers with what `breaks` breaks and `ask` asks about; a sound one breaks nothing."""
+
+    name: str
+    make: Callable[[World, str], Any]
+    ask: Callable[[Any], Asked]
+    breaks: Callable[[Any], None] = lambda made: None
+    #: The first hop that holds it up, what that hop is, and words of its reason and of its fix.
+    hop: str | None = None
+    status: str = "broken"
+    reason: str = ""
+    fix: str = ""
+
+
+@dataclass
+class Told:
+    """What the data source said."""
+
+    setup: Setup
+    state: dict
+    key: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def first(self) -> dict | None:
+        return next((hop for hop in self.state["hops"] if hop["status"] in ("broken", "unknown")), None)
+
+    def check(self) -> "Told":
+        """Notes what differs from what it must say."""
+        setup, state, first = self.setup, self.state, self.first
+        expect = self._expect
+        expect("allowed", state["allowed"], setup.hop is None)
+        expect("broken", state["broken"], setup.hop)
+        if setup.hop is None:
+            expect("statuses", {hop["name"]: hop["status"] for hop in state["hops"] if hop["status"] != "ok"}, {})
+        elif first:
+            expect("status", first["status"], setup.status)
+            for key in ("reason", "fix"):
+                if getattr(setup, key) not in (first[key] or ""):
+                    self.wrong.append(f"{key}: no {getattr(setup, key)!r} in {first[key]!r}")
+            if first["status"] == "broken" and not first["fix"]:
+                self.wrong.append("no fix")
+        return self
+
+    def _expect(self, what: str, found, wanted) -> None:
+        if found != wanted:
+            self.wrong.append(f"{what} is {found!r}, not {wanted!r}")
+
+
+def explain(cli: Cli, aws: Aws, directory: Path, setups: list[Setup]) -> list[Told]:
+    """Makes all of them, breaks those to be broken, and reads every data source in one apply."""
+    world = World(aws)
+    made = [setup.make(world, f"{number:02}") for number, setup in enumerate(setups, 1)]
+    # IAM tells when a role was made by the second: what is made anew below must be younger than what is there now.
+    time.sleep(1.1)
+    for setup, one in zip(setups, made, strict=True):
+        setup.breaks(one)
+    asked = {
+        f"case_{number:02}": setup.ask(one) for number, (setup, one) in enumerate(zip(setups, made, strict=True), 1)
+    }
+    states = read(cli, aws, directory, asked)
+    return [Told(setup, states[key], key).check() for setup, key in zip(setups, asked, strict=True)]
+
+
+def read(cli: Cli, aws: Aws, directory: Path, asked: dict[str, Asked]) -> dict[str, dict]:
+    """Name → state of each data source."""
+    signed_in = {key: one.signed_in for key, one in asked.items() if one.signed_in}
+    root = cli.workspace(directory, **write_profiles(aws, directory / "aws", **signed_in))
+    accounts = {key: {"profile": key, "region": aws.region} for key in signed_in}
+    provider = {
+        "cluster_account": {"profile": "platform", "region": aws.region},
+        "workload_account": {"profile": "workload", "region": aws.region},
+    }
+    data: dict[str, dict] = {}
+    for key, one in asked.items():
+        data.setdefault(one.type, {})[key] = one.arguments | ({"live_as": key} if one.signed_in else {})
+    source = {"xeks": {"source": "xeks/xeks"}}
+    document = {
+        "terraform": {"required_providers": source},
+        "provider": {"xeks": provider | ({"workload_accounts": accounts} if accounts else {})},
+        "data": data,
+    }
+    root.write(json.dumps(document, indent=2), "main.tf.json")
+    root.apply()
+    state = json.loads((directory / "terraform.tfstate").read_text())
+    found = [r for r in state["resources"] if r["mode"] == "data"]
+    return {resource["name"]: resource["instances"][0]["attributes"] for resource in found}
+
+
+def page(told: list[Told]) -> str:
+    """The page in docs/: every broken set-up with the hop and reason named, and every sound one."""
+    broken = [one for one in told if one.setup.hop]
+    sound = [one for one in told if not one.setup.hop]
+    lines = [
+        "# Broken set-ups, and what the data sources say of them",
+        "",
+        "<!-- Written by the acceptance tests: XEKS_WRITE=1 make acceptance PYTEST='-k setups'. They fail where this "
+        "page is out of date. -->",
+        "",
+        f"{len(broken)} set-ups with one thing broken each, and {len(sound)} sound ones, read by `terraform apply` "
+        "against the two-account AWS of the tests. *Hop* is what `broken` says; reason and fix are that hop's own.",
+        "",
+        "| # | Broken | Data source | Hop | Status | Reason | Fix |",
+        "|---:|---|---|---|---|---|---|",
+    ]
+    for number, one in enumerate(broken, 1):
+        first = one.first or {}
+        cells = [one.setup.name, f"`{kind_of(one)}`", f"`{first.get('name')}`", first.get("status")]
+        cells += [plain(first.get("reason"), one.key), plain(first.get("fix"), one.key)]
+        lines.append(f"| {number} | {' | '.join(map(cell, cells))} |")
+    lines += [
+        "",
+        "## Sound ones",
+        "",
+        "Every hop of these is `ok`.",
+        "",
+        "| # | Sound | Data source | Hops |",
+        "|---:|---|---|---|",
+    ]
+    for number, one in enumerate(sound, 1):
+        hops = ", ".join(f"`{hop['name']}`" for hop in one.state["hops"])
+        lines.append(f"| {number} | {cell(one.setup.name)} | `{kind_of(one)}` | {hops} |")
+    return "\n".join(lines) + "\n"
+
+
+def kind_of(told: Told) -> str:
+    return "xeks_irsa_path" if "service_account" in told.state else "xeks_access_path"
+
+
+def plain(text: str | None, key: str) -> str:
+    """Without what another run would say otherwise, and without the number in the set-up's names."""
+    text = text or ""
+    for pattern, shown in VARYING:
+        text = pattern.sub(shown, text)
+    return re.sub(rf"-{key.removeprefix('case_')}\b", "", text)
+
+
+def cell(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

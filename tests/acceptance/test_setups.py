@@ -1,0 +1,20 @@
+"""Every broken set-up is told apart by its hop and reason, every sound one is sound; docs/broken-setups.md shows them all."""
+
+import os
+from pathlib import Path
+
+import setups_access
+from setups import explain, page
+
+PAGE = Path(__file__).parents[2] / "docs" / "broken-setups.md"
+SETUPS = [*setups_access.BROKEN, *setups_access.SOUND]
+
+
+def test_every_broken_set_up_is_named_by_its_hop_and_every_sound_one_is_ok(cli, aws, tmp_path):
+    told = explain(cli, aws, tmp_path, SETUPS)
+
+    wrong = [f"{one.setup.name}: {'; '.join(one.wrong)}" for one in told if one.wrong]
+    assert not wrong, "\n".join(wrong)
+    if os.environ.get("XEKS_WRITE"):
+        PAGE.write_text(page(told))
+    assert PAGE.exists() and PAGE.read_text() == page(told), "docs/broken-setups.md is out of date: set XEKS_WRITE=1"
