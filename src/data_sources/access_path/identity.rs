@@ -3,7 +3,7 @@
 //! What the policies say is `evaluate`'s to tell; here it gets its words, and what to do about it.
 
 use super::steps::{Found, Step};
-use crate::aws::principals::Principal;
+use crate::aws::principals::{Principal, Sort};
 use crate::aws::settings::Secret;
 use crate::data_sources::hops::{Hop, Status};
 use crate::evaluate::{self, Answer, Denial, Known, Miss, Request, Source};
@@ -65,14 +65,16 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
         (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", title(&grant.statement))),
         (found, Answer::Unknown(why)) => undecided(ROLE_POLICY, object, found, &why),
         (_, Answer::Denied(denial)) => {
-            let reason = format!("The {} may not call eks:DescribeCluster on {cluster_arn}: {denial}.", last.title());
+            let reason = format!("The {} may not call eks:DescribeCluster on {cluster_arn}: {}.", last.title(), nearest(&denial));
             let fix = match &denial {
                 Denial::Explicit { statement } => lift(statement, last),
                 Denial::NoMatch { layer, .. } if is_boundary(layer) => widen(last, "eks:DescribeCluster", cluster_arn),
-                Denial::NoMatch { .. } => format!(
-                    "{} on {cluster_arn} to the {}: access_role of xeks_cross_account_access writes that as the inline policy xeks-eks-describe.",
-                    allow(last, "eks:DescribeCluster"),
-                    last.title()
+                Denial::NoMatch { .. } => allow(
+                    last,
+                    "eks:DescribeCluster",
+                    cluster_arn,
+                    "access_role of xeks_cross_account_access writes that as the inline policy xeks-eks-describe",
+                    &denial,
                 ),
             };
             Hop::broken(ROLE_POLICY, object, reason, fix)
@@ -148,16 +150,17 @@ fn refused(caller: &Step, target: &Step, trust: &Source, denial: &Denial, extern
         Denial::Explicit { statement } => (format!("{} denies it.", title(statement)), lift(statement, caller)),
         Denial::NoMatch { layer, .. } if *layer == trust.name => by_trust(caller, target, denial, external_id),
         Denial::NoMatch { layer, .. } if is_boundary(layer) => (
-            format!("The {} may not call sts:AssumeRole on it: {denial}.", caller.title()),
+            format!("The {} may not call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
             widen(caller, "sts:AssumeRole", &target.written),
         ),
         Denial::NoMatch { .. } => (
-            format!("The {} may not call sts:AssumeRole on it: {denial}.", caller.title()),
-            format!(
-                "{} on {} to the {}: workload_role of xeks_cross_account_access writes that, unless manage_policy = false.",
-                allow(caller, "sts:AssumeRole"),
-                target.written,
-                caller.title()
+            format!("The {} may not call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
+            allow(
+                caller,
+                "sts:AssumeRole",
+                &target.written,
+                "workload_role of xeks_cross_account_access writes that, unless manage_policy = false",
+                denial,
             ),
         ),
     };
@@ -190,8 +193,12 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
                 ),
             )
         }
+        Some((Miss::Condition { key, .. }, near)) => (
+            format!("{} does not let the {} in: {near}.", title(&trust), caller.title()),
+            format!("Meet the condition on {key} of {}, or change it.", near.statement),
+        ),
         _ => (
-            format!("{} does not let the {} in: {denial}.", title(&trust), caller.title()),
+            format!("{} does not let the {} in: {}.", title(&trust), caller.title(), nearest(denial)),
             format!(
                 "Let {trust} allow sts:AssumeRole to {caller_arn}: access_role of xeks_cross_account_access does so for its workload_role, and for \
                  trusted_principal_arns."
@@ -205,7 +212,8 @@ fn undecided(name: &'static str, object: String, found: &Found, why: &str) -> Ho
     match found {
         Found::Here(_, Err(error)) | Found::Unreadable(error) => Hop::unreadable(name, object, error),
         Found::Outside => Hop { status: Status::External, ..Hop::unknown(name, object, format!("{}.", title(why))) },
-        _ => Hop::unknown(name, object, format!("It can't be told: {why}.")),
+        _ => Hop::unknown(name, object, format!("It can't be told: {why}."))
+            .with_fix("live = true tries it, with the credentials of live_as."),
     }
 }
 
@@ -213,9 +221,27 @@ fn trust_name(target: &Step) -> String {
     format!("the trust policy of the {}", target.title())
 }
 
-/// How a permission is given to whom: Identity Center's roles can't be edited.
-fn allow(step: &Step, action: &str) -> String {
-    if step.is_of_identity_center() { format!("In the permission set, allow {action}") } else { format!("Allow {action}") }
+/// How a permission is given to whom. Roles of Identity Center are edited in their permission set, and `by_xeks` writes for roles of
+/// its own only.
+fn allow(step: &Step, action: &str, resource: &str, by_xeks: &str, denial: &Denial) -> String {
+    if let Denial::NoMatch { near, .. } = denial
+        && let Some((Miss::Condition { key, .. }, near)) = near.first().map(|near| (&near.miss, near))
+    {
+        return format!("Meet the condition on {key} of {}, or change it.", near.statement);
+    }
+    match step.sort {
+        Sort::Role if step.is_of_identity_center() => format!("In the permission set, allow {action} on {resource}."),
+        Sort::Role => format!("Allow {action} on {resource} to the {}: {by_xeks}.", step.title()),
+        Sort::User => format!("Allow {action} on {resource} to the {}.", step.title()),
+    }
+}
+
+/// The statement that came nearest to allowing it, in its own words.
+fn nearest(denial: &Denial) -> String {
+    match denial {
+        Denial::NoMatch { near, .. } => near.first().map_or_else(|| denial.to_string(), ToString::to_string),
+        Denial::Explicit { .. } => denial.to_string(),
+    }
 }
 
 /// As `evaluate` names the layer of what a principal's own side says.
