@@ -50,9 +50,14 @@ def answer(
         return _status(401, "Unauthorized", "Unauthorized")
     if (method, path) == ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"):
         info = {"username": user.username, "groups": user.groups, "extra": {"arn": [user.arn]}}
-        return 201, json.loads(body) | {"status": {"userInfo": info}}
+        # Nothing in the request counts, which kubectl sends in protobuf.
+        kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
+        return 201, kind | {"status": {"userInfo": info}}
     if (method, path) == ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"):
-        review = json.loads(body)
+        try:
+            review = json.loads(body)
+        except ValueError:
+            return _status(415, "UnsupportedMediaType", "this API server reads JSON alone")
         return 201, review | {"status": {"allowed": _may(user, review["spec"].get("resourceAttributes") or {})}}
     return _status(403, "Forbidden", f'forbidden: User "{user.username}" cannot {method.lower()} path "{path}"')
 

@@ -1,0 +1,247 @@
+"""The data source xeks_access_path as its users meet it: in a check, live, and where it can't see.
+
+What it says of each broken set-up is in `setups_access.py`.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from connection import ADMIN, VIEW, Connection, allow, trusting
+from instance import Instance
+from profiles import write_profiles
+from setups import Asked, read
+from test_access import ADDRESS as RESOURCE
+from test_access import WORKLOAD, access
+from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
+
+ADDRESS = "data.xeks_access_path.it"
+CHECKED = """
+data "xeks_access_path" "it" {
+  cluster_name  = "prac-eks-abhi"
+  principal_arn = xeks_cross_account_access.ec2.workload_role_arn
+  via_role_arns = [xeks_cross_account_access.ec2.access_role_arn]
+  depends_on    = [xeks_cross_account_access.ec2]
+}
+
+check "it_gets_in" {
+  assert {
+    condition     = data.xeks_access_path.it.allowed
+    error_message = data.xeks_access_path.it.text
+  }
+}
+"""
+
+
+def told(cli, aws, directory, connection: Connection, live: bool = False, **more) -> dict:
+    arguments = connection.asks() | ({"live": True} if live else {}) | more
+    signed_in = connection.credentials(connection.tried_as) if live else None
+    directory.mkdir(exist_ok=True)
+    return read(cli, aws, directory, {"it": Asked("xeks_access_path", arguments, signed_in)})["it"]
+
+
+def statuses(state: dict) -> dict[str, str]:
+    return {hop["name"]: hop["status"] for hop in state["hops"]}
+
+
+def test_in_a_check_it_is_quiet_while_all_is_well_and_shows_the_chain_when_not(workspace, aws):
+    root = workspace(access() + CHECKED)
+    assert not [w for w in root.apply().warnings if "Check block" in w.summary]
+    root.assert_empty_plan()
+
+    World(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=root.state(RESOURCE)["access_role_arn"])
+    (warning,) = [w for w in root.try_plan("-refresh-only").warnings if "Check block" in w.summary]
+
+    assert "✖ access_entry" in warning.detail and "Not allowed. Broken: access_entry." in warning.detail
+    assert "✔ assume_role" in warning.detail
+
+
+def test_reading_it_changes_nothing_and_says_the_same_each_time(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a")
+    connection.credentials()
+    before = aws.dump()
+
+    first = told(cli, aws, tmp_path / "1", connection, live=True, namespaces=["prod"])
+    second = told(cli, aws, tmp_path / "2", connection, live=True, namespaces=["prod"])
+
+    assert first["allowed"] and first == second
+    assert not traces(aws, before)
+
+
+def test_nothing_of_the_credentials_gets_into_state_or_log(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a")
+    connection.trusts(trusting(connection.workload_arn, StringEquals={"sts:ExternalId": "team-hush"}))
+    credentials, log = connection.credentials(), tmp_path / "log"
+    asked = {"cluster_name": CLUSTER, "principal_arn": connection.workload_arn, "live": True, "live_as": "app"}
+    asked |= {"via_role_arns": [connection.access_arn], "external_id": "team-hush", "namespaces": ["prod"]}
+    accounts = {"app": {"profile": "app", "region": aws.region}}
+    provider = {"cluster_account": {"profile": "platform", "region": aws.region}, "workload_accounts": accounts}
+    provider["workload_account"] = {"profile": "workload", "region": aws.region}
+    exported = write_profiles(aws, tmp_path / "aws", app=credentials)
+    root = cli.workspace(tmp_path / "root", **exported, TF_LOG="TRACE", TF_LOG_PATH=str(log))
+    source = {"required_providers": {"xeks": {"source": "xeks/xeks"}}}
+    document = {"terraform": source, "provider": {"xeks": provider}, "data": {"xeks_access_path": {"it": asked}}}
+    root.write(json.dumps(document), "main.tf.json")
+    root.apply()
+
+    state = json.loads((root.directory / "terraform.tfstate").read_text())
+    (resource,) = state["resources"]
+    attributes = resource["instances"][0]["attributes"]
+    assert attributes.pop("external_id") == "team-hush" and attributes["allowed"], attributes["text"]
+    assert ["external_id"] in [
+        [step["value"] for step in path] for path in resource["instances"][0]["sensitive_attributes"]
+    ]
+    secrets = {credentials.secret_access_key, credentials.session_token, "k8s-aws-v1.", "X-Amz-Signature=", "Bearer "}
+    for where in (json.dumps(attributes), log.read_text()):
+        assert not {secret for secret in secrets if secret in where}
+    assert "team-hush" not in json.dumps(attributes)
+
+
+@pytest.mark.parametrize(
+    "action, account, hop",
+    [
+        ("GetRole", "cluster", "assume_role"),
+        ("ListRolePolicies", "workload", "assume_role"),
+        ("DescribeAccessEntry", "cluster", "access_entry"),
+        ("ListAssociatedAccessPolicies", "cluster", "access_policy"),
+        ("DescribeCluster", "cluster", "access_entry"),
+    ],
+)
+def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, tmp_path, action, account, hop):
+    connection = Connection(World(aws), "a")
+    service = "iam" if "Role" in action else "eks"
+    aws.faults.add("deny", service=service, action=action, account=account, times=99)
+
+    state = told(cli, aws, tmp_path / "root", connection)
+
+    first = next(found for found in state["hops"] if found["status"] == "unknown")
+    assert (first["name"], state["allowed"], state["broken"]) == (hop, False, hop)
+    assert f"{service}:{action}" in first["reason"] and f"Allow {service}:{action}" in first["fix"]
+
+
+def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
+    world = World(aws)
+    connection = Connection(world, "a")
+    world.iam("cluster").update_assume_role_policy(
+        RoleName=connection.access, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting("*")]})
+    )
+    connection.arguments["principal_arn"] = role_arn("111122223333", "somebody")
+
+    state = told(cli, aws, tmp_path / "root", connection)
+
+    assert statuses(state) | {"identity": "external", "assume_role": "external"} == statuses(state)
+    assert state["allowed"] and "111122223333" in state["hops"][0]["reason"]
+
+
+def test_groups_are_for_the_cluster_to_judge(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a", policies={}, groups=("ops",))
+
+    state = told(cli, aws, tmp_path / "root", connection)
+
+    assert statuses(state)["access_policy"] == "external" and state["allowed"]
+    assert "the Kubernetes groups ops" in state["text"]
+
+
+def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a", policies={VIEW: ["prod"]})
+
+    state = told(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], verbs=["get", "list"])
+
+    hop = state["hops"][-1]
+    assert (hop["name"], hop["status"], hop["account_id"]) == ("api_server", "ok", CLUSTER_ACCOUNT)
+    assert f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{connection.access}/{{{{SessionName}}}}" in hop["reason"]
+    assert "It may get pods in namespace prod and list pods in namespace prod." in hop["reason"]
+    assert "STS gave a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
+
+
+def test_live_and_dead_entry_agree(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a")
+    connection.remove_entry()
+
+    state = told(cli, aws, tmp_path / "root", connection, live=True)
+
+    assert state["broken"] == "access_entry"
+    assert state["hops"][-1]["status"] == "broken" and "401" in state["hops"][-1]["reason"]
+
+
+def test_a_chain_within_the_clusters_account_needs_no_workload_account(workspace, aws):
+    world = World(aws)
+    connection = Connection(world, "a")
+    world.make_role(
+        "cluster", "local", {"Version": "2012-10-17", "Statement": [trusting(f"arn:aws:iam::{CLUSTER_ACCOUNT}:root")]}
+    )
+    local = role_arn(CLUSTER_ACCOUNT, "local")
+    world.iam("cluster").put_role_policy(
+        RoleName="local",
+        PolicyName="assume",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [allow("sts:AssumeRole", connection.access_arn)]}
+        ),
+    )
+    connection.trusts(trusting(f"arn:aws:iam::{CLUSTER_ACCOUNT}:root"))
+    root = workspace(
+        f'''
+data "xeks_access_path" "it" {{
+  cluster_name  = "{CLUSTER}"
+  principal_arn = "{local}"
+  via_role_arns = ["{connection.access_arn}"]
+}}
+
+output "text" {{
+  value = data.xeks_access_path.it.text
+}}
+''',
+        provider='terraform {\n  required_providers {\n    xeks = { source = "xeks/xeks" }\n  }\n}\n'
+        'provider "xeks" {\n  cluster_account = { profile = "platform", region = "ap-south-1" }\n}\n',
+    )
+    root.apply()
+    assert root.output("text").endswith("Allowed.\n"), root.output("text")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ('principal_arn = "arn:aws:iam::185863138492:root"', ["no principal that a cluster can admit"]),
+        (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nvia_role_arns = ["app"]', ["is no ARN"]),
+        (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nnamespaces = ["A_b"]', ["namespace"]),
+        (
+            f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nworkload_account = "nix"',
+            ['Unknown workload account "nix"'],
+        ),
+        (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nlive = true\nlive_as = "nix"', ['"nix"']),
+    ],
+)
+def test_what_can_not_be_asked_is_refused(workspace, arguments, words):
+    root = workspace(f'data "xeks_access_path" "it" {{\n  cluster_name = "{CLUSTER}"\n{arguments}\n}}\n')
+    root.try_plan().must_fail(*words)
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_kubectl_is_told_the_same_with_the_kubeconfig_of_the_resource(workspace, aws, tmp_path):
+    """The same API server, by another client: what xeks sees live is what kubectl meets."""
+    profile = f'name = "{WORKLOAD}", instance_profile = true'
+    root = workspace(access(workload_role=profile))
+    root.apply()
+    state = root.state(RESOURCE)
+
+    with Instance(aws.instance_credentials("workload", WORKLOAD), tmp_path / "instance", aws.endpoint) as instance:
+        (instance.home / ".aws" / "config").write_text(state["aws_config"] or "")
+        (instance.home / "kubeconfig").write_text(state["kubeconfig"])
+        environment = instance.environment() | {"KUBECONFIG": str(instance.home / "kubeconfig")}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        whoami = ["kubectl", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]
+        run = subprocess.run(whoami, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/")
+
+
+def test_an_administrator_may_all(cli, aws, tmp_path):
+    connection = Connection(World(aws), "a", policies={ADMIN: []})
+
+    state = told(cli, aws, tmp_path / "root", connection, live=True, verbs=["delete"], resource="nodes")
+
+    assert state["allowed"], state["text"]
