@@ -80,7 +80,7 @@ fn way(facts: &Facts, place: &Place, subnet_id: &str, blocks: &[Cidr]) -> Result
         .into_iter()
         .map(|(route, part)| match route {
             Some(route) => (lead(facts, place, route), part),
-            None => (Lead::broken(format!("No route of {} leads to {to}.", table.id)), part),
+            None => (Lead::broken("it has no route there."), part),
         })
         .collect();
     let from = format!("{}, which serves {subnet_id},", table.id);
@@ -95,17 +95,20 @@ fn way(facts: &Facts, place: &Place, subnet_id: &str, blocks: &[Cidr]) -> Result
 
 fn judged(facts: &Facts, table_id: &str, from: &str, to: &str, leads: &[(Lead, Vec<Cidr>)]) -> Hop {
     let of = |status: Status| leads.iter().find(|(lead, _)| lead.status == status);
-    let over = facts.active_peering().map_or("the peering connection", |peering| peering.id.as_str());
-    let fix = if facts.is_private() && !facts.same_vpc() {
-        format!("Add a route to {to} over {over} to {table_id} (xeks_cluster_peering does).")
-    } else if facts.is_private() {
-        format!("Take the route away from {table_id}: inside a VPC the local route is enough.")
-    } else {
-        format!(
-            "Lead 0.0.0.0/0 in {table_id} to a NAT gateway, or make the cluster's endpoint private only, so that its name resolves to \
-             addresses in its VPC."
-        )
-    };
+    let fix = of(Status::Broken).and_then(|(lead, _)| lead.fix.clone()).unwrap_or_else(|| {
+        match facts.active_peering() {
+            Some(peering) if facts.is_private() => {
+                format!("Add a route to {to} over {} to {table_id} (xeks_cluster_peering does).", peering.id)
+            }
+            None if facts.is_private() => {
+                format!("Join the two VPCs with xeks_cluster_peering, which also leads {to} over the connection in {table_id}.")
+            }
+            _ => format!(
+                "Lead 0.0.0.0/0 in {table_id} to a NAT gateway that is available, or make the cluster's endpoint private only, so that its name \
+                 resolves to addresses in its VPC."
+            ),
+        }
+    });
     match of(Status::Broken) {
         Some((lead, _)) if leads.iter().all(|(lead, _)| lead.status == Status::Broken) => {
             return Hop::broken(NAME, table_id, format!("{from} does not lead to {to}: {}", lead.reason), fix).sentence();

@@ -39,6 +39,20 @@ impl Lead {
 
 /// Where a route of this side leads.
 pub(super) fn lead(facts: &Facts, place: &Place, route: &Route) -> Lead {
+    let lead = decided(facts, place, route);
+    if lead.status != Status::Broken || lead.fix.is_some() || !facts.is_private() {
+        return lead;
+    }
+    let Route { destination, .. } = route;
+    let fix = match facts.active_peering() {
+        _ if facts.same_vpc() => format!("Take the route {destination} away: inside a VPC the local route is enough."),
+        Some(peering) => format!("Lead {destination} over {} instead.", peering.id),
+        None => format!("Lead {destination} over a peering connection between the two VPCs instead (xeks_cluster_peering makes one)."),
+    };
+    Lead { fix: Some(fix), ..lead }
+}
+
+fn decided(facts: &Facts, place: &Place, route: &Route) -> Lead {
     let Route { destination, target, state, .. } = route;
     let kind = target.split_once('-').map_or(target.as_str(), |(kind, _)| kind);
     if kind == "pcx" {
@@ -49,7 +63,10 @@ pub(super) fn lead(facts: &Facts, place: &Place, route: &Route) -> Lead {
     }
     match kind {
         "local" if facts.is_private() && facts.same_vpc() => Lead::ok("inside the VPC"),
-        "local" => Lead::broken(format!("{destination} is a block of {} itself: the two VPCs overlap.", place.vpc_id)),
+        "local" => Lead {
+            fix: Some("Give one of the VPCs other addresses: what overlaps can't be peered.".into()),
+            ..Lead::broken(format!("{destination} is a block of {} itself: the two VPCs overlap.", place.vpc_id))
+        },
         "nat" => over_nat(facts, place, route),
         "igw" | "eigw" if facts.is_private() => Lead::broken(format!("its route {destination} leads to {target}, the internet.")),
         "igw" => over_internet_gateway(facts, target),

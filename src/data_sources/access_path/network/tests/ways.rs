@@ -11,7 +11,7 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 |f| table(&mut f.here, 0).retain(|r| r.target == "local"),
                 "route",
                 Status::Broken,
-                "rtb-source, which serves subnet-source, does not lead to 10.20.0.0/24: No route of rtb-source leads to 10.20.0.0/24",
+                "rtb-source, which serves subnet-source, does not lead to 10.20.0.0/24: it has no route there",
             ),
             (
                 |f| table(&mut f.there, 1).retain(|r| r.target == "local"),
@@ -23,7 +23,7 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 |f| table(&mut f.here, 0)[1].destination = "10.20.0.0/24".into(),
                 "route",
                 Status::Broken,
-                "No route of rtb-source leads to 10.20.1.0/24",
+                "does not lead to 10.20.1.0/24: it has no route there",
             ),
             (
                 |f| table(&mut f.here, 0).push(route("10.20.1.0/24", "nat-1")),
@@ -92,7 +92,7 @@ fn subnets_without_an_association_use_the_main_table() {
     assert_eq!(first_trouble(&facts), None);
     assert!(hop(&facts, "route").object.starts_with("rtb-main, "));
     table(&mut facts.here, 1).pop();
-    assert!(hop(&facts, "route").reason.contains("No route of rtb-main"));
+    assert!(hop(&facts, "route").reason.contains("rtb-main, which serves subnet-source, does not lead"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_peering_connection_must_be_active_and_between_the_two() {
                 },
                 "route",
                 Status::Broken,
-                "No route of rtb-source",
+                "it has no route there",
             ),
         ],
     );
@@ -181,7 +181,12 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 "No outbound rule of sg-source allows TCP 443 to the internet",
             ),
             (|f| out(f, |r| r.cidr_ipv4 = Some("52.0.0.0/8".into())), "egress", Status::Unknown, "only to a part of the internet"),
-            (|f| table(&mut f.here, 0).truncate(1), "route", Status::Broken, "No route of rtb-source leads to the internet"),
+            (
+                |f| table(&mut f.here, 0).truncate(1),
+                "route",
+                Status::Broken,
+                "rtb-source, which serves subnet-source, does not lead to the internet: it has no route there",
+            ),
             (
                 |f| table(&mut f.here, 0)[1].target = "pcx-1".into(),
                 "route",
