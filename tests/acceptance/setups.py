@@ -20,6 +20,8 @@ from xeks_aws.client import Aws, Credentials
 VARYING = (
     (re.compile(r"\b(AROA|AIDA)[A-Z0-9]{16,}"), r"\1…"),
     (re.compile(r"\b(vpc|subnet|sg|rtb|pcx|acl|igw|nat|tgw|eni|sgr)-[0-9a-f]{8,}"), r"\1-…"),
+    # Elastic IP addresses, as the test AWS draws them.
+    (re.compile(r"\b52(\.\d+){3}"), "52.…"),
     (re.compile(r"https://127\.0\.0\.1:\d+"), "https://…"),
     (
         re.compile(r"https://oidc\.eks\.([a-z0-9-]+)\.amazonaws\.com/id/[0-9A-F]+"),

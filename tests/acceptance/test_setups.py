@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 import setups_access
+import setups_network
 from setups import explain, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "broken-setups.md"
-SETUPS = [*setups_access.BROKEN, *setups_access.SOUND]
+SETUPS = [*setups_access.BROKEN, *setups_network.BROKEN, *setups_access.SOUND, *setups_network.SOUND]
 
 
 def test_every_broken_set_up_is_named_by_its_hop_and_every_sound_one_is_ok(cli, aws, tmp_path):

@@ -50,11 +50,7 @@ def _make_cluster() -> None:
     params = {
         "name": CLUSTER,
         "roleArn": role["Arn"],
-        "resourcesVpcConfig": {
-            "subnetIds": _make_vpc("10.20", public_subnet=True),
-            "endpointPublicAccess": False,
-            "endpointPrivateAccess": True,
-        },
+        "resourcesVpcConfig": {"subnetIds": _make_vpc("10.20", public_subnet=True)},
         "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
     }
     caller = Caller(account=account, principal_arn=creator["Arn"])
