@@ -65,14 +65,12 @@ def locals_of(hcl: str) -> set[str]:
 
 def cross_account_access(aws: Aws) -> str:
     """Cluster, VPCs and subnets are the story's own, in every AWS under test."""
-    story = aws.story()
-    ec2 = aws.client("workload", "ec2")
-    vpc = {"Filters": [{"Name": "vpc-id", "Values": [story["workload_vpc_id"]]}]}
-    subnet = ec2.describe_subnets(**vpc)["Subnets"][0]["SubnetId"]
-    groups = [group["GroupId"] for group in ec2.describe_security_groups(**vpc)["SecurityGroups"]]
-    tables = [table["RouteTableId"] for table in ec2.describe_route_tables(**vpc)["RouteTables"]]
-    source = {"vpc_id": story["workload_vpc_id"], "subnet_id": subnet, "security_group_ids": groups}
-    made = {"cluster_name": story["cluster_name"], "route_table_ids": tables, "source": source}
+    source = workload(aws)
+    vpc = {"Filters": [{"Name": "vpc-id", "Values": [source["vpc_id"]]}]}
+    tables = [
+        table["RouteTableId"] for table in aws.client("workload", "ec2").describe_route_tables(**vpc)["RouteTables"]
+    ]
+    made = {"cluster_name": aws.story()["cluster_name"], "route_table_ids": tables, "source": source}
     return stand_in(
         made,
         {
@@ -82,6 +80,18 @@ def cross_account_access(aws: Aws) -> str:
             "source": "made.source",
         },
     )
+
+
+def workload(aws: Aws) -> dict:
+    """Where the story's instance stands."""
+    ec2, vpc = aws.client("workload", "ec2"), aws.story()["workload_vpc_id"]
+    within = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
+    groups = ec2.describe_security_groups(**within)["SecurityGroups"]
+    return {
+        "vpc_id": vpc,
+        "subnet_id": ec2.describe_subnets(**within)["Subnets"][0]["SubnetId"],
+        "security_group_ids": [group["GroupId"] for group in groups],
+    }
 
 
 def irsa_s3(aws: Aws) -> str:

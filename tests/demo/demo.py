@@ -1,4 +1,4 @@
-"""`make demo`: both stories with a real CLI, in two local AWS accounts: apply, look, prove access, destroy.
+"""`make demo`: both stories with a real CLI in two local AWS accounts: apply, prove access, break, heal, destroy.
 
 Everything runs on this machine: the accounts are the ones that the acceptance tests use (tests/aws).
 """
@@ -7,23 +7,23 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+import breakage
 import clients
 import yaml
 from app import App, send
+from breakage import ACCESS_ROLE_ARN, CLUSTER
+from chain import Chain
 from harness import Cli, Workspace, clean_environment
 from instance import Instance, run_aws
 from pod import Pod, spec_of
 from profiles import administrators, write_profiles
-from stories import BUCKET, set_up
-from world import traces
+from screen import command_line, expect, say, show, step, title
+from stories import BUCKET, set_up, workload
+from world import without_gone
 from xeks_aws.client import Aws
-
-CLUSTER = "prac-eks-abhi"
-ACCESS_ROLE_ARN = "arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role"
 
 
 def main() -> None:
@@ -34,10 +34,10 @@ def main() -> None:
 
     with Aws(story=True) as aws, tempfile.TemporaryDirectory(prefix="xeks-demo-") as scratch:
         demo = Demo(aws, Cli(given.cli, given.provider.resolve(), Path(scratch)), Path(scratch))
-        untouched = aws.dump()
+        untouched = without_gone(aws.dump())
         demo.story_1()
         demo.story_2()
-        demo.expect(not traces(aws, untouched), "both accounts are as they were: nothing is left behind")
+        expect(without_gone(aws.dump()) == untouched, "both accounts are as they were: nothing is left behind")
     say("\nBoth stories work. `make playground` keeps the two accounts up for you.")
 
 
@@ -79,9 +79,20 @@ class Demo:
             token = json.loads(self.shell([user["command"], *user["args"]], instance.environment()))["status"]["token"]
             show(f"{token[:60]}…")
         seen = self.aws.review_token(CLUSTER, token)
-        self.expect(seen["status"] == 200, f"the cluster lets in {seen.get('username', seen)}")
+        expect(seen["status"] == 200, f"the cluster lets in {seen.get('username', seen)}")
         policies = [policy["policyArn"].split("/")[-1] for policy in seen["policies"]]
-        self.expect(policies == ["AmazonEKSClusterAdminPolicy"], f"with {', '.join(policies)}")
+        expect(policies == ["AmazonEKSClusterAdminPolicy"], f"with {', '.join(policies)}")
+
+        step("The chain, hop by hop: read on both sides, then walked with the instance's credentials")
+        where = {"workload": workload(self.aws), "live": False}
+        profiles = write_profiles(self.aws, self.scratch / "aws-of-chain", instance=credentials)
+        chain = Chain(self.aws, self.cli, root, "access", "xeks_access_path", self.scratch, profiles)
+        chain.tell(**where)
+        chain.break_and_heal(breakage.route, "route", **where)
+        chain.break_and_heal(breakage.external_id, "assume_role", **where)
+        chain.break_and_heal(breakage.access_entry, "access_entry", **where)
+        step("Whole again, and walked")
+        chain.tell(**where | {"live": True})
 
         self.destroy(root)
 
@@ -97,9 +108,9 @@ class Demo:
         step("The proof: a pod's token, signed by the issuer of the cluster, for the role")
         run = self.as_pod("nodejs", "nodejs-sa")
         who = json.loads(run.stdout)["AssumedRoleUser"]["Arn"] if run.returncode == 0 else run.stderr
-        self.expect(":assumed-role/nodejs-app/" in who, f"nodejs/nodejs-sa becomes {who.strip()}")
+        expect(":assumed-role/nodejs-app/" in who, f"nodejs/nodejs-sa becomes {who.strip()}")
         run = self.as_pod("nodejs", "default")
-        self.expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
+        expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
 
         if reason := clients.missing("node") or clients.missing("npm"):
             step(f"{reason}: the app of examples/stories/irsa-s3 is not run")
@@ -117,18 +128,18 @@ class Demo:
         with App(clients.app(self.scratch / "app"), pod.environment(BUCKET=BUCKET, **endpoints)) as app:
             upload, download = app.url("upload", "photo.jpg"), app.url("download", "photo.jpg")
             show(f"{upload[:120]}…")
-            self.expect(send("PUT", upload, content)[0] == 200, "100,000 bytes go up through the presigned PUT URL")
-            self.expect(send("GET", download) == (200, content), "the same come down through the presigned GET URL")
+            expect(send("PUT", upload, content)[0] == 200, "100,000 bytes go up through the presigned PUT URL")
+            expect(send("GET", download) == (200, content), "the same come down through the presigned GET URL")
             self.destroy(root)
             status, body = send("GET", download)
-            self.expect(status == 403 and b"AccessDenied" in body, "the URLs are dead with the role: 403 AccessDenied")
+            expect(status == 403 and b"AccessDenied" in body, "the URLs are dead with the role: 403 AccessDenied")
 
     def apply(self, story: str) -> Workspace:
         step(f"{self.cli.name} apply, in examples/stories/{story}")
         root = self.cli.workspace(set_up(self.aws, story, self.scratch), **self.profiles)
         self.cli_says(root, "apply")
         plan = root.run("plan", "-no-color", "-detailed-exitcode")
-        self.expect(plan.code == 0, "a second plan is empty")
+        expect(plan.code == 0, "a second plan is empty")
         return root
 
     def destroy(self, root: Workspace) -> None:
@@ -156,38 +167,8 @@ class Demo:
     def shell(self, command: list[str], environment: dict[str, str]) -> str:
         command_line(" ".join(command))
         run = run_aws(command, environment)
-        self.expect(run.returncode == 0, run.stderr.strip() if run.returncode else "")
+        expect(run.returncode == 0, run.stderr.strip() if run.returncode else "")
         return run.stdout
-
-    def expect(self, holds: bool, what: str) -> None:
-        if not holds:
-            sys.exit(paint(31, f"FAILED: {what}"))
-        if what:
-            say(paint(32, f"  ✔ {what}"))
-
-
-def title(text: str) -> None:
-    say(paint(1, f"\n{text}\n{'=' * len(text)}"))
-
-
-def step(text: str) -> None:
-    say(paint(36, f"\n{text}"))
-
-
-def command_line(text: str) -> None:
-    say(paint(2, f"  $ {text}"))
-
-
-def show(text: str) -> None:
-    say("\n".join(f"    {line}" for line in text.strip().splitlines()))
-
-
-def paint(code: int, text: str) -> str:
-    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,40 +13,30 @@ use crate::pieces::eks::policy_association::Scope;
 
 const NAME: &str = "access_policy";
 
+/// Resources by API group.
+type Resources = &'static [(&'static str, &'static [&'static str])];
+
 const READ: &[&str] = &["get", "list", "watch"];
-/// Resources of the user-facing roles that all of view, edit and admin cover.
-const WORKLOADS: &[&str] = &[
-    "bindings",
-    "configmaps",
-    "controllerrevisions",
-    "cronjobs",
-    "daemonsets",
-    "deployments",
-    "endpoints",
-    "events",
-    "horizontalpodautoscalers",
-    "ingresses",
-    "jobs",
-    "limitranges",
-    "networkpolicies",
-    "persistentvolumeclaims",
-    "poddisruptionbudgets",
-    "pods",
-    "pods/log",
-    "pods/status",
-    "replicasets",
-    "replicationcontrollers",
-    "resourcequotas",
-    "serviceaccounts",
-    "services",
-    "statefulsets",
-];
-/// What edit and admin may change beyond that.
-const WRITABLE: &[&str] = &["secrets", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"];
-const ACCESS: &[&str] = &["roles", "rolebindings"];
 const CHANGES: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
-/// What edit and admin may only read.
-const READ_ONLY: &[&str] = &["bindings", "events", "limitranges", "pods/log", "pods/status", "resourcequotas", "controllerrevisions"];
+/// What to view, to edit and to administer all read, and the latter two change.
+const WORKLOADS: Resources = &[
+    ("", &["configmaps", "endpoints", "persistentvolumeclaims", "pods", "replicationcontrollers", "serviceaccounts", "services"]),
+    ("apps", &["daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"]),
+    ("autoscaling", &["horizontalpodautoscalers"]),
+    ("batch", &["cronjobs", "jobs"]),
+    ("networking.k8s.io", &["ingresses", "networkpolicies"]),
+    ("policy", &["poddisruptionbudgets"]),
+];
+/// What all three read, and none of them surely changes.
+const READABLE: Resources = &[
+    ("", &["bindings", "events", "limitranges", "pods/log", "pods/status", "resourcequotas"]),
+    ("apps", &["controllerrevisions"]),
+    ("discovery.k8s.io", &["endpointslices"]),
+];
+/// What only to edit and to administer reach.
+const WRITABLE: Resources = &[("", &["secrets", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"])];
+/// What only to administer reaches.
+const ACCESS: Resources = &[("rbac.authorization.k8s.io", &["roles", "rolebindings"])];
 
 /// What the associated policies and groups allow of what is asked. `entry` is the entry as the user knows it.
 pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTreeSet<String>, asked: &[Action], to_do: &str) -> Hop {
@@ -97,25 +87,21 @@ fn covers(reach: &Reach, namespace: Option<&str>) -> bool {
 }
 
 fn allows(policy: &str, action: &Action) -> Option<bool> {
-    let (verb, resource) = (action.verb.as_str(), action.resource.as_str());
-    let reads = READ.contains(&verb);
-    let workload = WORKLOADS.contains(&resource);
-    let known = workload || WRITABLE.contains(&resource) || ACCESS.contains(&resource);
+    let verb = action.verb.as_str();
+    let (reads, changes) = (READ.contains(&verb), CHANGES.contains(&verb));
+    let is =
+        |resources: Resources| resources.iter().any(|(group, names)| *group == action.group && names.contains(&action.resource.as_str()));
+    let (plain, secret) = (is(WORKLOADS) || is(READABLE), action.group.is_empty() && action.resource == "secrets");
     match policy {
         "AmazonEKSClusterAdminPolicy" => Some(true),
         "AmazonEKSAdminViewPolicy" => Some(reads),
-        "AmazonEKSSecretReaderPolicy" => Some(reads && resource == "secrets"),
-        "AmazonEKSViewPolicy" if !reads => Some(false),
-        "AmazonEKSViewPolicy" if known => Some(workload),
-        "AmazonEKSEditPolicy" if ACCESS.contains(&resource) => Some(false),
-        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if known && reads => Some(true),
-        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if known && CHANGES.contains(&verb) => {
-            if READ_ONLY.contains(&resource) {
-                None
-            } else {
-                Some(true)
-            }
-        }
+        "AmazonEKSSecretReaderPolicy" => Some(reads && secret),
+        "AmazonEKSViewPolicy" if reads && plain => Some(true),
+        "AmazonEKSViewPolicy" if !reads || is(WRITABLE) || is(ACCESS) => Some(false),
+        "AmazonEKSEditPolicy" if is(ACCESS) => Some(false),
+        "AmazonEKSAdminPolicy" if is(ACCESS) && (reads || changes) => Some(true),
+        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if reads && (plain || is(WRITABLE)) => Some(true),
+        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if changes && (is(WORKLOADS) || is(WRITABLE)) => Some(true),
         _ => None,
     }
 }
@@ -144,7 +130,8 @@ mod tests {
     use crate::data_sources::hops::Status;
 
     fn action(verb: &str, resource: &str, namespace: Option<&str>) -> Action {
-        Action { verb: verb.into(), group: String::new(), resource: resource.into(), namespace: namespace.map(str::to_owned) }
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        Action { verb: verb.into(), group: group.into(), resource: resource.into(), namespace: namespace.map(str::to_owned) }
     }
 
     fn policies(all: &[(&str, &[&str])]) -> BTreeMap<String, Reach> {
@@ -183,9 +170,12 @@ mod tests {
         assert_eq!(of("AmazonEKSClusterAdminPolicy", "delete", "nodes"), Status::Ok);
         assert_eq!(of("AmazonEKSViewPolicy", "create", "pods"), Status::Broken);
         assert_eq!(of("AmazonEKSViewPolicy", "get", "secrets"), Status::Broken);
-        assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments"), Status::Ok);
-        assert_eq!(of("AmazonEKSEditPolicy", "create", "rolebindings"), Status::Broken);
-        assert_eq!(of("AmazonEKSAdminPolicy", "create", "rolebindings"), Status::Ok);
+        assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments.apps"), Status::Ok);
+        assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments"), Status::External);
+        assert_eq!(of("AmazonEKSEditPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);
+        assert_eq!(of("AmazonEKSAdminPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Ok);
+        assert_eq!(of("AmazonEKSViewPolicy", "get", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);
+        assert_eq!(of("AmazonEKSViewPolicy", "get", "widgets.example.com"), Status::External);
         assert_eq!(of("AmazonEKSAdminPolicy", "get", "widgets"), Status::External);
         assert_eq!(of("AmazonEKSNetworkingPolicy", "get", "pods"), Status::External);
     }

@@ -271,3 +271,110 @@ fn title(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::aws::principals::{Document, Permissions};
+    use crate::aws::{Arn, Error, policy};
+
+    const CALLER: &str = "arn:aws:iam::185863138492:role/app";
+    const TARGET: &str = "arn:aws:iam::183295435445:role/access";
+    const CLUSTER: &str = "arn:aws:eks:ap-south-1:183295435445:cluster/prod";
+
+    fn role(arn: &str, trust: Json, may: Json) -> Step {
+        let parsed = Arn::parse(arn).unwrap();
+        let (sort, name) = crate::aws::principals::named(&parsed).unwrap();
+        let principal = Principal {
+            sort,
+            name: name.clone(),
+            arn: arn.to_owned(),
+            id: "AROAEXAMPLE000000001".into(),
+            created_at: 0,
+            trust: policy::document([trust]),
+            boundary: None,
+            tags: Default::default(),
+        };
+        let documents = vec![Document { name: "inline".into(), document: policy::document([may]) }];
+        let found = Found::Here(principal, Ok(Permissions { documents, boundary: None }));
+        Step { written: arn.to_owned(), arn: parsed, sort, name, found }
+    }
+
+    fn allowing(action: &str) -> Json {
+        json!({"Effect": "Allow", "Action": action, "Resource": "*"})
+    }
+
+    fn trusting(principal: &str) -> Json {
+        json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": principal}})
+    }
+
+    fn caller() -> Step {
+        role(CALLER, trusting(TARGET), allowing("sts:AssumeRole"))
+    }
+
+    fn target(trust: Json) -> Step {
+        role(TARGET, trust, allowing("eks:DescribeCluster"))
+    }
+
+    fn with(found: Found) -> Step {
+        Step { found, ..caller() }
+    }
+
+    #[test]
+    fn both_sides_must_allow_it_across_accounts() {
+        let status = |caller: &Step, trust| assume_role(caller, &target(trust), None).status;
+        assert_eq!(status(&caller(), trusting(CALLER)), Status::Ok);
+        assert_eq!(status(&caller(), trusting("arn:aws:iam::185863138492:role/other")), Status::Broken);
+        assert_eq!(status(&role(CALLER, trusting(TARGET), allowing("s3:*")), trusting(CALLER)), Status::Broken);
+    }
+
+    #[test]
+    fn an_external_id_is_never_repeated() {
+        let mut trust = trusting(CALLER);
+        trust["Condition"] = json!({"StringEquals": {"sts:ExternalId": "hush-1"}});
+        for given in [None, Some(Secret::new("hush-2"))] {
+            let hop = assume_role(&caller(), &target(trust.clone()), given.as_ref());
+            assert_eq!(hop.status, Status::Broken);
+            assert!(hop.reason.contains("external id") && !format!("{hop:?}").contains("hush"), "{hop:?}");
+        }
+        assert_eq!(assume_role(&caller(), &target(trust), Some(&Secret::new("hush-1"))).status, Status::Ok);
+    }
+
+    #[test]
+    fn a_trust_that_names_an_id_has_decayed() {
+        let hop = assume_role(&caller(), &target(trusting("AROAEXAMPLE000000009")), None);
+        assert!(hop.reason.contains("names AROAEXAMPLE000000009, the id of a principal that was deleted"), "{}", hop.reason);
+        assert!(hop.fix.unwrap().contains(CALLER));
+    }
+
+    #[test]
+    fn what_the_caller_may_is_told_from_what_can_not_be_seen() {
+        let denied = || Error::from_code("iam:ListRolePolicies", "185863138492 (workload)", "AccessDenied", "no", None);
+        let of = |caller: Step| assume_role(&caller, &target(trusting(CALLER)), None);
+        assert_eq!(of(with(Found::Outside)).status, Status::External);
+        assert_eq!(of(with(Found::Absent)).status, Status::Unknown);
+        let Found::Here(principal, _) = caller().found else { unreachable!() };
+        let hop = of(with(Found::Here(principal, Err(denied()))));
+        assert_eq!(hop.status, Status::Unknown);
+        assert!(hop.reason.contains("lack iam:ListRolePolicies"), "{}", hop.reason);
+        assert_eq!(of(with(Found::Unreadable(denied()))).status, Status::Unknown);
+    }
+
+    #[test]
+    fn a_role_of_another_account_can_not_describe_the_cluster_and_need_not() {
+        assert_eq!(role_policy(&target(trusting(CALLER)), CLUSTER).status, Status::Ok);
+        let hop = role_policy(&caller(), CLUSTER);
+        assert_eq!(hop.status, Status::Ok);
+        assert!(hop.reason.contains("the kubeconfig must carry endpoint"), "{}", hop.reason);
+        assert_eq!(role_policy(&role(TARGET, trusting(CALLER), allowing("s3:*")), CLUSTER).status, Status::Broken);
+    }
+
+    #[test]
+    fn a_role_under_another_path_is_another_role() {
+        let hop = identity(&Step { written: "arn:aws:iam::185863138492:role/teams/app".into(), ..caller() });
+        assert_eq!(hop.status, Status::Broken);
+        assert_eq!(hop.fix.as_deref(), Some("Write arn:aws:iam::185863138492:role/app in principal_arn."));
+    }
+}

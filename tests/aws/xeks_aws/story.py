@@ -50,7 +50,11 @@ def _make_cluster() -> None:
     params = {
         "name": CLUSTER,
         "roleArn": role["Arn"],
-        "resourcesVpcConfig": {"subnetIds": _make_vpc("10.20", public_subnet=True)},
+        "resourcesVpcConfig": {
+            "subnetIds": _make_vpc("10.20", public_subnet=True),
+            "endpointPublicAccess": False,
+            "endpointPrivateAccess": True,
+        },
         "accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"},
     }
     caller = Caller(account=account, principal_arn=creator["Arn"])
