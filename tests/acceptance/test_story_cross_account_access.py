@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import clients
 import pytest
 import yaml
 from instance import Instance, run_aws
@@ -22,19 +23,38 @@ def root(cli, aws, tmp_path):
     return made
 
 
-def test_an_instance_that_starts_with_the_user_data_gets_into_the_cluster(root, aws, tmp_path):
+@pytest.fixture
+def instance(root, aws, tmp_path):
+    """One that has started with the story's user data."""
     files = files_of(root.output("user_data"))
-
-    with Instance(aws.instance_credentials("workload", WORKLOAD), tmp_path / "home", aws.endpoint) as instance:
+    with Instance(aws.instance_credentials("workload", WORKLOAD), tmp_path / "home", aws.endpoint) as started:
         for path, text in files.items():
-            place(instance.home, path).write_text(text)
-        run = run_aws(exec_of((instance.home / ".kube" / "config").read_text()), instance.environment())
+            place(started.home, path).write_text(text)
+        yield started
+
+
+def test_an_instance_that_starts_with_the_user_data_gets_into_the_cluster(instance, aws):
+    run = run_aws(exec_of((instance.home / ".kube" / "config").read_text()), instance.environment())
 
     assert run.returncode == 0, run.stderr
     seen = aws.review_token(CLUSTER, json.loads(run.stdout)["status"]["token"])
     assert seen["status"] == 200, seen
     assert seen["username"].startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{ACCESS}/")
     assert [policy["policyArn"].split("/")[-1] for policy in seen["policies"]] == ["AmazonEKSClusterAdminPolicy"]
+
+
+@pytest.mark.skipif(clients.missing("kubectl") is not None, reason=f"{clients.missing('kubectl')}")
+def test_kubectl_on_the_instance_is_known_to_the_api_server(instance, root):
+    run = run_aws(["kubectl", "auth", "whoami", "-o", "json"], instance.environment())
+
+    assert run.returncode == 0, run.stderr
+    user = json.loads(run.stdout)["status"]["userInfo"]
+    assert user["username"].startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{ACCESS}/")
+
+    root.destroy()
+    run = run_aws(["kubectl", "auth", "whoami"], instance.environment())
+    assert run.returncode != 0
+    assert "Unauthorized" in run.stderr, run.stderr
 
 
 def test_the_user_data_is_a_cloud_config_that_gives_its_files_to_the_user(root):
@@ -56,10 +76,25 @@ def test_the_check_passes_and_does_again_after_drift_is_healed(root, aws):
     assert_check_passes(root)
 
 
+def test_the_check_names_the_hop_that_others_broke(root, aws):
+    """Here a network ACL, which the story's resources neither make nor mend."""
+    ec2 = aws.client("workload", "ec2")
+    source = {"Filters": [{"Name": "vpc-id", "Values": [aws.story()["workload_vpc_id"]]}]}
+    (acl,) = ec2.describe_network_acls(**source)["NetworkAcls"]
+    entry = {"NetworkAclId": acl["NetworkAclId"], "RuleNumber": 1, "Egress": True}
+    ec2.create_network_acl_entry(**entry, Protocol="-1", RuleAction="deny", CidrBlock="10.20.0.0/16")
+
+    (warning,) = root.try_plan().must_work().warnings
+    assert "✖ network_acl" in warning.detail and "Broken: network_acl." in warning.detail, warning
+
+    ec2.delete_network_acl_entry(NetworkAclId=acl["NetworkAclId"], RuleNumber=1, Egress=True)
+    assert_check_passes(root)
+
+
 def assert_check_passes(root) -> None:
     shown = json.loads(root.run("show", "-json").must_work().output)
     (check,) = shown["checks"]
-    assert check["status"] == "pass", check
+    assert check["status"] == "pass", check["instances"]
     run = root.try_plan("-detailed-exitcode").must_work()
     assert not run.warnings, run.text
 

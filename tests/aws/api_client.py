@@ -10,14 +10,14 @@ WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 MAY = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
-def call(cluster: dict, path: str, token: str | None = None, body: dict | None = None, authority=None):
+def call(cluster: dict, path: str, token: str | None = None, body: dict | bytes | None = None, authority=None):
     """Status and document of a request to the cluster that DescribeCluster gave."""
     pem = base64.b64decode(authority or cluster["certificateAuthority"]["data"]).decode()
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context(cadata=pem))
     )
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    data = None if body is None else json.dumps(body).encode()
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
     request = urllib.request.Request(cluster["endpoint"] + path, data, headers)
     try:
         with opener.open(request, timeout=10) as answer:

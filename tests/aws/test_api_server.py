@@ -118,3 +118,8 @@ def test_what_is_no_review_is_not_answered(aws, cluster):
     token = admit(aws, None, ["ops"])
     assert call(cluster, "/api/v1/pods", token)[0] == 403
     assert call(cluster, MAY, "k8s-aws-v1.nonsense", {})[0] == 401
+
+
+def test_kubectl_may_ask_who_it_is_in_protobuf(aws, cluster):
+    """Reference, SelfSubjectReview: there is nothing in it to be read; kubectl takes JSON for an answer."""
+    assert call(cluster, WHO, admit(aws), b"k8s\0")[1]["kind"] == "SelfSubjectReview"

@@ -78,6 +78,10 @@ class Demo:
             user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
             token = json.loads(self.shell([user["command"], *user["args"]], instance.environment()))["status"]["token"]
             show(f"{token[:60]}…")
+            (instance.home / ".kube").mkdir()
+            (instance.home / ".kube" / "config").write_text(kubeconfig)
+            if not clients.missing("kubectl"):
+                show(self.shell(["kubectl", "auth", "whoami"], instance.environment()))
         seen = self.aws.review_token(CLUSTER, token)
         expect(seen["status"] == 200, f"the cluster lets in {seen.get('username', seen)}")
         policies = [policy["policyArn"].split("/")[-1] for policy in seen["policies"]]

@@ -3,6 +3,11 @@ output "user_data" {
   value = local.user_data
 }
 
+# Every hop from the instance to the API server, and whether it holds.
+output "chain" {
+  value = data.xeks_access_path.ec2.text
+}
+
 # For ~/.kube/config and ~/.aws/config on instances that are there already. Neither holds a secret.
 output "kubeconfig" {
   value = xeks_cross_account_access.ec2.kubeconfig
