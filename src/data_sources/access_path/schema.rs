@@ -49,7 +49,8 @@ fn asked() -> Vec<Attribute> {
         Attribute::set_of_strings("verbs", "What it wants to do, such as `get` or `create`. Default: `get`, where `namespaces` or `resource` is given.")
             .optional(),
         Attribute::string("resource", "On what, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: `pods`.").optional(),
-        Attribute::nested("source", Nesting::Single, source(), "Where requests come from. With it the hops of the network are looked at.").optional(),
+        Attribute::nested("source", Nesting::Single, source(), "Where requests come from. With it the hops of the network are looked at: what the API server's name resolves to from there decides whether the peering \
+             connection or the way to the internet counts. A cluster with public access has public addresses outside of its own VPC.").optional(),
         Attribute::bool(
             "live",
             "Whether to try the chain: the roles are assumed, and the API server is asked who the token's bearer is and what it may do \

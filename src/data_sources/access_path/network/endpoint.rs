@@ -31,8 +31,10 @@ fn decided(facts: &Facts, family: Family) -> Hop {
     let resolves = if facts.same_vpc() {
         "Private access is off: even in the cluster's VPC the name resolves to public addresses.".to_owned()
     } else {
+        // A private hosted zone answers in the cluster's VPC alone; who forwards questions there can't be seen from here.
+        let unless = if cluster.endpoint_private_access { " (unless a resolver of your own asks in the cluster's VPC)" } else { "" };
         format!(
-            "Public access is on: the name resolves to public addresses in {}, so that a peering connection is not used.",
+            "Public access is on: the name resolves to public addresses in {}{unless}, and a peering connection is not used.",
             facts.here.vpc_id
         )
     };

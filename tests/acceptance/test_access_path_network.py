@@ -1,0 +1,86 @@
+"""The network's hops of xeks_access_path where they can't see, and what is asked of EC2 for them.
+
+What they say of each broken network is in `setups_network.py`.
+"""
+
+import pytest
+from setups import read
+from setups_network import Network, sound
+from world import WORKLOAD_ACCOUNT, World, traces
+
+
+@pytest.fixture
+def look(cli, aws, tmp_path):
+    """`look(network)`: the data source's state, after which nothing has changed in AWS."""
+
+    def read_it(network: Network) -> dict:
+        before = aws.dump()
+        aws.clear_calls()
+        state = read(cli, aws, tmp_path, {"it": sound("it").ask(network)})["it"]
+        assert not traces(aws, before)
+        return state
+
+    return read_it
+
+
+def hops(state: dict, status: str) -> dict[str, dict]:
+    return {hop["name"]: hop for hop in state["hops"] if hop["status"] == status}
+
+
+def asked_of_ec2(aws) -> set[tuple[str, str]]:
+    return {(call["account"], call["action"]) for call in aws.calls() if call["service"] == "ec2"}
+
+
+@pytest.mark.parametrize(
+    ("account", "action", "hop"),
+    [
+        ("workload", "DescribeSecurityGroupRules", "egress"),
+        ("workload", "DescribeNetworkAcls", "network_acl"),
+        ("cluster", "DescribeRouteTables", "route"),
+        ("cluster", "DescribeSecurityGroups", "security_group"),
+    ],
+)
+def test_a_missing_permission_makes_its_hop_unknown_and_is_named(look, aws, account, action, hop):
+    network = Network(World(aws), "1")
+    aws.faults.add("deny", service="ec2", action=action, account=account)
+
+    state = look(network)
+
+    assert (state["allowed"], state["broken"]) == (False, hop)
+    (unknown,) = hops(state, "unknown").values()
+    assert unknown["name"] == hop and f"ec2:{action}" in unknown["reason"]
+    assert unknown["fix"].startswith(f"Allow ec2:{action} to the provider's caller")
+
+
+def test_what_lies_beyond_a_transit_gateway_is_external_and_not_held_against_it(look, aws):
+    network = Network(World(aws), "1", peered=False)
+    network.admit({"IpRanges": [{"CidrIp": network.here.block}]})
+    network.here.route(network.there.block, TransitGatewayId="tgw-0123456789abcdef0")
+    for table in (0, 1):
+        network.there.route(network.here.block, table, TransitGatewayId="tgw-0123456789abcdef0")
+
+    state = look(network)
+
+    assert state["allowed"] is True
+    assert set(hops(state, "external")) == {"route", "peering"}
+    assert "tgw-0123456789abcdef0" in hops(state, "external")["peering"]["reason"]
+
+
+def test_a_public_endpoint_needs_no_reading_in_the_clusters_vpc(look, aws):
+    network = Network(World(aws), "1", public=True, peered=False)
+    network.by_nat()
+
+    state = look(network)
+
+    assert state["allowed"] is True
+    assert asked_of_ec2(aws) == {
+        (WORKLOAD_ACCOUNT, action)
+        for action in (
+            "DescribeSubnets",
+            "DescribeRouteTables",
+            "DescribeNetworkAcls",
+            "DescribeSecurityGroups",
+            "DescribeSecurityGroupRules",
+            "DescribeNatGateways",
+        )
+    }
