@@ -3,3 +3,4 @@
 pub mod access_path;
 pub mod cluster;
 pub mod hops;
+pub mod runner_policy;

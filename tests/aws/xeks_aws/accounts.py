@@ -49,11 +49,18 @@ def runner_permissions(name: str) -> dict:
     """What the runner has: where the cluster account's policy names the account for workloads, it means all of them."""
     policy = runner_policy(name)
     for statement in policy["Statement"] if name == "cluster" else []:
-        for keys in statement.get("Condition", {}).values():
-            for key, value in keys.items():
-                others = [value.replace(ACCOUNTS["workload"], ACCOUNTS[other]) for other in ACCOUNTS if other != name]
-                keys[key] = sorted(set(others)) if ACCOUNTS["workload"] in value else value
+        for holder in (statement, *statement.get("Condition", {}).values()):
+            for key, value in holder.items():
+                if key not in ("Action", "Condition"):
+                    holder[key] = _for_all_workloads(value)
     return policy
+
+
+def _for_all_workloads(value: str | list[str]) -> str | list[str]:
+    texts, workload = [value] if isinstance(value, str) else value, ACCOUNTS["workload"]
+    others = [number for name, number in ACCOUNTS.items() if name != "cluster"]
+    found = sorted({text.replace(workload, other) for text in texts for other in others})
+    return found if len(found) > 1 else value
 
 
 def _described(name: str, account: str) -> dict:

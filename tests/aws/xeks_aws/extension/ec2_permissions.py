@@ -109,20 +109,18 @@ def _on(call, resource):
 
 
 def _on_peering(call):
-    identified = call.params.get("VpcPeeringConnectionId", "")
-    need = _on(call, identified)
-    peering = ec2_peering.find(identified)
-    if peering:
-        for name, side in (("Requester", "RequesterVpcInfo"), ("Accepter", "AccepterVpcInfo")):
-            info = peering[side]
-            need.keys[f"ec2:{name}Vpc"] = _vpc_arn(info["Region"], info["OwnerId"], info["VpcId"])
-    return need
+    return _on(call, call.params.get("VpcPeeringConnectionId", ""))
 
 
 def _described(call, resource):
     tags = resource_tags(tags_of(resource))
     keys = tags | {name.replace("aws:", "ec2:", 1): value for name, value in tags.items()}
     keys["ec2:Region"] = call.region
+    peering = ec2_peering.find(resource) if resource.startswith("pcx-") else None
+    for name in ("Requester", "Accepter") if peering else ():
+        # Keys of the resource type, so that they hold for tags too.
+        info = peering[f"{name}VpcInfo"]
+        keys[f"ec2:{name}Vpc"] = _vpc_arn(info["Region"], info["OwnerId"], info["VpcId"])
     record = _STORES.get(resource.split("-")[0], {}).get(resource)
     return keys | ({"ec2:Vpc": _vpc_arn(call.region, call.account, record["VpcId"])} if record else {})
 

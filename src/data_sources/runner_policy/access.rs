@@ -1,0 +1,102 @@
+//! What `xeks_cross_account_access` needs on either side.
+//!
+//! Source of actions, resource types and condition keys: Service Authorization Reference, "Amazon Elastic Kubernetes Service".
+
+use serde_json::json;
+
+use super::Sides;
+use super::grants::ALWAYS;
+use super::place::{Place, both, flag, like, text};
+use super::roles::{self, Use};
+use crate::aws::arn;
+use crate::schema::Value;
+
+pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
+    let adopt = text(wanted, "adopt").as_deref() == Some("if_exists");
+    let direct = text(wanted, "mode").as_deref() == Some("direct");
+    let workload_role = wanted.get("workload_role");
+    let may_assume = !direct && flag(workload_role, "manage_policy", true);
+    let workload = Use { role: workload_role, adopt, trusted: false, inline: may_assume };
+    workload.grant(&mut sides.workload.grants, &sides.workload.place);
+    if flag(workload_role, "instance_profile", false) {
+        roles::instance_profile(&mut sides.workload.grants, &sides.workload.place, &workload);
+    }
+    let (owner, principals) = if direct {
+        (&sides.workload.place, workload.arns(&sides.workload.place))
+    } else {
+        let access = Use { role: wanted.get("access_role"), adopt, trusted: true, inline: true };
+        access.grant(&mut sides.cluster.grants, &sides.cluster.place);
+        (&sides.cluster.place, access.arns(&sides.cluster.place))
+    };
+    let owner = owner.account_id.clone();
+    trusted(sides, wanted);
+    let role = text(if direct { workload_role } else { wanted.get("access_role") }, "name").unwrap_or_default();
+    entries(sides, wanted, &Entry { owner, role, principals, adopt });
+}
+
+/// Roles that the trust names are looked for before they are written.
+fn trusted(sides: &mut Sides, wanted: &Value) {
+    for principal in wanted.at("access_role.trusted_principal_arns").strings() {
+        for side in [&mut sides.cluster, &mut sides.workload] {
+            if arn::Arn::parse(&principal).is_ok_and(|arn| arn.account == side.place.account_id && arn.role().is_some()) {
+                side.grants.allow("RolesTrusted", &["iam:GetRole"], std::slice::from_ref(&principal), ALWAYS);
+            }
+        }
+    }
+}
+
+/// The access entry that is made: for which role of which account.
+struct Entry {
+    owner: String,
+    role: String,
+    principals: Vec<String>,
+    adopt: bool,
+}
+
+fn entries(sides: &mut Sides, wanted: &Value, entry: &Entry) {
+    let (place, grants) = (sides.cluster.place.clone(), &mut sides.cluster.grants);
+    let region = text(wanted, "cluster_region");
+    let cluster = text(wanted, "cluster_name").unwrap_or_default();
+    let clusters = [place.regional("eks", region.as_deref(), &format!("cluster/{cluster}"))];
+    grants.allow("Clusters", &["eks:DescribeCluster", "eks:ListAccessEntries"], &clusters, ALWAYS);
+    if text(wanted, "on_config_map").as_deref() == Some("upgrade") {
+        grants.allow("Clusters", &["eks:DescribeUpdate"], &clusters, ALWAYS);
+        let mode = json!({"StringEquals": {"eks:authenticationMode": "API_AND_CONFIG_MAP"}});
+        grants.allow("ClusterUpgrades", &["eks:UpdateClusterConfig"], &clusters, mode);
+    }
+    grants.allow("AccessPolicies", &["eks:ListAccessPolicies"], &["*".to_owned()], ALWAYS);
+    let is_standard = json!({"StringEquals": {"eks:accessEntryType": "STANDARD"}});
+    let for_role = like("ArnLike", "eks:principalArn", &entry.principals);
+    grants.allow("AccessEntriesMade", &["eks:CreateAccessEntry"], &clusters, both(is_standard, for_role));
+
+    // The ARN of an entry names its role without the role's path.
+    let of_role = format!("access-entry/{cluster}/role/{}/{}/*", entry.owner, entry.role);
+    let entries = [place.regional("eks", region.as_deref(), &of_role)];
+    let actions = [
+        "eks:DescribeAccessEntry",
+        "eks:UpdateAccessEntry",
+        "eks:DeleteAccessEntry",
+        "eks:DisassociateAccessPolicy",
+        "eks:ListAssociatedAccessPolicies",
+        "eks:TagResource",
+        "eks:UntagResource",
+    ];
+    grants.allow("AccessEntries", &actions, &entries, ALWAYS);
+    let policies = wanted.at("kubernetes.policies");
+    // What others associated with an adopted entry is associated again where the entry has to be made anew.
+    if policies.is_null() || entry.adopt {
+        grants.allow("AccessPoliciesGiven", &["eks:AssociateAccessPolicy"], &entries, ALWAYS);
+        return;
+    }
+    for (name, policy) in policies.entries().into_iter().flatten() {
+        grants.allow("AccessPoliciesGiven", &["eks:AssociateAccessPolicy"], &entries, scoped(&place, name, policy));
+    }
+}
+
+/// One policy, as far as it is to reach.
+fn scoped(place: &Place, name: &str, policy: &Value) -> serde_json::Value {
+    let named = like("ArnLike", "eks:policyArn", &[if name == "*" { name.to_owned() } else { arn::access_policy(&place.partition, name) }]);
+    let Some(scope) = text(policy, "scope") else { return named };
+    let scoped = both(named, json!({"StringEquals": {"eks:accessScope": scope}}));
+    both(scoped, like("ForAllValues:StringLike", "eks:namespaces", &policy.get("namespaces").strings()))
+}

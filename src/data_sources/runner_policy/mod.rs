@@ -1,0 +1,123 @@
+//! The data source `xeks_runner_policy`: the least IAM permissions that a pipeline needs for the resources named, per account.
+//!
+//! Pure: it asks AWS for nothing but the two account ids, and not for those where they are given.
+
+mod access;
+mod grants;
+mod peering;
+mod place;
+mod reads;
+mod roles;
+mod schema;
+mod trust;
+
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+
+use self::grants::{Grants, MANAGED_LIMIT};
+use self::place::{Place, text};
+use crate::aws::accounts::{Account, AccountError};
+use crate::aws::{arn, policy};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::provider::{Context, DataSource, Outcome};
+use crate::schema::{Schema, Value};
+
+/// The data source as the registry takes it.
+pub fn data_source() -> Arc<dyn DataSource> {
+    Arc::new(RunnerPolicy)
+}
+
+struct RunnerPolicy;
+
+/// Both accounts and what is to be allowed in each.
+struct Sides {
+    cluster: Side,
+    workload: Side,
+}
+
+struct Side {
+    place: Place,
+    grants: Grants,
+}
+
+#[async_trait]
+impl DataSource for RunnerPolicy {
+    fn name(&self) -> &'static str {
+        "xeks_runner_policy"
+    }
+
+    fn schema(&self) -> &Schema {
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(schema::schema);
+        &SCHEMA
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    async fn read(&self, context: &Context, config: Value) -> Outcome<Value> {
+        match sides(context, &config).await {
+            Ok(sides) => written(config, sides),
+            Err(error) => Outcome::new(Value::Null, error.diagnostic().into()),
+        }
+    }
+}
+
+fn written(mut config: Value, mut sides: Sides) -> Outcome<Value> {
+    for wanted in config.get("cross_account_access").members() {
+        access::grant(&mut sides, wanted);
+    }
+    for wanted in config.get("irsa_trust").members() {
+        trust::grant(&mut sides, wanted);
+    }
+    for wanted in config.get("cluster_peering").members() {
+        peering::grant(&mut sides, wanted);
+    }
+    reads::grant(&mut sides, &config.get("data_sources").strings());
+
+    let mut diagnostics = Diagnostics::new();
+    let Sides { cluster, workload } = sides;
+    for (name, side) in [("cluster", cluster), ("workload", workload)] {
+        let document = side.grants.document();
+        if let Some(size) = document.as_ref().map(policy::size).filter(|size| *size > MANAGED_LIMIT) {
+            diagnostics.warning(
+                Path::of(&format!("{name}_policy")),
+                format!("The policy for the {name} account is too long for a managed policy"),
+                format!(
+                    "It has {size} characters; IAM allows {MANAGED_LIMIT} in a managed policy. Use wildcards in names, leave out what is not \
+                     used, or make several policies, each from its own xeks_runner_policy: a role takes ten."
+                ),
+            );
+        }
+        let text = document.as_ref().map(policy::canonical_text);
+        config.insert(&format!("{name}_policy"), Value::optional_string(text));
+        config.insert(&format!("{name}_account_id"), Value::string(side.place.account_id));
+    }
+    Outcome::new(config, diagnostics)
+}
+
+/// Where the two sides are: as given, else as the provider's accounts say.
+async fn sides(context: &Context, config: &Value) -> Result<Sides, AccountError> {
+    let key = text(config, "workload_account");
+    let (cluster, workload) = futures::join!(
+        async { if config.get("cluster_account_id").is_null() { context.provider.cluster().await.map(Some) } else { Ok(None) } },
+        async {
+            if config.get("workload_account_id").is_null() { context.provider.workload(key.as_deref()).await.map(Some) } else { Ok(None) }
+        },
+    );
+    let (cluster, workload) = (cluster?, workload?);
+    let known = cluster.as_ref().or(workload.as_ref()).map(|account| account.identity().partition.clone());
+    let region = text(config, "region");
+    let of_region = region.as_deref().filter(|region| *region != "*").map(|region| arn::partition_of(region).to_owned());
+    let partition = text(config, "partition").or(known).or(of_region).unwrap_or_else(|| "aws".into());
+    let side = |account: Option<Arc<Account>>, id: &str| Side {
+        place: Place {
+            partition: partition.clone(),
+            account_id: account.map(|a| a.identity().account_id.clone()).or_else(|| text(config, id)).unwrap_or_default(),
+            region: region.clone().unwrap_or_else(|| "*".into()),
+        },
+        grants: Grants::default(),
+    };
+    Ok(Sides { cluster: side(cluster, "cluster_account_id"), workload: side(workload, "workload_account_id") })
+}

@@ -1,0 +1,90 @@
+//! What `xeks_cluster_peering` needs on either side.
+//!
+//! Source of actions, resource types and condition keys: Service Authorization Reference, "Amazon EC2", and the VPC peering guide,
+//! "Identity and access management for VPC peering".
+
+use serde_json::{Value as Json, json};
+
+use super::grants::{ALWAYS, Grants};
+use super::place::{Place, flag, text};
+use super::{Side, Sides};
+use crate::schema::Value;
+
+/// Describe calls know no resource.
+const LOOK: [&str; 3] = ["ec2:DescribeVpcs", "ec2:DescribeRouteTables", "ec2:DescribeVpcPeeringConnections"];
+const ROUTES: [&str; 3] = ["ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"];
+/// For when tags change later; those that a thing is made with go by ec2:CreateAction (EC2 user guide, "Grant permission to tag Amazon EC2
+/// resources during creation").
+const TAGS: [&str; 2] = ["ec2:CreateTags", "ec2:DeleteTags"];
+const OPTIONS: [&str; 1] = ["ec2:ModifyVpcPeeringConnectionOptions"];
+
+pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
+    let (cluster_region, workload_region) = (text(wanted, "cluster_region"), text(wanted, "workload_region"));
+    let id = |name: &str| text(wanted, name).unwrap_or_else(|| "*".into());
+    let accepter = sides.cluster.place.regional("ec2", cluster_region.as_deref(), &format!("vpc/{}", id("cluster_vpc_id")));
+    let requester = sides.workload.place.regional("ec2", workload_region.as_deref(), &format!("vpc/{}", id("workload_vpc_id")));
+    let peering = format!("vpc-peering-connection/{}", id("peering_connection_id"));
+    let of_both = json!({"ArnLike": {"ec2:AccepterVpc": accepter, "ec2:RequesterVpc": requester}});
+
+    let Side { place, grants } = &mut sides.workload;
+    let connections = [place.regional("ec2", workload_region.as_deref(), &peering)];
+    if wanted.get("peering_connection_id").is_null() {
+        grants.allow("PeeringRequested", &["ec2:CreateVpcPeeringConnection"], std::slice::from_ref(&requester), ALWAYS);
+        let made = ["ec2:CreateVpcPeeringConnection", "ec2:DeleteVpcPeeringConnection"];
+        grants.allow("PeeringConnections", &made, &connections, of_both.clone());
+        grants.allow("PeeringTaggedAsMade", &["ec2:CreateTags"], &connections, made_by("CreateVpcPeeringConnection"));
+    }
+    let end = End { wanted, region: workload_region.as_deref(), vpc: &requester, tables: "workload_route_table_ids", of_both: &of_both };
+    end.grant(grants, place, &connections);
+
+    let Side { place, grants } = &mut sides.cluster;
+    let name = text(wanted, "cluster_name").unwrap_or_default();
+    let clusters = [place.regional("eks", cluster_region.as_deref(), &format!("cluster/{name}"))];
+    grants.allow("Clusters", &["eks:DescribeCluster"], &clusters, ALWAYS);
+    let connections = [place.regional("ec2", cluster_region.as_deref(), &peering)];
+    grants.allow("PeeringAccepted", &["ec2:AcceptVpcPeeringConnection"], std::slice::from_ref(&accepter), ALWAYS);
+    grants.allow("PeeringConnections", &["ec2:AcceptVpcPeeringConnection"], &connections, of_both.clone());
+    let end = End { wanted, region: cluster_region.as_deref(), vpc: &accepter, tables: "cluster_route_table_ids", of_both: &of_both };
+    end.grant(grants, place, &connections);
+    if flag(wanted, "allow_https", true) {
+        grants.allow("Network", &["ec2:DescribeSecurityGroupRules"], &["*".to_owned()], ALWAYS);
+        let of = |kind: &str| [place.regional("ec2", cluster_region.as_deref(), &format!("{kind}/*"))];
+        let rules = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"];
+        grants.allow("Https", &rules, &of("security-group"), within(&accepter));
+        grants.allow("HttpsTags", &TAGS, &of("security-group-rule"), ALWAYS);
+    }
+}
+
+/// What both ends of a peering have: a VPC, its route tables, their side of the connection.
+struct End<'a> {
+    wanted: &'a Value,
+    region: Option<&'a str>,
+    vpc: &'a str,
+    /// The attribute that names route tables.
+    tables: &'a str,
+    of_both: &'a Json,
+}
+
+impl End<'_> {
+    fn grant(&self, grants: &mut Grants, place: &Place, connections: &[String]) {
+        grants.allow("Network", &LOOK, &["*".to_owned()], ALWAYS);
+        let named = self.wanted.get(self.tables).strings();
+        let ids = if named.is_empty() { vec!["*".to_owned()] } else { named };
+        let tables: Vec<String> = ids.iter().map(|id| place.regional("ec2", self.region, &format!("route-table/{id}"))).collect();
+        grants.allow("PeeringRoutes", &ROUTES, &tables, within(self.vpc));
+        if flag(self.wanted, "dns_resolution", false) {
+            grants.allow("PeeringConnections", &OPTIONS, connections, self.of_both.clone());
+        }
+        grants.allow("PeeringConnections", &TAGS, connections, self.of_both.clone());
+    }
+}
+
+/// Tags that the call makes the thing with.
+fn made_by(call: &str) -> Json {
+    json!({"StringEquals": {"ec2:CreateAction": call}})
+}
+
+/// Things of that VPC only.
+fn within(vpc: &str) -> Json {
+    json!({"ArnLike": {"ec2:Vpc": vpc}})
+}
