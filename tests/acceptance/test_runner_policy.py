@@ -30,7 +30,11 @@ def test_the_runners_of_all_tests_have_what_it_renders(workspace):
 
 
 def test_it_asks_nobody_where_the_accounts_are_given(workspace, aws):
-    root = workspace(policies(f'cross_account_access = [{{ cluster_name = "{CLUSTER}", access_role = {{ name = "a" }}, workload_role = {{ name = "w" }} }}]'))
+    root = workspace(
+        policies(
+            f'cross_account_access = [{{ cluster_name = "{CLUSTER}", access_role = {{ name = "a" }}, workload_role = {{ name = "w" }} }}]'
+        )
+    )
     aws.clear_calls()
 
     rendered(root)
@@ -46,7 +50,10 @@ def test_it_learns_the_accounts_from_the_provider(workspace):
 
 
 def test_a_policy_that_is_too_long_is_told(workspace):
-    many = ", ".join(f'{{ cluster_name = "c{i}", access_role = {{ name = "access-{i}" }}, workload_role = {{ name = "w-{i}" }} }}' for i in range(60))
+    many = ", ".join(
+        f'{{ cluster_name = "c{i}", access_role = {{ name = "access-{i}" }}, workload_role = {{ name = "w-{i}" }} }}'
+        for i in range(60)
+    )
     run = workspace(policies(f"cross_account_access = [{many}]")).apply()
     assert any("6144" in str(warning) for warning in run.warnings)
 
@@ -93,8 +100,12 @@ def give(world: World, wanted: dict[str, dict]) -> None:
 
 
 def used(aws, account: str) -> set[str]:
-    calls = [call for call in aws.calls() if call["account"] == ACCOUNTS[account] and f"/{RUNNER}/" in call["principal"]]
-    refused = [call for call in calls if call["error"] in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")]
+    calls = [
+        call for call in aws.calls() if call["account"] == ACCOUNTS[account] and f"/{RUNNER}/" in call["principal"]
+    ]
+    refused = [
+        call for call in calls if call["error"] in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+    ]
     assert refused == []
     return {permission for call in calls for permission in call["permissions"]}
 
@@ -256,7 +267,12 @@ def test_existing_roles_get_no_more_than_is_rendered(workspace, aws):
         ))  # fmt: skip
     roles = f'access_role = {{ name = "{ACCESS}", existing = true }}, workload_role = {{ name = "{WORKLOAD}", existing = true }}'
     wanted = rendered(workspace(policies(f'cross_account_access = [{{ cluster_name = "{CLUSTER}", {roles} }}]')))
-    assert not actions(wanted["workload"]) & {"iam:CreateRole", "iam:DeleteRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole"}
+    assert not actions(wanted["workload"]) & {
+        "iam:CreateRole",
+        "iam:DeleteRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:TagRole",
+    }
     give(world, wanted)
     root = workspace(access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'))
     aws.clear_calls()
@@ -298,7 +314,11 @@ def test_a_right_that_is_taken_away_is_missed(workspace, aws):
     lists, hcl, _, _ = LIVES["the story"]
     world = World(aws)
     wanted = rendered(workspace(policies(lists)))
-    for account, action in (("cluster", "eks:TagResource"), ("workload", "iam:PassRole"), ("cluster", "eks:AssociateAccessPolicy")):
+    for account, action in (
+        ("cluster", "eks:TagResource"),
+        ("workload", "iam:PassRole"),
+        ("cluster", "eks:AssociateAccessPolicy"),
+    ):
         less = json.loads(json.dumps(wanted))
         for statement in less[account]["Statement"]:
             statement["Action"] = [one for one in as_list(statement["Action"]) if one != action] or ["none:None"]
