@@ -98,7 +98,8 @@ def permissions_page() -> str:
         "The least permissions that the roles which run xeks need, one policy per account. All acceptance tests run "
         "with exactly these.\n\n"
         "They are what the data source [`xeks_runner_policy`](../data-sources/runner_policy.md) renders for every "
-        "resource and option by any name. Let it render yours: for the names, paths, boundaries and options that you use."
+        "resource and option by any name. Let it render yours: for the names, paths, boundaries and options that you "
+        "use."
     )
     text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
     numbers = {"cluster": "183295435445", "workload": "185863138492"}
