@@ -165,10 +165,27 @@ mod tests {
         assert_eq!(silence(&refused), Silence::Unreachable("connection refused".into()));
     }
 
+    fn account() -> Account {
+        let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));
+        Account::fixture(crate::engine::Side::Cluster, "183295435445", "ap-south-1", http)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_is_given_up() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("https://{}", silent.local_addr().unwrap());
+        let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap().cert;
+        let der = base64::engine::general_purpose::STANDARD.encode(certificate.der());
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+        let authority = base64::engine::general_purpose::STANDARD.encode(pem);
+        let server = ApiServer::new(&account(), &endpoint, &authority).unwrap();
+        let token = Token { text: super::super::settings::Secret::new("k8s-aws-v1.x"), expires_at: std::time::SystemTime::UNIX_EPOCH };
+        assert_eq!(server.who_am_i(&token).await, Err(Silence::Unreachable("no answer within 15 s".into())));
+    }
+
     #[test]
     fn an_authority_that_is_none_is_refused() {
-        let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));
-        let account = Account::fixture(crate::engine::Side::Cluster, "183295435445", "ap-south-1", http);
+        let account = account();
         for authority in ["!", "bm8gY2VydGlmaWNhdGU="] {
             let refused = ApiServer::new(&account, "https://127.0.0.1", authority).unwrap_err();
             assert!(matches!(&refused, Silence::Settings(why) if why.contains("the cluster's certificate authority")), "{refused:?}");
