@@ -88,6 +88,7 @@ format: cli $(VENV_READY) ## rewrites all sources in their format
 docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in docs/ that are generated; the modules' tables
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI)
 	$(VENV)/bin/python tools/modules.py
+	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_setups.py --provider $(PROVIDER) --cli $(CLI)
 	$(if $(NPM),XEKS_WRITE=1 XEKS_SIMULATOR=$(SIMULATOR) cargo test --locked --test evaluate)
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary

@@ -137,8 +137,8 @@ def page(told: list[Told]) -> str:
     lines = [
         "# Broken set-ups, and what the data sources say of them",
         "",
-        "<!-- Written by the acceptance tests: XEKS_WRITE=1 make acceptance PYTEST='-k setups'. They fail where this "
-        "page is out of date. -->",
+        "<!-- Written by `make docs`, which runs the set-ups; the acceptance tests fail where this page is out of "
+        "date. -->",
         "",
         f"{len(broken)} set-ups with one thing broken each, and {len(sound)} sound ones, read by `terraform apply` "
         "against the two-account AWS of the tests. *Hop* is what `broken` says; reason and fix are that hop's own.",

@@ -18,4 +18,4 @@ def test_every_broken_set_up_is_named_by_its_hop_and_every_sound_one_is_ok(cli, 
     assert not wrong, "\n".join(wrong)
     if os.environ.get("XEKS_WRITE"):
         PAGE.write_text(page(told))
-    assert PAGE.exists() and PAGE.read_text() == page(told), "docs/broken-setups.md is out of date: set XEKS_WRITE=1"
+    assert PAGE.exists() and PAGE.read_text() == page(told), "docs/broken-setups.md is out of date: run `make docs`"

@@ -19,8 +19,8 @@ const STANDARD: &str = "STANDARD";
 
 /// What the cluster's account says of the cluster and of who may enter it.
 #[derive(Debug)]
-pub(super) struct Door {
-    pub cluster: Result<Option<ClusterDescription>, Error>,
+pub(super) struct Door<'a> {
+    cluster: &'a Result<Option<ClusterDescription>, Error>,
     entry: Result<Option<Facts>, Error>,
     policies: Result<BTreeMap<String, Reach>, Error>,
     /// Principals of all entries; none where they can't be listed, since they only help to explain.
@@ -28,13 +28,13 @@ pub(super) struct Door {
 }
 
 /// Looks at the cluster's door for this principal.
-pub(super) async fn look(
+pub(super) async fn look<'a>(
     accounts: &Accounts,
     region: &str,
     cluster_name: &str,
     principal: &str,
-    cluster: Result<Option<ClusterDescription>, Error>,
-) -> Door {
+    cluster: &'a Result<Option<ClusterDescription>, Error>,
+) -> Door<'a> {
     if !cluster.as_ref().is_ok_and(|c| c.as_ref().is_some_and(takes_entries)) {
         return Door { cluster, entry: Ok(None), policies: Ok(BTreeMap::new()), others: Vec::new() };
     }
@@ -47,7 +47,7 @@ pub(super) async fn look(
     Door { cluster, entry, policies, others: others.unwrap_or_default() }
 }
 
-impl Door {
+impl Door<'_> {
     /// `access_entry` and `access_policy`.
     pub fn hops(&self, question: &Question, account_id: &str, region: &str, steps: &[Step]) -> Vec<Hop> {
         let Some(last) = steps.last() else { return Vec::new() };
@@ -59,7 +59,7 @@ impl Door {
     fn entry(&self, question: &Question, account_id: &str, region: &str, steps: &[Step], last: &Step) -> Hop {
         let (name, principal) = (&question.cluster, last.known_arn());
         let object = format!("{name}: {principal}");
-        let cluster = match &self.cluster {
+        let cluster = match self.cluster {
             Err(error) => return Hop::unreadable(ENTRY, object, error),
             Ok(None) => {
                 let reason = format!("There is no cluster {name} in region {region} of account {account_id}.");
@@ -166,4 +166,58 @@ fn takes_entries(cluster: &ClusterDescription) -> bool {
 fn same_name(one: &str, other: &str) -> bool {
     let last = |text: &str| Arn::parse(text).ok().and_then(|arn| crate::aws::principals::named(&arn));
     one != other && last(one).is_some() && last(one) == last(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::principals::{Permissions, Principal, Sort};
+    use crate::data_sources::hops::Status;
+
+    const ACCESS: &str = "arn:aws:iam::183295435445:role/access";
+
+    fn step(created_at: i64) -> Step {
+        let principal = Principal {
+            sort: Sort::Role,
+            name: "access".into(),
+            arn: ACCESS.into(),
+            id: "AROAEXAMPLE000000001".into(),
+            created_at,
+            trust: serde_json::Value::Null,
+            boundary: None,
+            tags: BTreeMap::new(),
+        };
+        let found = super::super::steps::Found::Here(principal, Ok(Permissions::default()));
+        Step { written: ACCESS.into(), arn: Arn::parse(ACCESS).unwrap(), sort: Sort::Role, name: "access".into(), found }
+    }
+
+    fn entry(created_at: i64, kind: &str) -> Facts {
+        Facts { username: "ops".into(), created_at, kind: kind.into(), ..Facts::default() }
+    }
+
+    fn status(entry: &Facts, step: &Step) -> Status {
+        standing("prod", "prod", ACCESS, entry, step).status
+    }
+
+    #[test]
+    fn an_entry_that_is_older_than_its_role_is_dead() {
+        assert_eq!(status(&entry(100, STANDARD), &step(101)), Status::Broken);
+        assert_eq!(status(&entry(100, STANDARD), &step(100)), Status::Ok);
+        assert_eq!(status(&entry(100, STANDARD), &step(1)), Status::Ok);
+    }
+
+    #[test]
+    fn an_entry_for_nodes_admits_no_people() {
+        let hop = standing("prod", "prod", ACCESS, &entry(100, "EC2_LINUX"), &step(1));
+        assert_eq!(hop.status, Status::Broken);
+        assert!(hop.fix.unwrap().contains("delete-access-entry --cluster-name prod"));
+    }
+
+    #[test]
+    fn a_name_is_the_same_under_any_path_and_in_any_account() {
+        assert!(same_name("arn:aws:iam::183295435445:role/x/access", ACCESS));
+        assert!(same_name("arn:aws:iam::185863138492:role/access", ACCESS));
+        assert!(!same_name("arn:aws:iam::183295435445:user/access", ACCESS));
+        assert!(!same_name(ACCESS, ACCESS));
+    }
 }

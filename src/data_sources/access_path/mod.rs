@@ -17,11 +17,11 @@ use async_trait::async_trait;
 
 use self::question::Question;
 use self::steps::Accounts;
-use super::hops::Chain;
+use super::hops::{Chain, Hop};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::pieces::eks::cluster;
+use crate::pieces::eks::cluster::{self, ClusterDescription};
 use crate::provider::{Context, DataSource, Outcome};
 use crate::schema::{Schema, Value};
 
@@ -67,25 +67,34 @@ async fn explain(context: &Context, question: &Question) -> Result<(String, Chai
     let (steps, cluster) =
         futures::join!(steps::find(&accounts, &question.chain), cluster::describe_in(&accounts.cluster, &region, &question.cluster),);
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
-    let door = entry::look(&accounts, &region, &question.cluster, &last.known_arn(), cluster).await;
+    let cluster_found = cluster.as_ref().ok().and_then(Option::as_ref);
+    let seen = last.known_arn();
+    let (door, network) = futures::join!(
+        entry::look(&accounts, &region, &question.cluster, &seen, &cluster),
+        network(&accounts, &region, cluster_found, question),
+    );
 
     let mut chain = Chain(vec![identity::identity(first)]);
     chain.extend(steps.windows(2).map(|pair| identity::assume_role(&pair[0], &pair[1], question.external_id.as_ref())));
     let cluster_arn = arn::cluster(&owner.partition, &region, &owner.account_id, &question.cluster);
     chain.extend([identity::role_policy(last, &cluster_arn)]);
     chain.extend(door.hops(question, &owner.account_id, &region, &steps));
-    let cluster = door.cluster.as_ref().ok().and_then(Option::as_ref);
-    if let (Some(source), Some(cluster)) = (&question.source, cluster) {
-        let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
-        chain.extend(network::hops(workload, &accounts.cluster, &region, cluster, source).await);
-    }
+    chain.extend(network);
     if question.live {
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());
         let account = context.provider.workload(key).await.map_err(|error| told(&error, "live_as"))?;
-        let trial = live::Trial { question, account, cluster, cluster_account: &owner.account_id, region: &region, steps: &steps };
+        let trial =
+            live::Trial { question, account, cluster: cluster_found, cluster_account: &owner.account_id, region: &region, steps: &steps };
         trial.run(&mut chain).await;
     }
     Ok((region, chain))
+}
+
+/// The way from where requests come from, where that is told, to a cluster that is there.
+async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDescription>, question: &Question) -> Vec<Hop> {
+    let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
+    let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
+    network::hops(workload, &accounts.cluster, region, cluster, source).await
 }
 
 /// Both sides. A chain that lives in the cluster's account needs no other.
