@@ -1,4 +1,4 @@
-"""What tests do to a connection, and how set-ups of it are written: what stays sound, and what breaks it in one place."""
+"""What tests do to a connection, and how set-ups of it are written: what leaves it sound, and what breaks it."""
 
 import json
 from collections.abc import Callable

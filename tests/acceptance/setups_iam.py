@@ -1,4 +1,4 @@
-"""Broken set-ups for xeks_access_path: the principal, the roles that it assumes, and what the last one may do in IAM."""
+"""Broken set-ups for xeks_access_path: the principal, the roles that it assumes, and what the last may do in IAM."""
 
 from alterations import (
     EXTERNAL,
