@@ -36,7 +36,7 @@ impl Trial<'_> {
         };
         let (user, hop) = self.ask(&session).await;
         if user.is_some() {
-            admitted(chain);
+            admitted(chain, hop.status == Status::Ok && !self.question.actions.is_empty());
         }
         chain.0.push(hop.in_account(self.cluster_account));
     }
@@ -209,12 +209,20 @@ fn settle(hop: &mut Hop, refusal: Option<&Error>) {
     }
 }
 
-/// The cluster answered: it knows the principal, by an entry or by its aws-auth.
-fn admitted(chain: &mut Chain) {
-    for hop in chain.0.iter_mut().filter(|hop| matches!(hop.name, "access_entry" | "access_policy")) {
+/// The cluster answered: it knows the principal, by an entry or by its aws-auth, and `may` do what was asked. Where it has an entry
+/// that allows nothing, being known is not enough.
+fn admitted(chain: &mut Chain, may: bool) {
+    let without_entry = chain.0.iter().any(|hop| hop.name == "access_entry" && hop.status.holds_up());
+    for hop in &mut chain.0 {
+        let otherwise = match hop.name {
+            "access_entry" => "The cluster admits it all the same, by its aws-auth or otherwise.",
+            "access_policy" if without_entry => "What it may do is not for access policies to say.",
+            "access_policy" if may => "The cluster allows what is asked all the same, by its RBAC.",
+            _ => continue,
+        };
         if hop.status.holds_up() {
             hop.status = Status::External;
-            hop.reason = format!("The cluster admits it all the same, by its aws-auth or otherwise. {}", hop.reason);
+            hop.reason = format!("{otherwise} {}", hop.reason);
             hop.fix = None;
         }
     }
@@ -266,10 +274,22 @@ mod tests {
 
     #[test]
     fn who_is_admitted_otherwise_is_not_held_up_by_a_missing_entry() {
-        let mut chain = Chain(vec![Hop::ok("identity", "a", "b"), Hop::broken("access_entry", "a", "No entry.", "make")]);
-        admitted(&mut chain);
+        let entry = Hop::broken("access_entry", "a", "No entry.", "make");
+        let mut chain = Chain(vec![Hop::ok("identity", "a", "b"), entry, Hop::unknown("access_policy", "a", "Not looked at.")]);
+        admitted(&mut chain, false);
         assert!(chain.allowed());
         assert_eq!(chain.0[1].fix, None);
+    }
+
+    #[test]
+    fn being_known_is_not_being_allowed() {
+        let of = |may| {
+            let policy = Hop::broken("access_policy", "a", "Neither policy nor group.", "associate");
+            let mut chain = Chain(vec![Hop::ok("access_entry", "a", "b"), policy]);
+            admitted(&mut chain, may);
+            chain.0[1].status
+        };
+        assert_eq!((of(false), of(true)), (Status::Broken, Status::External));
     }
 
     #[test]
