@@ -10,10 +10,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::iam;
 use super::ownership::Ownership;
 use super::removal;
 use super::turns::Uses;
+use super::{ec2, iam};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair};
@@ -207,6 +207,14 @@ impl World for Cloud {
     }
 
     fn missing(&self, key: &Key) -> Error {
+        if key.kind == ec2::peering::KIND {
+            let id = self.peering_ids.last().map_or("the peering connection", String::as_str);
+            let message = format!(
+                "{id} does not exist, or carries nothing any more (failed, rejected, expired or deleted). Name a connection that stands in \
+                 peering_connection_id, or leave it out to have one made."
+            );
+            return Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", self.label(key.side), message);
+        }
         let what =
             if key.kind == iam::oidc_provider::KIND { format!("the OIDC provider of https://{}", key.name) } else { key.name.clone() };
         let message =

@@ -14,6 +14,9 @@ use crate::plugin::panics::caught;
 use crate::provider::{ApplyRequest, Outcome, PlanRequest, Resource};
 use crate::schema::Value;
 
+/// Private data of a plan, for the plan that follows it; in no state.
+const PLANNED: &[u8] = b"planned";
+
 impl Protocol {
     fn resource(&self, name: &str) -> Result<&Arc<dyn Resource>, Diagnostic> {
         offered("resource type", &self.offer.resources, name)
@@ -80,12 +83,15 @@ impl Protocol {
             }
         }
         let config = if destroyed { Value::Null } else { config };
-        let Outcome { value: plan, diagnostics } = resource.plan(&self.context()?, PlanRequest { config, prior }).await;
+        let replanned = prior.is_null() && !request.prior_private.is_empty();
+        // What this answers comes back with the second plan of a replacement.
+        let private = if !prior.is_null() && request.prior_private.is_empty() { PLANNED.to_vec() } else { request.prior_private.clone() };
+        let Outcome { value: plan, diagnostics } = resource.plan(&self.context()?, PlanRequest { config, prior, replanned }).await;
         let planned = if destroyed { Value::Null } else { schema.without_write_only(&plan.planned) };
         Ok(plan_resource_change::Response {
             planned_state: encode(&planned, &ty),
             requires_replace: plan.replaces.iter().filter_map(convert::path).collect(),
-            planned_private: request.prior_private.clone(),
+            planned_private: private,
             diagnostics: to_wire(diagnostics),
             ..plan_resource_change::Response::default()
         })
@@ -112,7 +118,7 @@ impl Protocol {
         let state = schema.without_write_only(&if outcome.diagnostics.has_error() { settled(&outcome.value) } else { outcome.value });
         Ok(apply_resource_change::Response {
             new_state: encode(&state, &ty),
-            private: request.planned_private.clone(),
+            private: if request.planned_private == PLANNED { Vec::new() } else { request.planned_private.clone() },
             diagnostics: to_wire(outcome.diagnostics),
             ..apply_resource_change::Response::default()
         })

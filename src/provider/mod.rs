@@ -29,6 +29,8 @@ pub struct Context {
 pub struct PlanRequest {
     pub config: Value,
     pub prior: Value,
+    /// The create half of a replacement, planned after the replacement itself was: `prior` is null all the same.
+    pub replanned: bool,
 }
 
 /// A plan: the planned value, and the attributes that force a replacement.

@@ -10,8 +10,8 @@ use crate::aws::error::{Error, Kind};
 use crate::aws::{arn, duration, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Declared, Key, Ledger, Piece, Side, Tags, Welcome, entry_attributes};
-use crate::pieces::Cloud;
 use crate::pieces::eks::{self, cluster::ClusterDescription};
+use crate::pieces::{Cloud, ec2};
 use crate::provider::configuration::{Configured, IgnoreTags};
 use crate::schema::{Attribute, Nesting, Value, hole, validators};
 
@@ -85,6 +85,12 @@ impl Place {
         let given = config.entries().into_iter().flatten().filter(|(_, value)| !value.is_null());
         self.given = given.map(|(name, _)| name.clone()).collect();
         self
+    }
+
+    /// Ids of peering connections: the ledger's, and the one that the configuration names.
+    pub fn peering_ids(&self, value: &Value) -> Vec<String> {
+        let held = self.ledger.0.iter().filter(|(key, _)| key.kind == ec2::peering::KIND).filter_map(|(_, entry)| entry.id.as_deref());
+        held.chain(value.get("peering_connection_id").as_str()).map(str::to_owned).collect()
     }
 
     /// Takes in the ARNs of a ledger.

@@ -7,6 +7,7 @@ mod healing;
 mod import;
 mod known;
 mod release;
+mod siblings;
 mod telling;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use self::known::Known;
+use self::siblings::Siblings;
 use self::telling::{read_failed, unchanged};
 use super::common::{self, Part, Place};
 use super::preflight;
@@ -24,7 +26,7 @@ use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Declared, Key, Ledger, Piece, Refreshed, Side};
-use crate::pieces::{Cloud, Ownership, Uses, ec2, iam};
+use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Configured, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{Schema, Value, hole};
 
@@ -69,6 +71,11 @@ pub trait Composite: Send + Sync + 'static {
     fn leaves(&self, _value: &Value, _key: &Key) -> bool {
         false
     }
+    /// Where there can be one resource only of its identity: the attribute to change in a second one, and what to do instead. `None` also
+    /// while the identity is not known.
+    fn only_one(&self, _value: &Value) -> Option<(Path, String)> {
+        None
+    }
     /// Whether a change of this attribute, declared as replacing, can be made in place after all.
     fn changes_in_place(&self, _path: &Path, _prior: &Ledger) -> bool {
         false
@@ -95,12 +102,13 @@ pub struct Composed<C> {
     composite: C,
     schema: Schema,
     known: Known,
+    siblings: Siblings,
 }
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
     pub fn offered(composite: C, schema: Schema) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, schema, known: Known::default() })
+        Arc::new(Composed { composite, schema, known: Known::default(), siblings: Siblings::default() })
     }
 
     async fn pair(&self, context: &Context, value: &Value) -> Result<Pair, AccountError> {
@@ -121,13 +129,7 @@ impl<C: Composite> Composed<C> {
             deadline: Instant::now() + timeout(value, operation),
             stop: context.stop.clone(),
             import_id: self.composite.import_id(value, place),
-            peering_ids: place
-                .ledger
-                .0
-                .iter()
-                .filter(|(key, _)| key.kind == ec2::peering::KIND)
-                .filter_map(|(_, e)| e.id.clone())
-                .collect(),
+            peering_ids: place.peering_ids(value),
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
@@ -289,7 +291,7 @@ impl<C: Composite> Resource for Composed<C> {
     }
 
     async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan> {
-        let PlanRequest { config, prior } = request;
+        let PlanRequest { config, prior, replanned } = request;
         if config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
@@ -322,9 +324,15 @@ impl<C: Composite> Resource for Composed<C> {
         }
         let cloud = self.cloud(context, pair, &planned, &place, "read");
         self.known.state(&cloud.ownership.resource, &ledger);
-        if planned != prior && !context.provider.skip_preflight && !diagnostics.has_error() {
-            let prior = if replaces.is_empty() { &prior } else { &Value::Null };
-            diagnostics.extend(self.preflight(&cloud, &planned, prior, place).await);
+        if let Some((path, only)) = self.composite.only_one(&planned)
+            && !replanned
+            && self.siblings.meet(&context.provider, &cloud.ownership.resource, prior.is_null())
+        {
+            diagnostics.error(path, format!("Another {} of this configuration is the same", C::NAME), only);
+        }
+        // Terraform plans the create half of a replacement once more, as a create: what is in its way is told then.
+        if planned != prior && replaces.is_empty() && !context.provider.skip_preflight && !diagnostics.has_error() {
+            diagnostics.extend(self.preflight(&cloud, &planned, &prior, place).await);
         }
         Outcome::new(Plan { planned, replaces }, diagnostics)
     }

@@ -57,6 +57,10 @@ pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, known: &Kn
     for (part, look) in join_all(looks).await {
         let key = &part.declared.key;
         match look {
+            // AWS was asked, and what it said can't be what is meant.
+            Err(error) if error.is(Kind::Invalid) && error.code.is_none() => {
+                diagnostics.error(path_of(key), format!("{} is not what is meant", key.name), error.to_string());
+            }
             Err(error) => diagnostics.extend(skipped(&error)),
             Ok(None) if part.declared.welcome == Welcome::Require => {
                 diagnostics.error(path_of(key), format!("{} does not exist", key.name), cloud.missing(key).to_string());

@@ -79,7 +79,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let Some(id) = link::id_of(cloud, entry).filter(|_| entry.origin.is_own()) else { return Ok(()) };
     let Some(found) = link::describe(cloud, key.side, entry.region.as_deref(), id).await? else { return Ok(()) };
     let (owner, _) = cloud.ownership.split(found.tags.clone());
-    let users = uses::others(&found.tags, entry);
+    let users = uses::others(&found.tags, entry, &cloud.ownership.resource);
     if !removal::is_ours(entry, &owner) || users.is_empty() {
         return Ok(());
     }
@@ -103,7 +103,7 @@ impl Acceptance {
             Owner::Tagged { resource: Some(resource), instance } if resource == cloud.ownership.resource => instance,
             _ => None,
         };
-        let unstamped = job.origin == Origin::Created && stamped.is_none();
+        let unstamped = job.origin == Origin::Created && stamped.as_deref() != Some(uses::instance(job));
         let mut observed = link::seen(Some(&found.id), own && (unstamped || !tags::exclusive(&self.tags, &tags).is_none()));
         observed.tags = own.then_some(tags);
         observed.facts = serde_json::json!({ "stamped": stamped, "dns_resolution": dns_resolution });

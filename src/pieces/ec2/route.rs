@@ -102,7 +102,8 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         return Ok(());
     }
     let tags = peering.map(|peering| peering.tags).unwrap_or_default();
-    if uses::is_taken_over(cloud, &tags, entry) || uses::is_wanted_by_others(&tags, entry, table, destination) {
+    let resource = &cloud.ownership.resource;
+    if uses::is_taken_over(cloud, &tags, entry) || uses::is_wanted_by_others(&tags, entry, resource, table, destination) {
         return Ok(());
     }
     let ec2 = cloud.ec2(key.side, Some(region));

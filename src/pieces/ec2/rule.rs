@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::peering::retag;
+use super::uses::{USER, instance};
 use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
 use crate::aws::{Answer, Error, Kind};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
@@ -20,8 +21,6 @@ pub const KIND: &str = "ec2_security_group_rule";
 /// The API server's port.
 pub const PORT: u16 = 443;
 
-/// Tag of a rule that several resources use, followed by the instance of one that did not make it.
-const USER: &str = "xeks:use:";
 /// What the entry of such a rule says was added.
 const MARKED: &str = "use";
 
@@ -161,11 +160,6 @@ pub fn block_of(rule: &SecurityGroupRule) -> Option<&str> {
 fn is_https_from(rule: &SecurityGroupRule, block: &str) -> bool {
     let ports = rule.from_port == i64::from(PORT) && rule.to_port == i64::from(PORT);
     !rule.egress && rule.protocol == "tcp" && ports && block_of(rule) == Some(block)
-}
-
-/// The instance of the ledger's entry, else the one that is being made.
-fn instance(job: &Job) -> &str {
-    job.entry.as_ref().and_then(|entry| entry.instance.as_deref()).unwrap_or(&job.instance)
 }
 
 impl Rule {

@@ -55,13 +55,15 @@ impl Piece<Cloud> for Use {
         Welcome::AsParent(self.link.key())
     }
 
-    /// Present where exactly the wanted routes are noted; on a connection that gets no note, wherever that is.
+    /// Present where all the wanted routes are noted, to be rewritten where more are; on a connection that gets no note, in any case.
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(id) = self.link.id(job) else { return Ok(None) };
         let Some(found) = self.link.see(cloud, Side::Cluster, id).await? else { return Ok(None) };
-        let noted = || self.note(cloud, instance(job)) == of_instance(&found.tags, instance(job));
-        let there = job.origin == Origin::Imported || !takes_notes(&found.tags) || noted();
-        Ok(there.then(|| link::seen(Some(id), false)))
+        if job.origin == Origin::Imported || !takes_notes(&found.tags) {
+            return Ok(Some(link::seen(Some(id), false)));
+        }
+        let (wanted, noted) = (self.note(cloud, instance(job)), of_instance(&found.tags, instance(job)));
+        Ok(holds(&noted, &wanted).then(|| link::seen(Some(id), noted != wanted)))
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
@@ -75,7 +77,10 @@ impl Piece<Cloud> for Use {
         Ok(Made { id: Some(id.to_owned()), ..Made::default() })
     }
 
-    async fn update(&self, _: &Cloud, _: &Job, observed: &Observed) -> Result<Made, Error> {
+    async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        if observed.differs {
+            return self.create(cloud, job).await;
+        }
         Ok(Made { id: observed.id.clone(), ..Made::default() })
     }
 }
@@ -88,16 +93,17 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     peering::retag(cloud, key.side, entry.region.as_deref().unwrap_or(&cloud.region), id, &change).await
 }
 
-/// What uses the connection besides the entry's own create: instance and what it is.
-pub(super) fn others(tags: &Tags, entry: &Entry) -> BTreeMap<String, String> {
+/// What uses the connection besides the entry's own composite: instance and what it is. What an earlier create of that noted, whose
+/// state was lost or which was taken over, counts no more.
+pub(super) fn others(tags: &Tags, entry: &Entry, resource: &str) -> BTreeMap<String, String> {
     let used = tags.iter().filter_map(|(key, value)| Some((key.strip_prefix(USER)?.to_owned(), value.clone())));
-    used.filter(|(instance, _)| entry.instance.as_deref() != Some(instance)).collect()
+    used.filter(|(instance, user)| entry.instance.as_deref() != Some(instance) && user != resource).collect()
 }
 
 /// Whether another resource has noted that it wants the route.
-pub(super) fn is_wanted_by_others(tags: &Tags, entry: &Entry, table: &str, destination: &str) -> bool {
+pub(super) fn is_wanted_by_others(tags: &Tags, entry: &Entry, resource: &str, table: &str, destination: &str) -> bool {
     let digest = digest(table, destination);
-    others(tags, entry).keys().any(|instance| {
+    others(tags, entry, resource).keys().any(|instance| {
         let noted = of_instance(tags, instance);
         noted.iter().any(|(key, value)| key.starts_with(ROUTES) && value.as_bytes().chunks(DIGITS).any(|d| d == digest.as_bytes()))
     })
@@ -114,7 +120,7 @@ fn takes_notes(tags: &Tags) -> bool {
 }
 
 /// The instance of the ledger's entry, else the one that is being made.
-fn instance(job: &Job) -> &str {
+pub(super) fn instance(job: &Job) -> &str {
     job.entry.as_ref().and_then(|entry| entry.instance.as_deref()).unwrap_or(&job.instance)
 }
 
@@ -122,6 +128,16 @@ fn instance(job: &Job) -> &str {
 fn of_instance(tags: &Tags, instance: &str) -> Tags {
     let (user, routes) = (format!("{USER}{instance}"), format!("{ROUTES}{instance}:"));
     tags.iter().filter(|(key, _)| **key == user || key.starts_with(&routes)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// Whether the note names its user and every wanted route.
+fn holds(noted: &Tags, wanted: &Tags) -> bool {
+    let digests = |tags: &Tags| -> BTreeSet<String> {
+        let routes = tags.iter().filter(|(key, _)| key.starts_with(ROUTES)).flat_map(|(_, value)| value.as_bytes().chunks(DIGITS));
+        routes.map(|digest| String::from_utf8_lossy(digest).into_owned()).collect()
+    };
+    let user = |tags: &Tags| tags.iter().find(|(key, _)| key.starts_with(USER)).map(|(k, v)| (k.clone(), v.clone()));
+    user(noted) == user(wanted) && digests(wanted).is_subset(&digests(noted))
 }
 
 fn digest(table: &str, destination: &str) -> String {
@@ -160,11 +176,19 @@ mod tests {
     fn a_route_is_wanted_by_whoever_noted_it_and_by_nobody_else() {
         let mut tags = note("one", "i1", &routes(3));
         tags.extend(note("two", "i2", &routes(1)));
-        assert!(is_wanted_by_others(&tags, &entry("i1"), "rtb-0", "10.30.0.0/16"));
-        assert!(!is_wanted_by_others(&tags, &entry("i1"), "rtb-1", "10.30.0.0/16"), "only one's own");
-        assert!(is_wanted_by_others(&tags, &entry("i2"), "rtb-2", "10.30.0.0/16"));
-        assert!(!is_wanted_by_others(&tags, &entry("i2"), "rtb-2", "10.31.0.0/16"));
-        assert_eq!(others(&tags, &entry("i1")), BTreeMap::from([("i2".to_owned(), "two".to_owned())]));
+        assert!(is_wanted_by_others(&tags, &entry("i1"), "one", "rtb-0", "10.30.0.0/16"));
+        assert!(!is_wanted_by_others(&tags, &entry("i1"), "one", "rtb-1", "10.30.0.0/16"), "only one's own");
+        assert!(is_wanted_by_others(&tags, &entry("i2"), "two", "rtb-2", "10.30.0.0/16"));
+        assert!(!is_wanted_by_others(&tags, &entry("i2"), "two", "rtb-2", "10.31.0.0/16"));
+        assert_eq!(others(&tags, &entry("i1"), "one"), BTreeMap::from([("i2".to_owned(), "two".to_owned())]));
+        assert!(others(&tags, &entry("later"), "one").keys().eq(["i2"]), "an earlier create of the same resource is no other");
+    }
+
+    #[test]
+    fn a_note_that_names_more_than_is_wanted_still_holds() {
+        let (few, many) = (note("one", "i1", &routes(2)), note("one", "i1", &routes(60)));
+        assert!(holds(&many, &few) && holds(&few, &few) && !holds(&few, &many));
+        assert!(!holds(&Tags::new(), &few));
     }
 
     #[test]
@@ -173,6 +197,6 @@ mod tests {
         assert_eq!(note.len(), 1 + 3);
         assert!(note.values().all(|value| value.len() <= 255) && note.keys().all(|key| key.len() <= 127));
         let last = format!("rtb-{}", 99);
-        assert!(is_wanted_by_others(&note, &entry("other"), &last, "10.30.0.0/16"));
+        assert!(is_wanted_by_others(&note, &entry("other"), "other", &last, "10.30.0.0/16"));
     }
 }

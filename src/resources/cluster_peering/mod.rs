@@ -52,7 +52,12 @@ impl Composite for ClusterPeering {
     fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
         let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
         let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
-        vec![cluster, format!("{}/{}", place.workload.account_id, text("workload_vpc_id"))]
+        let mut identity = vec![cluster, format!("{}/{}", place.workload.account_id, text("workload_vpc_id"))];
+        // Beside the resource that has the connection, another of the same cluster and VPC may use it.
+        if model::reuses(value, place) {
+            identity.push("reused".to_owned());
+        }
+        identity
     }
 
     /// `CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]]`.
@@ -112,6 +117,16 @@ impl Composite for ClusterPeering {
 
     async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics {
         preflight::preflight(&self.model(value, place), cloud, value, prior, place, known).await
+    }
+
+    fn only_one(&self, value: &Value) -> Option<(Path, String)> {
+        let (cluster, vpc) = (value.get("cluster_name").as_str()?, value.get("workload_vpc_id").as_str()?);
+        let text = format!(
+            "Two VPCs have one peering connection at most, and two resources connect {vpc} with cluster {cluster}. Keep one of them, with the \
+             blocks and route tables of both; or let the second use the connection of the first: peering_connection_id = \
+             xeks_cluster_peering.FIRST.peering_connection_id."
+        );
+        Some((Path::of("workload_vpc_id"), text))
     }
 
     /// A connection that went away is made anew in place, under another id.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::aws::cidr;
-use crate::engine::{Origin, Side, Tags, Welcome};
+use crate::engine::{Entry, Origin, Side, Tags, Welcome};
 use crate::pieces::ec2::{End, Link};
 use crate::resources::common::Place;
 use crate::schema::{Value, hole};
@@ -30,6 +30,23 @@ pub struct Model {
     pub tags: Tags,
 }
 
+/// Whether the connection is another's, which this resource only uses.
+pub fn reuses(value: &Value, place: &Place) -> bool {
+    let text = |name: &str| hole::text(value.get(name)).unwrap_or_default();
+    let link = Link { name: name(&text("cluster_name"), &text("workload_vpc_id")), ..Link::default() };
+    let entry = place.ledger.get(&link.key());
+    is_given(place, entry) || entry.is_some_and(|entry| entry.origin == Origin::Adopted)
+}
+
+/// Whether the configuration names the connection. Naming the one that was made here changes nothing.
+fn is_given(place: &Place, entry: Option<&Entry>) -> bool {
+    place.given.contains("peering_connection_id") && entry.is_none_or(|entry| entry.origin != Origin::Created)
+}
+
+fn name(cluster: &str, workload_vpc: &str) -> String {
+    format!("{cluster}/{workload_vpc}")
+}
+
 impl Model {
     /// Reads a value with defaults in place.
     pub fn of(value: &Value, place: &Place) -> Self {
@@ -44,7 +61,7 @@ impl Model {
         let https_sources =
             if value.get("https_source_cidrs").is_null() { workload_cidrs.clone() } else { blocks("https_source_cidrs", "") };
         let mut link = Link {
-            name: format!("{cluster}/{workload_vpc}"),
+            name: name(&cluster, &workload_vpc),
             cluster: End {
                 vpc_id: text("network.cluster_vpc_id"),
                 account_id: place.cluster.account_id.clone(),
@@ -54,11 +71,9 @@ impl Model {
             id: None,
         };
         let entry = place.ledger.get(&link.key());
-        let given = place.given.contains("peering_connection_id");
-        let made_here = entry.is_some_and(|entry| entry.origin == Origin::Created);
         link.id = value.get("peering_connection_id").as_str().map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
         let adopt = value.get("adopt").as_str() == Some("if_exists");
-        let welcome = match (given && !made_here, adopt) {
+        let welcome = match (is_given(place, entry), adopt) {
             (true, _) => Welcome::Require,
             (false, true) => Welcome::Adopt,
             (false, false) => Welcome::Refuse,

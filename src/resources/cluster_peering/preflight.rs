@@ -3,13 +3,14 @@
 
 use super::model::Model;
 use super::network;
+use crate::aws::Error;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::Side;
-use crate::pieces::Cloud;
+use crate::engine::{Side, Tags, Welcome};
 use crate::pieces::ec2::route;
 use crate::pieces::eks::cluster::ClusterDescription;
+use crate::pieces::{Cloud, TAG_RESOURCE};
 use crate::resources::common::Place;
 use crate::resources::composite::Known;
 use crate::resources::preflight;
@@ -26,12 +27,31 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
     if value.get("workload_vpc_id").is_unknown() {
         return diagnostics;
     }
+    let mut model = model.clone();
+    if let Err(error) = find_own(&mut model, cloud).await {
+        diagnostics.extend(preflight::skipped(&error));
+        return diagnostics;
+    }
+    let model = &model;
+    // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
+    let known = prior.is_null().then_some(known);
     let (near, far) = futures::join!(routes(model, cloud, Side::Cluster, place, known), routes(model, cloud, Side::Workload, place, known));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
         diagnostics.extend(if prior.is_null() { found } else { found.as_warnings() });
     }
     diagnostics
+}
+
+/// A connection of these VPCs that this resource has without a state that says so: the old half of a replacement, or what a lost
+/// state named. Routes over it are its own.
+async fn find_own(model: &mut Model, cloud: &Cloud) -> Result<(), Error> {
+    if model.link.id.is_none() && !hole::is_in(&model.link.name) {
+        let found = model.link.find(cloud).await?;
+        let own = |tags: &Tags| tags.get(TAG_RESOURCE) == Some(&cloud.ownership.resource);
+        model.link.id = found.filter(|found| model.welcome == Welcome::Adopt || own(&found.tags)).map(|found| found.id);
+    }
+    Ok(())
 }
 
 /// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
@@ -88,7 +108,7 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
 }
 
 /// One side's tables and what stands in them already.
-async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: &Known) -> Diagnostics {
+async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>) -> Diagnostics {
     let end = model.link.end(side);
     let wanted = model.routes(side);
     if wanted.iter().any(|(table, block)| hole::is_in(table) || hole::is_in(block)) || hole::is_in(&end.vpc_id) {
@@ -111,7 +131,7 @@ async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: 
             continue;
         };
         let account = &place.identity(side).account_id;
-        if place.ledger.get(&key).is_none() && !known.names(&cloud.ownership.resource, account, &key, None) {
+        if place.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cloud.ownership.resource, account, &key, None)) {
             in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
         }
     }

@@ -1,0 +1,294 @@
+"""Every object of `xeks_cluster_peering`, changed behind Terraform's back, is seen and healed; and what came or went in the VPCs."""
+
+import pytest
+from conftest import workspaces
+from drift import Applied, Row
+from network import ADDRESS, Network, peering
+from world import CLUSTER, World
+
+HERE = "10.30.0.0/16"
+THERE = "10.20.0.0/16"
+
+
+def network(world: World) -> Network:
+    return Network(world.aws)
+
+
+def connection(world: World) -> dict:
+    (found,) = network(world).connections()
+    return found
+
+
+def identified(world: World) -> str:
+    return connection(world)["VpcPeeringConnectionId"]
+
+
+def routes(account: str):
+    return lambda world: sorted(network(world).routes(account))
+
+
+def all_there(world: World) -> tuple:
+    """Everything but the connection's id, which another one has."""
+    net = network(world)
+    alive = {each["VpcPeeringConnectionId"] for each in net.connections()}
+    ways = [
+        (account, sorted(net.routes(account)), set(net.routes(account).values()) <= alive)
+        for account in ("cluster", "workload")
+    ]
+    return len(alive), ways, sorted(net.rules())
+
+
+def dns(account: str):
+    return lambda world: network(world).dns(identified(world))[account]
+
+
+def tags(account: str):
+    return lambda world: sorted(
+        (tag["Key"], tag["Value"]) for tag in network(world).seen(account, identified(world))["Tags"]
+    )
+
+
+def rules(world: World) -> list:
+    found = network(world).rules()
+    return sorted((block, sorted((t["Key"], t["Value"]) for t in rule["Tags"])) for block, rule in found.items())
+
+
+def rule_blocks(world: World) -> list:
+    filters = [{"Name": "group-id", "Values": [network(world).group]}]
+    listed = network(world).ec2("cluster").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    return sorted((r["IsEgress"], r["FromPort"], r.get("CidrIpv4", "")) for r in listed)
+
+
+def delete_route(account: str, block: str):
+    def change(world: World):
+        net = network(world)
+        table = next(iter(net.routes(account))).split("/")[0]
+        net.ec2(account).delete_route(RouteTableId=table, DestinationCidrBlock=block)
+
+    return change
+
+
+def delete_connection(world: World):
+    network(world).delete(identified(world))
+
+
+def set_dns(account: str, on: bool):
+    def change(world: World):
+        side = {"workload": "Requester", "cluster": "Accepter"}[account]
+        options = {f"{side}PeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": on}}
+        network(world).ec2(account).modify_vpc_peering_connection_options(
+            VpcPeeringConnectionId=identified(world), **options
+        )
+
+    return change
+
+
+def tag(account: str, key: str, value: str):
+    def change(world: World):
+        network(world).ec2(account).create_tags(Resources=[identified(world)], Tags=[{"Key": key, "Value": value}])
+
+    return change
+
+
+def untag(account: str, key: str):
+    def change(world: World):
+        network(world).ec2(account).delete_tags(Resources=[identified(world)], Tags=[{"Key": key}])
+
+    return change
+
+
+def rule(world: World) -> str:
+    return network(world).rules()[HERE]["SecurityGroupRuleId"]
+
+
+def revoke(world: World):
+    net = network(world)
+    net.ec2("cluster").revoke_security_group_ingress(GroupId=net.group, SecurityGroupRuleIds=[rule(world)])
+
+
+def tag_rule(world: World):
+    network(world).ec2("cluster").create_tags(Resources=[rule(world)], Tags=[{"Key": "team", "Value": "y"}])
+
+
+def change_rule(world: World):
+    """Another rule in its place, with its tags: as ModifySecurityGroupRules leaves it."""
+    net = network(world)
+    old = net.rules()[HERE]
+    net.ec2("cluster").revoke_security_group_ingress(
+        GroupId=net.group, SecurityGroupRuleIds=[old["SecurityGroupRuleId"]]
+    )
+    https = {"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443, "IpRanges": [{"CidrIp": HERE}]}
+    specified = [{"ResourceType": "security-group-rule", "Tags": old["Tags"]}]
+    net.ec2("cluster").authorize_security_group_ingress(
+        GroupId=net.group, IpPermissions=[https], TagSpecifications=specified
+    )
+
+
+def piece(account: str, kind: str, name: str = "") -> str:
+    return f'pieces["{account}/ec2_{kind}/{name}'
+
+
+BOTH = ("cluster", "workload")
+PEERING = {"workload": "vpc_peering_connection", "cluster": "vpc_peering_connection_accepter"}
+BLOCKS = {"cluster": HERE, "workload": THERE}
+
+COMMON = [
+    *(Row(f"route of the {a} VPC: deleted", routes(a), delete_route(a, BLOCKS[a]), piece(a, "route")) for a in BOTH),
+    Row("peering connection: deleted, its routes left as blackholes", all_there, delete_connection, piece("workload", PEERING["workload"])),
+    *(Row(f"tag changed in the {a} account", tags(a), tag(a, "team", "y"), piece(a, PEERING[a])) for a in BOTH),
+    *(Row(f"tag removed in the {a} account", tags(a), untag(a, "team"), piece(a, PEERING[a])) for a in BOTH),
+    *(Row(f"tag added in the {a} account", tags(a), tag(a, "stray", "y"), piece(a, PEERING[a])) for a in BOTH),
+    Row("note of the wanted routes: removed", tags("cluster"), lambda world: untag("cluster", next(k for k, _ in tags("cluster")(world) if k.startswith("xeks:use:")))(world), piece("cluster", "vpc_peering_connection_use")),
+    Row("HTTPS rule: revoked", rules, revoke, piece("cluster", "security_group_rule")),
+    Row("HTTPS rule: tag changed", rules, tag_rule, piece("cluster", "security_group_rule")),
+    Row("HTTPS rule: changed into another", rule_blocks, change_rule, piece("cluster", "security_group_rule")),
+]  # fmt: skip
+ROWS = {
+    "names": [
+        *COMMON,
+        *(Row(f"DNS option of the {a} side: off", dns(a), set_dns(a, False), piece(a, "vpc_peering_connection_options")) for a in BOTH),
+    ],
+    "no-names": [Row(f"DNS option of the {a} side: on", dns(a), set_dns(a, True), "dns_resolution") for a in BOTH],
+}  # fmt: skip
+LINES = {"names": ["dns_resolution = true", 'tags = { team = "x" }'], "no-names": []}
+
+
+@pytest.fixture(scope="module")
+def applied(request, cli, running_aws, tmp_path_factory):
+    world = World(running_aws)
+
+    def begin():
+        running_aws.reset()
+        hcl = peering(Network(running_aws).workload_vpc, *LINES[request.param])
+        workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(hcl)
+        workspace.apply()
+        workspace.assert_empty_plan()
+        return workspace
+
+    applied = Applied(f"xeks_cluster_peering-{request.param}-{cli.name}", world, ADDRESS, begin)
+    yield applied
+    applied.write_table()
+
+
+CASES = [pytest.param(mode, row, id=f"{mode}: {row.name}") for mode, rows in ROWS.items() for row in rows]
+
+
+@pytest.mark.parametrize(("applied", "row"), CASES, indirect=["applied"], scope="module")
+def test_drift_is_named_by_the_plan_and_healed_by_an_apply(applied, row):
+    applied.check(row)
+
+
+@pytest.mark.parametrize("account", BOTH)
+def test_a_table_that_appears_gets_routes_and_one_that_goes_is_forgotten(workspace, aws, account):
+    net = Network(aws)
+    root = workspace(peering(net.workload_vpc))
+    root.apply()
+    before, kept = net.left(), net.routes(account)
+    table = net.make_table(account)
+    if account == "cluster":
+        # Only tables that serve the cluster's subnets count.
+        root.assert_empty_plan()
+        return
+    named = f'pieces["workload/ec2_route/{table}/{THERE}"]'
+    assert [path for path in root.plan().changed(ADDRESS) if path.startswith("pieces[")] == [named]
+    root.apply()
+    assert net.routes(account) == kept | {f"{table}/{THERE}": next(iter(kept.values()))}
+    root.assert_empty_plan()
+
+    net.ec2(account).delete_route(RouteTableId=table, DestinationCidrBlock=THERE)
+    net.ec2(account).delete_route_table(RouteTableId=table)
+    root.apply()
+    root.assert_empty_plan()
+    assert net.routes(account) == kept
+    assert tables_of(net.left()) == tables_of(before)
+
+
+def tables_of(left: dict) -> dict:
+    return {account: stores.get("ec2", {}).get("route_tables") for account, stores in left.items()}
+
+
+def test_a_subnet_of_the_cluster_that_moves_to_another_table_takes_its_routes_along(workspace, aws):
+    net = Network(aws)
+    root = workspace(peering(net.workload_vpc))
+    root.apply()
+    ec2, table = net.ec2("cluster"), net.make_table("cluster")
+    (old, association) = next(
+        (t["RouteTableId"], a["RouteTableAssociationId"])
+        for t in net.tables("cluster")
+        for a in t["Associations"]
+        if "SubnetId" in a
+    )
+    subnet = next(
+        a["SubnetId"]
+        for t in net.tables("cluster")
+        for a in t["Associations"]
+        if a["RouteTableAssociationId"] == association
+    )
+    ec2.disassociate_route_table(AssociationId=association)
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+
+    root.apply()
+    found = net.routes("cluster")
+    assert f"{table}/{HERE}" in found and f"{old}/{HERE}" not in found
+    root.assert_empty_plan()
+
+
+@pytest.mark.parametrize("account", BOTH)
+def test_a_block_that_appears_gets_routes_and_one_that_goes_loses_them(workspace, aws, account):
+    net = Network(aws)
+    root = workspace(peering(net.workload_vpc))
+    root.apply()
+    other = {"cluster": "workload", "workload": "cluster"}[account]
+    kept, rules_before = net.routes(other), sorted(net.rules())
+    added = net.add_block(account, "100.70.0.0/16")
+
+    changed = [path for path in root.plan().changed(ADDRESS) if path.startswith("pieces[")]
+    assert changed and all("100.70.0.0/16" in path for path in changed)
+    root.apply()
+    assert {route.split("/", 1)[1] for route in net.routes(other)} == {BLOCKS[other], "100.70.0.0/16"}
+    assert ("100.70.0.0/16" in net.rules()) == (account == "workload")
+    root.assert_empty_plan()
+
+    net.ec2(account).disassociate_vpc_cidr_block(AssociationId=added)
+    root.apply()
+    assert (net.routes(other), sorted(net.rules())) == (kept, rules_before)
+    root.assert_empty_plan()
+
+
+def test_a_cluster_made_anew_in_another_vpc_replaces_the_connection(workspace, aws):
+    net = Network(aws)
+    world = World(aws)
+    world.make_cluster("blue", "API")
+    root = workspace(peering(net.workload_vpc, cluster="blue"))
+    root.apply()
+    role = world.eks.describe_cluster(name=CLUSTER)["cluster"]["roleArn"]
+    world.eks.delete_cluster(name="blue")
+    ec2 = net.ec2("cluster")
+    moved = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=moved, CidrBlock=f"10.60.{n}.0/24", AvailabilityZone=f"ap-south-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for n, zone in enumerate("ab")
+    ]
+    world.eks.create_cluster(
+        name="blue", roleArn=role, resourcesVpcConfig={"subnetIds": subnets}, accessConfig={"authenticationMode": "API"}
+    )
+
+    assert root.plan().actions(ADDRESS) == ["delete", "create"]
+    root.apply()
+    (found,) = net.connections()
+    assert found["AccepterVpcInfo"]["VpcId"] == moved
+    assert net.routes("cluster") == {}
+    assert {route.split("/", 1)[1] for route in net.routes("workload")} == {"10.60.0.0/16"}
+    root.assert_empty_plan()
+
+
+def test_a_destroy_after_the_connection_was_deleted_leaves_nothing(workspace, aws):
+    net = Network(aws)
+    before = net.left()
+    root = workspace(peering(net.workload_vpc, "dns_resolution = true"))
+    root.apply()
+    net.delete(root.state(ADDRESS)["peering_connection_id"])
+    root.destroy()
+    assert net.left() == before

@@ -1,0 +1,195 @@
+"""Peering connections that others made or use too: reused, never deleted, and never taken from under somebody's traffic."""
+
+import time
+
+import pytest
+from network import ADDRESS, Network, peering
+from world import CLUSTER, World
+
+OTHER = "xeks_cluster_peering.other"
+GREEN = "green"
+
+
+@pytest.fixture
+def network(aws) -> Network:
+    return Network(aws)
+
+
+def reuse(network: Network, *lines: str, connection: str, cluster: str = CLUSTER, name: str = "other") -> str:
+    """A resource that uses a connection; `connection` is an expression."""
+    return peering(network.workload_vpc, f"peering_connection_id = {connection}", *lines, name=name, cluster=cluster)
+
+
+def traffic(network: Network) -> tuple:
+    routes = network.routes("cluster"), network.routes("workload")
+    return *routes, sorted(network.rules()), [each["VpcPeeringConnectionId"] for each in network.connections()]
+
+
+@pytest.mark.parametrize("make", [Network.connect, Network.request], ids=["active", "still pending"])
+def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
+    made = make(network)
+    before = network.left()
+    root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
+    root.apply()
+
+    assert [each["VpcPeeringConnectionId"] for each in network.connections()] == [made]
+    assert network.seen("workload", made)["Status"]["Code"] == "active"
+    assert set(network.routes("cluster").values()) == set(network.routes("workload").values()) == {made}
+    assert network.dns(made) == {"cluster": True, "workload": True}
+    assert network.seen("workload", made).get("Tags", []) == network.seen("cluster", made).get("Tags", []) == []
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert network.dns(made) == {"cluster": False, "workload": False}
+    if make is Network.connect:
+        assert network.left() == before
+    assert network.routes("cluster") == network.routes("workload") == network.rules() == {}
+
+
+def test_a_connection_that_the_cluster_account_asked_for_is_used_too(workspace, network):
+    ec2 = network.ec2("cluster")
+    asked = ec2.create_vpc_peering_connection(
+        VpcId=network.cluster_vpc, PeerVpcId=network.workload_vpc, PeerOwnerId="185863138492"
+    )
+    made = asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
+    while network.seen("cluster", made)["Status"]["Code"] != "pending-acceptance":
+        time.sleep(0.03)
+    # The runner of the workload account may ask, and not accept: its administrator does.
+    network.ec2("workload").accept_vpc_peering_connection(VpcPeeringConnectionId=made)
+    network.wait(made, "active")
+    root.apply()
+
+    assert network.dns(made) == {"cluster": True, "workload": True}
+    root.assert_empty_plan()
+    root.destroy()
+    assert network.seen("workload", made)["Status"]["Code"] == "active"
+    assert network.dns(made) == {"cluster": False, "workload": False}
+
+
+def test_what_was_there_before_survives(workspace, network):
+    made = network.connect()
+    table = network.tables("workload")[0]["RouteTableId"]
+    network.ec2("workload").create_route(
+        RouteTableId=table, DestinationCidrBlock="10.20.0.0/16", VpcPeeringConnectionId=made
+    )
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.30.0.0/16"}]}
+    network.ec2("cluster").authorize_security_group_ingress(GroupId=network.group, IpPermissions=[https])
+    ends = {
+        "VpcPeeringConnectionId": made,
+        "RequesterPeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": True},
+    }
+    network.ec2("workload").modify_vpc_peering_connection_options(**ends)
+    before = network.left()
+    root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
+    root.apply()
+    root.assert_empty_plan()
+    pieces = root.state(ADDRESS)["pieces"]
+    assert pieces[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"
+    assert pieces[f"cluster/ec2_security_group_rule/{network.group}/443/10.30.0.0/16"]["origin"] == "adopted"
+
+    root.destroy()
+    assert network.left() == before
+
+
+def test_with_adopt_the_connection_of_the_two_vpcs_is_found(workspace, network):
+    made = network.connect()
+    before = network.left()
+    root = workspace(peering(network.workload_vpc, 'adopt = "if_exists"'))
+    root.apply()
+    assert root.state(ADDRESS)["peering_connection_id"] == made
+    root.assert_empty_plan()
+    root.destroy()
+    assert network.left() == before
+
+
+def test_a_second_cluster_in_the_vpc_reuses_the_connection_and_leaves_the_firsts_traffic_alone(workspace, aws, network):
+    World(aws).make_cluster(GREEN, "API")
+    root = workspace(peering(network.workload_vpc))
+    root.apply()
+    before, left = traffic(network), network.left()
+
+    second = reuse(network, connection=f"{ADDRESS}.peering_connection_id", cluster=GREEN)
+    root.write(peering(network.workload_vpc) + second)
+    root.apply()
+    root.assert_empty_plan()
+    assert traffic(network) == before
+    assert root.state(OTHER)["peering_connection_id"] == root.state(ADDRESS)["peering_connection_id"]
+
+    root.write(peering(network.workload_vpc))
+    root.apply()
+    assert traffic(network) == before
+    assert network.left() == left
+    root.assert_empty_plan()
+
+
+def test_routes_that_both_want_survive_until_the_last_user_leaves(workspace, aws, network):
+    """The second makes a route, the first comes to want it too, the second leaves; and the other way round."""
+    tables = [table["RouteTableId"] for table in network.tables("workload")]
+    narrow, wide = (
+        f'workload_route_table_ids = ["{tables[0]}"]',
+        f'workload_route_table_ids = ["{tables[0]}", "{tables[1]}"]',
+    )
+    World(aws).make_cluster(GREEN, "API")
+    before = network.left()
+    shared = f"{ADDRESS}.peering_connection_id"
+    root = workspace(peering(network.workload_vpc, narrow) + reuse(network, wide, connection=shared, cluster=GREEN))
+    root.apply()
+    root.write(peering(network.workload_vpc, wide) + reuse(network, wide, connection=shared, cluster=GREEN))
+    root.apply()
+    root.assert_empty_plan()
+    both = network.routes("workload")
+    assert len(both) == 2
+
+    root.write(peering(network.workload_vpc, narrow) + reuse(network, wide, connection=shared, cluster=GREEN))
+    root.apply()
+    assert network.routes("workload") == both, "the second still wants it"
+    root.assert_empty_plan()
+
+    root.write(peering(network.workload_vpc, wide) + reuse(network, wide, connection=shared, cluster=GREEN))
+    root.apply()
+    root.write(peering(network.workload_vpc, wide))
+    root.apply()
+    assert network.routes("workload") == both, "the first still wants it"
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert network.left() == before
+
+
+def test_a_connection_that_another_resource_uses_is_not_deleted_from_under_it(workspace, network):
+    """In two configurations, so that Terraform does not know the order."""
+    owner = workspace(peering(network.workload_vpc))
+    owner.apply()
+    made = owner.state(ADDRESS)["peering_connection_id"]
+    table = network.make_table("cluster")
+    user = workspace(
+        reuse(network, f'cluster_route_table_ids = ["{table}"]', connection=f'"{made}"', name="team", cluster=CLUSTER)
+    )
+    user.apply()
+    before = traffic(network)
+
+    owner.try_destroy().must_fail(made, "still carries the traffic of xeks_cluster_peering", "delete-tags")
+    assert traffic(network) == before
+
+    user.destroy()
+    owner.destroy()
+    assert network.routes("cluster") == network.routes("workload") == network.rules() == {}
+    assert network.connections() == []
+
+
+def test_a_rule_serves_two_resources_until_the_last_leaves(workspace, network):
+    owner = workspace(peering(network.workload_vpc))
+    owner.apply()
+    made = owner.state(ADDRESS)["peering_connection_id"]
+    user = workspace(reuse(network, connection=f'"{made}"', name="team"))
+    user.apply()
+    assert list(network.rules()) == ["10.30.0.0/16"]
+
+    owner.write(peering(network.workload_vpc, "allow_https = false"))
+    owner.apply()
+    assert list(network.rules()) == ["10.30.0.0/16"], "the other resource still uses it"
+    user.assert_empty_plan()
+    user.destroy()
+    assert network.rules() == {}
+    owner.assert_empty_plan()
