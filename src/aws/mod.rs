@@ -12,6 +12,7 @@ pub mod duration;
 pub mod ec2;
 pub mod error;
 pub mod names;
+pub mod oidc_providers;
 pub mod policy;
 pub mod principals;
 pub mod sessions;

@@ -3,4 +3,5 @@
 pub mod access_path;
 pub mod cluster;
 pub mod hops;
+pub mod irsa_path;
 pub mod runner_policy;

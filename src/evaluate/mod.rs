@@ -96,6 +96,11 @@ pub fn assume_role(trust: &Source, identity: &Identity, request: &Request) -> An
     statement::answer(&[&resource, &policies, &boundary], allowed)
 }
 
+/// Whether a text is like a pattern with `*` and `?`, as StringLike compares them.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    pattern::Pattern::wild(pattern, None).matches(text) == Tri::Yes
+}
+
 fn own(identity: &Identity, request: &Request) -> (Layer, Layer) {
     let policies = statement::on_identity("its policies", &identity.policies, request);
     let boundary = match &identity.boundary {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::data_sources::{access_path, cluster, runner_policy};
+use crate::data_sources::{access_path, cluster, irsa_path, runner_policy};
 use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
 
 use super::{DataSource, Ephemeral, Function, Resource};
@@ -12,7 +12,7 @@ pub fn resources() -> Vec<Arc<dyn Resource>> {
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {
-    vec![access_path::data_source(), cluster::data_source(), runner_policy::data_source()]
+    vec![access_path::data_source(), cluster::data_source(), irsa_path::data_source(), runner_policy::data_source()]
 }
 
 pub fn ephemerals() -> Vec<Arc<dyn Ephemeral>> {

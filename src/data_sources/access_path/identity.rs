@@ -34,7 +34,7 @@ pub(super) fn identity(step: &Step) -> Hop {
 }
 
 /// Whether `caller` may assume the role of `target`.
-pub(super) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Secret>) -> Hop {
+pub(in crate::data_sources) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Secret>) -> Hop {
     let hop = match found(ASSUME_ROLE, target, "via_role_arns") {
         Err(hop) => hop,
         Ok(role) => {
@@ -84,7 +84,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
 }
 
 /// The principal as it is, or the hop that says why it can't be taken for that. `attribute` is where it was written.
-fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a Principal, Hop> {
+pub(in crate::data_sources) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a Principal, Hop> {
     let account = &step.arn.account;
     match &step.found {
         Found::Here(found, _) if step.arn.session().is_some() || found.arn == step.written => Ok(found),
@@ -94,7 +94,7 @@ fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a 
         }
         Found::Absent => {
             let reason = format!("There is no {} in account {account}.", step.title());
-            let fix = format!("Create it (xeks_cross_account_access makes the roles of a connection), or correct {attribute}.");
+            let fix = format!("Create it (xeks_cross_account_access and xeks_irsa_trust make roles), or correct {attribute}.");
             Err(Hop::broken(name, &step.written, reason, fix))
         }
         Found::Unreadable(error) => Err(Hop::unreadable(name, &step.written, error)),
@@ -267,7 +267,7 @@ fn masked(text: &str, external_id: Option<&Secret>) -> String {
 }
 
 /// The beginning of a sentence.
-fn title(text: &str) -> String {
+pub(in crate::data_sources) fn title(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -4,12 +4,12 @@
 
 mod access_policy;
 mod entry;
-mod identity;
+pub(super) mod identity;
 mod live;
 mod network;
 mod question;
 mod schema;
-mod steps;
+pub(super) mod steps;
 
 use std::sync::{Arc, LazyLock};
 
@@ -61,7 +61,7 @@ impl DataSource for AccessPath {
 
 /// The region that was looked in, and the chain.
 async fn explain(context: &Context, question: &Question) -> Result<(String, Chain), Diagnostics> {
-    let accounts = accounts(context, question).await?;
+    let accounts = Accounts::of_provider(context, question.workload_account.as_deref()).await?;
     let owner = accounts.cluster.identity().clone();
     let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());
     let (steps, cluster) =
@@ -95,18 +95,6 @@ async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDesc
     let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
     let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
     network::hops(workload, &accounts.cluster, region, cluster, source).await
-}
-
-/// Both sides. A chain that lives in the cluster's account needs no other.
-async fn accounts(context: &Context, question: &Question) -> Result<Accounts, Diagnostics> {
-    let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(question.workload_account.as_deref()));
-    let cluster = cluster.map_err(|error| Diagnostics::from(error.diagnostic()))?;
-    let workload = match workload {
-        Ok(account) => Some(account),
-        Err(AccountError::NoWorkload { .. }) => None,
-        Err(error) => return Err(error.diagnostic().into()),
-    };
-    Ok(Accounts { cluster, workload })
 }
 
 fn told(error: &AccountError, attribute: &str) -> Diagnostics {

@@ -4,18 +4,33 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
+use crate::aws::accounts::AccountError;
 use crate::aws::principals::{self, Permissions, Principal, Sort};
 use crate::aws::{Account, Arn, Error};
+use crate::diagnostics::Diagnostics;
 use crate::evaluate;
+use crate::provider::Context;
 
 /// The accounts that can be read. There may be no workload account where the whole chain lives in the cluster's.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub(in crate::data_sources) struct Accounts {
     pub cluster: Arc<Account>,
     pub workload: Option<Arc<Account>>,
 }
 
 impl Accounts {
+    /// Both sides. A chain that lives in the cluster's account needs no other.
+    pub async fn of_provider(context: &Context, workload_account: Option<&str>) -> Result<Self, Diagnostics> {
+        let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(workload_account));
+        let cluster = cluster.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+        let workload = match workload {
+            Ok(account) => Some(account),
+            Err(AccountError::NoWorkload { .. }) => None,
+            Err(error) => return Err(error.diagnostic().into()),
+        };
+        Ok(Accounts { cluster, workload })
+    }
+
     pub fn of(&self, account_id: &str) -> Option<&Arc<Account>> {
         [Some(&self.cluster), self.workload.as_ref()].into_iter().flatten().find(|a| a.identity().account_id == account_id)
     }
@@ -23,7 +38,7 @@ impl Accounts {
 
 /// One principal of the chain.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(in crate::data_sources) struct Step {
     /// As it was written.
     pub written: String,
     pub arn: Arn,
@@ -33,7 +48,7 @@ pub(super) struct Step {
 }
 
 #[derive(Debug)]
-pub(super) enum Found {
+pub(in crate::data_sources) enum Found {
     /// Its account is none of the provider's.
     Outside,
     Absent,
@@ -42,7 +57,7 @@ pub(super) enum Found {
 }
 
 /// Looks all of them up at the same time. What can't be one was refused at validation, and is left out.
-pub(super) async fn find(accounts: &Accounts, chain: &[String]) -> Vec<Step> {
+pub(in crate::data_sources) async fn find(accounts: &Accounts, chain: &[String]) -> Vec<Step> {
     let steps = chain.iter().filter_map(|written| {
         let arn = Arn::parse(written).ok()?;
         let (sort, name) = principals::named(&arn)?;

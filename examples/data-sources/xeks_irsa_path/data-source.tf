@@ -1,0 +1,16 @@
+data "xeks_irsa_path" "app" {
+  cluster_name    = "prac-eks-abhi"
+  namespace       = "nodejs"
+  service_account = "nodejs-sa"
+  role_arn        = "arn:aws:iam::185863138492:role/nodejs-app"
+  actions         = ["s3:GetObject", "s3:PutObject"]
+  resources       = ["arn:aws:s3:::nodejs-app-uploads/*"]
+}
+
+# Not an error of the apply: a warning, with the hop that is broken, on every plan and apply.
+check "pods_reach_the_bucket" {
+  assert {
+    condition     = data.xeks_irsa_path.app.allowed
+    error_message = data.xeks_irsa_path.app.text
+  }
+}

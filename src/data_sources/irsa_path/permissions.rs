@@ -1,0 +1,74 @@
+//! The hop `permissions`: what the role's own policies and its boundary allow.
+
+use super::question::Question;
+use crate::aws::principals::Permissions;
+use crate::data_sources::access_path::identity::{found, title};
+use crate::data_sources::access_path::steps::{Found, Step};
+use crate::data_sources::hops::Hop;
+use crate::evaluate::{self, Answer, Denial, Request};
+
+const PERMISSIONS: &str = "permissions";
+
+pub(super) fn hop(role: &Step, question: &Question) -> Hop {
+    let hop = match (found(PERMISSIONS, role, "role_arn"), &role.found) {
+        (Err(hop), _) => hop,
+        (Ok(here), Found::Here(_, Err(error))) => Hop::unreadable(PERMISSIONS, &here.arn, error),
+        (Ok(here), Found::Here(_, Ok(permissions))) if question.actions.is_empty() => attached(&here.arn, permissions, role),
+        (Ok(here), _) => asked(&here.arn, role, question),
+    };
+    hop.in_account(&role.arn.account)
+}
+
+/// Nothing is asked: what there is.
+fn attached(object: &str, permissions: &Permissions, role: &Step) -> Hop {
+    let bound = permissions.boundary.as_ref().map_or_else(String::new, |b| format!(" Its permissions boundary is {}.", b.name));
+    if permissions.documents.is_empty() {
+        let reason = format!("No policy is attached to the {}: its sessions may do nothing.{bound}", role.title());
+        return Hop::broken(
+            PERMISSIONS,
+            object,
+            reason,
+            "Attach policies (role.inline_policies or role.managed_policy_arns of xeks_irsa_trust).",
+        );
+    }
+    let mut names: Vec<&str> = permissions.documents.iter().map(|d| d.name.as_str()).collect();
+    names.sort_unstable();
+    let reason = format!("Its policies are {}. What they allow was not asked: name actions and resources.{bound}", names.join(", "));
+    Hop::ok(PERMISSIONS, object, reason)
+}
+
+fn asked(object: &str, role: &Step, question: &Question) -> Hop {
+    let identity = role.identity();
+    let pairs = question.actions.iter().flat_map(|action| question.resources.iter().map(move |resource| (action, resource)));
+    let (mut allowed, mut unknown, mut broken) = (Vec::new(), None, None);
+    for (action, resource) in pairs {
+        let what = format!("{action} on {resource}");
+        match evaluate::permissions(&identity, &Request::signed(role.caller(), action, resource)) {
+            Answer::Allowed(grant) => allowed.push(format!("{} allows {what}.", title(&grant.statement))),
+            Answer::Unknown(why) => unknown = unknown.or(Some(format!("Whether it may call {what} can't be told: {why}."))),
+            Answer::Denied(denial) => broken = broken.or(Some((format!("It may not call {what}: {denial}."), fix(&denial, &what, role)))),
+        }
+    }
+    match (broken, unknown) {
+        (Some((reason, fix)), _) => Hop::broken(PERMISSIONS, object, reason, fix),
+        (None, Some(reason)) => Hop::unknown(PERMISSIONS, object, reason),
+        (None, None) => {
+            let other = |resource: &&String| resource.split(':').nth(4).is_some_and(|id| !id.is_empty() && id != role.arn.account);
+            if let Some(resource) = question.resources.iter().find(other) {
+                allowed.push(format!("Whether the policies of {resource}, which is of another account, let it in is not looked at."));
+            }
+            Hop::ok(PERMISSIONS, object, allowed.join("\n"))
+        }
+    }
+}
+
+fn fix(denial: &Denial, what: &str, role: &Step) -> String {
+    let boundary = role.principal().and_then(|p| p.boundary.as_deref());
+    match (denial, boundary) {
+        (Denial::Explicit { statement }, _) => format!("Take out {statement}, or narrow it."),
+        (Denial::NoMatch { layer, .. }, Some(boundary)) if layer.contains("boundary") => {
+            format!("Let {boundary} allow {what}, or give the {} another permissions_boundary.", role.title())
+        }
+        _ => format!("Allow {what} to the {} (role.inline_policies or role.managed_policy_arns of xeks_irsa_trust).", role.title()),
+    }
+}

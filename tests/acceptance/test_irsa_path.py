@@ -1,0 +1,166 @@
+"""`xeks_irsa_path`: each broken set-up named, the test AWS of the same mind, what can't be read, and its use in a check block."""
+
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from irsa import Irsa, allow
+from setups import Asked, explain, read
+from setups_irsa import SETUPS
+from world import World
+from xeks_aws.client import Credentials
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_each_set_up_is_explained_by_the_hop_that_is_broken(cli, aws, tmp_path):
+    told = explain(cli, aws, tmp_path / "root", SETUPS)
+    wrong = [f"{one.setup.name}: {'; '.join(one.wrong)}" for one in told if one.wrong]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_test_aws_lets_in_those_whose_hops_say_so_and_no_others(aws):
+    world = World(aws)
+    differs = []
+    for number, setup in enumerate(SETUPS):
+        if setup.hop in ("issuer", "permissions") or setup.status == "unknown":
+            continue
+        made = setup.make(world, f"{number:02}")
+        setup.breaks(made)
+        if signs_in(made) != (setup.hop is None):
+            differs.append(setup.name)
+    assert not differs
+
+
+# Call → hop that it leaves undecided.
+READS = {
+    "eks:DescribeCluster": ("cluster", "issuer"),
+    "iam:GetOpenIDConnectProvider": ("workload", "oidc_provider"),
+    "iam:GetRole": ("workload", "trust"),
+    "iam:ListRolePolicies": ("workload", "permissions"),
+    "iam:GetRolePolicy": ("workload", "permissions"),
+    "iam:ListAttachedRolePolicies": ("workload", "permissions"),
+    "iam:GetPolicyVersion": ("workload", "permissions"),
+}
+
+
+@pytest.mark.parametrize("call", READS)
+def test_a_permission_to_read_that_is_missing_is_unknown_and_named(cli, aws, tmp_path, call):
+    account, hop = READS[call]
+    irsa = Irsa(World(aws), "a")
+    irsa.bounded(allow("s3:*", "*"))
+    service, action = call.split(":")
+    aws.faults.add("deny", service=service, action=action, account=account)
+
+    state = read(cli, aws, tmp_path / "root", {"path": Asked("xeks_irsa_path", irsa.asks())})["path"]
+
+    first = next(h for h in state["hops"] if h["status"] != "ok")
+    assert (state["allowed"], state["broken"], first["name"], first["status"]) == (False, hop, hop, "unknown")
+    assert call in first["reason"]
+    assert call in first["fix"]
+    assert not [h for h in state["hops"] if h["status"] == "broken"]
+
+
+def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_path):
+    irsa = Irsa(World(aws), "a")
+    irsa.arguments.update(cluster_name=None, issuer_url=f"https://{irsa.issuer}")
+    aws.faults.add("deny", service="eks", action="DescribeCluster", account="cluster")
+
+    state = read(cli, aws, tmp_path / "root", {"path": Asked("xeks_irsa_path", irsa.asks())})["path"]
+
+    assert state["allowed"], state["text"]
+    assert state["region"] is None
+
+
+HCL = """
+data "xeks_irsa_path" "app" {{
+  cluster_name    = "{cluster}"
+  namespace       = "nodejs"
+  service_account = "nodejs-sa"
+  role_arn        = "{role}"
+}}
+
+check "pods" {{
+  assert {{
+    condition     = data.xeks_irsa_path.app.allowed
+    error_message = data.xeks_irsa_path.app.text
+  }}
+}}
+
+output "text" {{
+  value = data.xeks_irsa_path.app.text
+}}
+"""
+
+
+def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
+    irsa = Irsa(World(aws), "a")
+    root = workspace(HCL.format(cluster=irsa.cluster, role=irsa.arn))
+    assert not warnings(root.apply())
+    sound = root.output("text")
+    assert sound.endswith("Allowed.\n")
+    root.assert_empty_plan()
+
+    irsa.trusts(irsa.asking_for({"{}:aud": "vault"}))
+    told = warnings(root.apply())
+    assert any("✖ trust" in detail and "wants the audience vault" in detail for detail in told), told
+
+    irsa.trusts(irsa.statement())
+    assert not warnings(root.apply())
+    assert root.output("text") == sound, "the same world gives the same words"
+
+
+def test_the_example_works_as_it_stands(workspace, aws):
+    example = EXAMPLES / "data-sources" / "xeks_irsa_path" / "data-source.tf"
+    assert any("There is no role nodejs-app" in detail for detail in warnings(workspace(example.read_text()).apply()))
+
+
+INVALID = {
+    "no source of tokens": ("", ["cluster_name", "issuer_url"]),
+    "two sources of tokens": ('cluster_name = "a"\n  issuer_url = "https://b.example"', ["cluster_name", "issuer_url"]),
+    "an issuer and a region": ('issuer_url = "https://b.example"\n  region = "ap-south-1"', ["region"]),
+    "resources without actions": ('cluster_name = "a"\n  resources = ["*"]', ["resources", "actions"]),
+    "an action with a wildcard": ('cluster_name = "a"\n  actions = ["s3:*"]', ["actions", "s3:GetObject"]),
+    "a resource that is no ARN": ('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_validate_refuses_without_aws(workspace, aws, case):
+    more, words = INVALID[case]
+    aws.clear_calls()
+    hcl = f"""
+data "xeks_irsa_path" "app" {{
+  namespace       = "nodejs"
+  service_account = "nodejs-sa"
+  role_arn        = "arn:aws:iam::185863138492:role/app"
+  {more}
+}}
+"""
+    workspace(hcl).validate().must_fail(*words)
+    assert aws.calls() == []
+
+
+def signs_in(irsa: Irsa) -> bool:
+    """Whether a pod gets the role, as its SDK would."""
+    asked = irsa.asks()
+    aws = irsa.world.aws
+    try:
+        token = aws.service_account_token(
+            irsa.cluster, "nodejs", "nodejs-sa", asked.get("audience", "sts.amazonaws.com")
+        )
+        first = asked.get("pod_role_arn", asked["role_arn"])
+        sts = aws.client(irsa.side, "sts")
+        keys = sts.assume_role_with_web_identity(RoleArn=first, RoleSessionName="pod", WebIdentityToken=token)[
+            "Credentials"
+        ]
+        if irsa.chained:
+            pod = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+            aws.assume("cluster", irsa.arn, pod)
+    except ClientError:
+        return False
+    return True
+
+
+def warnings(run) -> list[str]:
+    return [f"{d.summary}\n{d.detail}" for d in run.diagnostics if d.severity == "warning"]
