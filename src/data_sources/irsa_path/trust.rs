@@ -20,7 +20,9 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
         (Err(hop), _) => hop,
         (Ok(role), _) if role.trust.is_null() => Hop::unknown(TRUST, &role.arn, "Its trust policy can't be read: it is no JSON."),
         (Ok(role), None) => Hop::unknown(TRUST, &role.arn, "Not evaluated: the cluster's issuer is not known."),
-        (Ok(role), Some((issuer, provider))) => Asked { role: &role.arn, trust: &role.trust, issuer, provider, question }.hop(&taker.title()),
+        (Ok(role), Some((issuer, provider))) => {
+            Asked { role: &role.arn, trust: &role.trust, issuer, provider, question }.hop(&taker.title())
+        }
     };
     hop.in_account(&taker.arn.account)
 }
