@@ -316,4 +316,4 @@ SOUND = [
     sound("Nothing asked of the permissions", actions=None, resources=None),
 ]
 
-SETUPS = [*ISSUER, *PROVIDER, *TRUST, *CHAINED, *PERMISSIONS, *SOUND]
+BROKEN = [*ISSUER, *PROVIDER, *TRUST, *CHAINED, *PERMISSIONS]

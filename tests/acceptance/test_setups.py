@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import setups_access
+import setups_irsa
 import setups_network
 from setups import explain, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "broken-setups.md"
-SETUPS = [*setups_access.BROKEN, *setups_network.BROKEN, *setups_access.SOUND, *setups_network.SOUND]
+PARTS = (setups_access, setups_network, setups_irsa)
+SETUPS = [*(one for part in PARTS for one in part.BROKEN), *(one for part in PARTS for one in part.SOUND)]
 
 
 def test_every_broken_set_up_is_named_by_its_hop_and_every_sound_one_is_ok(cli, aws, tmp_path):
