@@ -4,6 +4,7 @@ The pod has what its manifests give it; app and SDKs are told nothing but where 
 endpoint tells them: AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_STS.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -45,8 +46,12 @@ class Story:
         self.root = cli.workspace(set_up(aws, "irsa-s3", base), **write_profiles(aws, base / "aws"))
 
     def apply(self, mode: str) -> None:
-        self.root.apply(f"-var=mode={mode}")
+        """Applied, with an empty plan after it, and a check that says that the chain is whole."""
+        run = self.root.apply(f"-var=mode={mode}")
+        assert not [warning for warning in run.warnings if "heck" in warning.summary], run.text
         self.root.assert_empty_plan(f"-var=mode={mode}")
+        shown = json.loads(self.root.run("show", "-json").must_work().output)
+        assert [check["status"] for check in shown["checks"]] == ["pass"], shown["checks"]
 
     def pod(self, name: str, documents: list[dict], spec: dict, audience: str | None = None) -> Pod:
         def token(wanted: str) -> str:

@@ -8,6 +8,10 @@ provider "xeks" {
   workload_account = { profile = "workload", region = "ap-south-1", allowed_account_ids = ["185863138492"] }
 }
 
+data "xeks_cluster" "this" {
+  name = "prac-eks-abhi"
+}
+
 locals {
   namespace       = "nodejs"
   service_account = "nodejs-sa"
@@ -15,7 +19,7 @@ locals {
 }
 
 resource "xeks_irsa_trust" "app" {
-  cluster_name     = "prac-eks-abhi"
+  cluster_name     = data.xeks_cluster.this.name
   service_accounts = [{ namespace = local.namespace, name = local.service_account }]
 
   # In mode chained no OIDC provider is needed in the workload account: pods get a role of the cluster's account, which
@@ -35,6 +39,28 @@ resource "xeks_irsa_trust" "app" {
         }]
       })
     }
+  }
+}
+
+# At each plan and apply: do the pods reach the bucket's objects? If not, a warning shows every hop, and where the chain breaks. The
+# data source stands beside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
+data "xeks_irsa_path" "app" {
+  cluster_name    = data.xeks_cluster.this.name
+  namespace       = local.namespace
+  service_account = local.service_account
+  pod_role_arn    = xeks_irsa_trust.app.pod_role_arn
+  role_arn        = xeks_irsa_trust.app.role_arn
+  actions         = ["s3:GetObject", "s3:PutObject"]
+  resources       = ["${local.bucket.arn}/${local.prefix}example"]
+
+  # The ARNs are known before what they name is there.
+  depends_on = [xeks_irsa_trust.app]
+}
+
+check "pods_reach_the_bucket" {
+  assert {
+    condition     = data.xeks_irsa_path.app.allowed
+    error_message = data.xeks_irsa_path.app.text
   }
 }
 
