@@ -5,5 +5,6 @@ mod ec2_client;
 mod emulator;
 mod life;
 mod others;
+mod peering;
 mod providers;
 mod sweep;
