@@ -4,6 +4,7 @@
 //! Where that is not set the test says so loudly and passes over. XEKS_WRITE=1 writes the page instead of comparing it.
 
 mod cases;
+mod conditions;
 mod dice;
 mod page;
 mod rules;

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::{Map, Value as Json, json};
 use xeks::evaluate::{Caller, Known};
 
-use crate::cases::{Case, is_list, values};
+use crate::cases::Case;
+use crate::conditions::{is_list, values};
 
 pub struct Simulator {
     folder: String,
