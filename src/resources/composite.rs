@@ -77,7 +77,7 @@ pub trait Composite: Send + Sync + 'static {
         None
     }
     /// Whether a change of this attribute, declared as replacing, can be made in place after all.
-    fn changes_in_place(&self, _path: &Path, _prior: &Ledger) -> bool {
+    fn changes_in_place(&self, _path: &Path, _prior: &Ledger, _planned: &Value) -> bool {
         false
     }
 }
@@ -154,7 +154,7 @@ impl<C: Composite> Composed<C> {
         let planned = self.all_unknown(value, prior);
         let mut replaces = if prior.is_null() { Vec::new() } else { self.schema.replaced(prior, &planned) };
         let ledger = Ledger::from_value(prior.get("pieces"));
-        replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
+        replaces.retain(|path| !self.composite.changes_in_place(path, &ledger, &planned));
         Plan { planned, replaces }
     }
 
@@ -312,7 +312,7 @@ impl<C: Composite> Resource for Composed<C> {
         let mut diagnostics = Diagnostics::new();
         if !prior.is_null() {
             replaces = self.schema.replaced(&prior, &planned);
-            replaces.retain(|path| !self.composite.changes_in_place(path, &ledger));
+            replaces.retain(|path| !self.composite.changes_in_place(path, &ledger, &planned));
             if let Err(elsewhere) = common::same_accounts(&ledger, &place) {
                 diagnostics.extend(elsewhere);
             }

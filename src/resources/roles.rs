@@ -245,10 +245,17 @@ fn find(side: Side, role: &RoleModel, fact: &str, kind: &str, expected: &[String
     }
 }
 
-/// Whether the path is the `existing` of a role that was imported: it may turn out to be one that is to be left at destroy.
-pub fn may_turn_existing(path: &Path, prior: &Ledger, roles: &[(&str, Side)]) -> bool {
-    let imported = |side| prior.0.iter().any(|(key, e)| key.side == side && key.kind == iam::role::KIND && e.origin == Origin::Imported);
-    roles.iter().any(|(attribute, side)| *path == Path::of(attribute).attribute("existing") && imported(*side))
+/// Whether the path is the `existing` of a role that may change what it is called without being made anew: one that was imported may turn
+/// out to be one that is to be left at destroy, and one that was there before is that, whether it is called existing or adopted.
+pub fn may_turn_existing(path: &Path, prior: &Ledger, planned: &Value, roles: &[(&str, Side)]) -> bool {
+    let adopts = planned.get("adopt").as_str() == Some("if_exists");
+    roles.iter().any(|(attribute, side)| {
+        let stays = adopts || planned.get(attribute).get("existing").as_bool() == Some(true);
+        let name = planned.get(attribute).get("name").as_str();
+        let role = name.and_then(|name| prior.get(&Key::new(*side, iam::role::KIND, name)));
+        let turns = role.is_some_and(|e| e.origin == Origin::Imported || (e.origin == Origin::Adopted && stays));
+        *path == Path::of(attribute).attribute("existing") && turns
+    })
 }
 
 /// Whether a role that an import sees is one that we were told to use, not to make: it does not carry this resource's tag, and

@@ -101,6 +101,31 @@ def test_an_import_of_existing_roles_plans_nothing_and_a_destroy_leaves_them(wor
     make_import_destroy(workspace(hcl), aws, address)
 
 
+ADOPTED = {
+    "assume role": (ADDRESS, access(more='adopt = "if_exists"')),
+    "direct": (ADDRESS, access(None, more='mode = "direct"\nadopt = "if_exists"')),
+    "federated": (TRUST, trust(more='adopt = "if_exists"')),
+    "chained": (TRUST, trust(more=f'{CHAINED}\nadopt = "if_exists"')),
+}
+
+
+@pytest.mark.parametrize("case", ADOPTED)
+def test_an_import_of_adopted_roles_is_taken_for_existing_and_corrected_in_place(workspace, aws, case):
+    address, hcl = ADOPTED[case]
+    their_roles(aws)
+    before = aws.dump()
+    root = workspace(hcl)
+    root.apply()
+
+    again(root, aws, address)
+
+    assert root.plan().actions(address) == ["update"]
+    root.apply("tfplan")
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
 @pytest.mark.parametrize("case", EXISTING)
 def test_what_others_put_on_a_role_survives_an_import_that_took_it_for_ours(workspace, aws, case):
     """Nothing of ours is there yet: only the configuration says that the roles are others'."""

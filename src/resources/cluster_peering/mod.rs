@@ -130,7 +130,7 @@ impl Composite for ClusterPeering {
     }
 
     /// A connection that went away is made anew in place, under another id.
-    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
+    fn changes_in_place(&self, path: &Path, prior: &Ledger, _planned: &Value) -> bool {
         *path == Path::of("peering_connection_id") && !prior.0.keys().any(|key| key.kind == ec2::peering::KIND)
     }
 }

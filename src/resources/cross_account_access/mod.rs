@@ -154,8 +154,8 @@ impl Composite for CrossAccountAccess {
         attached && value.at("workload_role.managed_policy_arns").is_null()
     }
 
-    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
-        roles::may_turn_existing(path, prior, &[("access_role", Side::Cluster), ("workload_role", Side::Workload)])
+    fn changes_in_place(&self, path: &Path, prior: &Ledger, planned: &Value) -> bool {
+        roles::may_turn_existing(path, prior, planned, &[("access_role", Side::Cluster), ("workload_role", Side::Workload)])
     }
 }
 

@@ -216,8 +216,8 @@ impl Composite for IrsaTrust {
         attached && value.at("role.managed_policy_arns").is_null()
     }
 
-    fn changes_in_place(&self, path: &Path, prior: &Ledger) -> bool {
-        roles::may_turn_existing(path, prior, &[("pod_role", Side::Cluster), ("role", Side::Workload)])
+    fn changes_in_place(&self, path: &Path, prior: &Ledger, planned: &Value) -> bool {
+        roles::may_turn_existing(path, prior, planned, &[("pod_role", Side::Cluster), ("role", Side::Workload)])
     }
 }
 
