@@ -1,10 +1,11 @@
 """Peering connections that others made or use too: reused, never deleted, and never taken from under somebody's traffic."""
 
+import json
 import time
 
 import pytest
 from network import ADDRESS, Network, peering
-from world import CLUSTER, World
+from world import CLUSTER, WORKLOAD_ACCOUNT, World
 
 OTHER = "xeks_cluster_peering.other"
 GREEN = "green"
@@ -46,20 +47,23 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
     assert network.routes("cluster") == network.routes("workload") == network.rules() == {}
 
 
-def test_a_connection_that_the_cluster_account_asked_for_is_used_too(workspace, network):
-    ec2 = network.ec2("cluster")
-    asked = ec2.create_vpc_peering_connection(
-        VpcId=network.cluster_vpc, PeerVpcId=network.workload_vpc, PeerOwnerId="185863138492"
+def test_a_connection_that_the_cluster_account_asked_for_is_accepted_and_used_too(workspace, aws, network):
+    """The runners' policies are for connections that the workload account asks for: here they get what the others need."""
+    actions = ["ec2:AcceptVpcPeeringConnection", "ec2:ModifyVpcPeeringConnectionOptions"]
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    for account in ("cluster", "workload"):
+        runner = {"RoleName": "xeks-runner", "PolicyName": "asked-for-by-the-cluster"}
+        aws.client(account, "iam").put_role_policy(**runner, PolicyDocument=json.dumps(allow))
+    asked = network.ec2("cluster").create_vpc_peering_connection(
+        VpcId=network.cluster_vpc, PeerVpcId=network.workload_vpc, PeerOwnerId=WORKLOAD_ACCOUNT
     )
     made = asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]
-    root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     while network.seen("cluster", made)["Status"]["Code"] != "pending-acceptance":
         time.sleep(0.03)
-    # The runner of the workload account may ask, and not accept: its administrator does.
-    network.ec2("workload").accept_vpc_peering_connection(VpcPeeringConnectionId=made)
-    network.wait(made, "active")
+    root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     root.apply()
 
+    assert network.seen("workload", made)["Status"]["Code"] == "active"
     assert network.dns(made) == {"cluster": True, "workload": True}
     root.assert_empty_plan()
     root.destroy()
