@@ -116,6 +116,11 @@ class Demo:
         run = self.as_pod("nodejs", "default")
         expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
 
+        step("The chain, hop by hop")
+        chain = Chain(self.aws, self.cli, root, "pod", "xeks_irsa_path", self.scratch, self.profiles)
+        chain.tell()
+        chain.break_and_heal(breakage.audience, "oidc_provider")
+
         if reason := clients.missing("node") or clients.missing("npm"):
             step(f"{reason}: the app of examples/stories/irsa-s3 is not run")
             self.destroy(root)
