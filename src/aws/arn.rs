@@ -136,6 +136,13 @@ pub fn partition_of(region: &str) -> &'static str {
     PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
+/// Whether a text is the unique id of a role, a user or a group, as a policy shows principals that were deleted (IAM user guide,
+/// "IAM identifiers").
+pub fn is_unique_id(text: &str) -> bool {
+    let prefixed = ["AROA", "AIDA", "AGPA"].iter().any(|prefix| text.starts_with(prefix));
+    prefixed && text.len() >= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }

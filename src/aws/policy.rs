@@ -89,6 +89,16 @@ pub fn size(document: &Value) -> usize {
     document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
+/// What an element holds, whether one value or a list of them; numbers and booleans as AWS reads them.
+pub fn values_of(element: &Value) -> Vec<String> {
+    match element {
+        Value::String(text) => vec![text.clone()],
+        Value::Bool(_) | Value::Number(_) => vec![element.to_string()],
+        Value::Array(members) => members.iter().flat_map(values_of).collect(),
+        Value::Null | Value::Object(_) => Vec::new(),
+    }
+}
+
 /// The statements, whether the document holds one or a list.
 pub fn statements_of(document: &Value) -> Vec<&Value> {
     match document.get("Statement") {

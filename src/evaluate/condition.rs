@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::answer::Miss;
 use super::compare::Comparison;
 use super::request::{Context, Known};
-use super::statement::strings;
 use super::tri::Tri;
+use crate::aws::policy::values_of;
 
 /// Whether the conditions of a statement hold, and what does not. `variables` says whether the document's version has any.
 pub(super) fn holds(element: &Value, context: &Context, variables: bool) -> (Tri, Option<Miss>) {
@@ -26,7 +26,7 @@ pub(super) fn holds(element: &Value, context: &Context, variables: bool) -> (Tri
             continue;
         };
         for (key, wanted) in keys {
-            let wanted = strings(wanted);
+            let wanted = values_of(wanted);
             let one = Operator::of(operator).holds(key, &wanted, context, variables);
             if one == Tri::No && miss.is_none() {
                 miss = Some(Miss::Condition { operator: operator.clone(), key: key.clone(), wanted, found: context.get(key) });

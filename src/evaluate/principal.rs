@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::answer::Grantee;
 use super::request::{Caller, Principal};
-use super::statement::strings;
 use super::tri::Tri;
-use crate::aws::{Arn, arn};
+use crate::aws::Arn;
+use crate::aws::arn::{self, is_unique_id};
+use crate::aws::policy::values_of;
 
 /// Whom of the caller the element names: each with whether it does.
 pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
@@ -21,11 +22,11 @@ pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
                 Caller::Federated(_) => "Federated",
                 Caller::Service(_) => "Service",
             };
-            (kind, strings(&element[kind]))
+            (kind, values_of(&element[kind]))
         }
         _ => return vec![(Grantee::Principal, Tri::Unknown("its Principal is not of a form that AWS takes".into()))],
     };
-    let everyone = kind == "AWS" && all.iter().any(|p| p == "*") || strings(&element["AWS"]).iter().any(|p| p == "*");
+    let everyone = kind == "AWS" && all.iter().any(|p| p == "*") || values_of(&element["AWS"]).iter().any(|p| p == "*");
     let mut found: Vec<(Grantee, Tri)> = match caller {
         Caller::Aws(principal) => all.iter().filter(|p| *p != "*").map(|written| aws(written, principal)).collect(),
         Caller::Federated(name) | Caller::Service(name) => {
@@ -46,8 +47,8 @@ pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
 /// What is written, for people: without the kind, unless it is another than the caller's.
 pub(super) fn written(element: &Value) -> Vec<String> {
     match element {
-        Value::Object(kinds) => kinds.values().flat_map(strings).collect(),
-        other => strings(other),
+        Value::Object(kinds) => kinds.values().flat_map(values_of).collect(),
+        other => values_of(other),
     }
 }
 
@@ -88,12 +89,6 @@ fn of_session(role: &str, session: &str, parsed: &Arn, caller: &Principal) -> Tr
         Some(name) => (name == session).into(),
         None => Tri::Unknown(format!("only sessions named {session} of {} are meant, and the session's name is not known", caller.arn)),
     }
-}
-
-/// IAM user guide, "IAM identifiers", unique identifiers: prefixes of users, roles and groups.
-fn is_unique_id(text: &str) -> bool {
-    let prefixed = ["AROA", "AIDA", "AGPA"].iter().any(|prefix| text.starts_with(prefix));
-    prefixed && text.len() >= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::pattern::Pattern;
 use super::request::{Caller, Request};
 use super::tri::Tri;
 use super::{Source, condition, principal};
-use crate::aws::policy;
+use crate::aws::policy::{self, values_of};
 
 /// What one kind of policy says of a request: a trust policy, the caller's own policies, or its boundary.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ fn resource(written: &str, request: &Request, variables: bool) -> Tri {
 
 /// One of two elements that exclude each other: any of its values must match, or none of the other's.
 fn either(statement: &Value, positive: &str, negative: &str, matches: impl Fn(&str) -> Tri) -> Tri {
-    let any = |values: &Value| Tri::any(strings(values).iter().map(|value| matches(value)));
+    let any = |values: &Value| Tri::any(values_of(values).iter().map(|value| matches(value)));
     match (statement.get(positive), statement.get(negative)) {
         (Some(values), None) => any(values),
         (None, Some(values)) => !any(values),
@@ -212,18 +212,8 @@ fn either(statement: &Value, positive: &str, negative: &str, matches: impl Fn(&s
 
 fn written(statement: &Value, positive: &str, negative: &str) -> Vec<String> {
     match (statement.get(positive), statement.get(negative)) {
-        (Some(values), _) => strings(values),
-        (None, Some(values)) => vec![format!("all but {}", strings(values).join(", "))],
-        _ => Vec::new(),
-    }
-}
-
-/// A string, or a list of them; numbers and booleans as AWS reads them.
-pub(super) fn strings(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
-        Value::Array(members) => members.iter().flat_map(strings).collect(),
+        (Some(values), _) => values_of(values),
+        (None, Some(values)) => vec![format!("all but {}", values_of(values).join(", "))],
         _ => Vec::new(),
     }
 }

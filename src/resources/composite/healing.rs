@@ -4,6 +4,7 @@
 //! entry that was made for the first admits nobody, and where a trust policy named the first, IAM shows its id. The plan's values come
 //! from the read; here is only what is told of them.
 
+use crate::aws::arn::is_unique_id;
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Declared, Key, Ledger};
@@ -68,17 +69,11 @@ fn orphaned(ids: &[String]) -> String {
 /// The unique ids that stand where a trust policy names principals.
 fn decayed(document: &str) -> Vec<String> {
     let Ok(document) = policy::parse(document) else { return Vec::new() };
-    let principals = policy::statements_of(&document).into_iter().map(|statement| &statement["Principal"]["AWS"]);
-    let texts = principals.flat_map(|aws| aws.as_array().map_or_else(|| vec![aws], |many| many.iter().collect()));
-    let mut ids: Vec<String> = texts.filter_map(|text| text.as_str()).filter(|text| is_unique_id(text)).map(str::to_owned).collect();
+    let principals = policy::statements_of(&document).into_iter().flat_map(|statement| policy::values_of(&statement["Principal"]["AWS"]));
+    let mut ids: Vec<String> = principals.filter(|text| is_unique_id(text)).collect();
     ids.sort();
     ids.dedup();
     ids
-}
-
-/// IAM user guide, "IAM identifiers": AROA begins the unique id of a role, AIDA that of a user.
-fn is_unique_id(text: &str) -> bool {
-    ["AROA", "AIDA"].iter().any(|prefix| text.starts_with(prefix)) && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -112,10 +107,10 @@ mod tests {
 
     #[test]
     fn a_trust_that_decayed_is_told_with_the_id_unless_the_plan_leaves_it() {
-        let trust = r#"{"Statement":[{"Principal":{"AWS":["AROA2","arn:aws:iam::185863138492:role/w"]}},{"Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
+        let trust = r#"{"Statement":[{"Principal":{"AWS":["AROAEXAMPLE000000002","arn:aws:iam::185863138492:role/w"]}},{"Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
         let of = |planned: Value| told(Some(entry(Some("AROA1"), Some(trust))), entry(Some("AROA1"), None), planned);
         let changed = of(Value::string("{}"));
-        assert!(changed.len() == 1 && changed[0].contains("It says AROA2 where"), "{changed:?}");
+        assert!(changed.len() == 1 && changed[0].contains("It says AROAEXAMPLE000000002 where"), "{changed:?}");
         assert!(of(Value::string(trust)).is_empty());
     }
 }
