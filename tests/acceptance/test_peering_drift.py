@@ -3,15 +3,22 @@
 import pytest
 from conftest import workspaces
 from drift import Applied, Row
-from network import ADDRESS, Network, peering
+from network import ADDRESS, Network, peering, vpc
 from world import CLUSTER, World
 
+ABROAD = "eu-west-1"
 HERE = "10.30.0.0/16"
 THERE = "10.20.0.0/16"
 
 
-def network(world: World) -> Network:
-    return Network(world.aws)
+class Joined(World):
+    """The accounts, and which two VPCs of theirs are joined."""
+
+    network: Network
+
+
+def network(world: Joined) -> Network:
+    return world.network
 
 
 def connection(world: World) -> dict:
@@ -150,16 +157,21 @@ ROWS = {
     ],
     "no-names": [Row(f"DNS option of the {a} side: on", dns(a), set_dns(a, True), "dns_resolution") for a in BOTH],
 }  # fmt: skip
+ROWS["names-two-regions"] = ROWS["names"]
 LINES = {"names": ["dns_resolution = true", 'tags = { team = "x" }'], "no-names": []}
+LINES["names-two-regions"] = [*LINES["names"], f'workload_region = "{ABROAD}"']
 
 
 @pytest.fixture(scope="module")
 def applied(request, cli, running_aws, tmp_path_factory):
-    world = World(running_aws)
+    world = Joined(running_aws)
 
     def begin():
         running_aws.reset()
-        hcl = peering(Network(running_aws).workload_vpc, *LINES[request.param])
+        world.network = Network(running_aws)
+        if ABROAD in "".join(LINES[request.param]):
+            world.network = Network(running_aws, vpc(running_aws, "workload", HERE, ABROAD), ABROAD)
+        hcl = peering(world.network.workload_vpc, *LINES[request.param])
         workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(hcl)
         workspace.apply()
         workspace.assert_empty_plan()
