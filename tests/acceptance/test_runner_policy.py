@@ -287,12 +287,18 @@ def test_existing_roles_get_no_more_than_is_rendered(workspace, aws):
     used(aws, "cluster"), used(aws, "workload")
 
 
-def test_a_peering_needs_no_more_than_is_rendered(workspace, aws):
+@pytest.mark.parametrize(
+    ("option", "unused"),
+    [("dns_resolution = true", set()), ("allow_https = false", {"ec2:DescribeSecurityGroupRules"})],
+)
+def test_a_peering_needs_no_more_than_is_rendered(workspace, aws, option, unused):
     world, network = World(aws), Network(aws)
-    lists = f'cluster_peering = [{{ cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}", dns_resolution = true }}]'
+    lists = (
+        f'cluster_peering = [{{ cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}", {option} }}]'
+    )
     wanted = rendered(workspace(policies(lists)))
     give(world, wanted)
-    hcl = peering(network.workload_vpc, "dns_resolution = true", TEAM)
+    hcl = peering(network.workload_vpc, option, TEAM)
     root = workspace(hcl)
     aws.clear_calls()
 
@@ -306,7 +312,8 @@ def test_a_peering_needs_no_more_than_is_rendered(workspace, aws):
     for account, policy in wanted.items():
         seen = used(aws, account)
         assert seen <= actions(policy)
-        assert actions(policy) - seen <= {"ec2:ReplaceRoute"}, sorted(actions(policy) - seen)
+        assert not seen & unused
+        assert actions(policy) - seen <= {"ec2:ReplaceRoute"} | unused, sorted(actions(policy) - seen)
 
 
 def test_a_right_that_is_taken_away_is_missed(workspace, aws):

@@ -21,20 +21,24 @@ const OPTIONS: [&str; 1] = ["ec2:ModifyVpcPeeringConnectionOptions"];
 pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     let (cluster_region, workload_region) = (text(wanted, "cluster_region"), text(wanted, "workload_region"));
     let id = |name: &str| text(wanted, name).unwrap_or_else(|| "*".into());
-    let accepter = sides.cluster.place.regional("ec2", cluster_region.as_deref(), &format!("vpc/{}", id("cluster_vpc_id")));
-    let requester = sides.workload.place.regional("ec2", workload_region.as_deref(), &format!("vpc/{}", id("workload_vpc_id")));
+    let cluster_vpc = sides.cluster.place.regional("ec2", cluster_region.as_deref(), &format!("vpc/{}", id("cluster_vpc_id")));
+    let workload_vpc = sides.workload.place.regional("ec2", workload_region.as_deref(), &format!("vpc/{}", id("workload_vpc_id")));
     let peering = format!("vpc-peering-connection/{}", id("peering_connection_id"));
-    let of_both = json!({"ArnLike": {"ec2:AccepterVpc": accepter, "ec2:RequesterVpc": requester}});
+    let given = !wanted.get("peering_connection_id").is_null();
+    // One that exists is named by its ARN, and either account may have asked for it.
+    let of_both = if given { ALWAYS } else { json!({"ArnLike": {"ec2:AccepterVpc": cluster_vpc, "ec2:RequesterVpc": workload_vpc}}) };
 
     let Side { place, grants } = &mut sides.workload;
     let connections = [place.regional("ec2", workload_region.as_deref(), &peering)];
-    if wanted.get("peering_connection_id").is_null() {
-        grants.allow("PeeringRequested", &["ec2:CreateVpcPeeringConnection"], std::slice::from_ref(&requester), ALWAYS);
+    if given {
+        accept(grants, &workload_vpc, &connections, &of_both);
+    } else {
+        grants.allow("PeeringRequested", &["ec2:CreateVpcPeeringConnection"], std::slice::from_ref(&workload_vpc), ALWAYS);
         let made = ["ec2:CreateVpcPeeringConnection", "ec2:DeleteVpcPeeringConnection"];
         grants.allow("PeeringConnections", &made, &connections, of_both.clone());
         grants.allow("PeeringTaggedAsMade", &["ec2:CreateTags"], &connections, made_by("CreateVpcPeeringConnection"));
     }
-    let end = End { wanted, region: workload_region.as_deref(), vpc: &requester, tables: "workload_route_table_ids", of_both: &of_both };
+    let end = End { wanted, region: workload_region.as_deref(), vpc: &workload_vpc, tables: "workload_route_table_ids", of_both: &of_both };
     end.grant(grants, place, &connections);
 
     let Side { place, grants } = &mut sides.cluster;
@@ -42,15 +46,15 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     let clusters = [place.regional("eks", cluster_region.as_deref(), &format!("cluster/{name}"))];
     grants.allow("Clusters", &["eks:DescribeCluster"], &clusters, ALWAYS);
     let connections = [place.regional("ec2", cluster_region.as_deref(), &peering)];
-    grants.allow("PeeringAccepted", &["ec2:AcceptVpcPeeringConnection"], std::slice::from_ref(&accepter), ALWAYS);
-    grants.allow("PeeringConnections", &["ec2:AcceptVpcPeeringConnection"], &connections, of_both.clone());
-    let end = End { wanted, region: cluster_region.as_deref(), vpc: &accepter, tables: "cluster_route_table_ids", of_both: &of_both };
+    accept(grants, &cluster_vpc, &connections, &of_both);
+    let end = End { wanted, region: cluster_region.as_deref(), vpc: &cluster_vpc, tables: "cluster_route_table_ids", of_both: &of_both };
     end.grant(grants, place, &connections);
+    // Without HTTPS too: a read looks for rules that are left of before, and an import for those that are there.
+    grants.allow("Network", &["ec2:DescribeSecurityGroupRules"], &["*".to_owned()], ALWAYS);
     if flag(wanted, "allow_https", true) {
-        grants.allow("Network", &["ec2:DescribeSecurityGroupRules"], &["*".to_owned()], ALWAYS);
         let of = |kind: &str| [place.regional("ec2", cluster_region.as_deref(), &format!("{kind}/*"))];
         let rules = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"];
-        grants.allow("Https", &rules, &of("security-group"), within(&accepter));
+        grants.allow("Https", &rules, &of("security-group"), within(&cluster_vpc));
         grants.allow("HttpsTags", &TAGS, &of("security-group-rule"), ALWAYS);
     }
 }
@@ -77,6 +81,12 @@ impl End<'_> {
         }
         grants.allow("PeeringConnections", &TAGS, connections, self.of_both.clone());
     }
+}
+
+/// To accept is asked of the accepter's VPC and of the connection.
+fn accept(grants: &mut Grants, vpc: &str, connections: &[String], of_both: &Json) {
+    grants.allow("PeeringAccepted", &["ec2:AcceptVpcPeeringConnection"], &[vpc.to_owned()], ALWAYS);
+    grants.allow("PeeringConnections", &["ec2:AcceptVpcPeeringConnection"], connections, of_both.clone());
 }
 
 /// Tags that the call makes the thing with.

@@ -10,7 +10,7 @@ const USER: [&str; 5] =
 const GROUP: [&str; 3] = ["iam:ListGroupPolicies", "iam:GetGroupPolicy", "iam:ListAttachedGroupPolicies"];
 const POLICY: [&str; 2] = ["iam:GetPolicy", "iam:GetPolicyVersion"];
 /// What network hops go by.
-const NETWORK: [&str; 8] = [
+const NETWORK: [&str; 7] = [
     "ec2:DescribeNatGateways",
     "ec2:DescribeNetworkAcls",
     "ec2:DescribeRouteTables",
@@ -18,7 +18,6 @@ const NETWORK: [&str; 8] = [
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcPeeringConnections",
-    "ec2:DescribeVpcs",
 ];
 const CLUSTER: [&str; 2] = ["eks:DescribeCluster", "eks:ListAccessEntries"];
 const ENTRY: [&str; 2] = ["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"];

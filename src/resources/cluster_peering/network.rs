@@ -170,7 +170,11 @@ fn refresh_dns_resolution(model: &Model, value: &mut Value, seen: &mut Refreshed
 
 /// Rules of ours that somebody changed into others: the ones that are wanted are made anew, these are taken away.
 async fn find_changed_rules(model: &Model, cloud: &Cloud, place: &Place, seen: &mut Refreshed) -> Result<(), Error> {
-    let Some(instance) = seen.ledger.instance().map(str::to_owned).filter(|_| !model.group.is_empty()) else { return Ok(()) };
+    // A resource that never let anything in needs no right to list rules.
+    let has_rules = !model.https_sources.is_empty() || seen.ledger.0.keys().any(|key| key.kind == rule::KIND);
+    let Some(instance) = seen.ledger.instance().map(str::to_owned).filter(|_| has_rules && !model.group.is_empty()) else {
+        return Ok(());
+    };
     for changed in rule::rules_of(cloud, &place.region, &model.group).await? {
         let ours = changed.tags.get(crate::pieces::TAG_INSTANCE) == Some(&instance);
         let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
