@@ -76,6 +76,11 @@ pub trait Composite: Send + Sync + 'static {
     fn only_one(&self, _value: &Value) -> Option<(Path, String)> {
         None
     }
+    /// What one new resource of a run can lay claim to, whatever its identity, as far as that shows once all is looked up; a second one is
+    /// told what `only_one` says.
+    fn claims(&self, _model: &Self::Model) -> Option<String> {
+        None
+    }
     /// Whether a change of this attribute, declared as replacing, can be made in place after all.
     fn changes_in_place(&self, _path: &Path, _prior: &Ledger, _planned: &Value) -> bool {
         false
@@ -225,7 +230,16 @@ impl<C: Composite> Composed<C> {
     ///
     /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
     /// in an object's place is then a warning, and the apply refuses it.
-    async fn preflight(&self, cloud: &Cloud, planned: &Value, prior: &Value, mut place: Place) -> Diagnostics {
+    ///
+    /// `first`: the run in which a create is planned for the first time.
+    async fn preflight(
+        &self,
+        cloud: &Cloud,
+        planned: &Value,
+        prior: &Value,
+        mut place: Place,
+        first: Option<&Arc<Configured>>,
+    ) -> Diagnostics {
         if place.open || hole::is_in(&place.region) || hole::is_in(&place.workload_region) {
             return Diagnostics::new();
         }
@@ -238,7 +252,15 @@ impl<C: Composite> Composed<C> {
             return if prior.is_null() { found } else { found.as_warnings() };
         }
         let ledger = Ledger::from_value(prior.get("pieces"));
-        let parts: Vec<Part> = self.parts(&value, &place).into_iter().filter(|part| part.is_observable()).collect();
+        let model = self.composite.model(&value, &place);
+        if let Some(provider) = first
+            && let Some(claim) = self.composite.claims(&model)
+            && let Some((path, only)) = self.composite.only_one(planned)
+            && self.siblings.meet(provider, &claim, true)
+        {
+            return another::<C>(path, only);
+        }
+        let parts: Vec<Part> = self.composite.parts(&model, &place).into_iter().filter(|part| part.is_observable()).collect();
         let (strangers, own) = futures::join!(
             preflight::strangers(cloud, &parts, &ledger, &self.known, |key| self.composite.path_of(key)),
             self.composite.preflight(cloud, &value, prior, &place, &self.known),
@@ -328,11 +350,12 @@ impl<C: Composite> Resource for Composed<C> {
             && !replanned
             && self.siblings.meet(&context.provider, &cloud.ownership.resource, prior.is_null())
         {
-            diagnostics.error(path, format!("Another {} of this configuration is the same", C::NAME), only);
+            diagnostics.extend(another::<C>(path, only));
         }
         // Terraform plans the create half of a replacement once more, as a create: what is in its way is told then.
         if planned != prior && replaces.is_empty() && !context.provider.skip_preflight && !diagnostics.has_error() {
-            diagnostics.extend(self.preflight(&cloud, &planned, &prior, place).await);
+            let first = (prior.is_null() && !replanned).then_some(&context.provider);
+            diagnostics.extend(self.preflight(&cloud, &planned, &prior, place, first).await);
         }
         Outcome::new(Plan { planned, replaces }, diagnostics)
     }
@@ -365,6 +388,12 @@ impl<C: Composite> Resource for Composed<C> {
     async fn import(&self, context: &Context, id: &str) -> Outcome<Value> {
         self.take_over(context, id).await
     }
+}
+
+fn another<C: Composite>(path: Path, only: String) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error(path, format!("Another {} of this configuration is the same", C::NAME), only);
+    diagnostics
 }
 
 /// The time an operation may take: `timeouts.OPERATION`, else 10 minutes.

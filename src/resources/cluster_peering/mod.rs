@@ -20,6 +20,7 @@ use super::common::{self, Part, Place};
 use super::composite::{Composed, Composite, Known, Located};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};
+use crate::pieces::ec2::Link;
 use crate::pieces::{Cloud, ec2};
 use crate::provider::Resource;
 use crate::schema::{Schema, Value, hole};
@@ -122,11 +123,18 @@ impl Composite for ClusterPeering {
     fn only_one(&self, value: &Value) -> Option<(Path, String)> {
         let (cluster, vpc) = (value.get("cluster_name").as_str()?, value.get("workload_vpc_id").as_str()?);
         let text = format!(
-            "Two VPCs have one peering connection at most, and two resources connect {vpc} with cluster {cluster}. Keep one of them, with the \
-             blocks and route tables of both; or let the second use the connection of the first: peering_connection_id = \
+            "Two VPCs have one peering connection at most, and two resources connect {vpc} with the VPC of cluster {cluster}. Keep one of \
+             them, with the blocks and route tables of both; or let the second use the connection of the first: peering_connection_id = \
              xeks_cluster_peering.FIRST.peering_connection_id."
         );
         Some((Path::of("workload_vpc_id"), text))
+    }
+
+    /// The pair of VPCs, whichever of the clusters in it is named. Who takes what exists makes no second connection.
+    fn claims(&self, model: &Model) -> Option<String> {
+        let Link { cluster, workload, .. } = &model.link;
+        let makes = model.own == Some(true) && !cluster.vpc_id.is_empty();
+        makes.then(|| format!("{}/{} {}/{}", cluster.account_id, cluster.vpc_id, workload.account_id, workload.vpc_id))
     }
 
     /// A connection that went away is made anew in place, under another id.
