@@ -1,10 +1,11 @@
 """Peering connections that others made or use too: reused, never deleted, and never taken from under somebody's traffic."""
 
-import json
 import time
 
 import pytest
 from network import ADDRESS, Network, peering
+from runner_policies import rendered
+from test_runner_policy import give, policies
 from world import CLUSTER, WORKLOAD_ACCOUNT, World
 
 OTHER = "xeks_cluster_peering.other"
@@ -48,18 +49,15 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
 
 
 def test_a_connection_that_the_cluster_account_asked_for_is_accepted_and_used_too(workspace, aws, network):
-    """The runners' policies are for connections that the workload account asks for: here they get what the others need."""
-    actions = ["ec2:AcceptVpcPeeringConnection", "ec2:ModifyVpcPeeringConnectionOptions"]
-    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
-    for account in ("cluster", "workload"):
-        runner = {"RoleName": "xeks-runner", "PolicyName": "asked-for-by-the-cluster"}
-        aws.client(account, "iam").put_role_policy(**runner, PolicyDocument=json.dumps(allow))
+    """With what `xeks_runner_policy` renders for a connection that is named, and nothing else."""
     asked = network.ec2("cluster").create_vpc_peering_connection(
         VpcId=network.cluster_vpc, PeerVpcId=network.workload_vpc, PeerOwnerId=WORKLOAD_ACCOUNT
     )
     made = asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]
     while network.seen("cluster", made)["Status"]["Code"] != "pending-acceptance":
         time.sleep(0.03)
+    named = f'cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}", peering_connection_id = "{made}"'
+    give(World(aws), rendered(workspace(policies(f"cluster_peering = [{{ {named}, dns_resolution = true }}]"))))
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     root.apply()
 
@@ -86,7 +84,9 @@ def test_what_was_there_before_survives(workspace, network):
     network.ec2("workload").modify_vpc_peering_connection_options(**ends)
     before = network.left()
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
-    root.apply()
+    # Terraform plans once more in the apply.
+    told = {str(warning) for warning in root.apply().warnings if "somebody else's" in str(warning)}
+    assert [f"these lead over {made} already: {table} to 10.20.0.0/16. " in one for one in told] == [True]
     root.assert_empty_plan()
     pieces = root.state(ADDRESS)["pieces"]
     assert pieces[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"
@@ -159,6 +159,19 @@ def test_routes_that_both_want_survive_until_the_last_user_leaves(workspace, aws
 
     root.destroy()
     assert network.left() == before
+
+
+def test_two_new_resources_for_one_pair_of_vpcs_are_refused_whichever_clusters_they_name(workspace, aws, network):
+    World(aws).make_cluster(GREEN, "API")
+    before = network.left()
+    first, second = peering(network.workload_vpc), peering(network.workload_vpc, name="other", cluster=GREEN)
+    root = workspace(first + second)
+    root.try_apply().must_fail("Another xeks_cluster_peering", "xeks_cluster_peering.FIRST.peering_connection_id")
+    assert network.left() == before
+
+    root.write(first + reuse(network, connection=f"{ADDRESS}.peering_connection_id", cluster=GREEN))
+    root.apply()
+    root.assert_empty_plan()
 
 
 def test_a_connection_that_another_resource_uses_is_not_deleted_from_under_it(workspace, network):

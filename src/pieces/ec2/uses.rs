@@ -115,7 +115,7 @@ pub(super) fn is_taken_over(cloud: &Cloud, tags: &Tags, entry: &Entry) -> bool {
 }
 
 /// Notes are for connections that this provider made.
-fn takes_notes(tags: &Tags) -> bool {
+pub fn takes_notes(tags: &Tags) -> bool {
     tags.contains_key(TAG_RESOURCE)
 }
 

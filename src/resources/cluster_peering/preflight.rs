@@ -8,7 +8,7 @@ use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Side, Tags, Welcome};
-use crate::pieces::ec2::route;
+use crate::pieces::ec2::{route, uses};
 use crate::pieces::eks::cluster::ClusterDescription;
 use crate::pieces::{Cloud, TAG_RESOURCE};
 use crate::resources::common::Place;
@@ -33,9 +33,17 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
         return diagnostics;
     }
     let model = &model;
+    let foreign = match is_foreign(model, cloud).await {
+        Ok(foreign) => foreign,
+        Err(error) => {
+            diagnostics.extend(preflight::skipped(&error));
+            return diagnostics;
+        }
+    };
     // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
     let known = prior.is_null().then_some(known);
-    let (near, far) = futures::join!(routes(model, cloud, Side::Cluster, place, known), routes(model, cloud, Side::Workload, place, known));
+    let of = |side| routes(model, cloud, side, place, known, foreign);
+    let (near, far) = futures::join!(of(Side::Cluster), of(Side::Workload));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
         diagnostics.extend(if prior.is_null() { found } else { found.as_warnings() });
@@ -52,6 +60,12 @@ async fn find_own(model: &mut Model, cloud: &Cloud) -> Result<(), Error> {
         model.link.id = found.filter(|found| model.welcome == Welcome::Adopt || own(&found.tags)).map(|found| found.id);
     }
     Ok(())
+}
+
+/// Whether the connection takes no notes of who wants which routes, since this provider did not make it.
+async fn is_foreign(model: &Model, cloud: &Cloud) -> Result<bool, Error> {
+    let Some(id) = model.link.id.as_deref().filter(|_| model.own != Some(true)) else { return Ok(false) };
+    Ok(model.link.see(cloud, Side::Cluster, id).await?.is_some_and(|found| !uses::takes_notes(&found.tags)))
 }
 
 /// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
@@ -108,7 +122,7 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
 }
 
 /// One side's tables and what stands in them already.
-async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>) -> Diagnostics {
+async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>, foreign: bool) -> Diagnostics {
     let end = model.link.end(side);
     let wanted = model.routes(side);
     if wanted.iter().any(|(table, block)| hole::is_in(table) || hole::is_in(block)) || hole::is_in(&end.vpc_id) {
@@ -124,6 +138,7 @@ async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: 
         Side::Workload => (Path::of("workload_route_table_ids"), Path::of("cluster_cidrs")),
     };
     let mut missing: Vec<&String> = Vec::new();
+    let mut of_others: Vec<String> = Vec::new();
     for (id, block) in &wanted {
         let key = route::key(side, id, block);
         let Some(table) = tables.iter().find(|table| table.id == *id) else {
@@ -133,7 +148,13 @@ async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: 
         let account = &place.identity(side).account_id;
         if place.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cloud.ownership.resource, account, &key, None)) {
             in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
+            if foreign && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
+                of_others.push(format!("{id} to {block}"));
+            }
         }
+    }
+    if !of_others.is_empty() {
+        not_ours(model, side, &of_others, &mut diagnostics);
     }
     missing.dedup();
     for id in missing {
@@ -152,6 +173,20 @@ fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, path: 
     }
     let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route::attributes(side));
     diagnostics.error(path.clone(), format!("A route to {block} leads elsewhere"), text);
+}
+
+/// Routes have no tags, and a connection of others takes no notes: whoever made the route deletes it, whoever else uses it.
+fn not_ours(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
+    let text = format!(
+        "In account {} these lead over {} already: {}. This resource uses them and leaves them, and they are gone once whoever made them removes \
+         them: xeks makes no notes on a connection that it did not make. If another xeks_cluster_peering made them, leave them out of one of the \
+         two by {}; the next apply makes what is missing.",
+        model.link.end(side).account_id,
+        model.link.id.as_deref().unwrap_or("the connection"),
+        routes.join(", "),
+        route::attributes(side)
+    );
+    diagnostics.warning(Path::of("peering_connection_id"), format!("Routes of the {side} VPC are somebody else's"), text);
 }
 
 /// API reference, CreateRoute: a block that lies within the table's own VPC is that VPC's.
