@@ -11,6 +11,7 @@ from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
 SERVICE_ACCOUNT = "system:serviceaccount:nodejs:nodejs-sa"
 AUDIENCE = "sts.amazonaws.com"
 BUCKET = "arn:aws:s3:::uploads/*"
+OBJECT = "arn:aws:s3:::uploads/photo.jpg"
 
 
 def document(*statements: dict) -> str:
@@ -126,7 +127,7 @@ class Irsa:
             "service_account": "nodejs-sa",
             "role_arn": self.arn,
             "actions": ["s3:GetObject", "s3:PutObject"],
-            "resources": [BUCKET],
+            "resources": [OBJECT],
         }
         pod = {"pod_role_arn": self.pod_arn} if self.chained else {}
         given = sound | pod | self.arguments

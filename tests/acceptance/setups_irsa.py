@@ -251,7 +251,7 @@ PERMISSIONS = [
         "The policy lacks an action",
         lambda made: made.may(allow("s3:GetObject")),
         "permissions",
-        "It may not call s3:PutObject on arn:aws:s3:::uploads/*",
+        "It may not call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
     ),
     broken(
         "The policy is for another bucket",

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from irsa import Irsa, allow
 from setups import Asked, read
 from setups_irsa import BROKEN, SOUND
-from world import World
+from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
 from xeks_aws.client import Credentials
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -66,7 +66,28 @@ def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_pat
     state = read(cli, aws, tmp_path / "root", {"path": Asked("xeks_irsa_path", irsa.asks())})["path"]
 
     assert state["allowed"], state["text"]
+    assert state["hops"][0]["status"] == "external"
     assert state["region"] is None
+
+
+@pytest.mark.parametrize(
+    ("owner", "status", "words"),
+    [
+        (WORKLOAD_ACCOUNT, "ok", ""),
+        (CLUSTER_ACCOUNT, "external", "its own policy must allow it as well"),
+        ("", "ok", "names no account: its own policy is not looked at"),
+    ],
+)
+def test_what_the_policy_of_a_resource_says_is_not_guessed(cli, aws, tmp_path, owner, status, words):
+    irsa = Irsa(World(aws), "a")
+    irsa.may(allow("sqs:SendMessage", "*"))
+    irsa.arguments.update(actions=["sqs:SendMessage"], resources=[f"arn:aws:sqs:ap-south-1:{owner}:q"])
+
+    state = read(cli, aws, tmp_path / "root", {"path": Asked("xeks_irsa_path", irsa.asks())})["path"]
+
+    assert state["allowed"], state["text"]
+    assert (state["hops"][-1]["name"], state["hops"][-1]["status"]) == ("permissions", status)
+    assert words in state["hops"][-1]["reason"]
 
 
 HCL = """
@@ -118,6 +139,7 @@ INVALID = {
     "an issuer and a region": ('issuer_url = "https://b.example"\n  region = "ap-south-1"', ["region"]),
     "resources without actions": ('cluster_name = "a"\n  resources = ["*"]', ["resources", "actions"]),
     "an action with a wildcard": ('cluster_name = "a"\n  actions = ["s3:*"]', ["actions", "s3:GetObject"]),
+    "a resource with a wildcard": ('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["arn:aws:s3:::b/*"]', ["resources", "wildcards"]),
     "a resource that is no ARN": ('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
 }  # fmt: skip
 

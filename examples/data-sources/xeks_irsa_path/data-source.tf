@@ -4,7 +4,7 @@ data "xeks_irsa_path" "app" {
   service_account = "nodejs-sa"
   role_arn        = "arn:aws:iam::185863138492:role/nodejs-app"
   actions         = ["s3:GetObject", "s3:PutObject"]
-  resources       = ["arn:aws:s3:::nodejs-app-uploads/*"]
+  resources       = ["arn:aws:s3:::nodejs-app-uploads/uploads/photo.jpg"]
 }
 
 # Not an error of the apply: a warning, with the hop that is broken, on every plan and apply.

@@ -80,7 +80,7 @@ async fn issuer(accounts: &Accounts, region: &str, question: &Question) -> (Opti
     if let Some(url) = &question.issuer {
         return (
             Some(arn::issuer_host(url).to_owned()),
-            Hop::ok(ISSUER, url, "The issuer is given: that there is such a one is not looked at."),
+            Hop::external(ISSUER, url, "The issuer is given: whether a cluster issues tokens by it can't be seen from here."),
         );
     }
     let name = question.cluster.as_deref().unwrap_or_default();

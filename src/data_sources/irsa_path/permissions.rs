@@ -53,9 +53,22 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
         (Some((reason, fix)), _) => Hop::broken(PERMISSIONS, object, reason, fix),
         (None, Some(reason)) => Hop::unknown(PERMISSIONS, object, reason),
         (None, None) => {
-            let other = |resource: &&String| resource.split(':').nth(4).is_some_and(|id| !id.is_empty() && id != role.arn.account);
-            if let Some(resource) = question.resources.iter().find(other) {
-                allowed.push(format!("Whether the policies of {resource}, which is of another account, let it in is not looked at."));
+            let owner = |resource: &str| resource.split(':').nth(4).map(str::to_owned);
+            let elsewhere = question
+                .resources
+                .iter()
+                .find_map(|resource| owner(resource).filter(|id| !id.is_empty() && *id != role.arn.account).map(|owner| (resource, owner)));
+            if let Some((resource, owner)) = elsewhere {
+                let reason =
+                    format!("{resource} is of account {owner}: its own policy must allow it as well, which can't be seen from here.");
+                return Hop::external(PERMISSIONS, object, format!("{}\n{reason}", allowed.join("\n")));
+            }
+            // The name of a bucket, say, does not tell whose it is.
+            if let Some(resource) = question.resources.iter().find(|resource| owner(resource).is_some_and(|id| id.is_empty())) {
+                allowed.push(format!(
+                    "{resource} names no account: its own policy is not looked at. It may deny it, and must allow it where it is not of account {}.",
+                    role.arn.account
+                ));
             }
             Hop::ok(PERMISSIONS, object, allowed.join("\n"))
         }

@@ -12,7 +12,12 @@ OIDC provider in the role's account and the role's trust policy to its permissio
 
 It reads documents in both accounts and evaluates them; nothing is changed and no role is assumed. What could not be decided, such as for want of a permission to \
 read, is `unknown`, and `reason` names the permission. The annotation of the service account lives in the cluster and is not looked at; nor are policies \
-on the resources asked about and those of an organisation. An answer is never an error of the data source, so that it fits a `check` block.";
+on the resources asked about and those of an organisation. A resource of another account is therefore `external`. An answer is never an error of the data source, so that it fits a `check` block.
+
+It has no `live`: to try the chain it would need a pod's token, which only the cluster can sign. To try it, run \
+`aws sts get-caller-identity` in a pod of the service account, which answers with the role that the pod got; or, for what STS says of the token itself, \
+`aws sts assume-role-with-web-identity --role-arn \"$AWS_ROLE_ARN\" --role-session-name try --web-identity-token \"file://$AWS_WEB_IDENTITY_TOKEN_FILE\" \
+--query AssumedRoleUser`.";
     Schema::new(0, doc, attributes([asked(), hops::attributes()]))
 }
 
@@ -54,7 +59,7 @@ fn asked() -> Vec<Attribute> {
         .check(validators::each_text(is_action)),
         Attribute::list_of_strings(
             "resources",
-            "On what: ARNs, such as `arn:aws:s3:::bucket/key`. Each action is asked about on each. Default: `*`, for actions without resources.",
+            "On what: ARNs without wildcards, such as `arn:aws:s3:::bucket/key`. Each action is asked about on each. Default: `*`, for actions without resources.",
         )
         .optional()
         .check(validators::count(1, 20))
@@ -88,7 +93,14 @@ fn is_action(text: &str) -> Result<(), String> {
 }
 
 fn is_resource(text: &str) -> Result<(), String> {
-    if text == "*" { Ok(()) } else { Arn::parse(text).map(drop) }
+    match text {
+        "*" => Ok(()),
+        // Some of what a pattern means may be allowed and some not: an answer about it would be neither.
+        _ if text.contains(['*', '?']) => {
+            Err(format!("{text:?} stands for many: it must be one ARN, without wildcards, such as arn:aws:s3:::bucket/key."))
+        }
+        _ => Arn::parse(text).map(drop),
+    }
 }
 
 #[cfg(test)]
@@ -109,9 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn resources_need_actions_and_actions_no_wildcards() {
+    fn resources_need_actions_and_neither_has_wildcards() {
         assert_eq!(refusals(&[("cluster_name", "c"), ("resources", "*")]), ["resources"]);
         assert!(is_action("s3:GetObject").is_ok() && is_action("s3:*").is_err() && is_action("GetObject").is_err());
-        assert!(is_resource("arn:aws:s3:::b/*").is_ok() && is_resource("bucket").is_err());
+        assert!(is_resource("arn:aws:s3:::b/key").is_ok() && is_resource("*").is_ok() && is_resource("bucket").is_err());
+        assert!(is_resource("arn:aws:s3:::b/*").is_err() && is_resource("arn:aws:s3:::b/k?y").is_err());
     }
 }
