@@ -6,6 +6,7 @@ use crate::aws::ec2::{AclEntry, NetworkAcl};
 use crate::data_sources::hops::Hop;
 
 use super::facts::{Facts, Family, Place, Target};
+use super::routes;
 use super::together;
 use super::traffic::{EPHEMERAL, HTTPS, Ports, Traffic, listed};
 
@@ -32,7 +33,37 @@ fn decided(facts: &Facts, family: Family) -> Result<Hop, Hop> {
         let id = target.subnet_id.as_deref().unwrap_or_default();
         checks.extend(around(&facts.there, id, &source, &listed(&source), Role::Server));
     }
+    if !facts.is_private() {
+        checks.extend(gateways(facts, family, &subnet.id, &source, &blocks, &far));
+    }
     together(checks).ok_or_else(|| Hop::unknown(NAME, &subnet.id, "Not decided: no network ACL was found."))
+}
+
+/// Public NAT gateways on the way: their subnets' ACLs see what comes from the source, and what goes on to the internet.
+fn gateways(facts: &Facts, family: Family, own: &str, source: &[Cidr], blocks: &[Cidr], far: &str) -> Vec<Hop> {
+    let place = &facts.here;
+    let targets: Vec<&str> =
+        routes::taken(facts, family).iter().map(|route| route.target.as_str()).filter(|id| id.starts_with("nat-")).collect();
+    let mut checks = Vec::new();
+    for target in targets {
+        let gateway = facts.nat_gateways.as_ref().map(|all| all.iter().find(|gateway| gateway.id == target));
+        match gateway {
+            Err(error) => checks.push(Hop::unreadable(NAME, target, error).in_account(&place.account_id)),
+            // A NAT gateway that is not there is the route's matter, and one that does not lead out has a far side of its own.
+            Ok(None) => {}
+            Ok(Some(gateway)) => match &gateway.subnet_id {
+                Some(id) if id == own => {}
+                Some(id) => {
+                    checks.extend(around(place, id, source, &listed(source), Role::Server));
+                    checks.extend(around(place, id, blocks, far, Role::Client));
+                }
+                None => checks.push(
+                    Hop::unknown(NAME, target, format!("Not decided: EC2 names no subnet of {target}.")).in_account(&place.account_id),
+                ),
+            },
+        }
+    }
+    checks
 }
 
 #[derive(Clone, Copy, PartialEq)]

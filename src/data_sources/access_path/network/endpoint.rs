@@ -22,7 +22,8 @@ fn decided(facts: &Facts, family: Family) -> Hop {
             return Hop::broken(NAME, object, reason, "Switch on private access.");
         }
         let reason = if facts.same_vpc() {
-            "Private access is on: in the cluster's VPC the name resolves to private addresses."
+            "Private access is on: in the cluster's VPC the name resolves to private addresses, given that enableDnsSupport and \
+             enableDnsHostnames are on there, which is not looked at."
         } else {
             "Private access only: the name resolves to private addresses in the cluster's VPC, from anywhere."
         };

@@ -1,4 +1,4 @@
-//! Reads the facts: at most two rounds of calls at the same time, and only those that the way of the requests needs.
+//! Reads the facts: at most three rounds of calls at the same time, and only those that the way of the requests needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ pub(super) async fn facts(
         group_ids: cluster.security_group_id.iter().chain(&cluster.security_group_ids).cloned().collect(),
     };
     let between = async { if private && !same_vpc { peerings(&here, &source.vpc_id, &vpc_id).await } else { Ok(Vec::new()) } };
-    let (near, far, peerings) = futures::join!(near.read(true), far.read(private), between);
+    let (mut near, far, peerings) = futures::join!(near.read(true), far.read(private), between);
     let lists = prefix_lists([&near, &far]);
     let read = async |near: bool, id: String| {
         let blocks = if near { &here } else { &there }.prefix_list_entries(&id).await;
@@ -47,6 +47,9 @@ pub(super) async fn facts(
     };
     let lists = join_all(lists.into_iter().map(|(near, id)| read(near, id)));
     let (nat_gateways, lists) = futures::join!(nat_gateways(&here, &near.tables), lists);
+    if !private {
+        gateways_acls(&here, &mut near, &nat_gateways, &source.subnet_id).await;
+    }
     // One that both sides name may be readable for one of them only.
     let mut prefix_lists: BTreeMap<String, Seen<Vec<String>>> = BTreeMap::new();
     for (id, blocks) in lists {
@@ -115,6 +118,19 @@ async fn nat_gateways(ec2: &Ec2, tables: &Seen<Vec<RouteTable>>) -> Seen<Vec<Nat
     let routes = tables.iter().flatten().flat_map(|table| &table.routes);
     let ids: BTreeSet<&String> = routes.map(|route| &route.target).filter(|target| target.starts_with("nat-")).collect();
     unless(ids.is_empty(), async || ec2.describe_nat_gateways(&Select::by("nat-gateway-id", ids.iter().copied())).await).await
+}
+
+/// Adds the network ACLs of the NAT gateways' subnets: what goes to the internet passes them as well.
+async fn gateways_acls(ec2: &Ec2, near: &mut Place, gateways: &Seen<Vec<NatGateway>>, read: &str) {
+    let subnets: BTreeSet<&String> =
+        gateways.iter().flatten().filter_map(|gateway| gateway.subnet_id.as_ref()).filter(|id| *id != read).collect();
+    let Ok(acls) = &mut near.acls else { return };
+    let more =
+        unless(subnets.is_empty(), async || ec2.describe_network_acls(&Select::by("association.subnet-id", subnets.iter().copied())).await);
+    match more.await {
+        Ok(more) => acls.extend(more),
+        Err(error) => near.acls = Err(error),
+    }
 }
 
 /// The prefix lists that routes and rules name, and on which side.

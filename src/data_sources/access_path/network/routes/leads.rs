@@ -127,7 +127,9 @@ fn over_nat(facts: &Facts, place: &Place, route: &Route) -> Lead {
 
 fn over_internet_gateway(facts: &Facts, target: &str) -> Lead {
     match facts.subnet("") {
-        Ok(subnet) if subnet.map_public_ip_on_launch => Lead::ok(format!("over {target}")),
+        Ok(subnet) if subnet.map_public_ip_on_launch => {
+            Lead::ok(format!("over {target}, given that it took the public address that the subnet gives"))
+        }
         _ => Lead {
             fix: Some("Give it a public address, or lead 0.0.0.0/0 to a NAT gateway.".into()),
             ..Lead::unknown(format!(

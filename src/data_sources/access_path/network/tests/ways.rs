@@ -196,6 +196,19 @@ fn with_public_access_the_way_to_the_internet_decides() {
             (|f| table(&mut f.here, 0)[1].target = "tgw-1".into(), "route", Status::External, "over tgw-1"),
             (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Unknown, "only what has a public address of its own"),
             (|f| table(&mut f.here, 0)[1].state = "blackhole".into(), "route", Status::Broken, "is a blackhole"),
+            (
+                |f| gateway_acl(f).entries.clear(),
+                "network_acl",
+                Status::Broken,
+                "acl-public of subnet-public denies inbound TCP 443 from 10.30.0.0/24",
+            ),
+            (
+                |f| gateway_acl(f).entries[2].cidr_ipv4 = Some("10.30.0.0/24".into()),
+                "network_acl",
+                Status::Broken,
+                "acl-public of subnet-public denies inbound TCP 1024-65535, where answers go, from the internet",
+            ),
+            (|f| drop(f.here.acls.as_mut().unwrap().pop()), "network_acl", Status::Unknown, "no network ACL of subnet-public was found"),
             (|f| f.nat_gateways.as_mut().unwrap()[0].state = "failed".into(), "route", Status::Broken, "nat-1 is failed"),
             (
                 |f| table(&mut f.here, 1).truncate(1),
@@ -214,7 +227,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
                     f.cluster.public_access_cidrs = vec!["203.0.113.0/24".into()];
                     f.nat_gateways = Err(refused("DescribeNatGateways"))
                 },
-                "endpoint",
+                "network_acl",
                 Status::Unknown,
                 "ec2:DescribeNatGateways",
             ),
@@ -272,4 +285,9 @@ fn drop_peered_routes(facts: &mut Facts) {
             table.routes.retain(|route| !route.target.starts_with("pcx-"));
         }
     }
+}
+
+/// The network ACL of the NAT gateway's subnet.
+fn gateway_acl(facts: &mut Facts) -> &mut crate::aws::ec2::NetworkAcl {
+    facts.here.acls.as_mut().unwrap().last_mut().unwrap()
 }

@@ -95,6 +95,7 @@ pub fn internet() -> Facts {
         table_of("rtb-public", &["subnet-public"], vec![own, route("0.0.0.0/0", "igw-1")]),
     ]);
     facts.nat_gateways = Ok(vec![nat_gateway("nat-1")]);
+    facts.here.acls.as_mut().unwrap().push(acl("acl-public", "vpc-source", &["subnet-public"]));
     let nothing_read =
         Place { subnets: Ok(vec![]), tables: Ok(vec![]), acls: Ok(vec![]), groups: Ok(vec![]), rules: Ok(vec![]), ..facts.there };
     Facts { there: nothing_read, peerings: Ok(vec![]), ..facts }
