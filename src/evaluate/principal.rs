@@ -78,7 +78,18 @@ fn aws(written: &str, caller: &Principal) -> (Grantee, Tri) {
     if let Some((role, session)) = parsed.session() {
         return (Grantee::Session, of_session(role, session, &parsed, caller));
     }
-    (Grantee::Principal, (written == caller.arn).into())
+    (Grantee::Principal, by_arn(written, &parsed, caller))
+}
+
+fn by_arn(written: &str, parsed: &Arn, caller: &Principal) -> Tri {
+    let of_that_name = parsed.role().is_some_and(|(_, name)| caller.role_name() == Some(&name))
+        && (&parsed.partition, &parsed.account) == (&caller.partition, &caller.account_id);
+    match caller.pathless && of_that_name {
+        true => {
+            Tri::Unknown(format!("the path of the role {} is not known, and {written} may be it", caller.role_name().unwrap_or_default()))
+        }
+        false => (written == caller.arn).into(),
+    }
 }
 
 fn of_session(role: &str, session: &str, parsed: &Arn, caller: &Principal) -> Tri {
@@ -136,6 +147,20 @@ mod tests {
     #[test]
     fn an_id_that_is_not_the_callers_is_told_as_a_stale_identity() {
         assert_eq!(stale(&json!({"AWS": ["AROAEXAMPLE000000002", ID]}), &app()), ["AROAEXAMPLE000000002"]);
+    }
+
+    #[test]
+    fn a_role_whose_path_is_not_known_may_be_any_of_its_name() {
+        let caller = Caller::Aws(Principal::of_pathless_role("aws", "185863138492", "app"));
+        let of = |arn: &str| named(&json!({ "AWS": arn }), &caller)[0].1.clone();
+        assert!(matches!(of("arn:aws:iam::185863138492:role/teams/app"), Tri::Unknown(_)));
+        assert!(matches!(of("arn:aws:iam::185863138492:role/app"), Tri::Unknown(_)));
+        for other in
+            ["arn:aws:iam::185863138492:role/teams/other", "arn:aws:iam::183295435445:role/app", "arn:aws:iam::185863138492:user/app"]
+        {
+            assert_eq!(of(other), Tri::No, "{other}");
+        }
+        assert_eq!(of("arn:aws:iam::185863138492:root"), Tri::Yes);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Caller {
 pub struct Principal {
     /// ARN of the user, role or root: never of a session. A role's with its path.
     pub arn: String,
+    /// Whether the role's path is not known: then `arn` is that of a role without one, and what names the role by ARN is unknown.
+    pub pathless: bool,
     pub account_id: String,
     pub partition: String,
     /// `AROA…` or `AIDA…`, which a policy shows instead of the ARN once the principal that it named is gone.
@@ -111,6 +113,12 @@ impl Principal {
         Ok(Principal { arn: arn.to_owned(), account_id: parsed.account, partition: parsed.partition, ..Principal::default() })
     }
 
+    /// The role of a session, as the session's ARN tells it.
+    pub fn of_pathless_role(partition: &str, account: &str, name: &str) -> Self {
+        let arn = crate::aws::arn::role(partition, account, "/", name);
+        Principal { pathless: true, arn, account_id: account.to_owned(), partition: partition.to_owned(), ..Principal::default() }
+    }
+
     pub fn is_role(&self) -> bool {
         self.resource().starts_with("role/")
     }
@@ -136,7 +144,7 @@ impl Principal {
             _ => "Account",
         };
         let mut context = Context::default()
-            .with("aws:PrincipalArn", [&self.arn])
+            .saying("aws:PrincipalArn", if self.pathless { Known::Unknown } else { Known::Values(vec![self.arn.clone()]) })
             .with("aws:PrincipalAccount", [&self.account_id])
             .with("aws:PrincipalType", [kind])
             .with("aws:PrincipalIsAWSService", ["false"])

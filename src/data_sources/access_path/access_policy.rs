@@ -20,7 +20,19 @@ const READ: &[&str] = &["get", "list", "watch"];
 const CHANGES: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
 /// What to view, to edit and to administer all read, and the latter two change.
 const WORKLOADS: Resources = &[
-    ("", &["configmaps", "endpoints", "persistentvolumeclaims", "pods", "replicationcontrollers", "serviceaccounts", "services"]),
+    (
+        "",
+        &[
+            "configmaps",
+            "events",
+            "persistentvolumeclaims",
+            "pods",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "serviceaccounts",
+            "services",
+        ],
+    ),
     ("apps", &["daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"]),
     ("autoscaling", &["horizontalpodautoscalers"]),
     ("batch", &["cronjobs", "jobs"]),
@@ -29,7 +41,7 @@ const WORKLOADS: Resources = &[
 ];
 /// What all three read, and none of them surely changes.
 const READABLE: Resources = &[
-    ("", &["bindings", "events", "limitranges", "pods/log", "pods/status", "resourcequotas"]),
+    ("", &["bindings", "endpoints", "limitranges", "pods/log", "pods/status", "resourcequotas"]),
     ("apps", &["controllerrevisions"]),
     ("discovery.k8s.io", &["endpointslices"]),
 ];
@@ -172,6 +184,11 @@ mod tests {
         assert_eq!(of("AmazonEKSViewPolicy", "get", "secrets"), Status::Broken);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments.apps"), Status::Ok);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments"), Status::External);
+        assert_eq!(of("AmazonEKSEditPolicy", "get", "endpoints"), Status::Ok);
+        assert_eq!(of("AmazonEKSEditPolicy", "update", "endpoints"), Status::External);
+        assert_eq!(of("AmazonEKSAdminPolicy", "update", "endpoints"), Status::External);
+        assert_eq!(of("AmazonEKSEditPolicy", "create", "events"), Status::Ok);
+        assert_eq!(of("AmazonEKSEditPolicy", "patch", "replicationcontrollers/scale"), Status::Ok);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);
         assert_eq!(of("AmazonEKSAdminPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Ok);
         assert_eq!(of("AmazonEKSViewPolicy", "get", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::access_policy;
 use super::question::Question;
-use super::steps::{Accounts, Step};
+use super::steps::{Accounts, Found, Step};
 use crate::aws::{Arn, Error};
 use crate::data_sources::hops::Hop;
 use crate::pieces::eks::access_entry::{Facts, Reach};
@@ -27,17 +27,18 @@ pub(super) struct Door<'a> {
     others: Vec<String>,
 }
 
-/// Looks at the cluster's door for this principal.
+/// Looks at the cluster's door for this principal; without one, at the cluster only.
 pub(super) async fn look<'a>(
     accounts: &Accounts,
     region: &str,
     cluster_name: &str,
-    principal: &str,
+    principal: Option<&str>,
     cluster: &'a Result<Option<ClusterDescription>, Error>,
 ) -> Door<'a> {
-    if !cluster.as_ref().is_ok_and(|c| c.as_ref().is_some_and(takes_entries)) {
+    let open = cluster.as_ref().is_ok_and(|c| c.as_ref().is_some_and(takes_entries));
+    let Some(principal) = principal.filter(|_| open) else {
         return Door { cluster, entry: Ok(None), policies: Ok(BTreeMap::new()), others: Vec::new() };
-    }
+    };
     let account = &accounts.cluster;
     let (entry, policies, others) = futures::join!(
         admission::entry(account, region, cluster_name, principal),
@@ -85,6 +86,9 @@ impl Door<'_> {
             );
             return Hop::broken(ENTRY, object, reason, fix);
         }
+        if last.entry_arn().is_none() {
+            return pathless(&object, last);
+        }
         match &self.entry {
             Err(error) => Hop::unreadable(ENTRY, object, error),
             Ok(None) => self.no_entry(cluster, &object, &principal, steps),
@@ -123,7 +127,19 @@ impl Door<'_> {
                 access_policy::hop(&object, policies, &entry.groups, &question.actions, &fix)
             }
             (Ok(Some(_)), Err(error)) => Hop::unreadable(POLICY, object, error),
-            _ => Hop::unknown(POLICY, object, "Not looked at: there is no access entry that policies could hang on."),
+            _ => Hop::unknown(POLICY, object, format!("Not looked at: {}.", self.without_entry(last))),
+        }
+    }
+
+    /// Why no entry was found that policies could hang on.
+    fn without_entry(&self, last: &Step) -> &'static str {
+        match (self.cluster, &self.entry) {
+            (Err(_), _) => "the cluster could not be read",
+            (Ok(None), _) => "there is no cluster",
+            (Ok(Some(cluster)), _) if !takes_entries(cluster) => "the cluster takes no access entries, which policies hang on",
+            (_, Err(_)) => "the access entry could not be read",
+            _ if last.entry_arn().is_none() => "it is not known which access entry is the role's",
+            _ => "there is no access entry that policies could hang on",
         }
     }
 }
@@ -148,14 +164,37 @@ fn standing(cluster: &str, object: &str, principal: &str, entry: &Facts, last: &
             Hop::broken(ENTRY, object, reason, again)
         }
         Some(_) => Hop::ok(ENTRY, object, format!("The entry admits it as {}.", entry.username)),
-        None => {
-            let reason = format!(
-                "The entry would admit it as {}. Whether it is bound to today's {} can't be seen from here.",
-                entry.username,
-                last.title()
-            );
-            Hop::ok(ENTRY, object, reason)
+        None => unseen(object, entry, last, again),
+    }
+}
+
+/// An entry that is there, for a principal that could not be looked at: EKS binds it to the id that was the principal's then.
+fn unseen(object: &str, entry: &Facts, last: &Step, again: String) -> Hop {
+    let bound = format!("The entry would admit it as {}. Whether it is bound to today's {}", entry.username, last.title());
+    match &last.found {
+        Found::Unreadable(error) => {
+            let hop = Hop::unreadable(ENTRY, object, error);
+            Hop { reason: format!("{bound} can't be told. {}", hop.reason), ..hop }
         }
+        Found::Absent => {
+            let reason = format!("There is an entry, but no {} in account {}: it admits nobody.", last.title(), last.arn.account);
+            Hop::broken(ENTRY, object, reason, format!("Create the {} first. {again}", last.title()))
+        }
+        _ => Hop::external(ENTRY, object, format!("{bound} can't be seen from here.")),
+    }
+}
+
+/// A session's ARN leaves the role's path out, and an entry is for the role with its path: one can't be told from the other.
+fn pathless(object: &str, last: &Step) -> Hop {
+    let title = last.title();
+    let hidden = format!("The entry is for the {title} with its path, which the ARN of a session leaves out");
+    match &last.found {
+        Found::Unreadable(error) => {
+            let hop = Hop::unreadable(ENTRY, object, error);
+            Hop { reason: format!("{hidden}. {}", hop.reason), ..hop }
+        }
+        Found::Absent => Hop::unknown(ENTRY, object, format!("Not looked at: there is no {title}.")),
+        _ => Hop::external(ENTRY, object, format!("{hidden}, and account {} can't be read from here.", last.arn.account)),
     }
 }
 
@@ -204,6 +243,29 @@ mod tests {
         assert_eq!(status(&entry(100, STANDARD), &step(101)), Status::Broken);
         assert_eq!(status(&entry(100, STANDARD), &step(100)), Status::Ok);
         assert_eq!(status(&entry(100, STANDARD), &step(1)), Status::Ok);
+    }
+
+    #[test]
+    fn an_entry_of_a_role_that_was_not_seen_is_not_called_sound() {
+        let of = |found| status(&entry(100, STANDARD), &Step { found, ..step(1) });
+        let denied = Error::from_code("iam:GetRole", "183295435445 (cluster)", "AccessDenied", "no", None);
+        assert_eq!(of(Found::Outside), Status::External);
+        assert_eq!(of(Found::Unreadable(denied)), Status::Unknown);
+        assert_eq!(of(Found::Absent), Status::Broken);
+    }
+
+    #[test]
+    fn the_entry_of_a_session_is_not_guessed_where_its_role_was_not_seen() {
+        let written = "arn:aws:sts::183295435445:assumed-role/access/ann";
+        let of = |found| Step { written: written.into(), arn: Arn::parse(written).unwrap(), found, ..step(1) };
+        assert_eq!(of(step(1).found).entry_arn().as_deref(), Some(ACCESS));
+        let denied = Error::from_code("iam:GetRole", "183295435445 (cluster)", "AccessDenied", "no", None);
+        for (found, expected) in
+            [(Found::Outside, Status::External), (Found::Unreadable(denied), Status::Unknown), (Found::Absent, Status::Unknown)]
+        {
+            let last = of(found);
+            assert_eq!((last.entry_arn(), pathless("prod", &last).status), (None, expected));
+        }
     }
 
     #[test]

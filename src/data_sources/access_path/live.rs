@@ -34,7 +34,7 @@ impl Trial<'_> {
             chain.0.push(self.unasked("Not asked: there is no session to ask with."));
             return;
         };
-        let (user, hop) = self.ask(&session).await;
+        let (user, hop) = self.ask(&session, &self.session_name()).await;
         if user.is_some() {
             admitted(chain, hop.status == Status::Ok && !self.question.actions.is_empty());
         }
@@ -81,7 +81,16 @@ impl Trial<'_> {
         Some(session)
     }
 
-    async fn ask(&self, session: &Credentials) -> (Option<User>, Hop) {
+    /// What the credentials that sign the token call their session; empty for a user's.
+    fn session_name(&self) -> String {
+        if self.question.chain.len() > 1 {
+            return sessions::SESSION_NAME.to_owned();
+        }
+        let own = Arn::parse(&self.account.identity().arn).ok();
+        own.and_then(|arn| arn.session().map(|(_, session)| session.to_owned())).unwrap_or_default()
+    }
+
+    async fn ask(&self, session: &Credentials, session_name: &str) -> (Option<User>, Hop) {
         let Some((cluster, endpoint, authority)) =
             self.cluster.and_then(|c| Some((c, c.endpoint.as_deref()?, c.certificate_authority.as_deref()?)))
         else {
@@ -107,13 +116,13 @@ impl Trial<'_> {
                 Err(silence) => return (None, self.silent(&silence)),
             }
         }
-        let hop = self.known_as(&user, &granted, &refused);
+        let hop = self.known_as(&nameless(&user.name, session_name), &user.groups, &granted, &refused);
         (Some(user), hop)
     }
 
-    fn known_as(&self, user: &User, granted: &[String], refused: &[String]) -> Hop {
-        let mut reason = format!("The cluster knows it as {}", nameless(&user.name));
-        match user.groups.as_slice() {
+    fn known_as(&self, user: &str, groups: &[String], granted: &[String], refused: &[String]) -> Hop {
+        let mut reason = format!("The cluster knows it as {user}");
+        match groups {
             [] => reason.push('.'),
             groups => reason.push_str(&format!(", of the groups {}.", groups.join(", "))),
         }
@@ -212,11 +221,14 @@ fn settle(hop: &mut Hop, refusal: Option<&Error>) {
 /// The cluster answered: it knows the principal, by an entry or by its aws-auth, and `may` do what was asked. Where it has an entry
 /// that allows nothing, being known is not enough.
 fn admitted(chain: &mut Chain, may: bool) {
-    let without_entry = chain.0.iter().any(|hop| hop.name == "access_entry" && hop.status.holds_up());
+    let entry = chain.0.iter().find(|hop| hop.name == "access_entry").map(|hop| hop.status);
     for hop in &mut chain.0 {
         let otherwise = match hop.name {
             "access_entry" => "The cluster admits it all the same, by its aws-auth or otherwise.",
-            "access_policy" if without_entry => "What it may do is not for access policies to say.",
+            // An entry whose principal could not be read may well be the one that admits it: its policies count.
+            "access_policy" if entry == Some(Status::Broken) || entry == Some(Status::Unknown) && hop.status == Status::Unknown => {
+                "What it may do is not for access policies to say."
+            }
             "access_policy" if may => "The cluster allows what is asked all the same, by its RBAC.",
             _ => continue,
         };
@@ -232,11 +244,18 @@ fn attempt(action: &Action) -> Attempt<'_> {
     Attempt { verb: &action.verb, group: &action.group, resource: &action.resource, namespace: action.namespace.as_deref() }
 }
 
-/// A user name without its session, which is another on each read.
-fn nameless(user: &str) -> String {
-    match Arn::parse(user).ok().and_then(|arn| arn.session().map(|(_, session)| session.len())) {
-        Some(session) => format!("{}{{{{SessionName}}}}", &user[..user.len() - session]),
-        None => user.to_owned(),
+/// A user name without its session, which is another on each read. In a name of the entry's own it stands behind a colon (EKS user
+/// guide, "Create access entries"), with `-` for `@` unless the entry asks for it raw.
+fn nameless(user: &str, session: &str) -> String {
+    const NAME: &str = "{{SessionName}}";
+    if let Some(session) = Arn::parse(user).ok().and_then(|arn| arn.session().map(|(_, session)| session.len())) {
+        return format!("{}{NAME}", &user[..user.len() - session]);
+    }
+    match user.split_once(':') {
+        Some((before, after)) if !session.is_empty() => {
+            format!("{before}:{}", after.replace(session, NAME).replace(&session.replace('@', "-"), NAME))
+        }
+        _ => user.to_owned(),
     }
 }
 
@@ -294,11 +313,17 @@ mod tests {
 
     #[test]
     fn a_user_name_is_told_without_its_session() {
-        assert_eq!(nameless("arn:aws:sts::1:assumed-role/app/i-1"), "arn:aws:sts::1:assumed-role/app/i-1");
-        assert_eq!(
-            nameless("arn:aws:sts::185863138492:assumed-role/app/i-1"),
-            "arn:aws:sts::185863138492:assumed-role/app/{{SessionName}}"
-        );
-        assert_eq!(nameless("ops"), "ops");
+        let arn = |session| format!("arn:aws:sts::185863138492:assumed-role/app/{session}");
+        assert_eq!(nameless(&arn("i-1"), "other"), arn("{{SessionName}}"));
+        assert_eq!(nameless("arn:aws:sts::1:assumed-role/app/i-1", ""), "arn:aws:sts::1:assumed-role/app/i-1");
+        assert_eq!(nameless("ops", "ops"), "ops");
+    }
+
+    #[test]
+    fn a_user_name_of_the_entrys_own_is_told_without_its_session_too() {
+        assert_eq!(nameless("team:ann@corp.example:x", "ann@corp.example"), "team:{{SessionName}}:x");
+        assert_eq!(nameless("team:ann-corp.example", "ann@corp.example"), "team:{{SessionName}}");
+        assert_eq!(nameless("xeks:xeks", "xeks"), "xeks:{{SessionName}}");
+        assert_eq!(nameless("team:ann", ""), "team:ann");
     }
 }

@@ -68,9 +68,9 @@ async fn explain(context: &Context, question: &Question) -> Result<(String, Chai
         futures::join!(steps::find(&accounts, &question.chain), cluster::describe_in(&accounts.cluster, &region, &question.cluster),);
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
     let cluster_found = cluster.as_ref().ok().and_then(Option::as_ref);
-    let seen = last.known_arn();
+    let seen = last.entry_arn();
     let (door, network) = futures::join!(
-        entry::look(&accounts, &region, &question.cluster, &seen, &cluster),
+        entry::look(&accounts, &region, &question.cluster, seen.as_deref(), &cluster),
         network(&accounts, &region, cluster_found, question),
     );
 

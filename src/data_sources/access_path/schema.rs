@@ -23,7 +23,7 @@ fn asked() -> Vec<Attribute> {
             .optional()
             .computed()
             .check(validators::text(names::region)),
-        Attribute::string("principal_arn", "Who wants in: the ARN of a role, of a user, or of a session (its role is then meant).")
+        Attribute::string("principal_arn", "Who wants in: the ARN of a role, of a user, or of a session (its role is then judged; policies that the session itself was given are not seen).")
             .required()
             .check(validators::text(is_caller)),
         Attribute::list_of_strings(

@@ -89,13 +89,14 @@ impl Step {
         }
     }
 
-    /// The ARN that the cluster and trust policies know it by: with the role's path, where it could be read.
+    /// The ARN that the cluster and trust policies know it by: with the role's path. A session's own where its role could not be read.
     pub fn known_arn(&self) -> String {
-        match (&self.found, self.arn.session()) {
-            (Found::Here(principal, _), _) => principal.arn.clone(),
-            (_, Some((role, _))) => crate::aws::arn::role(&self.arn.partition, &self.arn.account, "/", role),
-            _ => self.written.clone(),
-        }
+        self.principal().map_or_else(|| self.written.clone(), |principal| principal.arn.clone())
+    }
+
+    /// The ARN that an access entry of it is for, where that is known: the ARN of a session leaves the role's path out.
+    pub fn entry_arn(&self) -> Option<String> {
+        (self.principal().is_some() || self.arn.session().is_none()).then(|| self.known_arn())
     }
 
     /// Such as `role app`.
@@ -114,8 +115,11 @@ impl Step {
 
     /// Who asks, for the evaluation. A session of Identity Center has tags that nobody can read.
     pub fn caller(&self) -> evaluate::Principal {
-        let named = evaluate::Principal::of_arn(&self.known_arn()).unwrap_or_default();
         let principal = self.principal();
+        let named = match (principal, self.arn.session()) {
+            (None, Some((role, _))) => evaluate::Principal::of_pathless_role(&self.arn.partition, &self.arn.account, role),
+            _ => evaluate::Principal::of_arn(&self.known_arn()).unwrap_or_default(),
+        };
         evaluate::Principal {
             unique_id: principal.map(|p| p.id.clone()),
             session_name: self.arn.session().map(|(_, session)| session.to_owned()),
@@ -138,6 +142,7 @@ impl Step {
                         b.document.clone(),
                     )
                 }),
+                // The role is judged. Whether a session was given policies of its own, only who asked for it knows.
                 has_session_policies: false,
             },
             Found::Here(_, Err(error)) | Found::Unreadable(error) => {
