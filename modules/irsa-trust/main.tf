@@ -7,7 +7,8 @@ locals {
     read-write = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
   }
 
-  # Who reads may also list, below the prefix: without it S3 calls a missing object forbidden.
+  # Who reads may also list, below the prefix. A missing object stays forbidden to GetObject: only who may list the whole bucket is told
+  # that there is none.
   bucket_policies = {
     for name, bucket in var.buckets : "bucket-${name}" => jsonencode({
       Version = "2012-10-17"
