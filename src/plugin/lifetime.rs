@@ -20,12 +20,19 @@ pub const PATIENCE: Patience = Patience { for_the_first: Duration::from_secs(60)
 
 pub struct Lifetime {
     end: CancellationToken,
-    connections: watch::Sender<usize>,
+    connections: watch::Sender<Connections>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Connections {
+    open: usize,
+    /// All there ever were: one that came and went at once is seen by this alone.
+    ever: usize,
 }
 
 impl Default for Lifetime {
     fn default() -> Self {
-        Lifetime { end: CancellationToken::new(), connections: watch::Sender::new(0) }
+        Lifetime { end: CancellationToken::new(), connections: watch::Sender::new(Connections::default()) }
     }
 }
 
@@ -42,18 +49,21 @@ impl Lifetime {
 
     /// Counts one connection for as long as the guard lives.
     pub fn connection(self: &Arc<Self>) -> OpenConnection {
-        self.connections.send_modify(|open| *open += 1);
+        self.connections.send_modify(|connections| {
+            connections.open += 1;
+            connections.ever += 1;
+        });
         OpenConnection(self.clone())
     }
 
     /// Resolves once the host is taken for dead: by its connections, which the operating system closes for it. This holds on
     /// every system, and for a host that runs the provider through a wrapper, where watching the parent process fails.
     pub async fn abandoned(&self, patience: &Patience) {
-        let mut open = self.connections.subscribe();
-        let mut limit = patience.for_the_first;
-        while tokio::time::timeout(limit, open.wait_for(|open| *open > 0)).await.is_ok() {
+        let mut connections = self.connections.subscribe();
+        let (mut limit, mut seen) = (patience.for_the_first, 0);
+        while tokio::time::timeout(limit, connections.wait_for(|now| now.ever > seen)).await.is_ok() {
             // The sender lives in `self`, so that waiting can't fail.
-            let _ = open.wait_for(|open| *open == 0).await;
+            seen = connections.wait_for(|now| now.open == 0).await.map_or(seen, |now| now.ever);
             limit = patience.after_the_last;
         }
     }
@@ -63,7 +73,7 @@ pub struct OpenConnection(Arc<Lifetime>);
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.connections.send_modify(|open| *open -= 1);
+        self.0.connections.send_modify(|connections| connections.open -= 1);
     }
 }
 
@@ -122,6 +132,17 @@ mod tests {
         let begin = std::time::Instant::now();
         Lifetime::default().abandoned(&SHORT).await;
         assert!(begin.elapsed() >= SHORT.for_the_first);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_comes_and_goes_at_once_is_dead_soon() {
+        const PATIENT: Patience = Patience { for_the_first: Duration::from_secs(60), ..SHORT };
+        let lifetime = Arc::new(Lifetime::default());
+        let begin = std::time::Instant::now();
+        // Both before the one who waits for it has its turn: it never sees an open connection.
+        let host = async { drop(lifetime.connection()) };
+        tokio::join!(lifetime.abandoned(&PATIENT), host);
+        assert!(begin.elapsed() >= SHORT.after_the_last && begin.elapsed() < PATIENT.for_the_first / 2);
     }
 
     #[tokio::test]

@@ -10,8 +10,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use xeks::protocol::wire::get_provider_schema;
 use xeks::protocol::wire::provider_client::ProviderClient;
+use xeks::protocol::wire::{get_metadata, get_provider_schema};
 
 use self::host::{Host, Identity, connect_plainly};
 use self::wire::health::health_client::HealthClient;
@@ -133,7 +133,8 @@ async fn a_plugin_whose_host_dies_ends_and_removes_the_socket() {
     let host = Host::new();
     let plugin = host.start();
     // The kernel closes a dead process's connections: that is all that the plugin sees of its death.
-    drop(plugin.connect(Some(&host.identity)).await.unwrap());
+    let channel = plugin.connect(Some(&host.identity)).await.unwrap();
+    ProviderClient::new(channel).get_metadata(get_metadata::Request {}).await.unwrap();
     let ended = plugin.ended_within(Duration::from_secs(5));
     assert!(ended.status.success() && ended.after >= Duration::from_secs(1), "a host may reconnect for a moment");
     assert!(host.sockets().is_empty());
