@@ -197,7 +197,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
             (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Unknown, "only what has a public address of its own"),
             (|f| table(&mut f.here, 0)[1].state = "blackhole".into(), "route", Status::Broken, "is a blackhole"),
             (
-                |f| gateway_acl(f).entries.clear(),
+                |f| gateway_acl(f).entries.retain(|entry| entry.egress),
                 "network_acl",
                 Status::Broken,
                 "acl-public of subnet-public denies inbound TCP 443 from 10.30.0.0/24",
