@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::provider::Providers;
 use super::question::Question;
-use crate::aws::policy::{self, statements};
+use crate::aws::policy::{self, statements, values_of};
 use crate::aws::{Arn, arn};
 use crate::data_sources::access_path::identity::{found, title};
 use crate::data_sources::access_path::steps::Step;
@@ -29,7 +29,7 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
 
 /// ARNs of the OIDC providers that a trust policy names.
 pub(super) fn federated(trust: &Json) -> Vec<String> {
-    let of = |statement: &&Json| strings(&statement["Principal"]["Federated"]);
+    let of = |statement: &&Json| values_of(&statement["Principal"]["Federated"]);
     policy::statements_of(trust).iter().filter(|s| s["Effect"] == "Allow").flat_map(of).collect()
 }
 
@@ -200,14 +200,6 @@ impl Asked<'_> {
 
 fn account(arn: &str) -> &str {
     arn.split(':').nth(4).filter(|id| arn::is_account_id(id)).unwrap_or_default()
-}
-
-fn strings(value: &Json) -> Vec<String> {
-    match value {
-        Json::String(text) => vec![text.clone()],
-        Json::Array(members) => members.iter().flat_map(strings).collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]
