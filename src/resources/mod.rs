@@ -5,5 +5,6 @@ mod common;
 mod composite;
 pub mod cross_account_access;
 pub mod irsa_trust;
+mod place;
 mod preflight;
 mod roles;

@@ -2,8 +2,8 @@
 
 use futures::future::join_all;
 
-use super::common::{Part, Place};
 use super::composite::{Known, Located};
+use super::place::{Part, Place};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};

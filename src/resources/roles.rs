@@ -2,8 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::common::{OWN_POLICIES, Part, Place, map_or_null, set_or_null, tags_attribute, without_sid};
+use super::common::{OWN_POLICIES, map_or_null, set_or_null, tags_attribute, without_sid};
 use super::composite::Located;
+use super::place::{Part, Place};
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Declared, Key, Ledger, Observed, Origin, Owner, Refreshed, Side, Tags, Welcome, World, found};

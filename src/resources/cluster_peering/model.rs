@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::aws::cidr;
 use crate::engine::{Entry, Origin, Side, Tags, Welcome};
 use crate::pieces::ec2::{End, Link};
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::schema::{Value, hole};
 
 #[derive(Clone, Debug)]

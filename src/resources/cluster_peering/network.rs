@@ -11,8 +11,9 @@ use crate::engine::{Entry, Key, Origin, Refreshed, Side, found};
 use crate::pieces::ec2::{acceptance, dns_resolution, rule};
 use crate::pieces::eks::cluster::{self, ClusterDescription};
 use crate::pieces::{Cloud, ec2};
-use crate::resources::common::{self, Place};
+use crate::resources::common;
 use crate::resources::composite::Located;
+use crate::resources::place::Place;
 use crate::schema::{Value, hole};
 
 /// Fills in what is unknown. On an import the VPC is the connection's other end.

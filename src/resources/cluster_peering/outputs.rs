@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::Model;
 use crate::engine::Key;
 use crate::pieces::ec2::route;
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::schema::Value;
 
 /// The status of a connection that carries traffic.

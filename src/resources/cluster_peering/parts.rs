@@ -9,7 +9,7 @@ use crate::pieces::ec2::peering::Peering;
 use crate::pieces::ec2::route::Route;
 use crate::pieces::ec2::rule::Rule;
 use crate::pieces::ec2::uses::Use;
-use crate::resources::common::{Part, Place};
+use crate::resources::place::{Part, Place};
 use crate::schema::{Value, hole};
 
 pub fn parts(model: &Model, place: &Place) -> Vec<Part> {

@@ -11,8 +11,8 @@ use crate::engine::{Side, Tags, Welcome};
 use crate::pieces::ec2::{route, uses};
 use crate::pieces::eks::cluster::ClusterDescription;
 use crate::pieces::{Cloud, TAG_RESOURCE};
-use crate::resources::common::Place;
 use crate::resources::composite::Known;
+use crate::resources::place::Place;
 use crate::resources::preflight;
 use crate::schema::{Value, hole};
 

@@ -3,26 +3,22 @@
 use super::telling::{explain, report, title, warn};
 use super::{Composed, Composite, Located, release};
 use crate::diagnostics::Diagnostics;
-use crate::engine::{self, Ledger};
+use crate::engine;
 use crate::provider::{ApplyRequest, Context, Outcome};
-use crate::resources::common::{self, Place};
+use crate::resources::common;
 use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
     pub(super) async fn create_or_update(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
         let ApplyRequest { prior, planned, config } = request;
         let mut diagnostics = Diagnostics::new();
-        let pair = match self.pair(context, &planned).await {
-            Ok(pair) => pair,
-            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
-        };
-        let mut ledger = Ledger::from_value(prior.get("pieces"));
-        let mut place = Place::new(&pair, &planned, &ledger, &context.provider).given_by(&config);
-        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
-            return Outcome::new(prior, diagnostics);
-        }
         let operation = if prior.is_null() { "create" } else { "update" };
-        let cloud = self.cloud(context, pair, &planned, &place, operation);
+        let (cloud, place) = match self.begin(context, &planned, prior.get("pieces"), operation).await {
+            Ok(begun) => begun,
+            Err(diagnostics) => return Outcome::new(prior, diagnostics),
+        };
+        let mut place = place.given_by(&config);
+        let mut ledger = place.ledger.clone();
         let mut value = planned.clone();
         if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
             let summary = format!("{} of {} failed before anything was changed", title(operation), C::NAME);
@@ -56,17 +52,11 @@ impl<C: Composite> Composed<C> {
 
     pub(super) async fn destroy(&self, context: &Context, prior: Value) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let pair = match self.pair(context, &prior).await {
-            Ok(pair) => pair,
-            Err(error) => return Outcome::new(prior, error.diagnostic().into()),
+        let (cloud, place) = match self.begin(context, &prior, prior.get("pieces"), "delete").await {
+            Ok(begun) => begun,
+            Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
-        let ledger = Ledger::from_value(prior.get("pieces"));
-        let place = Place::new(&pair, &prior, &ledger, &context.provider);
-        if let Err(diagnostics) = common::same_accounts(&ledger, &place) {
-            return Outcome::new(prior, diagnostics);
-        }
-        let cloud = self.cloud(context, pair, &prior, &place, "delete");
-        let converged = engine::remove_all(&cloud, ledger).await;
+        let converged = engine::remove_all(&cloud, place.ledger).await;
         warn(&cloud, &mut diagnostics);
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);

@@ -88,7 +88,7 @@ mod tests {
     fn told(role: Option<Entry>, entry_of: Entry, planned: Value) -> Vec<String> {
         let (role_key, entry_key) =
             (Key::new(Side::Cluster, iam::role::KIND, "access"), Key::new(Side::Cluster, "eks_access_entry", "prod/access"));
-        let declared = |key: &Key| crate::resources::common::tests::declared(key.clone(), Welcome::Refuse);
+        let declared = |key: &Key| crate::resources::place::tests::declared(key.clone(), Welcome::Refuse);
         let all = [declared(&role_key), Declared { bound_to: Some(role_key.clone()), ..declared(&entry_key) }];
         let mut ledger = Ledger([(entry_key, entry_of)].into());
         ledger.0.extend(role.map(|role| (role_key.clone(), role)));

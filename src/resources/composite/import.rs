@@ -7,7 +7,8 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Entry, Failure, Key, Ledger, Origin, Refreshed, Tags};
 use crate::pieces::{Cloud, iam};
 use crate::provider::{Context, Outcome};
-use crate::resources::common::{self, Place};
+use crate::resources::common;
+use crate::resources::place::Place;
 use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
@@ -31,7 +32,7 @@ impl<C: Composite> Composed<C> {
                 value.insert(name, Value::string(pair.side(side).region()));
             }
         }
-        let mut place = Place::new(&pair, &value, &Ledger::default(), &context.provider);
+        let mut place = Place::new(&pair, &value, Ledger::default(), &context.provider);
         let cloud = self.cloud(context, pair, &value, &place, "read");
         let looked = self.look_for_import(&cloud, &mut value, &mut place).await;
         let mut seen = match looked {

@@ -48,7 +48,7 @@ mod tests {
             (Key::new(Side::Workload, iam::instance_profile_role::KIND, "p/theirs"), Origin::Imported, false),
         ] {
             let role = Key::new(Side::Workload, iam::role::KIND, "theirs");
-            let role = crate::resources::common::tests::declared(role, Welcome::Require);
+            let role = crate::resources::place::tests::declared(role, Welcome::Require);
             let mut ledger = Ledger([(key.clone(), found("185863138492", None, origin))].into());
             release(&mut ledger, &[role], |_| false);
             assert_eq!(ledger.get(&key).is_some(), stays, "{key} {origin:?}");

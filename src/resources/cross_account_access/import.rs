@@ -6,8 +6,9 @@ use super::model::{Model, default_service};
 use crate::aws::{arn, policy};
 use crate::engine::{Refreshed, Side};
 use crate::pieces::{Cloud, iam};
-use crate::resources::common::{self, Place};
+use crate::resources::common;
 use crate::resources::composite::Located;
+use crate::resources::place::Place;
 use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
 

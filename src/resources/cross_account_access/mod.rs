@@ -17,8 +17,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::model::Model;
-use super::common::{self, Part, Place};
+use super::common;
 use super::composite::{Composed, Composite, Known, Located};
+use super::place::{Part, Place};
 use super::roles;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{Key, Side, Tags, Welcome};
 use crate::pieces::{eks, iam};
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::resources::roles::RoleModel;
 use crate::schema::{Value, hole};
 

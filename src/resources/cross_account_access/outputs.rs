@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::model::Model;
 use crate::engine::Side;
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::schema::{Value, hole};
 
 /// The API version that `aws eks get-token` answers with; kubectl refuses a mismatch (aws-cli, eks/get_token.py).

@@ -7,7 +7,8 @@ use crate::aws::arn;
 use crate::aws::policy::statements;
 use crate::engine::{Declared, Key, Side, Welcome};
 use crate::pieces::{eks, iam};
-use crate::resources::common::{Part, Place, document_text};
+use crate::resources::common::document_text;
+use crate::resources::place::{Part, Place};
 use crate::schema::{Value, hole};
 
 /// Name of the inline policy of the access role.

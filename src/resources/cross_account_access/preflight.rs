@@ -6,7 +6,7 @@ use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::Side;
 use crate::pieces::{Cloud, eks};
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::resources::preflight;
 use crate::schema::Value;
 

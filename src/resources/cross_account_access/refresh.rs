@@ -6,7 +6,8 @@ use super::model::Model;
 use crate::aws::arn;
 use crate::engine::{Key, Origin, Refreshed, Side, found};
 use crate::pieces::eks;
-use crate::resources::common::{self, Place};
+use crate::resources::common;
+use crate::resources::place::Place;
 use crate::resources::roles::{self, strings};
 use crate::schema::Value;
 

@@ -8,8 +8,9 @@ use super::model::{Model, STS_AUDIENCE};
 use super::parts::assume_policy_name;
 use crate::engine::{Refreshed, Side};
 use crate::pieces::{Cloud, iam};
-use crate::resources::common::{self, Place};
+use crate::resources::common;
 use crate::resources::composite::Located;
+use crate::resources::place::Place;
 use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
 

@@ -7,7 +7,7 @@ use crate::aws::policy::statements::ServiceAccount;
 use crate::engine::{Key, Side, Tags};
 use crate::pieces::iam;
 use crate::pieces::iam::oidc_provider::Manage;
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::resources::roles::RoleModel;
 use crate::schema::{Value, hole};
 

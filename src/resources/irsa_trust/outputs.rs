@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::model::{Model, STS_AUDIENCE};
 use crate::aws::policy::statements::ServiceAccount;
 use crate::engine::Side;
-use crate::resources::common::Place;
+use crate::resources::place::Place;
 use crate::schema::{Value, hole};
 
 /// Where a chained pod's token and config file are mounted. Not the webhook's folder: its variables must not be there, since the Go

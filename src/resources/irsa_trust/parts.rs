@@ -9,7 +9,8 @@ use crate::aws::arn;
 use crate::aws::policy::statements;
 use crate::engine::{Declared, Side, Welcome};
 use crate::pieces::iam::oidc_provider::{self, Manage, OidcProvider};
-use crate::resources::common::{Part, Place, document_text, users_document};
+use crate::resources::common::{document_text, users_document};
+use crate::resources::place::{Part, Place};
 use crate::schema::{Value, hole};
 
 pub fn parts(model: &Model, place: &Place) -> Vec<Part> {
