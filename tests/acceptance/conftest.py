@@ -4,12 +4,14 @@ Each test runs once per CLI that was named with --cli, in accounts that were res
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from drift import Applied
 from harness import Cli, Workspace
 from profiles import write_profiles
+from world import World
 from xeks_aws.client import Aws
 
 PROVIDER = """
@@ -57,6 +59,27 @@ def aws(running_aws) -> Aws:
 def workspace(cli, aws, tmp_path) -> Callable[..., Workspace]:
     """`workspace(hcl, in_provider="…")`: a root module with both accounts signed in as their runners."""
     return workspaces(cli, aws, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Applied]]:
+    """`drifting(name, address, world, set_up)`: `set_up` prepares the accounts, reset before, and answers with HCL."""
+    made = []
+
+    def drift(name: str, address: str, world: World, set_up: Callable[[], str]) -> Applied:
+        def begin() -> Workspace:
+            running_aws.reset()
+            workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(set_up())
+            workspace.apply()
+            workspace.assert_empty_plan()
+            return workspace
+
+        made.append(Applied(f"{name}-{cli.name}", world, address, begin))
+        return made[-1]
+
+    yield drift
+    for applied in made:
+        applied.write_table()
 
 
 def workspaces(cli: Cli, aws: Aws, directory: Path) -> Callable[..., Workspace]:

@@ -1,8 +1,7 @@
 """Every attribute of every object of `xeks_cross_account_access`, changed behind Terraform's back, is seen and healed."""
 
 import pytest
-from conftest import workspaces
-from drift import Applied, Row
+from drift import Row
 from drift_of_roles import boundary, piece, prepare, role_rows
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
@@ -126,20 +125,14 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def applied(cli, running_aws, tmp_path_factory):
+def applied(running_aws, drifting):
     world = World(running_aws)
 
-    def begin():
-        running_aws.reset()
+    def set_up() -> str:
         prepare(world)
-        workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(HCL)
-        workspace.apply()
-        workspace.assert_empty_plan()
-        return workspace
+        return HCL
 
-    applied = Applied(f"xeks_cross_account_access-{cli.name}", world, ADDRESS, begin)
-    yield applied
-    applied.write_table()
+    return drifting("xeks_cross_account_access", ADDRESS, world, set_up)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -4,8 +4,7 @@ The OIDC provider is shared: its tags and thumbprints are set at creation and ar
 """
 
 import pytest
-from conftest import workspaces
-from drift import Applied, Row
+from drift import Row
 from drift_of_roles import DENY, boundary, piece, prepare, role_rows
 from test_irsa import ADDRESS, CHAINED, POD, ROLE, trust
 from world import World
@@ -68,20 +67,14 @@ HCL = {"federated": FEDERATED, "chained": IN_CHAIN}
 
 
 @pytest.fixture(scope="module")
-def applied(request, cli, running_aws, tmp_path_factory):
+def applied(request, running_aws, drifting):
     world = World(running_aws)
 
-    def begin():
-        running_aws.reset()
+    def set_up() -> str:
         prepare(world)
-        workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(HCL[request.param])
-        workspace.apply()
-        workspace.assert_empty_plan()
-        return workspace
+        return HCL[request.param]
 
-    applied = Applied(f"xeks_irsa_trust-{request.param}-{cli.name}", world, ADDRESS, begin)
-    yield applied
-    applied.write_table()
+    return drifting(f"xeks_irsa_trust-{request.param}", ADDRESS, world, set_up)
 
 
 CASES = [pytest.param(mode, row, id=f"{mode}: {row.name}") for mode, rows in ROWS.items() for row in rows]

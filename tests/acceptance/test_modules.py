@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import PROVIDER
 from profiles import write_profiles
 from stories import BUCKET, ROOT, quoted
 from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn, traces
@@ -13,16 +14,7 @@ from xeks_aws.client import Credentials
 
 MODULES = ROOT / "modules"
 EXAMPLES = sorted(f"{path.parts[-4]}/examples/{path.parts[-2]}" for path in MODULES.glob("*/examples/*/main.tf"))
-HEAD = """
-terraform {
-  required_providers { xeks = { source = "xeks/xeks" } }
-}
-
-provider "xeks" {
-  cluster_account  = { profile = "platform", region = "ap-south-1" }
-  workload_account = { profile = "workload", region = "ap-south-1" }
-}
-"""
+HEAD = PROVIDER % ""
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Every object of `xeks_cluster_peering`, changed behind Terraform's back, is seen and healed; and what came or went in the VPCs."""
 
+from dataclasses import replace
+
 import pytest
-from conftest import workspaces
-from drift import Applied, Row
+from drift import Row
 from network import ADDRESS, Network, peering, vpc
 from world import CLUSTER, World
 
@@ -157,29 +158,23 @@ ROWS = {
     ],
     "no-names": [Row(f"DNS option of the {a} side: on", dns(a), set_dns(a, True), "dns_resolution") for a in BOTH],
 }  # fmt: skip
-ROWS["names-two-regions"] = ROWS["names"]
+# Rows of their own: pytest runs the cases of one row together, whatever their mode, and each change of mode applies anew.
+ROWS["names-two-regions"] = [replace(row, name=f"{row.name}, in two regions") for row in ROWS["names"]]
 LINES = {"names": ["dns_resolution = true", 'tags = { team = "x" }'], "no-names": []}
 LINES["names-two-regions"] = [*LINES["names"], f'workload_region = "{ABROAD}"']
 
 
 @pytest.fixture(scope="module")
-def applied(request, cli, running_aws, tmp_path_factory):
+def applied(request, running_aws, drifting):
     world = Joined(running_aws)
 
-    def begin():
-        running_aws.reset()
+    def set_up() -> str:
         world.network = Network(running_aws)
         if ABROAD in "".join(LINES[request.param]):
             world.network = Network(running_aws, vpc(running_aws, "workload", HERE, ABROAD), ABROAD)
-        hcl = peering(world.network.workload_vpc, *LINES[request.param])
-        workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(hcl)
-        workspace.apply()
-        workspace.assert_empty_plan()
-        return workspace
+        return peering(world.network.workload_vpc, *LINES[request.param])
 
-    applied = Applied(f"xeks_cluster_peering-{request.param}-{cli.name}", world, ADDRESS, begin)
-    yield applied
-    applied.write_table()
+    return drifting(f"xeks_cluster_peering-{request.param}", ADDRESS, world, set_up)
 
 
 CASES = [pytest.param(mode, row, id=f"{mode}: {row.name}") for mode, rows in ROWS.items() for row in rows]
