@@ -1,23 +1,13 @@
 """Calls that fail, or take effect and lose their answer: what exists stays known, the next apply goes on from there."""
 
 import pytest
+from faults import fail_each_create, fail_each_destroy, writes
 from test_access import ADDRESS, WORKLOAD, access
 from test_irsa import trust
 from world import traces
 
 STORY = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')
 BOTH = STORY + trust()
-READS = ("Get", "List", "Describe", "Assume")
-
-
-def writes(aws) -> list[dict]:
-    """Every different writing call since the log was cleared, as a fault's fields."""
-    found = []
-    for call in aws.calls():
-        fault = {"account": call["account"], "service": call["service"], "action": call["action"]}
-        if not call["action"].startswith(READS) and fault not in found:
-            found.append(fault)
-    return found
 
 
 def test_a_plan_only_reads(workspace, aws):
@@ -34,49 +24,21 @@ def test_a_plan_only_reads(workspace, aws):
 def test_a_create_that_fails_at_any_call_is_finished_by_the_next_apply(workspace, aws, kind):
     before = aws.dump()
     root = workspace(BOTH)
-    aws.clear_calls()
-    root.apply()
-    faults = writes(aws)
-    assert len(faults) > 8
-    root.destroy()
 
-    for fault in faults:
-        aws.faults.add(kind, **fault)
-        first = root.try_apply()
-        hit = aws.faults.list()[0]["hit"]
-        aws.faults.clear()
-
-        assert hit == 1, fault
-        if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
-        root.apply()
-        root.assert_empty_plan()
-        root.destroy()
+    def gone(fault: dict) -> None:
         assert not traces(aws, before), fault
+
+    fail_each_create(aws, root, kind, at_least=9, stands=root.assert_empty_plan, gone=gone)
 
 
 @pytest.mark.parametrize("kind", ["deny", "lost_answer"])
 def test_a_destroy_that_fails_at_any_call_is_finished_by_the_next(workspace, aws, kind):
     before = aws.dump()
-    root = workspace(BOTH)
-    root.apply()
-    aws.clear_calls()
-    root.destroy()
-    faults = writes(aws)
-    assert len(faults) > 5
 
-    for fault in faults:
-        root.apply()
-        aws.faults.add(kind, **fault)
-        first = root.try_destroy()
-        aws.faults.clear()
-
-        if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
-        if first.code:
-            root.destroy()
-        assert root.resources() == {}
+    def gone(fault: dict) -> None:
         assert not traces(aws, before), fault
+
+    fail_each_destroy(aws, workspace(BOTH), kind, at_least=6, gone=gone)
 
 
 def test_a_create_that_fails_and_is_given_up_leaves_nothing_behind(workspace, aws):

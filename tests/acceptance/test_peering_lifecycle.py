@@ -1,8 +1,8 @@
 """What Terraform's own switches and AWS's failures do to `xeks_cluster_peering`: nothing is lost, nothing is left behind."""
 
 import pytest
+from faults import fail_each_create, fail_each_destroy, writes
 from network import ADDRESS, Network, peering
-from test_faults import writes
 from world import CLUSTER
 
 LINES = ["dns_resolution = true", 'tags = { team = "x" }']
@@ -134,49 +134,21 @@ def test_a_plan_only_reads(workspace, aws, network):
 def test_a_create_that_fails_at_any_call_is_finished_by_the_next_apply(workspace, aws, network, kind):
     before = network.left()
     root = workspace(peering(network.workload_vpc, *LINES))
-    aws.clear_calls()
-    root.apply()
-    faults = writes(aws)
-    assert len(faults) >= 8
-    root.destroy()
 
-    for fault in faults:
-        aws.faults.add(kind, **fault)
-        first = root.try_apply()
-        hit = aws.faults.list()[0]["hit"]
-        aws.faults.clear()
-
-        assert hit == 1, fault
-        if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
-        root.apply()
-        assert_in_place(network, root)
-        root.destroy()
+    def gone(fault: dict) -> None:
         assert network.left() == before, fault
+
+    fail_each_create(aws, root, kind, at_least=8, stands=lambda: assert_in_place(network, root), gone=gone)
 
 
 @pytest.mark.parametrize("kind", ["deny", "lost_answer"])
 def test_a_destroy_that_fails_at_any_call_is_finished_by_the_next(workspace, aws, network, kind):
     before = network.left()
-    root = workspace(peering(network.workload_vpc, *LINES))
-    root.apply()
-    aws.clear_calls()
-    root.destroy()
-    faults = writes(aws)
-    assert len(faults) > 5
 
-    for fault in faults:
-        root.apply()
-        aws.faults.add(kind, **fault)
-        first = root.try_destroy()
-        aws.faults.clear()
-
-        if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
-        if first.code:
-            root.destroy()
-        assert root.resources() == {}
+    def gone(fault: dict) -> None:
         assert network.left() == before, fault
+
+    fail_each_destroy(aws, workspace(peering(network.workload_vpc, *LINES)), kind, at_least=6, gone=gone)
 
 
 def test_an_update_that_fails_at_any_call_is_finished_by_the_next_apply(workspace, aws, network):

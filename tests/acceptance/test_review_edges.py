@@ -10,8 +10,8 @@ import time
 
 import pytest
 from conftest import PROVIDER
+from faults import writes
 from test_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, access
-from test_faults import writes
 from test_irsa import ADDRESS as TRUST
 from test_irsa import CHAINED, ROLE, trust
 from world import CLUSTER, World, traces

@@ -1,4 +1,4 @@
-"""One AWS for all tests of the extension, reset before each."""
+"""One AWS for all tests of the extension, reset before each; a VPC of the workload account for the tests of EC2."""
 
 import pytest
 from xeks_aws.client import Aws
@@ -14,3 +14,13 @@ def running():
 def aws(running):
     running.reset()
     return running
+
+
+@pytest.fixture
+def ec2(aws):
+    return aws.client("workload", "ec2")
+
+
+@pytest.fixture
+def vpc(ec2):
+    return ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]

@@ -5,16 +5,6 @@ from refusals import refused
 
 
 @pytest.fixture
-def ec2(aws):
-    return aws.client("workload", "ec2")
-
-
-@pytest.fixture
-def vpc(ec2):
-    return ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
-
-
-@pytest.fixture
 def subnet(ec2, vpc):
     return ec2.create_subnet(VpcId=vpc, CidrBlock="10.2.0.0/24")["Subnet"]["SubnetId"]
 

@@ -9,16 +9,6 @@ CLUSTER = "183295435445"
 
 
 @pytest.fixture
-def ec2(aws):
-    return aws.client("workload", "ec2")
-
-
-@pytest.fixture
-def vpc(ec2):
-    return ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
-
-
-@pytest.fixture
 def group(ec2, vpc):
     return ec2.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
 
