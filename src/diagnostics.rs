@@ -126,6 +126,12 @@ impl From<Diagnostic> for Diagnostics {
     }
 }
 
+/// The text as a sentence begins: with a capital letter.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

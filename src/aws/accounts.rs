@@ -12,7 +12,7 @@ pub use super::account::{Account, Identity};
 use super::error::{Error, Kind};
 use super::settings::Settings;
 use super::transport::Transports;
-use crate::diagnostics::{Diagnostic, Path, Severity};
+use crate::diagnostics::{Diagnostic, Path, Severity, sentence};
 use crate::engine::Side;
 
 /// All configured accounts. Nothing is loaded before it is asked for.
@@ -234,12 +234,4 @@ impl std::error::Error for AccountError {}
 
 fn quoted(keys: &[String]) -> String {
     keys.iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }

@@ -3,5 +3,7 @@
 pub mod access_path;
 pub mod cluster;
 pub mod hops;
+mod identity;
 pub mod irsa_path;
 pub mod runner_policy;
+mod steps;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::access_policy;
 use super::question::Question;
-use super::steps::{Accounts, Found, Step};
 use crate::aws::{Arn, Error};
 use crate::data_sources::hops::Hop;
+use crate::data_sources::steps::{Accounts, Found, Step};
 use crate::pieces::eks::access_entry::{Facts, Reach};
 use crate::pieces::eks::admission;
 use crate::pieces::eks::cluster::ClusterDescription;
@@ -226,7 +226,7 @@ mod tests {
             boundary: None,
             tags: BTreeMap::new(),
         };
-        let found = super::super::steps::Found::Here(principal, Ok(Permissions::default()));
+        let found = Found::Here(principal, Ok(Permissions::default()));
         Step { written: ACCESS.into(), arn: Arn::parse(ACCESS).unwrap(), sort: Sort::Role, name: "access".into(), found }
     }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use aws_credential_types::Credentials;
 
 use super::question::{Action, Question};
-use super::steps::Step;
 use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
 use crate::aws::{Account, Arn, Error, Kind, principals, sessions, token};
 use crate::data_sources::hops::{Chain, Hop, Status};
+use crate::data_sources::steps::Step;
 use crate::pieces::eks::cluster::ClusterDescription;
 
 const API_SERVER: &str = "api_server";

@@ -4,20 +4,19 @@
 
 mod access_policy;
 mod entry;
-pub(super) mod identity;
 mod live;
 mod network;
 mod question;
 mod schema;
-pub(super) mod steps;
 
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 
 use self::question::Question;
-use self::steps::Accounts;
 use super::hops::{Chain, Hop};
+use super::identity;
+use super::steps::{self, Accounts};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path};

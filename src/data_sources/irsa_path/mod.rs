@@ -13,9 +13,9 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 
 use self::question::Question;
-use super::access_path::identity::assume_role;
-use super::access_path::steps::{self, Accounts};
 use super::hops::{Chain, Hop};
+use super::identity::assume_role;
+use super::steps::{self, Accounts};
 use crate::aws::arn;
 use crate::diagnostics::Diagnostics;
 use crate::pieces::eks::cluster;

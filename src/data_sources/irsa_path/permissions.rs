@@ -2,9 +2,10 @@
 
 use super::question::Question;
 use crate::aws::principals::Permissions;
-use crate::data_sources::access_path::identity::{found, title};
-use crate::data_sources::access_path::steps::{Found, Step};
 use crate::data_sources::hops::Hop;
+use crate::data_sources::identity::found;
+use crate::data_sources::steps::{Found, Step};
+use crate::diagnostics::sentence;
 use crate::evaluate::{self, Answer, Denial, Request};
 
 const PERMISSIONS: &str = "permissions";
@@ -44,7 +45,7 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
     for (action, resource) in pairs {
         let what = format!("{action} on {resource}");
         match evaluate::permissions(&identity, &Request::signed(role.caller(), action, resource)) {
-            Answer::Allowed(grant) => allowed.push(format!("{} allows {what}.", title(&grant.statement))),
+            Answer::Allowed(grant) => allowed.push(format!("{} allows {what}.", sentence(&grant.statement))),
             Answer::Unknown(why) => unknown = unknown.or(Some(format!("Whether it may call {what} can't be told: {why}."))),
             Answer::Denied(denial) => broken = broken.or(Some((format!("It may not call {what}: {denial}."), fix(&denial, &what, role)))),
         }

@@ -6,8 +6,8 @@
 use super::question::Question;
 use crate::aws::oidc_providers::{self, OidcProvider};
 use crate::aws::{Account, Error, arn};
-use crate::data_sources::access_path::steps::{Accounts, Found, Step};
 use crate::data_sources::hops::Hop;
+use crate::data_sources::steps::{Accounts, Found, Step};
 
 const OIDC_PROVIDER: &str = "oidc_provider";
 

@@ -6,9 +6,10 @@ use super::provider::Providers;
 use super::question::Question;
 use crate::aws::policy::{self, statements, values_of};
 use crate::aws::{Arn, arn};
-use crate::data_sources::access_path::identity::{found, title};
-use crate::data_sources::access_path::steps::Step;
 use crate::data_sources::hops::Hop;
+use crate::data_sources::identity::found;
+use crate::data_sources::steps::Step;
+use crate::diagnostics::sentence;
 use crate::evaluate::{self, Answer, Denial, Known, Miss, NearMiss, Request, Source};
 
 const TRUST: &str = "trust";
@@ -53,13 +54,13 @@ impl Asked<'_> {
             Answer::Allowed(grant) => Hop::ok(TRUST, self.role, self.allowed(&grant.statement)),
             Answer::Unknown(why) => Hop::unknown(TRUST, self.role, format!("It can't be told: {why}.")),
             Answer::Denied(Denial::Explicit { statement }) => {
-                let reason = format!("{} denies it to {subject}.", title(&statement));
+                let reason = format!("{} denies it to {subject}.", sentence(&statement));
                 Hop::broken(TRUST, self.role, reason, format!("Take out {statement}, or narrow it."))
             }
             Answer::Denied(Denial::NoMatch { near, .. }) => {
                 let (reason, fix) = match near.first() {
                     Some(nearest) => self.mistake(nearest),
-                    None => (format!("{} has no statement that allows anything.", title(&name)), self.statement()),
+                    None => (format!("{} has no statement that allows anything.", sentence(&name)), self.statement()),
                 };
                 Hop::broken(TRUST, self.role, reason, fix)
             }
@@ -68,7 +69,7 @@ impl Asked<'_> {
 
     /// Let in: how narrowly, and what can't be seen from here.
     fn allowed(&self, statement: &str) -> String {
-        let mut reason = format!("{} lets in {}.", title(statement), self.question.service_account.subject());
+        let mut reason = format!("{} lets in {}.", sentence(statement), self.question.service_account.subject());
         let text = self.trust.to_string().to_ascii_lowercase();
         let asks = |claim: &str| text.contains(&format!("{}:{claim}\"", self.issuer.to_ascii_lowercase()));
         if !asks("sub") {
@@ -86,7 +87,7 @@ impl Asked<'_> {
 
     /// Reason and fix for the statement that comes nearest.
     fn mistake(&self, nearest: &NearMiss) -> (String, String) {
-        let statement = title(&nearest.statement);
+        let statement = sentence(&nearest.statement);
         match &nearest.miss {
             Miss::Condition { operator, key, wanted, found } => self.by_condition(&statement, operator, key, wanted, found),
             Miss::Principal { written, .. } => self.by_principal(&statement, written),

@@ -1,8 +1,8 @@
 //! Apply: the world is brought to the plan, or all of it is removed. Whatever fails, the state names what exists.
 
-use super::telling::{explain, report, title, warn};
+use super::telling::{explain, report, warn};
 use super::{Composed, Composite, Located, release};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, sentence};
 use crate::engine;
 use crate::provider::{ApplyRequest, Context, Outcome};
 use crate::resources::common;
@@ -21,7 +21,7 @@ impl<C: Composite> Composed<C> {
         let mut ledger = place.ledger.clone();
         let mut value = planned.clone();
         if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
-            let summary = format!("{} of {} failed before anything was changed", title(operation), C::NAME);
+            let summary = format!("{} of {} failed before anything was changed", sentence(operation), C::NAME);
             diagnostics.error(path, summary, explain(&error));
             return Outcome::new(prior, diagnostics);
         }

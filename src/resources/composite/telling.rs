@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use crate::aws::error::Error;
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostics, Path, sentence};
 use crate::engine::{Failure, Ledger};
 use crate::pieces::Cloud;
 
@@ -37,7 +37,7 @@ pub(super) fn report(name: &str, operation: &str, failures: &[Failure<Error>], l
         _ => "Mend the cause and destroy again: what is gone already is not looked for.",
     };
     for failure in failures {
-        let summary = format!("{} of {name} failed: could not {} {}", title(operation), failure.verb, failure.key);
+        let summary = format!("{} of {name} failed: could not {} {}", sentence(operation), failure.verb, failure.key);
         diagnostics.error(Path::root(), summary, format!("{}\n\n{exists}\n\n{next}", explain(&failure.error)));
     }
 }
@@ -50,13 +50,5 @@ pub(super) fn explain(error: &Error) -> String {
     match error.advice() {
         Some(advice) => format!("{error}\n\n{advice}"),
         None => error.to_string(),
-    }
-}
-
-pub(super) fn title(operation: &str) -> &'static str {
-    match operation {
-        "create" => "Create",
-        "update" => "Update",
-        _ => "Delete",
     }
 }

@@ -13,7 +13,7 @@ use crate::provider::Context;
 
 /// The accounts that can be read. There may be no workload account where the whole chain lives in the cluster's.
 #[derive(Debug)]
-pub(in crate::data_sources) struct Accounts {
+pub(super) struct Accounts {
     pub cluster: Arc<Account>,
     pub workload: Option<Arc<Account>>,
 }
@@ -38,7 +38,7 @@ impl Accounts {
 
 /// One principal of the chain.
 #[derive(Debug)]
-pub(in crate::data_sources) struct Step {
+pub(super) struct Step {
     /// As it was written.
     pub written: String,
     pub arn: Arn,
@@ -48,7 +48,7 @@ pub(in crate::data_sources) struct Step {
 }
 
 #[derive(Debug)]
-pub(in crate::data_sources) enum Found {
+pub(super) enum Found {
     /// Its account is none of the provider's.
     Outside,
     Absent,
@@ -57,7 +57,7 @@ pub(in crate::data_sources) enum Found {
 }
 
 /// Looks all of them up at the same time. What can't be one was refused at validation, and is left out.
-pub(in crate::data_sources) async fn find(accounts: &Accounts, chain: &[String]) -> Vec<Step> {
+pub(super) async fn find(accounts: &Accounts, chain: &[String]) -> Vec<Step> {
     let steps = chain.iter().filter_map(|written| {
         let arn = Arn::parse(written).ok()?;
         let (sort, name) = principals::named(&arn)?;

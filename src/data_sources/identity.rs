@@ -6,6 +6,7 @@ use super::steps::{Found, Step};
 use crate::aws::principals::{Principal, Sort};
 use crate::aws::settings::Secret;
 use crate::data_sources::hops::{Hop, Status};
+use crate::diagnostics::sentence;
 use crate::evaluate::{self, Answer, Denial, Known, Miss, Request, Source};
 
 const IDENTITY: &str = "identity";
@@ -34,7 +35,7 @@ pub(super) fn identity(step: &Step) -> Hop {
 }
 
 /// Whether `caller` may assume the role of `target`.
-pub(in crate::data_sources) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Secret>) -> Hop {
+pub(super) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Secret>) -> Hop {
     let hop = match found(ASSUME_ROLE, target, "via_role_arns") {
         Err(hop) => hop,
         Ok(role) => {
@@ -62,7 +63,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
     let request = Request::signed(last.caller(), "eks:DescribeCluster", cluster_arn);
     let hop = match (&last.found, evaluate::permissions(&last.identity(), &request)) {
         (Found::Absent, _) => Hop::unknown(ROLE_POLICY, object, format!("Not looked at: there is no {}.", last.title())),
-        (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", title(&grant.statement))),
+        (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", sentence(&grant.statement))),
         (found, Answer::Unknown(why)) => undecided(ROLE_POLICY, object, found, &why),
         (_, Answer::Denied(denial)) => {
             let reason = format!("The {} may not call eks:DescribeCluster on {cluster_arn}: {}.", last.title(), nearest(&denial));
@@ -84,7 +85,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
 }
 
 /// The principal as it is, or the hop that says why it can't be taken for that. `attribute` is where it was written.
-pub(in crate::data_sources) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a Principal, Hop> {
+pub(super) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> Result<&'a Principal, Hop> {
     let account = &step.arn.account;
     match &step.found {
         Found::Here(found, _) if step.arn.session().is_some() || found.arn == step.written => Ok(found),
@@ -122,7 +123,7 @@ fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Se
             Answer::Allowed(grant) => {
                 let reason = format!(
                     "{} lets the {} in. Whether its own policies allow it is for account {} to say.",
-                    title(&grant.statement),
+                    sentence(&grant.statement),
                     caller.title(),
                     caller.arn.account
                 );
@@ -132,8 +133,11 @@ fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Se
     }
     match evaluate::assume_role(trust, &caller.identity(), &request) {
         Answer::Allowed(grant) => {
-            let reason =
-                format!("{} allows it to the {}, and nothing on the caller's side is against it.", title(&grant.statement), caller.title());
+            let reason = format!(
+                "{} allows it to the {}, and nothing on the caller's side is against it.",
+                sentence(&grant.statement),
+                caller.title()
+            );
             Hop::ok(ASSUME_ROLE, object, reason)
         }
         Answer::Unknown(why) => undecided(ASSUME_ROLE, object.to_owned(), &caller.found, &masked(&why, external_id)),
@@ -144,10 +148,10 @@ fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Se
 fn refused(caller: &Step, target: &Step, trust: &Source, denial: &Denial, external_id: Option<&Secret>) -> Hop {
     let (reason, fix) = match denial {
         Denial::Explicit { statement } if statement.ends_with(&trust.name) => (
-            format!("{} denies it.", title(statement)),
+            format!("{} denies it.", sentence(statement)),
             format!("Take {statement} out, or narrow it so that it leaves {} out.", caller.known_arn()),
         ),
-        Denial::Explicit { statement } => (format!("{} denies it.", title(statement)), lift(statement, caller)),
+        Denial::Explicit { statement } => (format!("{} denies it.", sentence(statement)), lift(statement, caller)),
         Denial::NoMatch { layer, .. } if *layer == trust.name => by_trust(caller, target, denial, external_id),
         Denial::NoMatch { layer, .. } if is_boundary(layer) => (
             format!("The {} may not call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
@@ -175,7 +179,7 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
         Some((Miss::Principal { stale, .. }, _)) if !stale.is_empty() => (
             format!(
                 "{} names {}, the id of a principal that was deleted: IAM shows it where an ARN stood before. Today's {} is another one of that name.",
-                title(&trust),
+                sentence(&trust),
                 stale.join(", "),
                 caller.title()
             ),
@@ -183,8 +187,8 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
         ),
         Some((Miss::Condition { key, found, .. }, near)) if key.eq_ignore_ascii_case("sts:ExternalId") => {
             let reason = match (found, external_id) {
-                (Known::Absent, _) | (_, None) => format!("{} wants an external id, and none is given.", title(&near.statement)),
-                _ => format!("{} wants another external id than the one given.", title(&near.statement)),
+                (Known::Absent, _) | (_, None) => format!("{} wants an external id, and none is given.", sentence(&near.statement)),
+                _ => format!("{} wants another external id than the one given.", sentence(&near.statement)),
             };
             (
                 reason,
@@ -194,11 +198,11 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
             )
         }
         Some((Miss::Condition { key, .. }, near)) => (
-            format!("{} does not let the {} in: {near}.", title(&trust), caller.title()),
+            format!("{} does not let the {} in: {near}.", sentence(&trust), caller.title()),
             format!("Meet the condition on {key} of {}, or change it.", near.statement),
         ),
         _ => (
-            format!("{} does not let the {} in: {}.", title(&trust), caller.title(), nearest(denial)),
+            format!("{} does not let the {} in: {}.", sentence(&trust), caller.title(), nearest(denial)),
             format!(
                 "Let {trust} allow sts:AssumeRole to {caller_arn}: access_role of xeks_cross_account_access does so for its workload_role, and for \
                  trusted_principal_arns."
@@ -211,7 +215,7 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
 fn undecided(name: &'static str, object: String, found: &Found, why: &str) -> Hop {
     match found {
         Found::Here(_, Err(error)) | Found::Unreadable(error) => Hop::unreadable(name, object, error),
-        Found::Outside => Hop { status: Status::External, ..Hop::unknown(name, object, format!("{}.", title(why))) },
+        Found::Outside => Hop { status: Status::External, ..Hop::unknown(name, object, format!("{}.", sentence(why))) },
         _ => Hop::unknown(name, object, format!("It can't be told: {why}."))
             .with_fix("live = true tries it, with the credentials of live_as."),
     }
@@ -264,12 +268,6 @@ fn masked(text: &str, external_id: Option<&Secret>) -> String {
         Some(id) => text.replace(id, "(the external id)"),
         None => text.to_owned(),
     }
-}
-
-/// The beginning of a sentence.
-pub(in crate::data_sources) fn title(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
