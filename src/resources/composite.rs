@@ -121,10 +121,16 @@ impl<C: Composite> Composed<C> {
         context.provider.pair(value.get("workload_account").as_str()).await
     }
 
-    /// What an operation on a state works with: both accounts are those that its ledger names.
-    async fn begin(&self, context: &Context, value: &Value, pieces: &Value, operation: &str) -> Result<(Cloud, Place), Diagnostics> {
+    /// What an operation on a state works with: both accounts are those that its ledger names. `config` is null on reads and destroys.
+    async fn begin(
+        &self,
+        context: &Context,
+        value: &Value,
+        (config, pieces): (&Value, &Value),
+        operation: &str,
+    ) -> Result<(Cloud, Place), Diagnostics> {
         let pair = self.pair(context, value).await.map_err(|error| Diagnostics::from(error.diagnostic()))?;
-        let place = Place::new(&pair, value, Ledger::from_value(pieces), &context.provider);
+        let place = Place::new(&pair, value, Ledger::from_value(pieces), &context.provider).given_by(config);
         place.same_accounts()?;
         Ok((self.cloud(context, pair, value, &place, operation), place))
     }
@@ -232,7 +238,7 @@ impl<C: Composite> Resource for Composed<C> {
         if context.provider.unknown {
             return Outcome::new(state, Diagnostics::new());
         }
-        let (cloud, place) = match self.begin(context, &state, state.get("pieces"), "read").await {
+        let (cloud, place) = match self.begin(context, &state, (&Value::Null, state.get("pieces")), "read").await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(state, diagnostics),
         };

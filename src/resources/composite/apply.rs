@@ -13,11 +13,10 @@ impl<C: Composite> Composed<C> {
         let ApplyRequest { prior, planned, config } = request;
         let mut diagnostics = Diagnostics::new();
         let operation = if prior.is_null() { "create" } else { "update" };
-        let (cloud, place) = match self.begin(context, &planned, prior.get("pieces"), operation).await {
+        let (cloud, mut place) = match self.begin(context, &planned, (&config, prior.get("pieces")), operation).await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
-        let mut place = place.given_by(&config);
         let mut ledger = place.ledger.clone();
         let mut value = planned.clone();
         if let Err(Located { path, error }) = self.composite.resolve(&cloud, &mut value, &mut place).await {
@@ -52,7 +51,7 @@ impl<C: Composite> Composed<C> {
 
     pub(super) async fn destroy(&self, context: &Context, prior: Value) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let (cloud, place) = match self.begin(context, &prior, prior.get("pieces"), "delete").await {
+        let (cloud, place) = match self.begin(context, &prior, (&Value::Null, prior.get("pieces")), "delete").await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
