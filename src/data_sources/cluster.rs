@@ -152,7 +152,6 @@ Reads an EKS cluster of the provider's `cluster_account`: where its API server i
 Works in every authentication mode; a cluster in CONFIG_MAP mode has no access entries.";
     let text = |name, doc| Attribute::string(name, doc).computed();
     Schema::new(
-        0,
         doc,
         vec![
             Attribute::string("name", "Name of the cluster.").required().check(validators::text(names::cluster_name)),

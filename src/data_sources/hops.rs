@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_values_fit_the_attributes() {
-        let schema = Schema::new(0, "", attributes());
+        let schema = Schema::new("", attributes());
         let value = chain().to_value();
         let wire = msgpack::encode(&value, &schema.value_type());
         assert_eq!(msgpack::decode(&wire, &schema.value_type()).unwrap(), value);

@@ -86,3 +86,16 @@ async fn a_document_written_otherwise_is_recorded_though_nothing_is_called() {
     assert_eq!(same.get(&key("root", "a")).unwrap().document.as_deref(), Some("ABC"));
     assert_eq!(world.contents().into_values().collect::<Vec<_>>(), ["abc"]);
 }
+
+#[tokio::test]
+async fn an_entry_of_an_old_state_that_names_no_instance_takes_that_of_its_own_object_only() {
+    let world = Toy::new();
+    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    let mut old = made.clone();
+    old.0.values_mut().for_each(|entry| entry.instance = None);
+    assert_eq!(refresh(&world, &boxed(&first()), old).await.unwrap().ledger, made);
+
+    let mut imported = import(&world, &boxed(&first())).await.unwrap().ledger;
+    imported.0.values_mut().for_each(|entry| entry.instance = Some("i0".into()));
+    assert!(refresh(&world, &boxed(&first()), imported).await.unwrap().ledger.get(&key("root", "a")).is_none(), "another create's");
+}

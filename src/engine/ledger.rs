@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::key::Key;
 use super::piece::{Tags, Welcome};
-use crate::schema::{Attribute, Type, Value};
+use crate::diagnostics::Path;
+use crate::schema::{Attribute, DecodeError, Type, Value};
 
 /// How an object came to be in the ledger; it decides what a destroy does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,21 @@ impl Ledger {
         Ledger(entries.filter_map(|(key, value)| Some((Key::parse(key)?, entry_of(value)?))).collect())
     }
 
+    /// The ledger of a state that was just read from where it is stored. What older entries do not say has the value that it had then:
+    /// nothing was added, and no call was left without an answer.
+    ///
+    /// # Errors
+    /// An entry that this version does not understand. To leave it out would lose the object.
+    pub fn stored(pieces: &Value) -> Result<Self, DecodeError> {
+        let path = Path::of("pieces");
+        let read = |(key, value): (&String, &Value)| {
+            let wrong = |what: &str| DecodeError::new(&path.key(key), format!("{what} that this version of the provider does not know"));
+            let parsed = Key::parse(key).ok_or_else(|| wrong("the name of a piece"))?;
+            Ok((parsed, entry_of(value).ok_or_else(|| wrong("an account or an origin"))?))
+        };
+        Ok(Ledger(pieces.entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
+    }
+
     pub fn to_value(&self) -> Value {
         Value::map(self.0.iter().map(|(key, entry)| (key.to_string(), value_of(entry))))
     }
@@ -167,7 +183,7 @@ fn entry_of(value: &Value) -> Option<Entry> {
             .map(|tags| tags.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()),
         instance: text("instance"),
         added: value.get("added").strings().into_iter().collect(),
-        settled: value.get("settled").as_bool().unwrap_or(false),
+        settled: value.get("settled").as_bool().unwrap_or(true),
     })
 }
 
@@ -207,5 +223,31 @@ mod tests {
         };
         let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));
         assert_eq!(Ledger::from_value(&ledger.to_value()), ledger);
+    }
+
+    /// The entries of a state whose objects say no more than this.
+    fn stored(entries: &[(&str, &[(&str, &str)])]) -> Result<Ledger, DecodeError> {
+        let entry = |members: &[(&str, &str)]| Value::object(members.iter().map(|(name, text)| (*name, Value::string(*text))));
+        Ledger::stored(&Value::map(entries.iter().map(|(key, members)| (*key, entry(members)))))
+    }
+
+    #[test]
+    fn an_old_entry_that_says_little_is_read_as_one_of_a_finished_run() {
+        let ledger = stored(&[("cluster/iam_role/a", &[("account_id", "183295435445"), ("origin", "created")])]).unwrap();
+        let expected = super::super::found("183295435445", None, Origin::Created);
+        assert_eq!(ledger.get(&Key::new(Side::Cluster, "iam_role", "a")), Some(&expected));
+        assert_eq!(Ledger::stored(&Value::Null), Ok(Ledger::default()));
+    }
+
+    #[test]
+    fn an_entry_that_is_not_understood_is_refused_and_not_left_out() {
+        let of_later: [(&str, &[(&str, &str)]); 3] = [
+            ("moon/iam_role/a", &[("account_id", "1"), ("origin", "created")]),
+            ("cluster/iam_role/a", &[("account_id", "1"), ("origin", "borrowed")]),
+            ("cluster/iam_role/a", &[("origin", "created")]),
+        ];
+        for (key, members) in of_later {
+            assert_eq!(stored(&[(key, members)]).unwrap_err().path, Path::of("pieces").key(key));
+        }
     }
 }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::converge::{Failure, stands};
 use super::key::Key;
 use super::ledger::{Entry, Ledger, Origin};
-use super::piece::{Job, Observed, Owner, Piece, World};
+use super::piece::{Job, Observed, Owner, Piece, Welcome, World};
 
 /// The ledger brought up to date, and what was seen.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: L
         described.into_iter().filter(|piece| piece.needs().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
     let now = refreshed.ledger.clone();
     look(world, &renewed, &now, &mut refreshed).await?;
+    hang(pieces, &mut refreshed);
     Ok(refreshed)
 }
 
@@ -48,7 +49,8 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
     for (key, entry, look) in join_all(looks).await {
         match look {
             Err(error) => return Err(Failure { key, verb: "read", error }),
-            Ok(Some(observed)) if stands(&entry, &observed) => {
+            Ok(Some(observed)) if stands(&with_instance(&entry, &observed, world.resource()), &observed) => {
+                let entry = with_instance(&entry, &observed, world.resource());
                 refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
                 refreshed.observed.insert(key, observed);
             }
@@ -63,7 +65,6 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
 
 /// Looks at every piece and records what is found as imported; pieces that share or must exist keep their own origin.
 pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result<Refreshed, Failure<W::Error>> {
-    use super::piece::Welcome;
     let looks = pieces.iter().map(|piece| async move {
         let origin = match piece.welcome() {
             Welcome::Share => Origin::Shared,
@@ -83,18 +84,34 @@ pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result
         refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
         refreshed.observed.insert(key, observed);
     }
-    // What carries no tags goes with the object that it hangs on.
+    hang(pieces, &mut refreshed);
+    Ok(refreshed)
+}
+
+/// What carries no tags goes with the object that it hangs on, where its entry names no instance.
+fn hang<W: World>(pieces: &[Box<dyn Piece<W>>], refreshed: &mut Refreshed) {
     for piece in pieces {
         let Welcome::AsParent(parent) = piece.welcome() else { continue };
         let instance = refreshed.ledger.get(&parent).filter(|p| p.origin.is_own()).and_then(|p| p.instance.clone());
         let hangs = refreshed.observed.get(&piece.key()).is_some_and(|o| o.owner == Owner::Parent);
         if let Some(entry) = refreshed.ledger.0.get_mut(&piece.key())
             && hangs
+            && entry.origin.is_own()
+            && entry.instance.is_none()
         {
             entry.instance = instance;
         }
     }
-    Ok(refreshed)
+}
+
+/// The entry of an old state, which may not say which create made the object: the one that the object names, if it is this composite's.
+fn with_instance(entry: &Entry, observed: &Observed, resource: &str) -> Entry {
+    match &observed.owner {
+        Owner::Tagged { resource: Some(r), instance } if entry.instance.is_none() && entry.origin.is_own() && r == resource => {
+            Entry { instance: instance.clone(), ..entry.clone() }
+        }
+        _ => entry.clone(),
+    }
 }
 
 /// An entry of something that was there, with nothing known of it yet.

@@ -12,7 +12,7 @@ use super::{Protocol, error, offered};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::plugin::panics::caught;
 use crate::provider::{ApplyRequest, Outcome, PlanRequest, Resource};
-use crate::schema::Value;
+use crate::schema::{Outdated, Value};
 
 /// Private data of a plan, for the plan that follows it; in no state.
 const PLANNED: &[u8] = b"planned";
@@ -43,13 +43,10 @@ impl Protocol {
     ) -> Result<upgrade_resource_state::Response, Diagnostic> {
         let resource = self.resource(&request.type_name)?;
         let state = stored(&state_of(resource), request.raw_state.as_ref())?;
-        Ok(match resource.upgrade(request.version, &state) {
-            Ok(state) => upgrade_resource_state::Response {
-                upgraded_state: encode(&state, &resource.schema().value_type()),
-                diagnostics: Vec::new(),
-            },
-            Err(diagnostics) => upgrade_resource_state::Response { upgraded_state: None, diagnostics: to_wire(diagnostics) },
-        })
+        let upgraded = resource.schema().upgrade(request.version, state);
+        let upgraded = upgraded.and_then(|state| resource.stored(state).map_err(Outdated::Unreadable));
+        let state = upgraded.map_err(|outdated| unusable(resource, &outdated))?;
+        Ok(upgrade_resource_state::Response { upgraded_state: encode(&state, &resource.schema().value_type()), diagnostics: Vec::new() })
     }
 
     pub(super) async fn resource_read(&self, request: &read_resource::Request) -> Result<read_resource::Response, Diagnostic> {
@@ -183,6 +180,20 @@ fn configuration(resource: &Arc<dyn Resource>) -> String {
 
 fn state_of(resource: &Arc<dyn Resource>) -> String {
     format!("the state of {}", resource.name())
+}
+
+fn unusable(resource: &Arc<dyn Resource>, outdated: &Outdated) -> Diagnostic {
+    let next = match outdated {
+        Outdated::Newer { .. } => "upgrade the provider to the version that wrote the state, or to a newer one",
+        Outdated::Step { .. } | Outdated::Unreadable(_) => {
+            "use the version of the provider that wrote the state; where the state was changed by hand, restore it (`terraform state push` of a \
+             backup), or remove the resource from it (`terraform state rm`) and import it again"
+        }
+    };
+    error(
+        format!("The state of {} can't be read", resource.name()),
+        format!("xeks {} can't use it: {outdated}. Nothing was changed. To go on, {next}.", env!("CARGO_PKG_VERSION")),
+    )
 }
 
 fn proposal(resource: &Arc<dyn Resource>) -> String {

@@ -64,9 +64,9 @@ fn capabilities() -> wire::ServerCapabilities {
 
 pub fn to_wire(schema: &Schema) -> wire::Schema {
     wire::Schema {
-        version: schema.version,
+        version: schema.version(),
         block: Some(ws::Block {
-            version: schema.version,
+            version: schema.version(),
             attributes: attributes(&schema.attributes),
             description: schema.doc.to_owned(),
             description_kind: wire::StringKind::Markdown.into(),
@@ -126,7 +126,7 @@ mod tests {
             Attribute::set_of_strings("groups", "Groups.").optional(),
             Attribute::nested("role", Nesting::Map, vec![Attribute::string("name", "").required().sensitive()], "").required(),
         ];
-        let block = to_wire(&Schema::new(3, "Doc.", declared)).block.unwrap();
+        let block = to_wire(&Schema::new("Doc.", declared).upgraded_by(&[Ok, Ok, Ok])).block.unwrap();
         assert_eq!((block.version, block.description.as_str()), (3, "Doc."));
         let [groups, role] = block.attributes.as_slice() else { panic!("two attributes") };
         assert_eq!((groups.r#type.as_slice(), groups.nested_type.is_none()), (&br#"["set","string"]"#[..], true));

@@ -29,7 +29,10 @@ impl Fake {
             Attribute::string("secret", "").optional().write_only(),
             Attribute::string("id", "").computed(),
         ];
-        Arc::new(Fake { schema: Schema::new(2, "", attributes), planned: Mutex::default() })
+        Arc::new(Fake {
+            schema: Schema::new("", attributes).upgraded_by(&[|_| Err("nothing of it is known any more".into()), Ok]),
+            planned: Mutex::default(),
+        })
     }
 }
 
@@ -290,7 +293,15 @@ async fn a_stored_state_comes_back_in_todays_schema() {
     };
     let same = upgrade(2, json!({ "name": "a", "id": "1", "secret": null })).await;
     assert_eq!(bench.value(same.upgraded_state.as_ref()), object("a", Value::string("1"), Value::Null));
-    assert_eq!(said(&upgrade(3, json!({})).await.diagnostics), ["State of xeks_fake is from a newer provider"]);
+
+    let refusal = async |version: i64| {
+        let answer = upgrade(version, json!({ "name": "a" })).await;
+        assert_eq!((said(&answer.diagnostics), answer.upgraded_state), (vec!["The state of xeks_fake can't be read"], None));
+        answer.diagnostics[0].detail.clone()
+    };
+    let newer = refusal(3).await;
+    assert!(newer.contains("schema version 3") && newer.contains("up to 2") && newer.contains("upgrade the provider"), "{newer}");
+    assert!(refusal(0).await.contains("from schema version 0 to 1: nothing of it is known any more"));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub use configuration::{Configured, configure, partition, schema, validate};
 
 use crate::diagnostics::Diagnostics;
-use crate::schema::{Schema, Type, Value};
+use crate::schema::{DecodeError, Schema, Type, Value};
 
 /// What a request runs with: the configured provider, and the token that StopProvider cancels.
 #[derive(Clone, Debug)]
@@ -78,9 +78,12 @@ pub trait Resource: Send + Sync {
     async fn read(&self, context: &Context, state: Value) -> Outcome<Value>;
     /// The state of what the import id names; null with an error where there is nothing.
     async fn import(&self, context: &Context, id: &str) -> Outcome<Value>;
-    /// A state of an older version, as JSON, in today's schema.
-    fn upgrade(&self, version: i64, state: &serde_json::Value) -> Result<Value, Diagnostics> {
-        upgrade_unchanged(self.name(), self.schema(), version, state)
+    /// A state that was just read from where it is stored, with what its schema can't say checked and filled in.
+    ///
+    /// # Errors
+    /// It holds what this version of the provider does not understand.
+    fn stored(&self, state: Value) -> Result<Value, DecodeError> {
+        Ok(state)
     }
 }
 
@@ -121,24 +124,4 @@ pub trait Ephemeral: Send + Sync {
     fn schema(&self) -> &Schema;
     fn validate(&self, config: &Value) -> Diagnostics;
     async fn open(&self, context: &Context, config: Value) -> Outcome<Value>;
-}
-
-fn upgrade_unchanged(name: &str, schema: &Schema, version: i64, state: &serde_json::Value) -> Result<Value, Diagnostics> {
-    let mut diagnostics = Diagnostics::new();
-    if version > schema.version {
-        diagnostics.error(
-            crate::diagnostics::Path::root(),
-            format!("State of {name} is from a newer provider"),
-            format!(
-                "The state has schema version {version}; this provider knows versions up to {}. Nothing was changed. Use the provider \
-                 version that wrote the state, or a newer one.",
-                schema.version
-            ),
-        );
-        return Err(diagnostics);
-    }
-    crate::schema::json::decode(state, &schema.value_type()).map_err(|error| {
-        diagnostics.error(error.path.clone(), format!("State of {name} can't be read"), error.message.clone());
-        diagnostics
-    })
 }

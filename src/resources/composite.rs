@@ -29,7 +29,7 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Key, Ledger, Piece, Refreshed, Side};
 use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Context, Outcome, Plan, PlanRequest, Resource};
-use crate::schema::{Schema, Value, hole};
+use crate::schema::{DecodeError, Schema, Value, hole};
 
 /// A resource that is made of pieces. `value` is always an object of the resource's schema with defaults in place.
 #[async_trait]
@@ -232,6 +232,12 @@ impl<C: Composite> Resource for Composed<C> {
 
     async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
         if request.planned.is_null() { self.destroy(context, request.prior).await } else { self.create_or_update(context, request).await }
+    }
+
+    fn stored(&self, mut state: Value) -> Result<Value, DecodeError> {
+        let ledger = Ledger::stored(state.get("pieces"))?;
+        state.insert("pieces", ledger.to_value());
+        Ok(state)
     }
 
     async fn read(&self, context: &Context, state: Value) -> Outcome<Value> {

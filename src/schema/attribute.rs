@@ -260,7 +260,6 @@ mod tests {
             Attribute::bool("existing", "").default_value(Value::Bool(false)),
         ];
         Schema::new(
-            0,
             "",
             vec![
                 Attribute::nested("role", Nesting::Single, role.clone(), "").required(),

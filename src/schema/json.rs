@@ -15,6 +15,26 @@ pub fn decode(json: &Json, ty: &Type) -> Result<Value, DecodeError> {
     value_of(json, ty, &Path::root())
 }
 
+/// The JSON without the attributes that the type does not have, at any depth.
+pub fn without_undeclared(json: Json, ty: &Type) -> Json {
+    match (json, ty) {
+        (Json::Object(members), Type::Object(attributes)) => {
+            let declared = members.into_iter().filter_map(|(name, member)| {
+                let ty = attributes.get(&name)?;
+                Some((name, without_undeclared(member, ty)))
+            });
+            Json::Object(declared.collect())
+        }
+        (Json::Object(members), Type::Map(element)) => {
+            Json::Object(members.into_iter().map(|(key, member)| (key, without_undeclared(member, element))).collect())
+        }
+        (Json::Array(members), Type::List(element) | Type::Set(element)) => {
+            Json::Array(members.into_iter().map(|member| without_undeclared(member, element)).collect())
+        }
+        (json, _) => json,
+    }
+}
+
 fn value_of(json: &Json, ty: &Type, path: &Path) -> Result<Value, DecodeError> {
     match (json, ty) {
         (Json::Null, _) => Ok(Value::Null),

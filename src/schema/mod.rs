@@ -9,6 +9,7 @@ pub mod json;
 pub mod msgpack;
 mod number;
 mod types;
+mod upgrade;
 pub mod validators;
 mod value;
 
@@ -17,6 +18,7 @@ use std::fmt;
 pub use attribute::{Attribute, Nesting, Shape, attributes};
 pub use number::Number;
 pub use types::Type;
+pub use upgrade::{Outdated, Step};
 pub use value::Value;
 
 use crate::diagnostics::{Diagnostics, Path};
@@ -45,16 +47,27 @@ impl std::error::Error for DecodeError {}
 /// The shape of a resource, a data source, or the provider's configuration.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Version of the state's layout, for upgrades.
-    pub version: i64,
     /// Markdown, shown in the registry.
     pub doc: &'static str,
     pub attributes: Vec<Attribute>,
+    steps: &'static [Step],
 }
 
 impl Schema {
-    pub fn new(version: i64, doc: &'static str, attributes: Vec<Attribute>) -> Self {
-        Schema { version, doc, attributes }
+    /// A schema of version 0.
+    pub fn new(doc: &'static str, attributes: Vec<Attribute>) -> Self {
+        Schema { doc, attributes, steps: &[] }
+    }
+
+    /// With the steps that take older states to this schema, the first one from version 0 to 1.
+    pub fn upgraded_by(self, steps: &'static [Step]) -> Self {
+        Schema { steps, ..self }
+    }
+
+    /// Version of the state's layout: how many steps lead to it.
+    pub fn version(&self) -> i64 {
+        // A slice has fewer members than an i64 counts.
+        i64::try_from(self.steps.len()).unwrap_or(i64::MAX)
     }
 
     /// The type of a whole value of this schema: an object.

@@ -13,7 +13,7 @@ API server, each with what was found and, where it is broken, what to change.
 By default it reads documents on both sides and evaluates them; nothing is changed and nobody is impersonated. What can't be read from here, such as an \
 organisation's policies, is `external`; what could not be decided, such as for want of a permission to read, is `unknown`, and `reason` names the permission. \
 What is missing or broken is an answer, never an error of the data source, so that it fits a `check` block.";
-    Schema::new(0, doc, attributes([asked(), hops::attributes()]))
+    Schema::new(doc, attributes([asked(), hops::attributes()]))
 }
 
 fn asked() -> Vec<Attribute> {

@@ -18,7 +18,7 @@ It has no `live`: to try the chain it would need a pod's token, which only the c
 `aws sts get-caller-identity` in a pod of the service account, which answers with the role that the pod got; or, for what STS says of the token itself, \
 `aws sts assume-role-with-web-identity --role-arn \"$AWS_ROLE_ARN\" --role-session-name try --web-identity-token \"file://$AWS_WEB_IDENTITY_TOKEN_FILE\" \
 --query AssumedRoleUser`.";
-    Schema::new(0, doc, attributes([asked(), hops::attributes()]))
+    Schema::new(doc, attributes([asked(), hops::attributes()]))
 }
 
 fn asked() -> Vec<Attribute> {

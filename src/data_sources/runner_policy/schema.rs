@@ -15,7 +15,7 @@ but to learn the account ids; with `cluster_account_id` and `workload_account_id
 
 Each statement's Sid says what it is for. A managed policy holds 6,144 characters: a longer one is warned about. Take a right away only after the resources \
 that needed it were changed or destroyed.";
-    Schema::new(0, doc, attributes([asked(), found()]))
+    Schema::new(doc, attributes([asked(), found()]))
 }
 
 fn asked() -> Vec<Attribute> {

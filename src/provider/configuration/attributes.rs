@@ -12,7 +12,6 @@ accounts. What is left out of an account's configuration comes from the environm
 
 pub(super) fn schema() -> Schema {
     Schema::new(
-        0,
         DOC,
         vec![
             account(

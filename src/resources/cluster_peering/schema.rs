@@ -47,7 +47,7 @@ pub fn schema() -> Schema {
         )
         .default_value(Value::Bool(false)),
     ];
-    Schema::new(0, doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
 }
 
 fn tables(name: &'static str, doc: &'static str) -> Attribute {

@@ -46,7 +46,7 @@ pub fn schema() -> Schema {
         .check(validators::one_of(&["error", "upgrade"])),
         Attribute::nested("client", Nesting::Single, client(), "Shapes the kubeconfig.").optional(),
     ];
-    Schema::new(0, doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
 }
 
 fn access_role() -> Vec<Attribute> {

@@ -47,7 +47,7 @@ pub fn schema() -> Schema {
             .check(validators::each_text(is_audience)),
         Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How the account's OIDC provider is treated.").optional(),
     ];
-    Schema::new(0, doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
 }
 
 const EXISTING: &str = "Use a role that exists: only our trust statement is added, by its Sid, and taken out again.";
