@@ -30,7 +30,7 @@ CLI          := $(or $(TERRAFORM),$(TOFU))
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance clients demo playground lint format docs bench install dist cli
+.PHONY: help build test unit emulator acceptance clients demo playground lint format docs states bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,10 @@ docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in do
 	$(VENV)/bin/python tools/modules.py
 	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_setups.py --provider $(PROVIDER) --cli $(CLI)
 	$(if $(NPM),XEKS_WRITE=1 XEKS_SIMULATOR=$(SIMULATOR) cargo test --locked --test evaluate)
+
+states: build cli $(VENV_READY) ## tests/states: what applies of all modes store; what is there already stays
+	XEKS_WRITE=1 cargo test --locked --test states a_schema_changes
+	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_states.py -k modes --provider $(PROVIDER) --cli $(CLI)
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
 	tests/bench/run
