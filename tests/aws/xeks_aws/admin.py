@@ -3,8 +3,9 @@
 Owns: the list of what can be asked from outside the server's process. Must not know: how any of it is done.
 """
 
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 from . import accounts, story
@@ -51,6 +52,25 @@ def _add_fault(body: dict) -> dict:
 
 def _clear_faults(_: dict) -> dict:
     faults.clear()
+    return {}
+
+
+async def _fault_hit(body: dict) -> dict:
+    return {"hit": await faults.hit(body["seconds"])}
+
+
+def _release(body: dict) -> dict:
+    faults.release(**body)
+    return {}
+
+
+async def _quiet(_: dict) -> dict:
+    await journal.quiet()
+    return {}
+
+
+def _restore(body: dict) -> dict:
+    state.restore(body["number"])
     return {}
 
 
@@ -109,15 +129,20 @@ def _instance_session(body: dict) -> dict:
     return {"Credentials": sts.instance_session(**body)}
 
 
-ROUTES: dict[str, Callable[[dict], dict]] = {
+ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "reset": _reset,
     "story": _story,
     "dump": lambda _: state.dump(),
     "faults/add": _add_fault,
     "faults/clear": _clear_faults,
+    "faults/hit": _fault_hit,
+    "faults/release": _release,
     "faults/list": lambda _: {"faults": faults.armed()},
     "calls/list": _calls,
     "calls/clear": _clear_calls,
+    "calls/quiet": _quiet,
+    "snapshot": lambda _: {"number": state.snapshot()},
+    "restore": _restore,
     "consistency": _set_delay,
     "settings": _settings,
     "finish-updates": _finish_updates,
@@ -137,7 +162,7 @@ async def app(scope, receive, send) -> None:
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    status, answer = _answer(scope["path"].removeprefix(PREFIX), body)
+    status, answer = await _answer(scope["path"].removeprefix(PREFIX), body)
     await _send(send, status, answer)
 
 
@@ -154,10 +179,11 @@ async def _send(send, status: int, answer: dict) -> None:
     await send({"type": "http.response.body", "body": json.dumps(answer, sort_keys=True).encode()})
 
 
-def _answer(route: str, body: bytes) -> tuple[int, dict]:
+async def _answer(route: str, body: bytes) -> tuple[int, dict]:
     if route not in ROUTES:
         return 404, {"error": f"no such route: one of {', '.join(sorted(ROUTES))}"}
     try:
-        return 200, ROUTES[route](json.loads(body or b"{}"))
+        answer = ROUTES[route](json.loads(body or b"{}"))
+        return 200, await answer if inspect.isawaitable(answer) else answer
     except (KeyError, TypeError, ValueError, AwsError) as error:
         return 400, {"error": f"{type(error).__name__}: {error}"}

@@ -64,6 +64,14 @@ class Faults:
     def clear(self) -> None:
         self._aws.admin("faults/clear")
 
+    def hit(self, seconds: float) -> bool:
+        """Whether an armed fault has hit a call, waited for at most so long."""
+        return self._aws.admin("faults/hit", seconds=seconds)["hit"]
+
+    def release(self, drop: bool = False) -> None:
+        """Let go the calls that are held back, or drop those that had no effect yet."""
+        self._aws.admin("faults/release", drop=drop)
+
     def list(self) -> list[dict]:
         """The armed faults, each with how many calls it has seen and hit."""
         return self._aws.admin("faults/list")["faults"]
@@ -144,6 +152,18 @@ class Aws:
 
     def clear_calls(self) -> None:
         self.admin("calls/clear")
+
+    def quiet(self) -> None:
+        """Until no call is under way, also none whose caller is gone."""
+        self.admin("calls/quiet")
+
+    def snapshot(self) -> int:
+        """Remember what the accounts hold; `restore` goes back to it, in milliseconds."""
+        return self.admin("snapshot")["number"]
+
+    def restore(self, number: int) -> None:
+        """Back to a snapshot; faults and the log of calls are cleared, credentials stay the same."""
+        self.admin("restore", number=number)
 
     def dump(self) -> dict:
         """The whole state of all accounts: equal before and after means that nothing changed."""

@@ -46,7 +46,8 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
     )
     iam_evaluator.pin_request_caller(headers, query)
     try:
-        response, error = await _answer(call, headers, query)
+        with journal.under_way():
+            response, error = await _answer(call, headers, query)
     except faults.ConnectionLost:
         journal.record(call, None, "ConnectionLost")
         raise
@@ -65,7 +66,7 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         permissions.check(call)
         with consistency.around(call):
             response = await _result(call)
-        faults.after(armed)
+        await faults.after(armed)
     except authentication.Unauthenticated as refused:
         failure = refused.failure
         action = f"{call.service}:{call.action}"

@@ -10,16 +10,32 @@ Kinds:
   lost_answer  the call takes effect, then the connection is reset
   deny         refused as a missing permission is
   error        refused before any effect with `code`, `message` and `status`
+  expired      this call and all later ones of its account are refused as those of a session that has ended
+  hold         kept from its effect until `release`
+  hold_answer  the call takes effect, its answer is kept back until `release`
 """
 
 import asyncio
 import itertools
 import threading
+import time
 from dataclasses import asdict, dataclass, field
 
 from .call import AwsError, Call
 
-KINDS = ("latency", "throttle", "500", "503", "reset", "lost_answer", "deny", "error")
+KINDS = (
+    "latency",
+    "throttle",
+    "500",
+    "503",
+    "reset",
+    "lost_answer",
+    "deny",
+    "error",
+    "expired",
+    "hold",
+    "hold_answer",
+)
 
 # Throttling codes as in botocore's retry rules (data/_retry.json) and the services' models: EKS models
 # ThrottlingException; IAM and STS answer Throttling; EC2 answers RequestLimitExceeded with 503.
@@ -35,6 +51,14 @@ _UNAVAILABLE = {
     "iam": "ServiceUnavailable",
     "sts": "ServiceUnavailable",
     "ec2": "Unavailable",
+}
+# IAM and STS API references, common errors, ExpiredTokenException: 403, on the wire ExpiredToken for the query protocol;
+# EKS, common errors: ExpiredTokenException, 403; EC2 API reference, "Error codes": RequestExpired, a client error, 400.
+_EXPIRED = {
+    "eks": ("ExpiredTokenException", 403),
+    "iam": ("ExpiredToken", 403),
+    "sts": ("ExpiredToken", 403),
+    "ec2": ("RequestExpired", 400),
 }
 
 
@@ -60,9 +84,14 @@ class Fault:
     status: int = 400
     seen: int = 0
     hit: int = 0
+    #: The account whose session has ended: `expired` stays with it, whatever is called next.
+    ended: str | None = None
     number: int = field(default_factory=itertools.count(1).__next__)
 
     def takes(self, call: Call) -> bool:
+        if self.ended == call.account:
+            self.hit += 1
+            return True
         wanted = ((self.service, call.service), (self.action, call.action), (self.account, call.account))
         if any(want not in (None, have) for want, have in wanted) or (self.principal or "") not in call.caller.arn:
             return False
@@ -70,10 +99,14 @@ class Fault:
         if self.seen <= self.after or (self.times is not None and self.hit >= self.times):
             return False
         self.hit += 1
+        self.ended = call.account if self.kind == "expired" else None
         return True
 
 
 _armed: list[Fault] = []
+#: Calls that are held back wait for the end of this one; a release begins another.
+_held: asyncio.Event | None = None
+_dropped = False
 #: Counts the resets.
 _world = 0
 _lock = threading.Lock()
@@ -97,7 +130,27 @@ def reset() -> None:
     """Also give up on calls that are held back: they belong to a world that is gone."""
     global _world
     clear()
+    release(drop=True)
     _world += 1
+
+
+def release(drop: bool = False) -> None:
+    """Let the calls go that are held back; or drop those that had no effect yet, as if they had never reached AWS."""
+    global _held, _dropped
+    if _held:
+        _dropped = drop
+        _held.set()
+        _held = None
+
+
+async def hit(seconds: float) -> bool:
+    """Whether an armed fault has hit a call, waited for at most so long."""
+    deadline = time.monotonic() + seconds
+    while not any(fault["hit"] for fault in armed()):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.005)
+    return True
 
 
 def armed() -> list[dict]:
@@ -131,9 +184,24 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
             raise denial(call)
         elif fault.kind == "error":
             raise AwsError(fault.code, fault.message, fault.status)
+        elif fault.kind == "expired":
+            code, status = _EXPIRED[call.service]
+            raise AwsError(code, "The security token included in the request is expired", status)
+        elif fault.kind == "hold":
+            await _until_released()
+            if _dropped:
+                raise ConnectionLost
 
 
-def after(faults: list[Fault]) -> None:
-    """Lose the answer of a call that took effect."""
+async def after(faults: list[Fault]) -> None:
+    """Lose or keep back the answer of a call that took effect."""
+    if any(fault.kind == "hold_answer" for fault in faults):
+        await _until_released()
     if any(fault.kind == "lost_answer" for fault in faults):
         raise ConnectionLost
+
+
+async def _until_released() -> None:
+    global _held
+    _held = _held or asyncio.Event()
+    await _held.wait()

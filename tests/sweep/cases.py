@@ -1,0 +1,99 @@
+"""Which faults are put on which calls of an operation.
+
+Knows calls by account, service, action and how many of that kind went before. Knows no CLI, no AWS and no resource.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+#: Name → (the kind of fault in the test AWS for a call that writes, for one that reads, what it is). None: no such case.
+FAULTS = {
+    "error": ("error", "error", "the call is refused before it takes effect"),
+    "lost": ("lost_answer", None, "the call takes effect and its answer is lost (for a read that is a reset)"),
+    "throttle": ("throttle", "throttle", "throttled, then answered"),
+    "500": ("500", "500", "the service fails before any effect, then answers"),
+    "reset": ("reset", "reset", "the connection is reset before any effect"),
+    "kill": ("hold_answer", "hold", "kill -9 of the provider once the call took effect"),
+    "kill-before": ("hold", None, "kill -9 of the provider while the call is on its way, and it never arrives"),
+    "interrupt": ("hold_answer", "hold", "Ctrl-C to the CLI while the call is under way"),
+    "expired": ("expired", "expired", "from this call on the account's session has expired"),
+}
+
+READS = ("Get", "List", "Describe", "Assume")
+
+#: Faults of reads that hit the first and the last call of an action in an operation; the others hit the last only.
+_FIRST_AND_LAST = ("error", "kill")
+
+LEGEND = (
+    "Each call that writes: every fault. Calls that read: of each action in an account the last call of the operation, for "
+    + " and ".join(_FIRST_AND_LAST)
+    + " the first one too; an answer lost and a connection reset are the same to a read, and counted once, as reset."
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The `nth` call of this action in this account (`cluster` or `workload`) within one operation, counted from 1."""
+
+    account: str
+    service: str
+    action: str
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.service}:{self.action}#{self.nth}"
+
+    @property
+    def reads(self) -> bool:
+        return self.action.startswith(READS)
+
+
+@dataclass(frozen=True)
+class Case:
+    #: resource/mode/operation
+    stage: str
+    fault: str
+    call: Call
+
+    def __str__(self) -> str:
+        return f"{self.stage}/{self.fault}/{self.call}"
+
+    @property
+    def kind(self) -> str:
+        write, read, _ = FAULTS[self.fault]
+        return read if self.call.reads else write
+
+
+def calls_of(recordings: list[list[dict]], accounts: dict[str, str]) -> list[Call]:
+    """The calls that an operation made each time that it was recorded: how often AWS is asked while waiting varies."""
+    counts = [Counter((accounts[c["account"]], c["service"], c["action"]) for c in calls) for calls in recordings]
+    sure = {key: min(count[key] for count in counts) for key in counts[0]}
+    return [Call(*key, nth) for key, times in sorted(sure.items()) for nth in range(1, times + 1)]
+
+
+def cases_of(stage: str, calls: list[Call]) -> list[Case]:
+    """The cases of one operation, those of one call next to one another."""
+    last = Counter()
+    for call in calls:
+        last[call.account, call.service, call.action] = call.nth
+    found = []
+    for call in calls:
+        is_last = last[call.account, call.service, call.action] == call.nth
+        for fault, (_, read, _) in FAULTS.items():
+            if call.reads and read is None:
+                continue
+            if not call.reads or is_last or (call.nth == 1 and fault in _FIRST_AND_LAST):
+                found.append(Case(stage, fault, call))
+    return found
+
+
+class Selection:
+    """`resource/mode/operation/fault/account/service:Action#n`, from the left as far as wanted, with * and ?."""
+
+    def __init__(self, pattern: str):
+        self.parts = pattern.split("/") if pattern else []
+
+    def takes(self, path: str) -> bool:
+        """Whether it takes this path, or something below it."""
+        return all(fnmatchcase(part, wanted) for part, wanted in zip(path.split("/"), self.parts, strict=False))

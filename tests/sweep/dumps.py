@@ -1,0 +1,49 @@
+"""What two worlds that were made on different ways have in common: a dump without what AWS or chance decided.
+
+Knows the form of a dump. Knows nothing of how it came about.
+"""
+
+import json
+import re
+
+from world import without_gone
+
+_RANDOM = [
+    (re.compile(r"\b(AROA|AIPA|AIDA|AGPA|ANPA)[A-Z0-9]{12,}"), r"\1…"),
+    (re.compile(r"\b(pcx|sgr)-[0-9a-f]+"), r"\1-…"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "uuid"),
+]
+_TIMES = re.compile(r"(Date|Time|At)$")
+
+
+def exact(dump: dict) -> str:
+    """Everything, but for peering connections that are gone: AWS shows those for some hours."""
+    return json.dumps(without_gone(dump), sort_keys=True, indent=1)
+
+
+def essential(dump: dict) -> str:
+    """Without ids that AWS gave, times, and the instance that each create mints."""
+    dump = without_gone(dump)
+    text = json.dumps(_ordered(dump), sort_keys=True, indent=1)
+    for instance in sorted(_instances(dump)):
+        text = text.replace(instance, "instance")
+    for pattern, shown in _RANDOM:
+        text = pattern.sub(shown, text)
+    return json.dumps(_ordered(json.loads(text)), sort_keys=True, indent=1)
+
+
+def _ordered(value):
+    if isinstance(value, dict):
+        return {key: _ordered(member) for key, member in value.items() if not _TIMES.search(key)}
+    if isinstance(value, list):
+        return sorted(map(_ordered, value), key=lambda member: json.dumps(member, sort_keys=True))
+    return value
+
+
+def _instances(value) -> set[str]:
+    if isinstance(value, dict):
+        if value.get("Key") == "xeks:instance":
+            return {value["Value"]}
+        own = {value["xeks:instance"]} if isinstance(value.get("xeks:instance"), str) else set()
+        return own.union(*map(_instances, value.values()))
+    return set().union(*map(_instances, value)) if isinstance(value, list) else set()

@@ -1,0 +1,59 @@
+"""What a sweep found: failures as they come, and a table of all cases at the end."""
+
+from collections import Counter
+
+from cases import FAULTS
+from verdict import Verdict
+
+_TOLD_EVERY = 50
+_LONGEST = 6000
+
+
+class Report:
+    def __init__(self):
+        self.run: Counter[tuple[str, str]] = Counter()
+        self.converged: Counter[tuple[str, str]] = Counter()
+        self.failed: list[Verdict] = []
+        self.seconds = 0.0
+
+    def add(self, verdict: Verdict) -> None:
+        key = verdict.case.stage, verdict.case.fault
+        self.run[key] += 1
+        self.converged[key] += verdict.converged
+        self.seconds += verdict.seconds
+        if not verdict.converged:
+            self.failed.append(verdict)
+            print(failure(verdict), flush=True)
+        if self.run.total() % _TOLD_EVERY == 0:
+            print(f"… {self.run.total()} cases run, {self.converged.total()} converged", flush=True)
+
+    @property
+    def sound(self) -> bool:
+        return self.run.total() > 0 and not self.failed
+
+    def table(self) -> str:
+        """Each line an operation, each column a fault: cases converged / cases run."""
+        stages = sorted({stage for stage, _ in self.run})
+        faults = [fault for fault in FAULTS if any(key[1] == fault for key in self.run)]
+        rows = [["resource/mode/operation", *faults, "all"]]
+        rows += [[stage, *(self._cell([(stage, f)]) for f in faults), self._cell([(stage, f) for f in faults])] for stage in stages]
+        rows += [["all", *(self._cell([(s, f) for s in stages]) for f in faults), self._cell(list(self.run))]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
+        meanings = [f"  {fault:<12} {FAULTS[fault][2]}" for fault in faults]
+        return "\n".join(["", "converged/run", *lines, "", *meanings])
+
+    def _cell(self, keys: list[tuple[str, str]]) -> str:
+        run, converged = sum(self.run[k] for k in keys), sum(self.converged[k] for k in keys)
+        return f"{converged}/{run}" if run else "-"
+
+    def summary(self, seconds: float) -> str:
+        failed = "".join(f"\n  make sweep SWEEP='{verdict.case}'" for verdict in self.failed)
+        total = f"{self.run.total()} cases run, {self.converged.total()} converged, {len(self.failed)} not"
+        return f"{total}, in {seconds / 60:.1f} minutes{failed and '; each alone:'}{failed}"
+
+
+def failure(verdict: Verdict) -> str:
+    told = "\n".join(verdict.problems)
+    told = told if len(told) <= _LONGEST else told[:_LONGEST] + "\n[…]"
+    return f"FAILED {verdict.case}\n" + "\n".join(f"    {line}" for line in told.splitlines())

@@ -1,0 +1,136 @@
+"""One case: the operation with its fault, then what must hold whatever the fault did.
+
+Knows how a case goes and what is wrong with it. Knows no resource.
+"""
+
+import difflib
+import re
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+import terminal
+from bench import APPLY, DESTROY, Bench
+from cases import Case
+from dumps import essential, exact
+from harness import Run
+
+_CODE = "InjectedFault"
+_PATIENCE = 60
+#: What the CLI says when a provider breaks the protocol's rules, or broke.
+BROKEN = re.compile(
+    r"Provider (produced|returned) (an )?(inconsistent|invalid|unexpected)|unexpected new value|plugin (crashed|did not respond|exited)"
+    r"|panicked|Request cancelled|The plugin encountered an error|bug in the provider|Failed to save state",
+    re.IGNORECASE,
+)
+_RETRIED = ("throttle", "500", "reset")
+
+
+@dataclass
+class Verdict:
+    case: Case
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def converged(self) -> bool:
+        return not self.problems
+
+
+def try_case(bench: Bench, case: Case) -> Verdict:
+    begun = time.monotonic()
+    operation = case.stage.rsplit("/", 1)[1]
+    start = bench.start(operation)
+    for _ in range(2):
+        bench.back_to(start)
+        first, hit = _faulted(bench, case, start.arguments)
+        if hit:
+            break
+    problems = _of_the_fault(bench, case, first) if hit else ["the operation did not make this call, twice"]
+    problems += _of_the_world(bench, start.converged)
+    return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
+
+
+def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
+    """The run that the fault hits, and whether it did."""
+    call, aws = case.call, bench.aws
+    more = {"code": _CODE} if case.kind == "error" else {}
+    more |= {"times": None} if case.kind == "expired" else {}
+    where = {"account": call.account, "service": call.service, "action": call.action, "after": call.nth - 1}
+    aws.faults.add(case.kind, **where, **more)
+
+    def during(process: subprocess.Popen) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not aws.faults.hit(0.5):
+            if process.poll() is not None or time.monotonic() > deadline:
+                return
+        if case.fault == "interrupt":
+            terminal.interrupt(process)
+            aws.faults.release()
+        else:
+            terminal.kill_provider(process)
+            # Sent, it lands though nobody hears of it: never in the middle of the next run.
+            aws.faults.release(drop=True)
+
+    held = case.fault in ("kill", "kill-before", "interrupt")
+    run = bench.run(*arguments, during=during if held else None)
+    hit = aws.faults.hit(0)
+    aws.faults.clear()
+    if held:
+        aws.faults.release(drop=True)
+        aws.quiet()
+    return run, hit
+
+
+def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
+    """What is wrong with the run that the fault hit."""
+    account, told = bench.aws.accounts[case.call.account].id, run.text
+    if f"sts:GetCallerIdentity in {case.call.account}_account" in told:
+        # The call that tells whose account it is goes by the account's name in the configuration.
+        account = f"{case.call.account}_account"
+    if case.fault.startswith("kill"):
+        return [] if run.code else ["the CLI ended well though its provider was killed"]
+    problems = [f"the CLI says: {found.group()}" for found in [BROKEN.search(told)] if found]
+    if case.fault in _RETRIED and run.code:
+        problems.append("the call was not tried again")
+    wanted = [account, f"{case.call.service}:{case.call.action}"] if case.fault == "error" else []
+    if case.fault == "expired":
+        wanted = [account]
+    if missing := [word for word in wanted if word not in told]:
+        problems.append(f"it is not told of: {missing}")
+    return problems
+
+
+def _of_the_world(bench: Bench, converged: str) -> list[str]:
+    """What is wrong after an apply, a plan and a destroy without a fault."""
+    problems = []
+    if (run := bench.run(*APPLY)).code:
+        problems.append(f"apply does not converge:\n{run.text}")
+    problems += _broken(run)
+    if differs := _difference(converged, essential(bench.aws.dump())):
+        problems.append(f"it converges to another world than without a fault:\n{differs}")
+    if (run := bench.run("plan", "-json", "-detailed-exitcode")).code:
+        problems.append(f"the plan is not empty ({run.code}):\n{run.text if run.errors else run.output}")
+    problems += _broken(run)
+    if (run := bench.run(*DESTROY)).code:
+        problems.append(f"destroy fails:\n{run.text}")
+    problems += _broken(run)
+    if bench.root.resources():
+        problems.append("the state still names a resource")
+    if differs := _difference(bench.before, exact(bench.aws.dump())):
+        problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
+    return problems
+
+
+def _broken(run: Run) -> list[str]:
+    return [f"{run.command} says: {found.group()}" for found in [BROKEN.search(run.text)] if found]
+
+
+def _said(run: Run, problems: list[str]) -> list[str]:
+    return [f"the run that the fault hit ended with {run.code}:\n{run.text}"] if problems else []
+
+
+def _difference(wanted: str, found: str) -> str:
+    if wanted == found:
+        return ""
+    return "\n".join(difflib.unified_diff(wanted.splitlines(), found.splitlines(), "wanted", "found", "", "", 2, ""))
