@@ -8,7 +8,7 @@ VENV   := $(CACHE)/venv
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
-export PYTHONPATH := $(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
+export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
 
 PROVIDER := build/terraform-provider-xeks
 PLUGINS  := $(HOME)/.terraform.d/plugins
@@ -30,7 +30,7 @@ CLI          := $(or $(TERRAFORM),$(TOFU))
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance clients demo playground lint format docs states bench install dist cli
+.PHONY: help build test unit emulator acceptance sweep clients demo playground lint format docs states bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ acceptance: build cli clients $(VENV_READY) ## the real CLIs against two account
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
 	@$(VENV)/bin/python tests/acceptance/clients.py --missing
+
+sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in 25 minutes (SWEEP='irsa/*/create' narrows it)
+	$(VENV)/bin/python tests/sweep/sweep.py --provider $(PROVIDER) --cli $(CLI) --only '$(SWEEP)'
 
 clients: $(VENV_READY) ## what the tests run in the story's pods: the app's Node packages, programs in Go
 	$(VENV)/bin/python tests/acceptance/clients.py

@@ -63,20 +63,90 @@ def test_each_kind_of_credentials_is_who_it_says(aws):
         ("throttle", "ec2", "RequestLimitExceeded"),
         ("500", "iam", "ServiceFailure"),
         ("500", "eks", "ServerException"),
+        ("expired", "iam", "ExpiredToken"),
+        ("expired", "eks", "ExpiredTokenException"),
+        ("expired", "ec2", "RequestExpired"),
         ("deny", "iam", "AccessDenied"),
         ("deny", "eks", "AccessDeniedException"),
         ("deny", "ec2", "UnauthorizedOperation"),
     ],
 )
 def test_a_fault_answers_with_the_services_own_code(aws, kind, service, code):
-    """Codes: botocore's retry rules and the services' models."""
+    """Codes: botocore's retry rules, the services' models and their lists of common errors."""
     aws.faults.add(kind, service=service)
     client = aws.client("cluster", service)
     read = {"iam": "list_roles", "eks": "list_clusters", "ec2": "describe_vpcs"}[service]
     with pytest.raises(ClientError) as refused:
         getattr(client, read)()
     assert refused.value.response["Error"]["Code"] == code
+    aws.faults.clear()
     getattr(client, read)()
+
+
+def test_a_session_that_has_expired_stays_so_for_every_call_of_its_account(aws):
+    """The project's own demand: credentials may end in the middle of a run."""
+    aws.faults.add("expired", service="iam", action="ListRoles", account="workload", after=1)
+    workload = aws.client("workload", "iam")
+    workload.list_users()
+    workload.list_roles()
+    for call in (workload.list_roles, workload.list_users, aws.client("workload", "eks").list_clusters):
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert "Expired" in refused.value.response["Error"]["Code"]
+    aws.client("cluster", "iam").list_roles()
+    aws.faults.clear()
+    workload.list_roles()
+
+
+@pytest.mark.parametrize(
+    "kind, drop, there_while_held, there_after",
+    [
+        ("hold", False, False, True),
+        ("hold", True, False, False),
+        ("hold_answer", False, True, True),
+    ],
+)
+def test_a_call_can_be_held_before_or_after_its_effect(aws, kind, drop, there_while_held, there_after):
+    """The project's own demand: a client may be killed at any call."""
+    iam = aws.client("workload", "iam")
+    aws.faults.add(kind, service="iam", action="CreateRole")
+
+    def there() -> bool:
+        return "held" in {role["RoleName"] for role in iam.list_roles()["Roles"]}
+
+    def create() -> None:
+        try:
+            iam.create_role(RoleName="held", AssumeRolePolicyDocument=TRUST)
+        except ConnectionClosedError:
+            assert drop
+
+    assert not aws.faults.hit(0)
+    calling = threading.Thread(target=create)
+    calling.start()
+    assert aws.faults.hit(5)
+    assert there() is there_while_held
+    aws.faults.release(drop=drop)
+    aws.quiet()
+    assert there() is there_after
+    calling.join()
+
+
+def test_a_snapshot_comes_back_as_often_as_wanted_and_leaves_sessions_alone(aws):
+    """The project's own demand: thousands of runs begin in the same world."""
+    iam, runner = aws.client("workload", "iam"), aws.client("workload", "iam", "runner")
+    iam.create_role(RoleName="kept", AssumeRolePolicyDocument=TRUST)
+    before, number = aws.dump(), aws.snapshot()
+    for _ in range(2):
+        iam.delete_role(RoleName="kept")
+        iam.create_role(RoleName="new", AssumeRolePolicyDocument=TRUST)
+        aws.faults.add("throttle", service="iam", times=9)
+        aws.restore(number)
+        assert aws.dump() == before
+        assert runner.get_role(RoleName="xeks-runner")
+    begun = time.monotonic()
+    for _ in range(10):
+        aws.restore(number)
+    assert time.monotonic() - begun < 1
 
 
 def test_a_fault_waits_for_its_turn_and_hits_only_its_account(aws):

@@ -3,11 +3,12 @@
 Knows calls by account, service, action and how many of that kind went before. Knows no CLI, no AWS and no resource.
 """
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-#: Name → (the kind of fault in the test AWS for a call that writes, for one that reads, what it is). None: no such case.
+#: Name → (the test AWS's kind of fault for a call that writes, for one that reads, what it is). None: no such case.
 FAULTS = {
     "error": ("error", "error", "the call is refused before it takes effect"),
     "lost": ("lost_answer", None, "the call takes effect and its answer is lost (for a read that is a reset)"),
@@ -19,17 +20,15 @@ FAULTS = {
     "interrupt": ("hold_answer", "hold", "Ctrl-C to the CLI while the call is under way"),
     "expired": ("expired", "expired", "from this call on the account's session has expired"),
 }
+OF_READS = [fault for fault, (_, read, _) in FAULTS.items() if read]
 
 READS = ("Get", "List", "Describe", "Assume")
 
-#: Faults of reads that hit the first and the last call of an action in an operation; the others hit the last only.
-_FIRST_AND_LAST = ("error", "kill")
-
-LEGEND = (
-    "Each call that writes: every fault. Calls that read: of each action in an account the last call of the operation, for "
-    + " and ".join(_FIRST_AND_LAST)
-    + " the first one too; an answer lost and a connection reset are the same to a read, and counted once, as reset."
-)
+LEGEND = """\
+Calls that write: every fault on every call.
+Calls that read: of each action in an account the last call of the operation is refused, and gets one more fault, drawn
+by the names of operation and action; the other faults, and earlier calls of the action, are left out (SWEEP='*/*/*/*'
+leaves none out). A lost answer and a reset connection are the same to a read, and counted once, as reset."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +71,27 @@ def calls_of(recordings: list[list[dict]], accounts: dict[str, str]) -> list[Cal
     return [Call(*key, nth) for key, times in sorted(sure.items()) for nth in range(1, times + 1)]
 
 
-def cases_of(stage: str, calls: list[Call]) -> list[Case]:
+def cases_of(stage: str, calls: list[Call], every_read: bool = False) -> list[Case]:
     """The cases of one operation, those of one call next to one another."""
-    last = Counter()
-    for call in calls:
-        last[call.account, call.service, call.action] = call.nth
+    last = {(call.account, call.service, call.action): call for call in calls}
     found = []
     for call in calls:
-        is_last = last[call.account, call.service, call.action] == call.nth
-        for fault, (_, read, _) in FAULTS.items():
-            if call.reads and read is None:
-                continue
-            if not call.reads or is_last or (call.nth == 1 and fault in _FIRST_AND_LAST):
-                found.append(Case(stage, fault, call))
+        if not call.reads:
+            faults = list(FAULTS)
+        elif every_read:
+            faults = list(OF_READS)
+        elif last[call.account, call.service, call.action] is call:
+            faults = ["error", drawn(f"{stage}/{call.account}/{call.service}:{call.action}")]
+        else:
+            faults = []
+        found += [Case(stage, fault, call) for fault in faults]
     return found
+
+
+def drawn(name: str) -> str:
+    """A fault other than `error`; the same one for a name each time."""
+    others = [fault for fault in OF_READS if fault != "error"]
+    return others[zlib.crc32(name.encode()) % len(others)]
 
 
 class Selection:
@@ -93,6 +99,10 @@ class Selection:
 
     def __init__(self, pattern: str):
         self.parts = pattern.split("/") if pattern else []
+
+    @property
+    def names_faults(self) -> bool:
+        return len(self.parts) > 3
 
     def takes(self, path: str) -> bool:
         """Whether it takes this path, or something below it."""

@@ -50,7 +50,12 @@ def assume_role(_: Aws) -> tuple[str, str]:
 
 def direct(_: Aws) -> tuple[str, str]:
     return (
-        access(None, f'name = "{WORKLOAD}"', 'policies = { AmazonEKSViewPolicy = { scope = "cluster" } }', 'mode = "direct"'),
+        access(
+            None,
+            f'name = "{WORKLOAD}"',
+            'policies = { AmazonEKSViewPolicy = { scope = "cluster" } }',
+            'mode = "direct"',
+        ),
         access(
             None,
             f'name = "{WORKLOAD}", instance_profile = true, description = "d", managed_policy_arns = ["{QUEUES}"]',

@@ -36,10 +36,18 @@ class Report:
         stages = sorted({stage for stage, _ in self.run})
         faults = [fault for fault in FAULTS if any(key[1] == fault for key in self.run)]
         rows = [["resource/mode/operation", *faults, "all"]]
-        rows += [[stage, *(self._cell([(stage, f)]) for f in faults), self._cell([(stage, f) for f in faults])] for stage in stages]
+        rows += [
+            [stage, *(self._cell([(stage, f)]) for f in faults), self._cell([(stage, f) for f in faults])]
+            for stage in stages
+        ]
         rows += [["all", *(self._cell([(s, f) for s in stages]) for f in faults), self._cell(list(self.run))]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
         meanings = [f"  {fault:<12} {FAULTS[fault][2]}" for fault in faults]
         return "\n".join(["", "converged/run", *lines, "", *meanings])
 

@@ -2,11 +2,12 @@
 
     make sweep                                                  # all, in under 30 minutes on two cores
     make sweep SWEEP='irsa/*/create'                            # some
+    make sweep SWEEP='irsa/*/*/kill*'                           # some faults; on every call that reads too
     make sweep SWEEP='access/direct/create/kill/cluster/eks:CreateAccessEntry#1'   # one
 
 For each case: the world as it is before the operation, the operation with the fault, then, with nobody's help and no
-fault, `apply` (which must end in the world that an apply without a fault ends in, but for ids and times), `plan` (which must be
-empty) and `destroy` (after which all accounts must be as before, byte for byte).
+fault, `apply` (which must end in the world that an apply without a fault ends in, but for ids and times), `plan` (which
+must be empty) and `destroy` (after which all accounts must be as before, byte for byte).
 """
 
 import argparse
@@ -47,11 +48,16 @@ class Stage:
 
 
 class Sweep:
-    """The stages, shared by all workers: each takes the one with the fewest workers, and the next case of it."""
+    """The stages, shared by all workers: each takes the one with the fewest workers, and the next case of it.
+
+    `sample`: every mode in one operation only, and so many cases of that.
+    """
 
     def __init__(self, selection: Selection, sample: int | None = None):
         self.selection, self.sample = selection, sample
         stages = [Stage(mode, operation) for mode in MODES for operation in OPERATIONS]
+        if sample:
+            stages = stages[:: len(OPERATIONS) + 1]
         self.stages = [stage for stage in stages if selection.takes(str(stage))]
         self.found: queue.Queue[Verdict | BaseException | None] = queue.Queue()
         self.lock = threading.Lock()
@@ -64,7 +70,12 @@ class Sweep:
                 return None
             best = min(
                 open_stages,
-                key=lambda stage: (stage.workers, stage.mode is not mode, self._at(stage.mode), -len(stage.cases or ())),
+                key=lambda stage: (
+                    stage.workers,
+                    stage.mode is not mode,
+                    self._at(stage.mode),
+                    -len(stage.cases or ()),
+                ),
             )
             best.workers += 1
             return best
@@ -97,14 +108,15 @@ class Sweep:
         calls = bench.start(stage.operation).calls
         with stage.lock:
             if stage.cases is None:
-                cases = [case for case in cases_of(str(stage), calls) if self.selection.takes(str(case))]
-                stage.cases = deque(cases[:: self.sample])
+                every_read = self.selection.names_faults
+                cases = [c for c in cases_of(str(stage), calls, every_read) if self.selection.takes(str(c))]
+                stage.cases = deque(cases[:: len(cases) // self.sample + 1] if self.sample else cases)
         while case := self.next_case(stage):
             self.found.put(try_case(bench, case))
 
 
 def sweep(cli: Cli, directory: Path, pattern: str = "", workers: int = 2, sample: int | None = None) -> Report:
-    """All cases that `pattern` selects, or every `sample`th of each operation; told as they end."""
+    """All cases that `pattern` selects, or a sample of them; told as they end."""
     work, report = Sweep(Selection(pattern), sample), Report()
     threads = [
         threading.Thread(target=work.work, args=(cli, directory / f"worker{number}"), daemon=True)
@@ -133,7 +145,9 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--cli", required=True, help="the terraform or tofu to run")
     options.add_argument("--provider", required=True, type=Path, help="the provider's release binary")
-    options.add_argument("--only", default="", help="resource/mode/operation/fault/account/service:Action#n, from the left")
+    options.add_argument(
+        "--only", default="", help="resource/mode/operation/fault/account/service:Action#n, from the left"
+    )
     # Waits of the provider and of AWS leave room for a third at two cores.
     options.add_argument("--workers", type=int, default=(os.cpu_count() or 2) * 3 // 2)
     given = options.parse_args()
@@ -143,7 +157,9 @@ def main() -> int:
         directory = Path(folder)
         (directory / "cli").mkdir()
         try:
-            report = sweep(Cli(given.cli, given.provider.resolve(), directory / "cli"), directory, given.only, given.workers)
+            report = sweep(
+                Cli(given.cli, given.provider.resolve(), directory / "cli"), directory, given.only, given.workers
+            )
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
             return 130

@@ -19,8 +19,9 @@ _CODE = "InjectedFault"
 _PATIENCE = 60
 #: What the CLI says when a provider breaks the protocol's rules, or broke.
 BROKEN = re.compile(
-    r"Provider (produced|returned) (an )?(inconsistent|invalid|unexpected)|unexpected new value|plugin (crashed|did not respond|exited)"
-    r"|panicked|Request cancelled|The plugin encountered an error|bug in the provider|Failed to save state",
+    r"Provider (produced|returned) (an )?(inconsistent|invalid|unexpected)|unexpected new value|bug in the provider"
+    r"|plugin (crashed|did not respond|exited)|The plugin encountered an error|panicked|Request cancelled"
+    r"|Failed to save state",
     re.IGNORECASE,
 )
 _RETRIED = ("throttle", "500", "reset")

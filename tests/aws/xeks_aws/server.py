@@ -7,6 +7,7 @@ Must not know: any AWS rule.
 import asyncio
 import contextvars
 import json
+import logging
 import os
 import signal
 import socket
@@ -80,8 +81,14 @@ async def _serve(
 def _end_signal(outlive_parent: bool) -> asyncio.Event:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        # Connections that are open still are cut: nothing to report.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, end)
     parent = os.getppid()
 
     async def watch() -> None:

@@ -52,8 +52,8 @@ _UNAVAILABLE = {
     "sts": "ServiceUnavailable",
     "ec2": "Unavailable",
 }
-# IAM and STS API references, common errors, ExpiredTokenException: 403, on the wire ExpiredToken for the query protocol;
-# EKS, common errors: ExpiredTokenException, 403; EC2 API reference, "Error codes": RequestExpired, a client error, 400.
+# IAM and STS API references, common errors, ExpiredTokenException: 403, on the query protocol's wire ExpiredToken; EKS,
+# common errors: ExpiredTokenException, 403; EC2 API reference, "Error codes": RequestExpired, a client error, 400.
 _EXPIRED = {
     "eks": ("ExpiredTokenException", 403),
     "iam": ("ExpiredToken", 403),

@@ -72,8 +72,8 @@ _snapshots: list[bytes] = []
 
 
 def snapshot() -> int:
-    """Remember all that the accounts hold, sessions excepted; answers with what `restore` takes. For a state at rest: what is on its way to
-    the next state would arrive at once after a restore."""
+    """Remember all that the accounts hold, sessions excepted; answers with what `restore` takes. For a state at rest:
+    what is on its way to the next state would arrive at once after a restore."""
     modules = {module for modules in _MODULES.values() for module in modules}
     # In one piece: an object that two stores hold stays one object.
     held = {module: {name: store._data for name, store in _stores(module)} for module in modules}
