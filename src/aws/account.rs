@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
+use tokio_util::sync::CancellationToken;
 
 use super::accounts::AccountError;
 use super::credentials;
@@ -24,6 +25,7 @@ use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
 use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
+use super::wait::{Limits, retry_while};
 use crate::engine::Side;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
@@ -32,6 +34,8 @@ const MAX_ATTEMPTS: u32 = 5;
 const SDK_MAX_ATTEMPTS: u32 = 3;
 /// A call that has no answer by then is given up and tried again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an account is asked who the caller is while AWS throttles.
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who the credentials of an account are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,7 +296,11 @@ fn with_credentials(settings: &Settings, config: SdkConfig, account: &str) -> Sd
 
 async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, Error> {
     const CALL: &str = "sts:GetCallerIdentity";
-    let answer = sts.get_caller_identity().send().await.named(CALL, account)?;
+    // No operation has begun yet whose `timeouts` would bound the wait, and nothing can stop it but the end of the process.
+    let limits = Limits::within(IDENTITY_TIMEOUT, &CancellationToken::new());
+    let ask = || async { sts.get_caller_identity().send().await.named(CALL, account) };
+    // In a box: the compiler follows futures within futures only so far.
+    let answer = Box::pin(retry_while(&limits, "AWS to take more calls", |e| e.is(Kind::Throttled), ask)).await?;
     let arn = answer.arn().unwrap_or_default();
     match (super::Arn::parse(arn), answer.account()) {
         (Ok(parsed), Some(id)) => Ok(Identity { account_id: id.to_owned(), partition: parsed.partition, arn: arn.to_owned() }),

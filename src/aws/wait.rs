@@ -14,6 +14,8 @@ use super::error::{Error, Kind};
 /// The first pause, and the longest one. Pauses double; each is drawn from its upper half, so that many waits do not march in step.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a wait lasts before it is told of again; each time twice as long as before.
+const TOLD_AGAIN: Duration = Duration::from_secs(15);
 
 /// How long to go on, and what ends it early.
 #[derive(Clone, Debug)]
@@ -89,20 +91,18 @@ struct Pauses<'a> {
     what: &'a str,
     began: Instant,
     pause: Duration,
-    told: bool,
+    /// How long the wait lasts when it is told of next.
+    tell: Duration,
 }
 
 impl<'a> Pauses<'a> {
     fn new(limits: &'a Limits, what: &'a str) -> Self {
-        Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, told: false }
+        Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, tell: Duration::ZERO }
     }
 
     /// Sleeps once. `Err` says why there is no more time.
     async fn next(&mut self, reason: &Error) -> Result<(), String> {
-        if !self.told {
-            self.told = true;
-            tracing::info!(call = %reason.call, account = %reason.account, code = reason.code.as_deref(), "waiting for {}", self.what);
-        }
+        self.tell(reason);
         let waited = |began: Instant| duration::format(began.elapsed());
         if self.limits.stop.is_cancelled() {
             return Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what));
@@ -118,6 +118,21 @@ impl<'a> Pauses<'a> {
             () = sleep_until(wake) => Ok(()),
             () = self.limits.stop.cancelled() => Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what)),
         }
+    }
+
+    /// At INFO, once for each wait, and then ever more rarely how long it has lasted.
+    fn tell(&mut self, reason: &Error) {
+        let waited = self.began.elapsed();
+        if waited < self.tell {
+            return;
+        }
+        let (call, account, code) = (&reason.call, &reason.account, reason.code.as_deref());
+        if self.tell.is_zero() {
+            tracing::info!(%call, %account, code, "waiting for {}", self.what);
+        } else {
+            tracing::info!(%call, %account, code, "still waiting for {}, for {} now", self.what, duration::format(waited));
+        }
+        self.tell = (self.tell * 2).max(TOLD_AGAIN);
     }
 }
 
@@ -180,6 +195,91 @@ mod tests {
         })
         .await;
         assert!((60..=130).contains(&tries.get()), "{} tries in ten minutes", tries.get());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_pause_is_drawn_from_the_upper_half_of_one_that_doubles_to_a_bound() {
+        let mut first_pauses = std::collections::BTreeSet::new();
+        for _ in 0..50 {
+            let times = std::cell::RefCell::new(vec![Instant::now()]);
+            let _: Result<(), _> = retry(&limits(120), "x", || async {
+                times.borrow_mut().push(Instant::now());
+                Err(error(Kind::Throttled))
+            })
+            .await;
+            let times = times.into_inner();
+            // The first try comes at once, the last at the deadline itself.
+            assert_eq!((times[1] - times[0], times[times.len() - 1] - times[0]), (Duration::ZERO, Duration::from_secs(120)));
+            let pauses: Vec<Duration> = times[1..times.len() - 1].windows(2).map(|two| two[1] - two[0]).collect();
+            for (at, pause) in pauses.iter().enumerate() {
+                let whole = (FIRST_PAUSE * 2u32.pow(at.min(10) as u32)).min(LONGEST_PAUSE);
+                // The clock counts whole milliseconds, and wakes a little late rather than early.
+                assert!(*pause >= whole / 2 && *pause <= whole + Duration::from_millis(2), "pause {at}: {pause:?} of {whole:?}");
+            }
+            first_pauses.insert(pauses[0]);
+        }
+        assert!(first_pauses.len() > 10, "many waits must not march in step: {first_pauses:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_told_at_once_and_then_ever_more_rarely() {
+        let log = Log::default();
+        let _told = tracing::subscriber::set_default(log.clone());
+        let _: Result<(), _> = retry(&limits(300), "the role to be visible", || async { Err(error(Kind::NotYet)) }).await;
+        let lines = log.0.lock().unwrap().clone();
+        let seconds: Vec<u64> = lines.iter().map(|(at, _)| at.as_secs()).collect();
+        assert_eq!(lines[0].1, "waiting for the role to be visible");
+        assert_eq!(seconds[0], 0);
+        for (told, least) in seconds[1..].iter().zip([15, 30, 60, 120, 240]) {
+            assert!((least..=least + 10).contains(told), "{seconds:?}");
+        }
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        assert!(lines[1].1.starts_with("still waiting for the role to be visible, for ") && lines[1].1.contains("s now"), "{lines:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_answered_at_once_is_not_told_of() {
+        let log = Log::default();
+        let _told = tracing::subscriber::set_default(log.clone());
+        assert_eq!(retry(&limits(300), "x", || async { Ok(1) }).await, Ok(1));
+        assert!(log.0.lock().unwrap().is_empty());
+    }
+
+    /// What is logged at INFO, and when.
+    #[derive(Clone)]
+    struct Log(std::sync::Arc<std::sync::Mutex<Vec<(Duration, String)>>>, Instant);
+
+    impl Default for Log {
+        fn default() -> Self {
+            Log(Default::default(), Instant::now())
+        }
+    }
+
+    impl tracing::field::Visit for Log {
+        fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+            if field.name() == "message" {
+                self.0.lock().unwrap().push((self.1.elapsed(), format!("{value:?}")));
+            }
+        }
+    }
+
+    impl tracing::Subscriber for Log {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::INFO
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            event.record(&mut self.clone());
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
     }
 
     #[tokio::test(start_paused = true)]
