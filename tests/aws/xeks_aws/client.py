@@ -55,7 +55,7 @@ class Faults:
     def add(self, kind: str, **fields: Any) -> int:
         """Arm a fault for calls of this service, action, account (name or id) and principal (part of the caller's
         ARN); what is left out matches everything. It hits once unless `times` says otherwise, after letting `after`
-        calls pass."""
+        calls pass; `chance` below 1 makes it hit as a die (`seed`) falls."""
         account = fields.get("account")
         if account in self._aws.accounts:
             fields["account"] = self._aws.accounts[account].id
@@ -180,6 +180,11 @@ class Aws:
     def delay_iam(self, seconds: float, iam_reads: bool = False) -> None:
         """Make IAM's writes visible to others only after so many seconds; 0 switches it off."""
         self.admin("consistency", seconds=seconds, iam_reads=iam_reads)
+
+    def delay(self, seconds: float) -> None:
+        """Make everything visible late: IAM's writes to IAM's own reads as well, and to the others; new access entries;
+        new peering connections to their accepter. 0 switches it off."""
+        self.admin("consistency", seconds=seconds, iam_reads=True, new_objects=seconds)
 
     def set_eks_update_seconds(self, seconds: float) -> None:
         """How long an update of a cluster's configuration is InProgress; half a second unless told."""

@@ -1,14 +1,18 @@
-"""IAM's eventual consistency, on demand: its writes reach the other readers some seconds later.
+"""Eventual consistency, on demand: what was written reaches readers some seconds later.
 
 IAM user guide, "Troubleshoot IAM: Changes that I make are not always immediately visible": IAM "uses a distributed
-computing model called eventual consistency", so a principal may not be found right after it was made.
-Owns: the delayed view and who sees it. `identities` looks through it, so the principals that a trust policy or an
-access entry names and the roles that STS is asked for are seen late; IAM's own Get and List calls only if
-asked for. Writes always meet the current state. Off unless `set_delay` is called.
+computing model called eventual consistency", so a principal may not be found right after it was made. EC2 developer
+guide, "Eventual consistency in the Amazon EC2 API": a request that follows a change may not see it, and answers
+Invalid…ID.NotFound. EKS: an access entry that was made a moment ago may not be found yet (users' reports of
+ResourceNotFoundException from AssociateAccessPolicy, such as issue 3024 of terraform-aws-modules/terraform-aws-eks).
+Owns: the delayed view of IAM and who sees it, and for how long other new objects stay unseen. `identities` looks
+through it, so the principals that a trust policy or an access entry names and the roles that STS is asked for are seen
+late; IAM's own Get and List calls only if asked for. Writes always meet the current state. Off unless `set_delay` is
+called.
 """
 
 import contextlib
-import copy
+import pickle
 import time
 from collections import deque
 
@@ -21,14 +25,21 @@ _READS = ("Get", "List")
 
 _delay = 0.0
 _iam_reads = False
+#: For how long a new access entry, and at the accepter a new peering connection, stays unseen.
+_new_unseen = 0.0
 #: (when it ceased to be current, the stores' content until then), oldest first.
 _past: deque = deque()
 
 
-def set_delay(seconds: float, iam_reads: bool = False) -> None:
-    global _delay, _iam_reads
-    _delay, _iam_reads = seconds, iam_reads
+def set_delay(seconds: float, iam_reads: bool = False, new_objects: float = 0.0) -> None:
+    global _delay, _iam_reads, _new_unseen
+    _delay, _iam_reads, _new_unseen = seconds, iam_reads, new_objects
     _past.clear()
+
+
+def is_unseen(made: float) -> bool:
+    """Whether readers do not see yet what EKS or EC2 made at that time (of `time.time`)."""
+    return _new_unseen > 0 and time.time() < made + _new_unseen
 
 
 def visible(store: str) -> dict:
@@ -66,7 +77,7 @@ def _delayed() -> dict | None:
 
 
 def _content() -> dict:
-    return {name: copy.deepcopy(getattr(stock, name)._data) for name in _STORES}
+    return {name: pickle.loads(pickle.dumps(getattr(stock, name)._data, -1)) for name in _STORES}
 
 
 def _show(content: dict) -> None:

@@ -11,7 +11,7 @@ import time
 
 from ministack.services import ec2 as stock
 
-from . import ec2_vpcs
+from . import consistency, ec2_vpcs
 from .call import AwsError
 from .ec2_calls import chosen, new_id, operation, overlap, put_tags, tags_for, tags_of
 
@@ -47,6 +47,7 @@ def create(call):
         "RequesterVpcInfo": requester,
         "AccepterVpcInfo": accepter,
         "ExpirationTime": time.time() + _WEEK,
+        "_made": time.time(),
     }
     # ministack keeps a record for each side; here both are the same one.
     for side in (requester, accepter):
@@ -176,14 +177,17 @@ _STANDING = ("initiating-request", "pending-acceptance", "provisioning", "active
 
 def _visible():
     """VPC peering guide, lifecycle: what has only been initiated, has failed, or has expired, shows to the requester
-    alone."""
+    alone. A new one may reach the accepter later than the answer says (`consistency`)."""
     here = stock._vpc_peering._prefix()
 
     def mine(peering):
         return (peering["RequesterVpcInfo"]["OwnerId"], peering["RequesterVpcInfo"]["Region"]) == here
 
-    hidden = ("initiating-request", "failed", "expired")
-    return [peering for peering in stock._vpc_peering.values() if mine(peering) or _code(peering) not in hidden]
+    def theirs(peering):
+        hidden = _code(peering) in ("initiating-request", "failed", "expired")
+        return not hidden and not consistency.is_unseen(peering.get("_made", 0))
+
+    return [peering for peering in stock._vpc_peering.values() if mine(peering) or theirs(peering)]
 
 
 def _code(peering):

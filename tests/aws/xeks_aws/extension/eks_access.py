@@ -12,7 +12,7 @@ import uuid
 
 from ministack.services import eks as stock
 
-from . import arns, identities
+from . import arns, consistency, identities
 from .call import AwsError, Call, handles
 from .eks_clusters import authentication_mode, find, paged
 
@@ -116,6 +116,7 @@ def list_access_entries(call: Call) -> dict:
     principals = [
         entry["principalArn"]
         for entry in entries_of(cluster)
+        if not consistency.is_unseen(entry["createdAt"])
         if policy is None or policy in [associated["policyArn"] for associated in policies_of(cluster, entry)]
     ]
     return paged(call, "accessEntries", sorted(principals))
@@ -225,7 +226,8 @@ def _entry(cluster: dict, call: Call) -> dict:
     if not _PRINCIPAL.fullmatch(principal):
         raise _invalid("The principalArn parameter format is not valid")
     entry = stock._access_entries.get(_key(cluster, principal))
-    if entry is None:
+    late = call.action not in ("DeleteAccessEntry", "UpdateAccessEntry", "DisassociateAccessPolicy")
+    if entry is None or (late and consistency.is_unseen(entry["createdAt"])):
         raise AwsError("ResourceNotFoundException", _NOT_FOUND)
     return entry
 

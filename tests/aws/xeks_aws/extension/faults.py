@@ -3,7 +3,7 @@
 Owns: the list of armed faults and which call each of them hits. Must not know: what the call means.
 
 Kinds:
-  latency      answer after `seconds`
+  latency      take effect, and answer, only after `seconds`, or with `spread` after a random time up to that
   throttle     refused before any effect, with the code that the service uses for it
   500, 503     refused before any effect, as the service's own internal error
   reset        the connection is reset before any effect
@@ -17,6 +17,7 @@ Kinds:
 
 import asyncio
 import itertools
+import random
 import threading
 import time
 from dataclasses import asdict, dataclass, field
@@ -79,6 +80,10 @@ class Fault:
     #: How many matching calls it lets pass first.
     after: int = 0
     seconds: float = 0.0
+    spread: bool = False
+    #: How many of the matching calls it hits, by a die that `seed` sets.
+    chance: float = 1.0
+    seed: int = 0
     code: str = "InternalError"
     message: str = "injected fault"
     status: int = 400
@@ -87,6 +92,9 @@ class Fault:
     #: The account whose session has ended: `expired` stays with it, whatever is called next.
     ended: str | None = None
     number: int = field(default_factory=itertools.count(1).__next__)
+
+    def __post_init__(self):
+        self._dice = random.Random(self.seed)
 
     def takes(self, call: Call) -> bool:
         if self.ended == call.account:
@@ -98,9 +106,14 @@ class Fault:
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.hit >= self.times):
             return False
+        if self.chance < 1 and self._dice.random() >= self.chance:
+            return False
         self.hit += 1
         self.ended = call.account if self.kind == "expired" else None
         return True
+
+    def time(self) -> float:
+        return self.seconds * self._dice.random() if self.spread else self.seconds
 
 
 _armed: list[Fault] = []
@@ -168,7 +181,7 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
     for fault in faults:
         if fault.kind == "latency":
             world = _world
-            await asyncio.sleep(fault.seconds)
+            await asyncio.sleep(fault.time())
             if world != _world:
                 raise ConnectionLost
         elif fault.kind == "throttle":
