@@ -23,3 +23,4 @@ pub mod evaluate;
 pub mod aws;
 
 pub mod diagnostics;
+pub mod secrets;

@@ -27,6 +27,7 @@ use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use super::wait::{Limits, retry_while};
 use crate::engine::Side;
+use crate::secrets;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.
@@ -332,6 +333,10 @@ async fn check_profile(settings: &Settings) -> Result<(), String> {
     let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, Some(name.clone().into()))
         .await
         .map_err(|e| format!("the shared configuration files can't be read: {}", e_chain(&e)))?;
+    for profile in profiles.profiles().filter_map(|name| profiles.get_profile(name)) {
+        // The SDK does not tell what it signs with on the way to a profile's role.
+        ["aws_secret_access_key", "aws_session_token"].iter().filter_map(|key| profile.get(key)).for_each(secrets::remember);
+    }
     if profiles.get_profile(name).is_some() {
         return Ok(());
     }

@@ -16,6 +16,7 @@ use serde_json::{Value as Json, json};
 
 use super::token::Token;
 use super::{Account, transport};
+use crate::secrets;
 
 /// An answer that takes longer does not come.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -104,7 +105,8 @@ impl ApiServer {
     async fn post(&self, path: &str, token: &Token, body: &Json) -> Result<Json, Silence> {
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(path, token, body)).await;
         let (status, answer) = answer.map_err(|_| Silence::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs())))??;
-        let message = || answer["message"].as_str().unwrap_or_default().to_owned();
+        // A proxy in between may repeat the request, with its token.
+        let message = || secrets::hidden(answer["message"].as_str().unwrap_or_default()).into_owned();
         match status {
             200 | 201 => Ok(answer),
             401 => Err(Silence::Unauthorized),

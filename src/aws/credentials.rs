@@ -1,6 +1,6 @@
 //! Credentials of one account: where they start, and the roles assumed from there. All renew themselves.
 //!
-//! Errors carry the STS call that failed; nothing secret gets into them.
+//! Errors carry the STS call that failed. Whatever is obtained here is remembered as a secret, so that it is hidden wherever it may turn up.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -21,6 +21,7 @@ use aws_sdk_sts::types::{Credentials as SessionCredentials, PolicyDescriptorType
 
 use super::error::{Error, Kind, Named};
 use super::settings::{AssumeRole, Keys, Settings, Token, WebIdentity};
+use crate::secrets;
 
 /// How long obtaining credentials may take: single sign-on, an external process, several hops.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -73,7 +74,7 @@ pub(super) fn base(settings: &Settings, conf: &ProviderConfig) -> Option<SharedC
 
 /// The roles of the settings, assumed one after the other from where `config` starts.
 pub(super) fn assumed(settings: &Settings, config: &SdkConfig, account: &str) -> Option<SharedCredentialsProvider> {
-    let mut provider = config.credentials_provider();
+    let mut provider = config.credentials_provider().map(|base| SharedCredentialsProvider::new(Remembered(base)));
     if let Some(web) = &settings.web_identity {
         let sts = sts_client(settings, config, None);
         provider = Some(SharedCredentialsProvider::new(WebIdentityHop { sts, account: account.to_owned(), web: web.clone() }));
@@ -101,6 +102,25 @@ pub(super) fn sts_client(settings: &Settings, config: &SdkConfig, credentials: O
         sts = sts.endpoint_url(url);
     }
     aws_sdk_sts::Client::from_conf(sts.build())
+}
+
+/// Hides from now on what these credentials keep secret.
+pub(super) fn remember(credentials: &Credentials) {
+    secrets::remember(credentials.secret_access_key());
+    credentials.session_token().into_iter().for_each(secrets::remember);
+}
+
+/// Where credentials start: the SDK's chain, which tells nobody else what it found.
+#[derive(Debug)]
+struct Remembered(SharedCredentialsProvider);
+
+impl ProvideCredentials for Remembered {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { self.0.provide_credentials().await.inspect(remember) })
+    }
 }
 
 /// One role, assumed with the credentials of its STS client.
@@ -187,6 +207,7 @@ impl WebIdentityHop {
             )?,
         };
         let text = tokio::fs::read_to_string(&path).await.map_err(|e| format!("the token file {} can't be read: {e}", path.display()))?;
+        secrets::remember(&text);
         Ok(text.trim().to_owned())
     }
 }
@@ -224,7 +245,9 @@ fn session_credentials(answer: Option<SessionCredentials>, call: &'static str, r
     };
     let session = answer.ok_or_else(missing)?;
     let expiry = SystemTime::try_from(session.expiration).map_err(|_| missing())?;
-    Ok(Credentials::new(session.access_key_id, session.secret_access_key, Some(session.session_token), Some(expiry), call))
+    let credentials = Credentials::new(session.access_key_id, session.secret_access_key, Some(session.session_token), Some(expiry), call);
+    remember(&credentials);
+    Ok(credentials)
 }
 
 /// `~/x` in the home folder, as the AWS CLI reads it.

@@ -14,6 +14,8 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 
+use crate::secrets::hidden;
+
 pub use kind::Kind;
 use kind::kind_of;
 pub use permission::MissingPermission;
@@ -79,7 +81,8 @@ impl Error {
 
     /// A failure that AWS's answer does not name: a wait that ended, an answer that lacks what it must hold.
     pub fn of_kind(kind: Kind, call: &str, account: impl fmt::Display, message: impl Into<String>) -> Self {
-        Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message: message.into(), request_id: None }
+        let message = hidden(&message.into()).into_owned();
+        Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message, request_id: None }
     }
 
     pub fn is(&self, kind: Kind) -> bool {
@@ -244,21 +247,13 @@ fn status_text<E>(error: &SdkError<E, HttpResponse>) -> String {
     status(error).map_or_else(|| "no message".to_owned(), |s| format!("HTTP status {s} without a message"))
 }
 
-/// One line, without EC2's encoded authorization message (kilobytes) and without credentials in URLs.
+/// One line, without EC2's encoded authorization message (kilobytes), the request that a wrong signature was of (kilobytes), and
+/// secrets.
 fn clean(message: &str) -> String {
-    let message = message.split("Encoded authorization failure message:").next().unwrap_or_default();
-    let words: Vec<String> = message.split_whitespace().map(without_user_info).collect();
-    words.join(" ")
-}
-
-/// `http://user:password@proxy` becomes `http://proxy`.
-fn without_user_info(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let authority = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => word.to_owned(),
-    }
+    const BLOBS: [&str; 2] = ["Encoded authorization failure message:", "The Canonical String for this request"];
+    let told = BLOBS.iter().filter_map(|blob| message.find(blob)).min().map_or(message, |blob| &message[..blob]);
+    // Before lines are joined: a header ends with its line.
+    hidden(told).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -324,6 +319,6 @@ mod tests {
     #[test]
     fn a_message_is_one_line_without_credentials_or_encoded_blobs() {
         let message = "can't connect\n to http://user:secret@proxy:3128/ now. Encoded authorization failure message: AbCd";
-        assert_eq!(Error::from_code("ec2:X", LABEL, "Y", message, None).message, "can't connect to http://proxy:3128/ now.");
+        assert_eq!(Error::from_code("ec2:X", LABEL, "Y", message, None).message, "can't connect to http://(secret)@proxy:3128/ now.");
     }
 }

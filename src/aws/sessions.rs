@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::settings::Secret;
-use super::{Account, Error, Kind, Named};
+use super::{Account, Error, Kind, Named, credentials};
 
 /// What AWS's logs and the cluster show of a session.
 pub const SESSION_NAME: &str = "xeks";
@@ -32,5 +32,7 @@ pub async fn assume(account: &Account, with: &Credentials, role_arn: &str, exter
     let answer = request.set_external_id(external_id.map(|id| id.reveal().to_owned())).send().await.named(CALL, account)?;
     let session = answer.credentials.ok_or_else(|| Error::of_kind(Kind::Other, CALL, account, "the answer holds no credentials"))?;
     let expiry = SystemTime::try_from(session.expiration).ok();
-    Ok(Credentials::new(session.access_key_id, session.secret_access_key, Some(session.session_token), expiry, "AssumeRole"))
+    let credentials = Credentials::new(session.access_key_id, session.secret_access_key, Some(session.session_token), expiry, "AssumeRole");
+    credentials::remember(&credentials);
+    Ok(credentials)
 }

@@ -3,29 +3,10 @@
 //! Knows neither Terraform's values (`provider::configuration` decodes them) nor the SDK.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A text that must never be shown.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
+pub use crate::secrets::Secret;
 
 /// One account, as configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

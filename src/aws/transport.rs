@@ -15,10 +15,12 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use base64::Engine;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::settings::{Secret, TransportSettings};
+use crate::secrets;
 
 /// Addresses that hand out an instance's or a task's credentials: no proxy can reach them.
 const LINK_LOCAL: &str = "169.254.169.254,169.254.170.2,169.254.170.23";
@@ -79,8 +81,20 @@ impl Proxies {
                 .map_err(|_| "the proxy's URL can't be used: it must look like http://proxy.example.com:3128".to_owned()),
             None => Ok(ProxyConfig::disabled()),
         };
+        plain.iter().chain(&secure).for_each(|url| remember_password(url));
         let same = plain == secure;
         Ok(Proxies { plain: proxy(plain)?, secure: proxy(secure)?, same })
+    }
+}
+
+/// A proxy's password may come back by itself, or as the header that it was sent in.
+fn remember_password(url: &str) {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let Some((login, _)) = authority.rsplit_once('@') else { return };
+    let decoded = percent_encoding::percent_decode_str(login).decode_utf8_lossy();
+    if let Some((_, password)) = decoded.split_once(':') {
+        secrets::remember(password);
+        secrets::remember(&base64::engine::general_purpose::STANDARD.encode(decoded.as_bytes()));
     }
 }
 
@@ -187,7 +201,6 @@ mod tests {
 
     #[test]
     fn a_good_bundle_is_taken() {
-        use base64::Engine;
         let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert;
         let der = base64::engine::general_purpose::STANDARD.encode(certificate.der());
         let certificate = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
@@ -203,5 +216,13 @@ mod tests {
         let settings = TransportSettings { https_proxy: Some(Secret::new("user:pa55@")), ..TransportSettings::default() };
         let error = Transports::default().client(&settings).unwrap_err();
         assert!(error.contains("proxy") && !error.contains("pa55"), "{error}");
+    }
+
+    #[test]
+    fn a_proxys_password_is_hidden_by_itself_and_as_a_header() {
+        let settings =
+            TransportSettings { http_proxy: Some(Secret::new("http://me:p%40ss-of-proxy@proxy:3128")), ..TransportSettings::default() };
+        Transports::default().client(&settings).unwrap();
+        assert_eq!(secrets::hidden("sent p@ss-of-proxy, or bWU6cEBzcy1vZi1wcm94eQ=="), "sent (secret), or (secret)");
     }
 }

@@ -133,15 +133,20 @@ impl fmt::Display for NearMiss {
             Miss::Principal { stale, .. } => write!(f, "is for {}, the id of a principal that was deleted", listed(stale)),
             Miss::Resource { written } => write!(f, "is for the resource {}", listed(written)),
             Miss::Condition { operator, key, wanted, found } => {
-                write!(f, "wants {operator} {key} {}, and the request ", listed(wanted))?;
+                write!(f, "wants {operator} {key} {}, and the request ", told(key, wanted))?;
                 match found {
-                    Known::Values(values) => write!(f, "has {}", listed(values)),
+                    Known::Values(values) => write!(f, "has {}", told(key, values)),
                     Known::Absent => write!(f, "has no such key"),
                     Known::Unknown => write!(f, "may have anything"),
                 }
             }
         }
     }
+}
+
+/// Values of a condition's key, to be read. An external ID is not repeated: who explains a chain is not who has to know it.
+pub fn told(key: &str, values: &[String]) -> String {
+    if key.eq_ignore_ascii_case("sts:ExternalId") && !values.is_empty() { "(an external id)".to_owned() } else { listed(values) }
 }
 
 /// At most a few of them: an answer is read by people.

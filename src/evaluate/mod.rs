@@ -20,7 +20,7 @@ mod tri;
 
 use serde_json::Value;
 
-pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss};
+pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss, told};
 pub use request::{Caller, Context, Known, Principal, Request};
 
 use statement::Layer;

@@ -1,6 +1,7 @@
 //! Log lines for the host: hclog's JSON, one object a line on stderr, which TF_LOG_PROVIDER filters and shows.
 //!
-//! Owns the format. It must not know what is logged; nobody logs a model or a credential.
+//! Owns the format, and who is heard. It must not know what is logged; nobody logs a model or a credential, and `secrets` takes out what
+//! others put into an error all the same.
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -16,6 +17,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::secrets;
+
 /// Hosts read lines into a buffer of 64 KiB and tear longer ones apart.
 const LONGEST_LINE: usize = 60_000;
 
@@ -26,8 +29,9 @@ pub fn start() {
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// The level is the host's, from the most specific variable. Other people's crates speak only of trouble: at lower levels
-/// they are too many, and could tell of requests.
+/// The level is the host's, from the most specific variable. Other people's crates are not heard at all: the SDK's warnings print whole
+/// answers of AWS, a profile's external ID and lines of the shared files, and lower levels print requests with their headers. What is
+/// wrong is told by our own errors.
 fn levels(variable: impl Fn(&str) -> Option<String>) -> Targets {
     let wanted = ["TF_LOG_PROVIDER_XEKS", "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
     let ours = match wanted.map(|level| level.to_ascii_lowercase()).as_deref() {
@@ -39,7 +43,7 @@ fn levels(variable: impl Fn(&str) -> Option<String>) -> Targets {
         // "trace", "json", and whatever a host takes for its most detailed level.
         Some(_) => LevelFilter::TRACE,
     };
-    Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours)
+    Targets::new().with_default(LevelFilter::OFF).with_target(env!("CARGO_CRATE_NAME"), ours)
 }
 
 struct Lines;
@@ -108,11 +112,11 @@ struct Fields(Map<String, Value>);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name().to_owned(), Value::String(format!("{value:?}")));
+        self.record_str(field, &format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
+        self.0.insert(field.name().to_owned(), secrets::hidden(value).into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -175,6 +179,42 @@ mod tests {
         });
         assert!(levels.would_enable("xeks::engine", &Level::DEBUG));
         assert!(!levels.would_enable("xeks::engine", &Level::TRACE));
-        assert!(!levels.would_enable("aws_config::profile", &Level::INFO));
+    }
+
+    #[test]
+    fn nobody_else_is_heard_at_any_level() {
+        let levels = levels(|name| (name == "TF_LOG").then(|| "TRACE".into()));
+        assert!(levels.would_enable("xeks::aws", &Level::TRACE));
+        for other in [
+            "aws_config::profile::credentials",
+            "aws_sigv4::http_request",
+            "aws_smithy_runtime::client",
+            "hyper_util::client",
+            "h2",
+            "rustls",
+            "tonic",
+        ] {
+            assert!(!levels.would_enable(other, &Level::ERROR), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_field_or_message_is_hidden() {
+        struct Kept(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+        impl<S: Subscriber> Layer<S> for Kept {
+            fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+                let mut fields = Fields::default();
+                event.record(&mut fields);
+                self.0.lock().unwrap().push(Value::Object(fields.0).to_string());
+            }
+        }
+        secrets::remember("a-key-that-was-logged");
+        let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Kept(lines.clone())), || {
+            let key = "a-key-that-was-logged";
+            tracing::info!(key, shown = %key, printed = ?key, "it is {key}");
+        });
+        let line = lines.lock().unwrap().concat();
+        assert!(!line.contains("a-key") && line.matches(secrets::HIDDEN).count() == 4, "{line}");
     }
 }

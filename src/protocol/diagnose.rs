@@ -3,6 +3,7 @@
 use super::convert;
 use super::wire::{self, diagnostic};
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
+use crate::secrets::hidden;
 
 /// A response that can say that the call failed.
 pub trait Answer: Default {
@@ -29,14 +30,15 @@ answer_by_diagnostics! {
 
 impl Answer for wire::call_function::Response {
     fn failed(diagnostics: Diagnostics) -> Self {
-        let text = diagnostics.0.into_iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect::<Vec<_>>().join("\n");
+        let text =
+            diagnostics.0.into_iter().map(|d| hidden(&format!("{}: {}", d.summary, d.detail)).into_owned()).collect::<Vec<_>>().join("\n");
         Self { error: Some(wire::FunctionError { text, function_argument: None }), result: None }
     }
 }
 
 impl Answer for wire::stop_provider::Response {
     fn failed(diagnostics: Diagnostics) -> Self {
-        Self { error: diagnostics.0.into_iter().map(|d| d.summary).collect::<Vec<_>>().join("\n") }
+        Self { error: diagnostics.0.into_iter().map(|d| hidden(&d.summary).into_owned()).collect::<Vec<_>>().join("\n") }
     }
 }
 
@@ -62,8 +64,24 @@ fn one(diagnostic: Diagnostic) -> wire::Diagnostic {
     };
     wire::Diagnostic {
         severity: severity.into(),
-        summary: diagnostic.summary,
-        detail: diagnostic.detail,
+        summary: hidden(&diagnostic.summary).into_owned(),
+        detail: hidden(&diagnostic.detail).into_owned(),
         attribute: convert::path(&diagnostic.path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_a_panic_or_an_error_tells_does_not_reach_the_host() {
+        crate::secrets::remember("told-by-a-panic");
+        let panic = bug("ReadResource", "called unwrap on told-by-a-panic");
+        for diagnostic in to_wire(Diagnostics::from(panic.clone())) {
+            assert!(diagnostic.detail.contains("called unwrap on (secret)"), "{}", diagnostic.detail);
+        }
+        let function = wire::call_function::Response::failed(Diagnostics::from(panic));
+        assert!(!function.error.unwrap().text.contains("told-by"));
     }
 }

@@ -49,7 +49,7 @@ impl Question {
             region: text("region"),
             chain,
             workload_account: text("workload_account"),
-            external_id: text("external_id").map(Secret::new),
+            external_id: text("external_id").map(Secret::unlisted),
             actions: actions(value),
             source: source(value.get("source")),
             live: value.get("live").as_bool().unwrap_or(false),

@@ -161,11 +161,11 @@ impl Asked<'_> {
             ),
             _ => {
                 let has = match found {
-                    Known::Values(values) => format!("the request has {}", values.join(", ")),
+                    Known::Values(values) => format!("the request has {}", evaluate::told(key, values)),
                     _ => "a request with a web identity has no such key".to_owned(),
                 };
                 (
-                    format!("{statement} wants {operator} {key} {}, and {has}.", wanted.join(" or ")),
+                    format!("{statement} wants {operator} {key} {}, and {has}.", evaluate::told(key, wanted)),
                     format!("Take {key} out of its Condition, or make it fit."),
                 )
             }

@@ -70,9 +70,9 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
             .optional()
             .check(text(names::region)),
         Attribute::string("profile", "Profile of the shared files. Beats keys in the environment.").optional().check(text(not_empty)),
-        Attribute::string("access_key", "Access key ID. With `secret_key`. Beats `profile`.").optional().check(text(not_empty)),
-        Attribute::string("secret_key", "Secret access key.").optional().sensitive().check(text(not_empty)),
-        Attribute::string("token", "Session token of temporary keys.").optional().sensitive().check(text(not_empty)),
+        Attribute::string("access_key", "Access key ID. With `secret_key`. Beats `profile`.").optional().check(text(credential)),
+        Attribute::string("secret_key", "Secret access key.").optional().sensitive().check(text(credential)),
+        Attribute::string("token", "Session token of temporary keys.").optional().sensitive().check(text(credential)),
         Attribute::list_of_strings("shared_config_files", "Files to read profiles from, in place of `~/.aws/config`.")
             .optional()
             .check(each_text(not_empty)),
@@ -93,9 +93,13 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         Attribute::string("retry_mode", "`standard` (default) or `adaptive`, which also slows down where AWS throttles.")
             .optional()
             .check(one_of(&["standard", "adaptive"])),
-        Attribute::string("http_proxy", "Proxy for `http://` endpoints. Else `HTTP_PROXY`.").optional().check(text(names::http_url)),
+        Attribute::string("http_proxy", "Proxy for `http://` endpoints. Else `HTTP_PROXY`.")
+            .optional()
+            .sensitive()
+            .check(text(names::http_url)),
         Attribute::string("https_proxy", "Proxy for `https://` endpoints, which are AWS's own. Else `HTTPS_PROXY`.")
             .optional()
+            .sensitive()
             .check(text(names::http_url)),
         Attribute::string("no_proxy", "Hosts to reach without a proxy, with commas between. Else `NO_PROXY`.").optional(),
         Attribute::string(
@@ -139,7 +143,7 @@ fn assume_role_with_web_identity() -> Attribute {
     let attributes = vec![
         Attribute::string("role_arn", "ARN of the role to assume.").required().check(text(arn::is_role)),
         session_name(),
-        Attribute::string("web_identity_token", "The token itself.").optional().sensitive().check(text(not_empty)),
+        Attribute::string("web_identity_token", "The token itself.").optional().sensitive().check(text(credential)),
         Attribute::string(
             "web_identity_token_file",
             "File with the token, read again whenever the session is renewed. Else `AWS_WEB_IDENTITY_TOKEN_FILE`.",
@@ -227,6 +231,15 @@ fn is_session_duration(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{text:?} is no session's length: 15m to 12h, in whole seconds, such as \"1h\"."))
+}
+
+/// Keys and tokens travel in headers, which take nothing else. Never repeated in the message.
+fn credential(text: &str) -> Result<(), String> {
+    not_empty(text)?;
+    if text.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err("It holds a space, a line end or a letter that no key or token has: if it comes from a file, use trimspace(file(\"…\")).".into())
 }
 
 fn not_empty(text: &str) -> Result<(), String> {

@@ -27,7 +27,7 @@ pub(super) fn configured(config: &Value) -> Configured {
 }
 
 fn settings(account: &Value) -> Settings {
-    let keys = match (secret(account, "access_key"), secret(account, "secret_key")) {
+    let keys = match (unlisted(account, "access_key"), secret(account, "secret_key")) {
         (Some(access_key), Some(secret_key)) => Some(Keys { access_key, secret_key, token: secret(account, "token") }),
         _ => None,
     };
@@ -70,7 +70,7 @@ fn assume_role(role: &Value) -> AssumeRole {
     AssumeRole {
         role_arn: text(role, "role_arn").unwrap_or_default(),
         session_name: text(role, "session_name"),
-        external_id: secret(role, "external_id"),
+        external_id: unlisted(role, "external_id"),
         duration: text(role, "duration").and_then(|d| duration::parse(&d).ok()),
         policy: text(role, "policy"),
         policy_arns: role.get("policy_arns").strings(),
@@ -102,6 +102,10 @@ fn text(object: &Value, name: &str) -> Option<String> {
 
 fn secret(object: &Value, name: &str) -> Option<Secret> {
     object.get(name).as_str().map(Secret::new)
+}
+
+fn unlisted(object: &Value, name: &str) -> Option<Secret> {
+    object.get(name).as_str().map(Secret::unlisted)
 }
 
 fn paths(object: &Value, name: &str) -> Vec<PathBuf> {

@@ -244,13 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_read_with_its_line_end_is_refused() {
+        let web = serde_json::json!({"role_arn": ROLE, "web_identity_token": "eyJ hush"});
+        let account = serde_json::json!({"access_key": "AKIA\n", "secret_key": "hush\n", "token": "hush\u{e9}"});
+        let other = serde_json::json!({"assume_role_with_web_identity": web});
+        let paths = refused(serde_json::json!({"cluster_account": account, "workload_account": other}));
+        let web = "workload_account.assume_role_with_web_identity.web_identity_token";
+        assert_eq!(paths, ["cluster_account.access_key", "cluster_account.secret_key", "cluster_account.token", web]);
+    }
+
+    #[test]
     fn no_refusal_repeats_a_secret() {
-        let account = serde_json::json!({"secret_key": "hush", "assume_role": [{"role_arn": ROLE, "external_id": "hush hush"}]});
+        let account = serde_json::json!({"secret_key": "hush hush", "assume_role": [{"role_arn": ROLE, "external_id": "hush hush"}]});
         let schema = super::super::schema();
         let config = json::decode(&serde_json::json!({ "cluster_account": account }), &schema.value_type()).unwrap();
         let mut diagnostics = schema.validate(&config);
         diagnostics.extend(check(&config));
-        assert_eq!(diagnostics.0.len(), 2);
+        assert_eq!(diagnostics.0.len(), 3);
         assert!(diagnostics.0.iter().all(|d| !d.detail.contains("hush") && !d.summary.contains("hush")));
     }
 }

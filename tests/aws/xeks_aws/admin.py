@@ -152,6 +152,7 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "service-account-token": _service_account_token,
     "review-token": _review_token,
     "instance-session": _instance_session,
+    "issued": lambda _: {"secrets": sts.issued()},
 }
 
 

@@ -227,6 +227,10 @@ class Aws:
         body = {"account": self.accounts[account].id, "role_name": role, "instance": instance}
         return _credentials_of(self.admin("instance-session", **body))
 
+    def issued_secrets(self) -> list[str]:
+        """Secret keys and session tokens of every session that was given since the start."""
+        return self.admin("issued")["secrets"]
+
     def admin(self, route: str, **body: Any) -> dict:
         request = urllib.request.Request(
             f"{self.endpoint}/_xeks/{route}", json.dumps(body).encode(), {"Content-Type": "application/json"}

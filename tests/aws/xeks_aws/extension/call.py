@@ -55,6 +55,8 @@ class Call:
     params: dict
     caller: Caller
     request_id: str
+    #: What came over the wire, as SigV4 has it: method, path, query, headers and body.
+    request: str = field(default="", kw_only=True)
     #: The permissions that were checked for it, in order.
     permissions: list[str] = field(default_factory=list, kw_only=True)
     _stock: Callable[[dict | None], Awaitable[Response]]

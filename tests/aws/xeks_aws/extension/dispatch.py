@@ -12,7 +12,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import fix_error_content_type, fix_success_content_type, get_account_id, get_region
 from ministack.core.router import detect_service
 
-from . import authentication, consistency, faults, journal, permissions, validation, wire
+from . import authentication, consistency, faults, journal, permissions, validation, wire, wrong_signature
 from .call import HANDLERS, AwsError, Call, Caller, Response
 
 _stock_dispatch = stock_app._dispatch_service_request
@@ -41,6 +41,7 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
         params=params,
         caller=Caller(account=get_account_id()),
         request_id=request_id,
+        request=wrong_signature.canonical(method, path, headers, query, body),
         _stock=stock,
         _decode=lambda response: wire.decode_answer(service, action, response),
     )

@@ -10,6 +10,7 @@ Kinds:
   lost_answer  the call takes effect, then the connection is reset
   deny         refused as a missing permission is
   error        refused before any effect with `code`, `message` and `status`
+  echo         refused before any effect as a wrong signature is, with the request repeated in the message
   expired      this call and all later ones of its account are refused as those of a session that has ended
   hold         kept from its effect until `release`
   hold_answer  the call takes effect, its answer is kept back until `release`
@@ -22,6 +23,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 
+from . import wrong_signature
 from .call import AwsError, Call
 
 KINDS = (
@@ -33,6 +35,7 @@ KINDS = (
     "lost_answer",
     "deny",
     "error",
+    "echo",
     "expired",
     "hold",
     "hold_answer",
@@ -197,6 +200,8 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
             raise denial(call)
         elif fault.kind == "error":
             raise AwsError(fault.code, fault.message, fault.status)
+        elif fault.kind == "echo":
+            raise wrong_signature.refusal(call)
         elif fault.kind == "expired":
             code, status = _EXPIRED[call.service]
             raise AwsError(code, "The security token included in the request is expired", status)

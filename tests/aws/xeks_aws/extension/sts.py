@@ -18,6 +18,13 @@ from .permissions import Need, needs
 
 _ROLE_ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role(?:/.*)?/([\w+=,.@-]+)")
 _CHAINED_LIMIT = 3600
+#: Every secret that this process has handed out. Outlasts resets.
+_issued: list[str] = []
+
+
+def issued() -> list[str]:
+    """Secret keys and session tokens of all sessions so far: what a test looks for where it must not be."""
+    return list(_issued)
 
 
 @needs("sts", "AssumeRole", "AssumeRoleWithWebIdentity")
@@ -218,6 +225,7 @@ def _begin_session(role: dict, name: str, seconds: int, extra: dict) -> dict:
         "PrincipalType": "AssumedRole",
     }
     stock.register_session(credentials["AccessKeyId"], session | extra)
+    _issued.extend((credentials["SecretAccessKey"], credentials["SessionToken"]))
     answer = {
         "Credentials": credentials,
         "AssumedRoleUser": {"AssumedRoleId": session["UserId"], "Arn": arn},

@@ -1,0 +1,108 @@
+//! Texts that must never be shown, and their removal from what is: log lines, diagnostics, AWS's messages.
+//!
+//! Nothing secret is put into those knowingly. This is for what others put there: AWS repeats a request whose signature does not
+//! fit, session token included, and a proxy's page may repeat anything. Owns both ways to know a secret, by its value and by
+//! its shape. Must not know where texts come from.
+
+mod shapes;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands in a secret's place.
+pub const HIDDEN: &str = "(secret)";
+
+/// A shorter text is part of too many others to be taken out of them wherever it stands.
+const SHORTEST: usize = 8;
+
+/// Values to be hidden, longest first: one may be part of another.
+static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// A text that must never be shown. It does not print itself, and is hidden where it turns up all the same.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        remember(&text);
+        Secret(text)
+    }
+
+    /// A text that does not print itself, and that is too likely to stand in other texts rightly to be hidden there: an external
+    /// ID, which may well be the name of a cluster too, or an access key's ID.
+    pub fn unlisted(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// Hides this value from now on, as it is and as it stands in URLs and forms.
+pub fn remember(value: &str) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    for form in [value.trim().to_owned(), utf8_percent_encode(value.trim(), NON_ALPHANUMERIC).to_string()] {
+        if form.len() >= SHORTEST && !known.contains(&form) {
+            known.push(form);
+        }
+    }
+    known.sort_by_key(|value| std::cmp::Reverse(value.len()));
+}
+
+/// The text without any secret that is known by its value or has the shape of one.
+pub fn hidden(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for value in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        if text.contains(value.as_str()) {
+            text = Cow::Owned(text.replace(value.as_str(), HIDDEN));
+        }
+    }
+    match shapes::hidden(&text) {
+        Some(without) => Cow::Owned(without),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_as_it_is_and_as_urls_have_it() {
+        let secret = Secret::new("wJalr/XUtn+FEMI=first");
+        assert_eq!(hidden("key wJalr/XUtn+FEMI=first, twice wJalr/XUtn+FEMI=first."), "key (secret), twice (secret).");
+        assert_eq!(hidden("?k=wJalr%2FXUtn%2BFEMI%3Dfirst&x"), "?k=(secret)&x");
+        assert_eq!(format!("{secret:?}"), "(secret)");
+    }
+
+    #[test]
+    fn of_two_secrets_one_in_the_other_nothing_is_left() {
+        remember("inner-of-two-secrets");
+        remember("inner-of-two-secrets-and-more");
+        assert_eq!(hidden("inner-of-two-secrets-and-more"), "(secret)");
+    }
+
+    #[test]
+    fn what_is_short_or_no_secret_stays() {
+        Secret::new("abc");
+        Secret::unlisted("a-cluster-of-ours");
+        assert!(matches!(hidden("abc of a-cluster-of-ours"), Cow::Borrowed("abc of a-cluster-of-ours")));
+    }
+
+    #[test]
+    fn a_file_s_trailing_newline_does_not_save_a_secret() {
+        remember("from-a-file-1\n");
+        assert_eq!(hidden("it is from-a-file-1."), "it is (secret).");
+    }
+}
