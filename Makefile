@@ -28,9 +28,13 @@ TERRAFORM    ?= $(shell command -v terraform 2>/dev/null)
 TOFU         ?= $(or $(shell command -v tofu 2>/dev/null),$(if $(shell command -v go 2>/dev/null),$(TOFU_BUILT)))
 CLI          := $(or $(TERRAFORM),$(TOFU))
 
+# Built from its sources at a pinned version, like OpenTofu.
+DENY_VERSION := 0.20.2
+DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance sweep clients demo playground lint format docs states bench install dist cli
+.PHONY: help build test unit emulator acceptance sweep clients demo playground lint deny format docs states bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,7 +73,7 @@ demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to p
 playground: build cli $(VENV_READY) ## two accounts with a cluster, to try things in until Ctrl-C
 	$(VENV)/bin/python tests/demo/playground.py --provider $(PROVIDER) --cli $(CLI)
 
-lint: build cli $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, and whether the generated docs are up to date
+lint: build cli deny $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, dependencies, and whether the generated docs are up to date
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/ruff check tests tools
@@ -80,6 +84,11 @@ lint: build cli $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, and w
 	$(CLI) fmt -check -diff -recursive modules
 	$(VENV)/bin/python tools/modules.py --check
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
+
+deny: $(DENY) ## where dependencies come from, under which licence, and what is known against them
+	$(DENY) --locked check --hide-inclusion-graph --show-stats bans licenses sources
+	@if $(DENY) fetch db; then $(DENY) --locked check --disable-fetch advisories; \
+	  else echo '!!! ADVISORIES NOT CHECKED: the database of RustSec can not be reached from here'; fi
 
 format: cli $(VENV_READY) ## rewrites all sources in their format
 	cargo fmt
@@ -118,6 +127,14 @@ $(TOFU_BUILT):
 	mkdir -p $(CACHE)/bin
 	cd tools/tofu && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@ github.com/opentofu/opentofu/cmd/tofu
+
+$(DENY):
+	@echo 'Building cargo-deny $(DENY_VERSION), once: about two minutes on two cores.'
+	@mkdir -p $(CACHE)/bin
+	CARGO_TARGET_DIR=$(CACHE)/deny/target cargo install --quiet --locked --no-default-features --no-track \
+	  --version '=$(DENY_VERSION)' --root $(CACHE)/deny cargo-deny
+	mv $(CACHE)/deny/bin/cargo-deny $@
+	rm -rf $(CACHE)/deny
 
 $(SIMULATOR_READY):
 	mkdir -p $(SIMULATOR)
