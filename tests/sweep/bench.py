@@ -113,8 +113,16 @@ class Bench:
         for path in self.directory.iterdir():
             if path.name not in self.kept:
                 path.unlink()
-        for name, content in ({"provider.tf": (PROVIDER % "").encode()} | files).items():
+        for name, content in files.items():
             (self.directory / name).write_bytes(content)
+        self.configure()
+
+    def configure(self, retries: int | None = None) -> None:
+        """Writes the provider's configuration; `retries` as both accounts' `max_retries`."""
+        hcl = PROVIDER % ""
+        if retries is not None:
+            hcl = hcl.replace('region = "', f'max_retries = {retries}, region = "')
+        (self.directory / "provider.tf").write_text(hcl)
 
     def state_file(self) -> bytes:
         return (self.directory / "terraform.tfstate").read_bytes()

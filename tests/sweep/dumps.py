@@ -21,6 +21,11 @@ def exact(dump: dict) -> str:
     return json.dumps(without_gone(dump), sort_keys=True, indent=1)
 
 
+def without(text: str, keys: tuple[str, ...]) -> str:
+    """What `exact` says, without the values of these keys."""
+    return json.dumps(_without(json.loads(text), keys), sort_keys=True, indent=1) if keys else text
+
+
 def essential(dump: dict) -> str:
     """Without ids that AWS gave, times, and the instance that each create mints."""
     dump = without_gone(dump)
@@ -38,6 +43,12 @@ def _ordered(value):
     if isinstance(value, list):
         return sorted(map(_ordered, value), key=lambda member: json.dumps(member, sort_keys=True))
     return value
+
+
+def _without(value, keys: tuple[str, ...]):
+    if isinstance(value, dict):
+        return {key: _without(member, keys) for key, member in value.items() if key not in keys}
+    return [_without(member, keys) for member in value] if isinstance(value, list) else value
 
 
 def _instances(value) -> set[str]:

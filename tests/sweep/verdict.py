@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import terminal
 from bench import APPLY, DESTROY, Bench
 from cases import Case
-from dumps import essential, exact
+from dumps import essential, exact, without
 from harness import Run
 
 _CODE = "InjectedFault"
@@ -48,7 +48,8 @@ def try_case(bench: Bench, case: Case) -> Verdict:
         if hit:
             break
     problems = _of_the_fault(bench, case, first) if hit else ["the operation did not make this call, twice"]
-    problems += _of_the_world(bench, start.converged)
+    unmarked = bench.mode.unmarked if case.fault.startswith("kill") else ()
+    problems += _of_the_world(bench, start.converged, unmarked)
     return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
 
 
@@ -59,6 +60,8 @@ def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run,
     more |= {"times": None} if case.kind == "expired" else {}
     where = {"account": call.account, "service": call.service, "action": call.action, "after": call.nth - 1}
     aws.faults.add(case.kind, **where, **more)
+    if case.fault == "lost":
+        bench.configure(retries=0)
 
     def during(process: subprocess.Popen) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -77,6 +80,7 @@ def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run,
     run = bench.run(*arguments, during=during if held else None)
     hit = aws.faults.hit(0)
     aws.faults.clear()
+    bench.configure()
     if held:
         aws.faults.release(drop=True)
         aws.quiet()
@@ -102,7 +106,7 @@ def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
     return problems
 
 
-def _of_the_world(bench: Bench, converged: str) -> list[str]:
+def _of_the_world(bench: Bench, converged: str, unmarked: tuple[str, ...]) -> list[str]:
     """What is wrong after an apply, a plan and a destroy without a fault."""
     problems = []
     if (run := bench.run(*APPLY)).code:
@@ -118,7 +122,7 @@ def _of_the_world(bench: Bench, converged: str) -> list[str]:
     problems += _broken(run)
     if bench.root.resources():
         problems.append("the state still names a resource")
-    if differs := _difference(bench.before, exact(bench.aws.dump())):
+    if differs := _difference(without(bench.before, unmarked), without(exact(bench.aws.dump()), unmarked)):
         problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
     return problems
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::peering::retag;
-use super::uses::{USER, instance};
+use super::uses::{USER, earlier_creates, instance};
 use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
 use crate::aws::{Answer, Error, Kind};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
@@ -94,6 +94,10 @@ impl Piece<Cloud> for Rule {
                 change = tags::own(&cloud.ownership, job, &self.tags, observed);
             } else if observed.facts["of_provider"] == true {
                 change.set.insert(format!("{USER}{}", instance(job)), cloud.ownership.resource.clone());
+                // The mark of a create that was killed would outlive this resource, and the rule with it.
+                change
+                    .unset
+                    .extend(observed.facts["earlier"].as_array().into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)));
                 added.insert(MARKED.to_owned());
             }
             retag(cloud, Side::Cluster, &self.region, id, &change).await?;
@@ -152,8 +156,24 @@ pub async fn rules_of(cloud: &Cloud, region: &str, group: &str) -> Result<Vec<Se
     cloud.patiently(|| ec2.describe_security_group_rules(&select)).await
 }
 
-/// The block of a rule that carries the mark of this create, in whatever form it is by now.
-pub fn block_of(rule: &SecurityGroupRule) -> Option<&str> {
+/// The key of a rule that carries the mark of this create, in whatever form it is by now: that of the piece which it serves, if it does.
+pub fn key_of(group: &str, rule: &SecurityGroupRule) -> Key {
+    match block_of(rule) {
+        Some(block) if is_https_from(rule, block) => key(group, block),
+        block => {
+            let source = block.unwrap_or("another source");
+            Key::new(Side::Cluster, KIND, format!("{group}/{}-{}/{source}", rule.from_port, rule.to_port))
+        }
+    }
+}
+
+/// The ARN of a rule in the cluster's account.
+pub fn arn(cloud: &Cloud, region: &str, id: &str) -> String {
+    let identity = cloud.pair.identity(Side::Cluster);
+    format!("arn:{}:ec2:{region}:{}:security-group-rule/{id}", identity.partition, identity.account_id)
+}
+
+fn block_of(rule: &SecurityGroupRule) -> Option<&str> {
     rule.cidr_ipv4.as_deref().or(rule.cidr_ipv6.as_deref())
 }
 
@@ -168,8 +188,7 @@ impl Rule {
     }
 
     fn arn(&self, cloud: &Cloud, id: &str) -> String {
-        let identity = cloud.pair.identity(Side::Cluster);
-        format!("arn:{}:ec2:{}:{}:security-group-rule/{id}", identity.partition, self.region, identity.account_id)
+        arn(cloud, &self.region, id)
     }
 
     fn observed(&self, cloud: &Cloud, job: &Job, rule: SecurityGroupRule) -> Observed {
@@ -177,6 +196,8 @@ impl Rule {
         let marked = rule.tags.contains_key(&format!("{USER}{}", instance(job)));
         let (owner, tags) = cloud.ownership.split(rule.tags.clone());
         let of_provider = rule.tags.keys().any(|key| key == TAG_RESOURCE || key.starts_with(USER));
+        let earlier = earlier_creates(&rule.tags, instance(job), &cloud.ownership.resource);
+        let earlier: Vec<String> = earlier.into_iter().map(|instance| format!("{USER}{instance}")).collect();
         let differs = if own { !tags::exclusive(&self.tags, &tags).is_none() } else { of_provider && !marked };
         Observed {
             arn: Some(self.arn(cloud, &rule.id)),
@@ -185,7 +206,7 @@ impl Rule {
             tags: own.then_some(tags),
             owner,
             differs,
-            facts: json!({ "of_provider": of_provider }),
+            facts: json!({ "of_provider": of_provider, "earlier": earlier }),
         }
     }
 }
@@ -194,15 +215,28 @@ impl Rule {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_a_rule_for_https_alone_serves() {
-        let rule = SecurityGroupRule {
+    fn https() -> SecurityGroupRule {
+        SecurityGroupRule {
             protocol: "tcp".into(),
             from_port: 443,
             to_port: 443,
             cidr_ipv4: Some("10.30.0.0/16".into()),
             ..SecurityGroupRule::default()
-        };
+        }
+    }
+
+    #[test]
+    fn a_rule_that_serves_has_the_key_of_its_piece_whoever_finds_it() {
+        assert_eq!(key_of("sg-1", &https()), key("sg-1", "10.30.0.0/16"));
+        let changed = SecurityGroupRule { to_port: 444, ..https() };
+        assert_eq!(key_of("sg-1", &changed).name, "sg-1/443-444/10.30.0.0/16");
+        let of_group = SecurityGroupRule { cidr_ipv4: None, ..https() };
+        assert_eq!(key_of("sg-1", &of_group).name, "sg-1/443-443/another source");
+    }
+
+    #[test]
+    fn only_a_rule_for_https_alone_serves() {
+        let rule = https();
         assert!(is_https_from(&rule, "10.30.0.0/16"));
         assert!(!is_https_from(&rule, "10.31.0.0/16"));
         assert!(!is_https_from(&SecurityGroupRule { egress: true, ..rule.clone() }, "10.30.0.0/16"));

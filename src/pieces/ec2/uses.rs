@@ -71,7 +71,11 @@ impl Piece<Cloud> for Use {
         if let Some(found) = self.link.see(cloud, Side::Cluster, id).await?
             && takes_notes(&found.tags)
         {
-            let change = tags::exclusive(&self.note(cloud, instance(job)), &of_instance(&found.tags, instance(job)));
+            let mut noted = of_instance(&found.tags, instance(job));
+            for earlier in earlier_creates(&found.tags, instance(job), &cloud.ownership.resource) {
+                noted.extend(of_instance(&found.tags, earlier));
+            }
+            let change = tags::exclusive(&self.note(cloud, instance(job)), &noted);
             peering::retag(cloud, Side::Cluster, &self.link.cluster.region, id, &change).await?;
         }
         Ok(Made { id: Some(id.to_owned()), ..Made::default() })
@@ -98,6 +102,12 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
 pub(super) fn others(tags: &Tags, entry: &Entry, resource: &str) -> BTreeMap<String, String> {
     let used = tags.iter().filter_map(|(key, value)| Some((key.strip_prefix(USER)?.to_owned(), value.clone())));
     used.filter(|(instance, user)| entry.instance.as_deref() != Some(instance) && user != resource).collect()
+}
+
+/// Instances of this composite's earlier creates that are noted: their state was lost, or they were taken over, and their notes with them.
+pub(super) fn earlier_creates<'a>(tags: &'a Tags, instance: &str, resource: &str) -> Vec<&'a str> {
+    let used = tags.iter().filter(|(_, user)| *user == resource).filter_map(|(key, _)| key.strip_prefix(USER));
+    used.filter(|earlier| *earlier != instance).collect()
 }
 
 /// Whether another resource has noted that it wants the route.
@@ -182,6 +192,15 @@ mod tests {
         assert!(!is_wanted_by_others(&tags, &entry("i2"), "two", "rtb-2", "10.31.0.0/16"));
         assert_eq!(others(&tags, &entry("i1"), "one"), BTreeMap::from([("i2".to_owned(), "two".to_owned())]));
         assert!(others(&tags, &entry("later"), "one").keys().eq(["i2"]), "an earlier create of the same resource is no other");
+    }
+
+    #[test]
+    fn what_an_earlier_create_of_the_same_resource_noted_is_told_from_what_another_did() {
+        let mut tags = note("one", "i1", &routes(1));
+        tags.extend(note("one", "killed", &routes(1)));
+        tags.extend(note("two", "i2", &routes(1)));
+        assert_eq!(earlier_creates(&tags, "i1", "one"), ["killed"]);
+        assert_eq!(earlier_creates(&tags, "i2", "two"), [""; 0]);
     }
 
     #[test]

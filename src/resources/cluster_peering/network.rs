@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::model::Model;
 use crate::aws::ec2::{RouteTable, Select, Vpc};
 use crate::aws::{Error, Kind};
-use crate::engine::{Entry, Key, Origin, Refreshed, Side, found};
+use crate::engine::{Entry, Origin, Refreshed, Side, found};
 use crate::pieces::ec2::{acceptance, dns_resolution, rule};
 use crate::pieces::eks::cluster::{self, ClusterDescription};
 use crate::pieces::{Cloud, ec2};
@@ -169,7 +169,8 @@ fn refresh_dns_resolution(model: &Model, value: &mut Value, seen: &mut Refreshed
     }
 }
 
-/// Rules of ours that somebody changed into others: the ones that are wanted are made anew, these are taken away.
+/// Rules of ours that the ledger does not know: those that somebody changed into others, and those of an apply that was killed. Which of
+/// them are wanted the next apply says; the others it takes away.
 async fn find_changed_rules(model: &Model, cloud: &Cloud, place: &Place, seen: &mut Refreshed) -> Result<(), Error> {
     // A resource that never let anything in needs no right to list rules.
     let has_rules = !model.https_sources.is_empty() || seen.ledger.0.keys().any(|key| key.kind == rule::KIND);
@@ -180,11 +181,11 @@ async fn find_changed_rules(model: &Model, cloud: &Cloud, place: &Place, seen: &
         let ours = changed.tags.get(crate::pieces::TAG_INSTANCE) == Some(&instance);
         let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
         if ours && !known {
-            let block = rule::block_of(&changed).unwrap_or("another source");
-            let name = format!("{}/{}-{}/{block}", model.group, changed.from_port, changed.to_port);
+            let key = rule::key_of(&model.group, &changed);
             let entry = found(&place.cluster.account_id, Some(place.region.clone()), Origin::Found);
-            let entry = Entry { id: Some(changed.id), instance: Some(instance.clone()), ..entry };
-            seen.ledger.0.insert(Key::new(Side::Cluster, rule::KIND, name), entry);
+            let arn = Some(rule::arn(cloud, &place.region, &changed.id));
+            let entry = Entry { arn, id: Some(changed.id), instance: Some(instance.clone()), ..entry };
+            seen.ledger.0.insert(key, entry);
         }
     }
     Ok(())
