@@ -27,8 +27,8 @@ pub fn schema() -> Schema {
             "peering_connection_id",
             "Use this peering connection of the two VPCs: it is accepted if it still waits for that, and never deleted; routes, rules and options \
              of this resource are added to it and taken away again. On a connection that no `xeks_cluster_peering` made, a route belongs to whoever \
-             made it: one that is there already is used and left, and is gone once its maker removes it, so give resources that share such a \
-             connection different route tables or blocks. Default: one is made.",
+             made it: one that is there already, be it from a run that was killed, is used and left, and is gone once its maker removes it, so \
+             give resources that share such a connection different route tables or blocks. Default: one is made.",
         )
         .optional()
         .computed()
