@@ -56,6 +56,9 @@ def clean_environment(home: Path, config: Path, **more: str) -> dict[str, str]:
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
+        # A command lives for less than a second: without collecting garbage it costs a quarter less of the processor.
+        "GOGC": "off",
+        "GOMEMLIMIT": "1GiB",
         "AWS_EC2_METADATA_DISABLED": "true",
         **more,
     }
