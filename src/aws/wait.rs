@@ -85,8 +85,8 @@ where
     }
 }
 
-/// The pauses of one wait.
-struct Pauses<'a> {
+/// The pauses of one wait, for a loop that neither `retry_while` nor `until` is.
+pub struct Pauses<'a> {
     limits: &'a Limits,
     what: &'a str,
     began: Instant,
@@ -96,12 +96,13 @@ struct Pauses<'a> {
 }
 
 impl<'a> Pauses<'a> {
-    fn new(limits: &'a Limits, what: &'a str) -> Self {
+    /// `what` completes "waiting for …".
+    pub fn new(limits: &'a Limits, what: &'a str) -> Self {
         Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, tell: Duration::ZERO }
     }
 
     /// Sleeps once. `Err` says why there is no more time.
-    async fn next(&mut self, reason: &Error) -> Result<(), String> {
+    pub async fn next(&mut self, reason: &Error) -> Result<(), String> {
         self.tell(reason);
         let waited = |began: Instant| duration::format(began.elapsed());
         if self.limits.stop.is_cancelled() {

@@ -26,31 +26,53 @@ pub struct Failure<E> {
 pub struct Converged<E> {
     pub ledger: Ledger,
     pub failures: Vec<Failure<E>>,
+    /// What was made, or only changed.
+    pub touched: BTreeMap<Key, Touch>,
+}
+
+/// What a run did to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    Made,
+    Changed,
 }
 
 /// Makes, changes and removes until the world is what the pieces say. Pieces that do not need one another run at the same
 /// time. After a failure nothing new is begun, and what is under way is finished and recorded.
 pub async fn converge<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger, instance: &str) -> Converged<W::Error> {
-    let run = Run { world, instance, ledger: Mutex::new(prior) };
-    let mut failures = run.bring_about(pieces).await;
+    let run = Run::new(world, instance, prior);
+    let mut failures = run.bring_about(pieces.iter().map(AsRef::as_ref).collect()).await;
     if failures.is_empty() {
         let wanted: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
         failures = run.remove(|key| !wanted.contains(key)).await;
     }
-    Converged { ledger: run.into_ledger(), failures }
+    run.into_converged(failures)
+}
+
+/// Brings these pieces about once more, after others took something of them away. Removes nothing.
+pub(super) async fn bring_about_again<W: World>(
+    world: &W,
+    pieces: Vec<&dyn Piece<W>>,
+    prior: Ledger,
+    instance: &str,
+) -> Converged<W::Error> {
+    let run = Run::new(world, instance, prior);
+    let failures = run.bring_about(pieces).await;
+    run.into_converged(failures)
 }
 
 /// Removes everything that the ledger names, what hangs on others first.
 pub async fn remove_all<W: World>(world: &W, prior: Ledger) -> Converged<W::Error> {
-    let run = Run { world, instance: "", ledger: Mutex::new(prior) };
+    let run = Run::new(world, "", prior);
     let failures = run.remove(|_| true).await;
-    Converged { ledger: run.into_ledger(), failures }
+    run.into_converged(failures)
 }
 
 struct Run<'a, W: World> {
     world: &'a W,
     instance: &'a str,
     ledger: Mutex<Ledger>,
+    touched: Mutex<BTreeMap<Key, Touch>>,
 }
 
 /// What an observation and the ledger mean for a piece.
@@ -60,9 +82,13 @@ enum Stand {
     Stranger(Observed),
 }
 
-impl<W: World> Run<'_, W> {
-    async fn bring_about(&self, pieces: &[Box<dyn Piece<W>>]) -> Vec<Failure<W::Error>> {
-        let mut waiting: Vec<&Box<dyn Piece<W>>> = pieces.iter().collect();
+impl<'a, W: World> Run<'a, W> {
+    fn new(world: &'a W, instance: &'a str, prior: Ledger) -> Self {
+        Run { world, instance, ledger: Mutex::new(prior), touched: Mutex::default() }
+    }
+
+    async fn bring_about(&self, pieces: Vec<&dyn Piece<W>>) -> Vec<Failure<W::Error>> {
+        let mut waiting = pieces.clone();
         let known: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
         // Whether each finished piece was made anew.
         let mut done: BTreeMap<Key, bool> = BTreeMap::new();
@@ -75,7 +101,7 @@ impl<W: World> Run<'_, W> {
                 waiting = rest;
                 for piece in ready {
                     let renewed = piece.needs().iter().any(|k| done.get(k) == Some(&true));
-                    running.push(async move { (piece.key(), self.bring_about_one(piece.as_ref(), renewed).await) });
+                    running.push(async move { (piece.key(), self.bring_about_one(piece, renewed).await) });
                 }
             }
             match running.next().await {
@@ -116,38 +142,71 @@ impl<W: World> Run<'_, W> {
                 job.instance = entry.instance.clone().unwrap_or(job.instance);
                 job.entry = Some(entry);
                 tracing::debug!(piece = %key, "creating");
-                let made = piece.create(self.world, &job).await.map_err(|e| ("create", e))?;
-                self.record(&key, made);
-                Ok(true)
-            }
-            Stand::Ours(origin, mut observed) => {
-                if origin != job.origin {
-                    // The object turned out to be of another origin than assumed: what differs is judged by that one.
-                    job.origin = origin;
-                    observed = match piece.observe(self.world, &job).await.map_err(|e| ("read", e))? {
-                        Some(observed) => observed,
-                        None => return Err(("read", self.world.missing(&key))),
-                    };
-                }
-                let unsettled = job.entry.as_ref().is_none_or(|e| !e.settled || e.origin != origin);
-                let instance = self.instance_of(piece, origin, Some(&observed));
-                let stamp = origin == Origin::Created && matches!(&observed.owner, Owner::Tagged { instance: i, .. } if *i != instance);
-                job.instance = instance.unwrap_or(job.instance);
-                if observed.differs || renewed || stamp {
-                    job.entry = Some(self.mark(piece, origin, Some(&observed)));
-                    tracing::debug!(piece = %key, "updating");
-                    let made = piece.update(self.world, &job, &observed).await.map_err(|e| ("update", e))?;
-                    self.record(&key, made);
-                } else {
-                    if unsettled {
-                        self.mark(piece, origin, Some(&observed));
+                match piece.create(self.world, &job).await {
+                    Ok(made) => {
+                        self.record(&key, made, Touch::Made);
+                        Ok(true)
                     }
-                    // A document that means the same may be written otherwise than before: what the piece says is recorded.
-                    self.look(&key, &observed);
+                    Err(error) if self.world.is_taken(&error) => self.meet(piece, job, error).await.map(|()| false),
+                    Err(error) => Err(("create", error)),
                 }
-                Ok(false)
             }
+            Stand::Ours(origin, observed) => self.take(piece, job, origin, observed).await.map(|()| false),
         }
+    }
+
+    /// Brings an object that is there to what the piece says.
+    async fn take(
+        &self,
+        piece: &dyn Piece<W>,
+        mut job: Job,
+        origin: Origin,
+        mut observed: Observed,
+    ) -> Result<(), (&'static str, W::Error)> {
+        let key = piece.key();
+        if origin != job.origin {
+            // The object turned out to be of another origin than assumed: what differs is judged by that one.
+            job.origin = origin;
+            observed = match piece.observe(self.world, &job).await.map_err(|e| ("read", e))? {
+                Some(observed) => observed,
+                None => return Err(("read", self.world.missing(&key))),
+            };
+        }
+        let unsettled = job.entry.as_ref().is_none_or(|e| !e.settled || e.origin != origin);
+        let instance = self.instance_of(piece, origin, Some(&observed));
+        let stamp = origin == Origin::Created && matches!(&observed.owner, Owner::Tagged { instance: i, .. } if *i != instance);
+        job.instance = instance.unwrap_or(job.instance);
+        if observed.differs || job.renewed || stamp {
+            job.entry = Some(self.mark(piece, origin, Some(&observed)));
+            tracing::debug!(piece = %key, "updating");
+            let made = piece.update(self.world, &job, &observed).await.map_err(|e| ("update", e))?;
+            self.record(&key, made, Touch::Changed);
+        } else {
+            if unsettled {
+                self.mark(piece, origin, Some(&observed));
+            }
+            // A document that means the same may be written otherwise than before: what the piece says is recorded.
+            self.look(&key, &observed);
+        }
+        Ok(())
+    }
+
+    /// Somebody made the object between our look and our create. One that may be adopted or shared is; another create's stays what
+    /// it is, also where it is one of the same names: that one is at work right now.
+    async fn meet(&self, piece: &dyn Piece<W>, mut job: Job, error: W::Error) -> Result<(), (&'static str, W::Error)> {
+        let key = piece.key();
+        job.entry = None;
+        job.origin = self.assumed_origin(piece);
+        let observed = piece.observe(self.world, &job).await.map_err(|e| ("read", e))?;
+        let refusal = match self.stand(piece, &job, observed) {
+            Stand::Ours(origin, observed) if !origin.is_own() => return self.take(piece, job, origin, observed).await,
+            Stand::Stranger(observed) => self.world.stranger(&key, &observed),
+            Stand::Ours(..) => error,
+            // It can't be seen: it may be ours, made by a call whose answer was lost.
+            Stand::Absent => return Err(("create", error)),
+        };
+        self.lock().0.remove(&key);
+        Err(("create", refusal))
     }
 
     /// What an object that is in no ledger would be taken for, before it has been looked at.
@@ -252,7 +311,8 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    fn record(&self, key: &Key, made: Made) {
+    fn record(&self, key: &Key, made: Made, touch: Touch) {
+        self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(key.clone(), touch);
         if let Some(entry) = self.lock().0.get_mut(key) {
             let Made { arn, id, document, tags, added } = made;
             *entry = Entry { arn, id, document, tags, added, settled: true, ..entry.clone() };
@@ -275,8 +335,10 @@ impl<W: World> Run<'_, W> {
         self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn into_ledger(self) -> Ledger {
-        self.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn into_converged(self, failures: Vec<Failure<W::Error>>) -> Converged<W::Error> {
+        let ledger = self.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let touched = self.touched.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Converged { ledger, failures, touched }
     }
 }
 

@@ -15,12 +15,14 @@ mod ledger;
 mod piece;
 mod plan;
 mod refresh;
+mod settle;
 #[cfg(test)]
 mod sweep;
 
-pub use converge::{Converged, Failure, converge, remove_all};
+pub use converge::{Converged, Failure, Touch, converge, remove_all};
 pub use key::{Key, Side};
 pub use ledger::{Entry, Ledger, Origin, entry_attributes};
-pub use piece::{Job, Made, Observed, Owner, Piece, Tags, Welcome, World};
+pub use piece::{Job, Made, Observed, Owner, Piece, Tags, Welcome, World, Writers};
 pub use plan::{Declared, plan};
 pub use refresh::{Refreshed, found, import, refresh};
+pub use settle::{Look, look_again, mend, unsettled};

@@ -27,6 +27,17 @@ pub enum Welcome {
     AsParent(Key),
 }
 
+/// Who else may write an object while a run does, in another process or by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// Nobody: it is ours alone.
+    One,
+    /// Others, who look again after they took something away, as we do.
+    Minding,
+    /// Others, and AWS keeps what the last one wrote: what was read before a write may be old by then.
+    Racing,
+}
+
 /// Whose an object is, by its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
@@ -92,6 +103,10 @@ pub trait World: Send + Sync {
     fn stranger(&self, key: &Key, observed: &Observed) -> Self::Error;
     /// The error of an object that must exist and does not.
     fn missing(&self, key: &Key) -> Self::Error;
+    /// Whether a create failed because an object of that name is there by now.
+    fn is_taken(&self, _error: &Self::Error) -> bool {
+        false
+    }
     /// Removes the object of an entry as far as it is ours; what is gone or carries another instance is done already.
     async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), Self::Error>;
     /// Later rounds wait for earlier ones: what hangs on another object has a lower round than that object.
@@ -110,6 +125,10 @@ pub trait Piece<W: World>: Debug + Send + Sync {
         Vec::new()
     }
     fn welcome(&self) -> Welcome;
+    /// Who else may write the object of the job's entry.
+    fn writers(&self, _job: &Job) -> Writers {
+        Writers::One
+    }
     /// The object as it is; `None` where there is none.
     async fn observe(&self, world: &W, job: &Job) -> Result<Option<Observed>, W::Error>;
     async fn create(&self, world: &W, job: &Job) -> Result<Made, W::Error>;

@@ -21,7 +21,10 @@ use crate::engine::{Entry, Key, Observed, Owner, Side, World};
 
 /// How long what IAM was told a moment ago may be unseen elsewhere. AWS names no bound; a principal that is still unknown after
 /// this is taken for a wrong one.
-const PROPAGATION: Duration = Duration::from_secs(60);
+pub const PROPAGATION: Duration = Duration::from_secs(60);
+
+/// How long after a write of ours another's may come that rests on an older read: one call's time, generously.
+pub const QUIET: Duration = Duration::from_secs(1);
 
 /// Both accounts, whose objects are ours, and until when to wait.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub struct Cloud {
     pub warnings: Mutex<Vec<String>>,
     /// The shared objects that this request relies on, until it ends.
     pub uses: Uses,
+    /// What was deleted, and may be shown for a while.
+    pub deleted: Mutex<Vec<(Key, Entry)>>,
 }
 
 impl Cloud {
@@ -73,6 +78,18 @@ impl Cloud {
     pub fn warn(&self, message: impl Into<String>) {
         // A panic of another task leaves the list whole.
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(message.into());
+    }
+
+    /// Notes that the object of the entry was deleted.
+    pub(super) fn deleted(&self, key: &Key, entry: &Entry) {
+        // A panic of another task leaves the list whole.
+        self.deleted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((key.clone(), entry.clone()));
+    }
+
+    /// What this request deleted and readers are still shown.
+    pub async fn still_shown(&self) -> Result<Vec<Key>, Error> {
+        let deleted = self.deleted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        removal::still_shown(self, &deleted).await
     }
 
     /// Until when to wait.
@@ -139,14 +156,15 @@ impl Cloud {
     }
 }
 
-/// Whether a call may have failed only because what it names was made a moment ago. A role that is not there counts: a piece is
-/// begun only when the role that it hangs on stands.
+/// Whether a call may have failed only because what it names was made a moment ago. A role or an access entry that is not there counts:
+/// a piece is begun only when what it hangs on stands.
 fn is_not_yet(error: &Error) -> bool {
     let missing = |what: &str| error.is(Kind::Absent) && error.message.to_ascii_lowercase().contains(what);
     error.is(Kind::NotYet)
         || error.code.as_deref() == Some("ConcurrentModification")
         || missing("role with name")
         || missing("instance profile")
+        || missing("principalarn could not be found")
 }
 
 #[async_trait]
@@ -220,6 +238,10 @@ impl World for Cloud {
         let message =
             format!("{what} does not exist, and the configuration says that it must (`existing`). Create it first, or let xeks make it.");
         Error::of_kind(Kind::Absent, &key.kind, self.label(key.side), message)
+    }
+
+    fn is_taken(&self, error: &Error) -> bool {
+        error.is(Kind::Exists)
     }
 
     async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), Error> {

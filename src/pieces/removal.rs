@@ -36,6 +36,31 @@ pub(super) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<()
     }
 }
 
+/// Those of the deleted objects that readers are still shown. What hung on another that was deleted goes with that one.
+pub(super) async fn still_shown(cloud: &Cloud, deleted: &[(Key, Entry)]) -> Result<Vec<Key>, Error> {
+    let goes_with = |key: &Key| {
+        let parent = key.name.split_once('/').map(|(parent, _)| parent);
+        deleted.iter().any(|(other, _)| {
+            let holds = matches!(other.kind.as_str(), iam::role::KIND | iam::instance_profile::KIND);
+            holds && other.side == key.side && other != key && Some(other.name.as_str()) == parent
+        })
+    };
+    let looks = deleted.iter().filter(|(key, _)| !goes_with(key)).map(|(key, entry)| async move {
+        let shown = match key.kind.as_str() {
+            iam::role::KIND => iam::role::is_shown(cloud, key, entry).await?,
+            iam::inline_policy::KIND => iam::inline_policy::is_shown(cloud, key).await?,
+            iam::policy_attachment::KIND => iam::policy_attachment::is_shown(cloud, key).await?,
+            iam::instance_profile::KIND => iam::instance_profile::is_shown(cloud, key, entry).await?,
+            iam::instance_profile_role::KIND => iam::instance_profile_role::is_shown(cloud, key).await?,
+            iam::oidc_provider::KIND => iam::oidc_provider::is_shown(cloud, key).await?,
+            _ => false,
+        };
+        Ok(shown.then(|| key.clone()))
+    });
+    let shown: Vec<Option<Key>> = futures::future::try_join_all(looks).await?;
+    Ok(shown.into_iter().flatten().collect())
+}
+
 /// Later rounds wait for earlier ones: what hangs on another object goes before that object.
 pub(super) fn round(kind: &str) -> u8 {
     match kind {

@@ -8,6 +8,7 @@ mod import;
 mod known;
 mod plan;
 mod release;
+mod settle;
 mod siblings;
 mod telling;
 
@@ -153,6 +154,7 @@ impl<C: Composite> Composed<C> {
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
             warnings: Mutex::default(),
             uses: Uses::default(),
+            deleted: Mutex::default(),
         }
     }
 

@@ -116,6 +116,7 @@ impl Aws {
             peering_ids: vec![],
             warnings: Mutex::default(),
             uses: Default::default(),
+            deleted: Mutex::default(),
         }
     }
 

@@ -75,9 +75,14 @@ impl Piece<Cloud> for Acceptance {
 
 /// The acceptance ends with the connection. A connection of ours that other resources use is kept: nothing is removed before they
 /// have left it.
-pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
+pub(in crate::pieces) async fn remove(cloud: &Cloud, _: &Key, entry: &Entry) -> Result<(), Error> {
     let Some(id) = link::id_of(cloud, entry).filter(|_| entry.origin.is_own()) else { return Ok(()) };
-    let Some(found) = link::describe(cloud, key.side, entry.region.as_deref(), id).await? else { return Ok(()) };
+    nobody_uses(cloud, id, entry).await
+}
+
+/// Refuses the removal of a connection of ours that other resources use.
+pub(super) async fn nobody_uses(cloud: &Cloud, id: &str, entry: &Entry) -> Result<(), Error> {
+    let Some(found) = link::describe(cloud, Side::Cluster, None, id).await? else { return Ok(()) };
     let (owner, _) = cloud.ownership.split(found.tags.clone());
     let users = uses::others(&found.tags, entry, &cloud.ownership.resource);
     if !removal::is_ours(entry, &owner) || users.is_empty() {
@@ -85,13 +90,13 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     }
     let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", uses::USER)).collect();
     let message = format!(
-        "{id} still carries the traffic of {}. Destroy that first; nothing was removed. If it is gone already, take its mark off with `aws ec2 \
-         delete-tags --region {} --resources {id} --tags {}`",
+        "{id} still carries the traffic of {}. Destroy that first; the connection was kept. If it is gone already, take its mark off with \
+         `aws ec2 delete-tags --region {} --resources {id} --tags {}`",
         users.values().cloned().collect::<Vec<_>>().join(", "),
-        entry.region.as_deref().unwrap_or(&cloud.region),
+        cloud.region,
         tags.join(" ")
     );
-    Err(Error::of_kind(Kind::Conflict, "ec2:DeleteVpcPeeringConnection", cloud.label(key.side), message))
+    Err(Error::of_kind(Kind::Conflict, "ec2:DeleteVpcPeeringConnection", cloud.label(Side::Cluster), message))
 }
 
 impl Acceptance {
@@ -117,8 +122,9 @@ impl Acceptance {
             let (near, far) = tokio::try_join!(self.look(cloud, Side::Cluster, id), self.look(cloud, Side::Workload, id))?;
             match (near, far) {
                 (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
-                (Some(near), _) if near.status == "pending-acceptance" => self.accept_once(cloud, &near).await.map(|()| None),
-                (_, Some(far)) if far.status == "pending-acceptance" => self.accept_once(cloud, &far).await.map(|()| None),
+                // A request shows to its accepter later than to the one who asked: before that there is nothing to accept.
+                (Some(near), _) if self.awaits(&near, Side::Cluster) => self.accept_once(cloud, &near).await.map(|()| None),
+                (_, Some(far)) if self.awaits(&far, Side::Workload) => self.accept_once(cloud, &far).await.map(|()| None),
                 (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
                     Some(dead) => Err(ended(cloud, &dead)),
                     None => Ok(None),
@@ -126,6 +132,11 @@ impl Acceptance {
             }
         })
         .await
+    }
+
+    /// Whether what that side sees waits for this very side to accept it.
+    fn awaits(&self, seen: &PeeringConnection, side: Side) -> bool {
+        seen.status == "pending-acceptance" && self.link.side_of_accepter(seen) == side
     }
 
     /// By the account of the accepter's VPC, in its region.

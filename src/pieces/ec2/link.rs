@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::peering;
 use crate::aws::ec2::{PeeringConnection, Select};
-use crate::aws::{Answer, Error};
+use crate::aws::{Answer, Error, Kind};
 use crate::engine::{Entry, Job, Key, Observed, Owner, Side};
 use crate::pieces::cloud::Cloud;
 
@@ -103,6 +103,15 @@ pub async fn connection(cloud: &Cloud, side: Side, region: Option<&str>, id: &st
 
 pub fn is_live(connection: &PeeringConnection) -> bool {
     LIVE.contains(&connection.status.as_str())
+}
+
+/// A connection that was there and is not any more.
+pub(super) fn gone(cloud: &Cloud, side: Side, id: &str) -> Error {
+    let message = format!(
+        "the peering connection {id} is gone, or about to go: somebody deleted it in the meantime. Name one that stands in \
+         peering_connection_id, or leave it out to have one made"
+    );
+    Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", cloud.label(side), message)
 }
 
 /// The connection's id, for a removal that has only an entry: its own, else the one that the ledger's other entries named.

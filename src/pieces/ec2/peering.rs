@@ -6,8 +6,8 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::dns_resolution;
 use super::link::{self, Link};
+use super::{acceptance, dns_resolution};
 use crate::aws::ec2::{PeeringConnection, PeeringRequest, Select};
 use crate::aws::{Error, Kind, wait};
 use crate::engine::{Entry, Job, Key, Made, Observed, Piece, Side, Tags, Welcome, World};
@@ -93,6 +93,8 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     if !removal::is_ours(entry, &owner) {
         return Ok(());
     }
+    // Somebody may have come since the removal began.
+    acceptance::nobody_uses(cloud, &found.id, entry).await?;
     let ec2 = cloud.ec2(key.side, entry.region.as_deref());
     let call = "ec2:DeleteVpcPeeringConnection";
     let limits = cloud.limits();

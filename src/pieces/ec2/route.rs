@@ -3,13 +3,15 @@
 //!
 //! Ledger: `id` (the connection that it leads over).
 
+use std::future::Future;
+
 use async_trait::async_trait;
 
 use super::link::{self, Link};
 use super::{acceptance, uses};
 use crate::aws::ec2::{Route as Found, RouteTable, Select};
 use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Job, Key, Made, Observed, Piece, Side, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Piece, Side, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 
 pub const KIND: &str = "ec2_route";
@@ -51,6 +53,11 @@ impl Piece<Cloud> for Route {
         Welcome::AsParent(uses::key(&self.link))
     }
 
+    /// Whoever leaves deletes it, and looks afterwards whether somebody came meanwhile.
+    fn writers(&self, _: &Job) -> Writers {
+        Writers::Minding
+    }
+
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(found) = find(cloud, self.side, &self.link.end(self.side).region, &self.table, &self.destination).await? else {
             return Ok(None);
@@ -67,8 +74,7 @@ impl Piece<Cloud> for Route {
         let region = &self.link.end(self.side).region;
         let ec2 = cloud.ec2(self.side, Some(region));
         let send = || ec2.create_route(&self.table, &self.destination, id);
-        let made = cloud.until_shown("the peering connection to be known to routes", is_unseen, || cloud.patiently(send)).await;
-        match made {
+        match self.once_known(cloud, id, send).await {
             Err(error) if error.is(Kind::Exists) => match find(cloud, self.side, region, &self.table, &self.destination).await? {
                 // The answer to a first attempt was lost.
                 Some(found) if found.target == id => {}
@@ -85,7 +91,7 @@ impl Piece<Cloud> for Route {
         if observed.differs {
             let ec2 = cloud.ec2(self.side, Some(&self.link.end(self.side).region));
             let send = || ec2.replace_route(&self.table, &self.destination, id);
-            cloud.until_shown("the peering connection to be known to routes", is_unseen, || cloud.patiently(send)).await?;
+            self.once_known(cloud, id, send).await?;
         }
         Ok(Made { id: Some(id.to_owned()), ..Made::default() })
     }
@@ -107,7 +113,13 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         return Ok(());
     }
     let ec2 = cloud.ec2(key.side, Some(region));
-    cloud.patiently(|| ec2.delete_route(table, destination)).await.absent_is_none().map(drop)
+    cloud.patiently(|| ec2.delete_route(table, destination)).await.absent_is_none()?;
+    // Another process may have noted that it wants the route between the look and the call: then it comes back.
+    let now = link::describe(cloud, Side::Cluster, None, id).await?;
+    if now.is_some_and(|now| uses::is_wanted_by_others(&now.tags, entry, resource, table, destination)) {
+        cloud.patiently(|| ec2.create_route(table, destination, id)).await.exists_is_none()?;
+    }
+    Ok(())
 }
 
 /// What is wrong with a route that is in the way, and what to do about it.
@@ -144,6 +156,23 @@ fn is_unseen(error: &Error) -> bool {
 }
 
 impl Route {
+    /// A call that names the connection: repeated while that is too new to be known, and not once it is on its way out.
+    async fn once_known<F, Fut>(&self, cloud: &Cloud, id: &str, send: F) -> Result<(), Error>
+    where
+        F: Fn() -> Fut + Sync,
+        Fut: Future<Output = Result<(), Error>> + Send,
+    {
+        let attempt = || async {
+            let Err(error) = cloud.patiently(&send).await else { return Ok(()) };
+            let region = Some(self.link.end(self.side).region.as_str());
+            if is_unseen(&error) && link::connection(cloud, self.side, region, id).await?.is_some_and(|found| !link::is_live(&found)) {
+                return Err(link::gone(cloud, self.side, id));
+            }
+            Err(error)
+        };
+        cloud.until_shown("the peering connection to be known to routes", is_unseen, attempt).await
+    }
+
     fn leads_elsewhere(&self, found: &Found, region: &str) -> String {
         in_the_way(found, self.side, region, &self.table, attributes(self.side))
     }

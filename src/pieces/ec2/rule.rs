@@ -13,7 +13,7 @@ use super::peering::retag;
 use super::uses::{USER, earlier_creates, instance};
 use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
 use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, removal, tags};
 
@@ -51,6 +51,12 @@ impl Piece<Cloud> for Rule {
         Welcome::Adopt
     }
 
+    /// Whoever leaves last removes a rule that several resources use, and our mark may come between that one's look and call.
+    fn writers(&self, job: &Job) -> Writers {
+        let marked = job.entry.as_ref().is_some_and(|entry| entry.added.contains(MARKED));
+        if marked { Writers::Racing } else { Writers::One }
+    }
+
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let rules = rules_of(cloud, &self.region, &self.group).await?;
         let found = rules.into_iter().find(|rule| self.is(rule));
@@ -75,11 +81,8 @@ impl Piece<Cloud> for Rule {
             // The answer to a first attempt was lost: what that one made is there.
             Err(error) if error.is(Kind::Exists) => match self.observe(cloud, job).await? {
                 Some(observed) if removal::is_made_by(&observed.owner, cloud, job) => self.update(cloud, job, &observed).await,
-                Some(_) => {
-                    let message = format!("{}: somebody made the rule in this very moment; apply again to use that one", error.message);
-                    Err(Error { message, ..error })
-                }
-                None => Err(error),
+                // Somebody made the rule in this very moment: that one is used.
+                _ => Err(error),
             },
             Err(error) => Err(error),
         }
@@ -134,9 +137,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         return Ok(());
     }
     if !stays {
-        let ec2 = cloud.ec2(Side::Cluster, Some(region));
-        let rules = [rule.id.as_str()];
-        return cloud.patiently(|| ec2.revoke_security_group_ingress(group, &rules)).await.absent_is_none().map(drop);
+        return revoke(cloud, region, group, &rule.id).await;
     }
     // What we wrote on it goes; the rule is handed over to those who still use it.
     let written: Vec<String> = match entry.origin {
@@ -146,7 +147,24 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         }
     };
     let unset = written.into_iter().filter(|key| rule.tags.contains_key(key)).collect();
-    retag(cloud, Side::Cluster, region, &rule.id, &tags::Change { set: Tags::new(), unset }).await
+    retag(cloud, Side::Cluster, region, &rule.id, &tags::Change { set: Tags::new(), unset }).await?;
+    // Those others may have left in the same moment, and have left it to us.
+    let now = rules_of(cloud, region, group).await?.into_iter().find(|now| now.id == rule.id);
+    match now {
+        Some(now) if !is_used(&now) => revoke(cloud, region, group, &rule.id).await,
+        _ => Ok(()),
+    }
+}
+
+/// Whether a resource of this provider made the rule or marked it as used.
+fn is_used(rule: &SecurityGroupRule) -> bool {
+    rule.tags.keys().any(|key| key == TAG_RESOURCE || key.starts_with(USER))
+}
+
+async fn revoke(cloud: &Cloud, region: &str, group: &str, rule: &str) -> Result<(), Error> {
+    let ec2 = cloud.ec2(Side::Cluster, Some(region));
+    let rules = [rule];
+    cloud.patiently(|| ec2.revoke_security_group_ingress(group, &rules)).await.absent_is_none().map(drop)
 }
 
 /// The rules of the group.
@@ -195,7 +213,7 @@ impl Rule {
         let own = job.origin.is_own();
         let marked = rule.tags.contains_key(&format!("{USER}{}", instance(job)));
         let (owner, tags) = cloud.ownership.split(rule.tags.clone());
-        let of_provider = rule.tags.keys().any(|key| key == TAG_RESOURCE || key.starts_with(USER));
+        let of_provider = is_used(&rule);
         let earlier = earlier_creates(&rule.tags, instance(job), &cloud.ownership.resource);
         let earlier: Vec<String> = earlier.into_iter().map(|instance| format!("{USER}{instance}")).collect();
         let differs = if own { !tags::exclusive(&self.tags, &tags).is_none() } else { of_provider && !marked };

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::link::{self, Link};
 use super::{acceptance, peering};
 use crate::aws::Error;
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Tags, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, tags};
 
@@ -55,6 +55,11 @@ impl Piece<Cloud> for Use {
         Welcome::AsParent(self.link.key())
     }
 
+    /// The connection's own resource may be deleting it, and our note come between its last look and the call.
+    fn writers(&self, job: &Job) -> Writers {
+        if self.link.is_own(job) { Writers::One } else { Writers::Racing }
+    }
+
     /// Present where all the wanted routes are noted, to be rewritten where more are; on a connection that gets no note, in any case.
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(id) = self.link.id(job) else { return Ok(None) };
@@ -68,9 +73,9 @@ impl Piece<Cloud> for Use {
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
         let id = self.link.id(job).unwrap_or_default();
-        if let Some(found) = self.link.see(cloud, Side::Cluster, id).await?
-            && takes_notes(&found.tags)
-        {
+        let gone = || link::gone(cloud, Side::Cluster, id);
+        let found = self.link.see(cloud, Side::Cluster, id).await?.ok_or_else(gone)?;
+        if takes_notes(&found.tags) {
             let mut noted = of_instance(&found.tags, instance(job));
             for earlier in earlier_creates(&found.tags, instance(job), &cloud.ownership.resource) {
                 noted.extend(of_instance(&found.tags, earlier));

@@ -59,17 +59,30 @@ impl Piece<Cloud> for AccessConfig {
 }
 
 impl AccessConfig {
+    async fn takes_no_entries(&self, cloud: &Cloud) -> Result<bool, Error> {
+        let cluster = cluster::describe(cloud, &self.region, &self.cluster).await?;
+        Ok(cluster.is_some_and(|cluster| cluster.authentication_mode.as_deref() == Some("CONFIG_MAP")))
+    }
+
     /// EKS changes the mode in an update of its own, which takes minutes (UpdateClusterConfig, DescribeUpdate).
     async fn upgrade(&self, cloud: &Cloud) -> Result<(), Error> {
         let client = cloud.eks(Some(&self.region));
         let config = UpdateAccessConfigRequest::builder().authentication_mode(AuthenticationMode::ApiAndConfigMap).build();
         let call = "eks:UpdateClusterConfig";
         let request = || client.update_cluster_config().name(&self.cluster).access_config(config.clone()).send();
-        // Another update of the cluster may be under way: ours waits for it.
+        // Another update of the cluster may be under way: ours waits for it, and it may have been this very one.
         let busy = |e: &Error| e.code.as_deref() == Some("ResourceInUseException");
-        let answer =
-            wait::retry_while(&cloud.limits(), "the cluster's other update to end", busy, || cloud.ask(call, Side::Cluster, request))
-                .await?;
+        let answer = wait::retry_while(&cloud.limits(), "the cluster's other update to end", busy, || async {
+            if !self.takes_no_entries(cloud).await? {
+                return Ok(None);
+            }
+            match cloud.ask(call, Side::Cluster, request).await {
+                Err(error) if error.is(Kind::Invalid) && !self.takes_no_entries(cloud).await? => Ok(None),
+                answer => answer.map(Some),
+            }
+        })
+        .await?;
+        let Some(answer) = answer else { return Ok(()) };
         let update = answer.update.and_then(|u| u.id).unwrap_or_default();
         let label = cloud.label(Side::Cluster);
         let what = format!("cluster {} to change its authentication mode", self.cluster);

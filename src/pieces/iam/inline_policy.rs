@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{role, trust};
 use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::ownership::Ownership;
 use crate::pieces::removal;
@@ -48,6 +48,12 @@ impl Piece<Cloud> for InlinePolicy {
             Welcome::AsParent(_) if self.stamped => Welcome::Overwrite,
             welcome => welcome.clone(),
         }
+    }
+
+    /// A policy whose name is ours may be wanted on somebody's role by several resources: one of them gets it.
+    fn writers(&self, job: &Job) -> Writers {
+        let theirs = job.needed.get(&role::key(self.side, &self.role)).is_some_and(|role| !role.origin.is_own());
+        if self.stamped && theirs { Writers::Racing } else { Writers::One }
     }
 
     async fn observe(&self, cloud: &Cloud, _: &Job) -> Result<Option<Observed>, Error> {
@@ -105,7 +111,15 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     }
     let iam = cloud.iam(key.side);
     let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
-    cloud.ask("iam:DeleteRolePolicy", key.side, send).await.absent_is_none().map(drop)
+    cloud.ask("iam:DeleteRolePolicy", key.side, send).await.absent_is_none()?;
+    cloud.deleted(key, entry);
+    Ok(())
+}
+
+/// Whether readers are still shown the policy that was deleted.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key) -> Result<bool, Error> {
+    let Some((role, name)) = key.name.split_once('/') else { return Ok(false) };
+    Ok(get(cloud, key.side, role, name).await?.is_some())
 }
 
 impl InlinePolicy {

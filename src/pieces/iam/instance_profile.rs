@@ -158,5 +158,12 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         cloud.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none()?;
     }
     let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
-    cloud.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none().map(drop)
+    cloud.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none()?;
+    cloud.deleted(key, &Entry { id: Some(profile.instance_profile_id), ..entry.clone() });
+    Ok(())
+}
+
+/// Whether readers are still shown the profile that was deleted.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<bool, Error> {
+    Ok(get(cloud, &key.name).await?.is_some_and(|profile| Some(profile.instance_profile_id()) == entry.id.as_deref()))
 }

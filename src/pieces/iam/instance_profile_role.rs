@@ -109,6 +109,14 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let holds = instance_profile::roles(&profile).iter().any(|held| held == role);
     if holds && removal::is_ours_on(cloud, entry, &owner) {
         take_out(cloud, name, role).await?;
+        cloud.deleted(key, entry);
     }
     Ok(())
+}
+
+/// Whether readers are still shown the role in the profile that it was taken out of.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key) -> Result<bool, Error> {
+    let Some((name, role)) = key.name.split_once('/') else { return Ok(false) };
+    let profile = instance_profile::get(cloud, name).await?;
+    Ok(profile.is_some_and(|profile| instance_profile::roles(&profile).iter().any(|held| held == role)))
 }

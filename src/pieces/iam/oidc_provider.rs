@@ -12,7 +12,7 @@ use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProvid
 use serde_json::{Value, json};
 
 use crate::aws::{Answer, Error, Kind, arn, policy};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::{tags, turns};
 
@@ -68,6 +68,11 @@ impl Piece<Cloud> for OidcProvider {
 
     fn welcome(&self) -> Welcome {
         if self.manage == Manage::Existing { Welcome::Require } else { Welcome::Share }
+    }
+
+    /// Whoever leaves deletes it or takes client ids out, and looks afterwards whether somebody came meanwhile.
+    fn writers(&self, _: &Job) -> Writers {
+        Writers::Minding
     }
 
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
@@ -154,7 +159,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let _turn = turns::turn(&arn).await;
     let Some(found) = get(cloud, key.side, &arn).await? else { return Ok(()) };
     if entry.origin == Origin::Shared && is_made_here(&found) {
-        return delete_if_unused(cloud, key.side, &arn).await;
+        return delete_if_unused(cloud, key, entry, &arn, &found).await;
     }
     let ids: Vec<&str> = entry.added.iter().filter_map(|a| a.strip_prefix(ADDED)).collect();
     if ids.is_empty() {
@@ -165,11 +170,17 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     for id in ids.into_iter().filter(|id| !trusts.iter().any(|trust| takes(trust, &arn, &key.name, id))) {
         let send = || iam.remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
         cloud.ask("iam:RemoveClientIDFromOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
+        // Another process may have begun to rely on it between the look and the call: then it comes back.
+        if trusts_in(cloud, key.side, &arn).await?.iter().flatten().any(|trust| takes(trust, &arn, &key.name, id)) {
+            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+            cloud.ask("iam:AddClientIDToOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
+        }
     }
     Ok(())
 }
 
-async fn delete_if_unused(cloud: &Cloud, side: Side, arn: &str) -> Result<(), Error> {
+async fn delete_if_unused(cloud: &Cloud, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<(), Error> {
+    let side = key.side;
     let in_use = |trusts: Option<Vec<Value>>| trusts.is_none_or(|t| !t.is_empty());
     if in_use(trusts_in(cloud, side, arn).await?) {
         return Ok(());
@@ -181,7 +192,34 @@ async fn delete_if_unused(cloud: &Cloud, side: Side, arn: &str) -> Result<(), Er
     }
     let iam = cloud.iam(side);
     let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-    cloud.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none().map(drop)
+    cloud.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none()?;
+    // The door is this process's alone. A role that another one made meanwhile gets the provider back.
+    if in_use(trusts_in(cloud, side, arn).await?) {
+        return bring_back(cloud, key, found).await;
+    }
+    cloud.deleted(key, entry);
+    Ok(())
+}
+
+/// Makes a provider again as it was.
+async fn bring_back(cloud: &Cloud, key: &Key, found: &Found) -> Result<(), Error> {
+    tracing::info!(provider = key.name, "somebody began to use the OIDC provider while it was deleted: making it again");
+    let iam = cloud.iam(key.side);
+    let url = format!("https://{}", key.name);
+    let send = || {
+        iam.create_open_id_connect_provider()
+            .url(&url)
+            .set_client_id_list(Some(found.client_id_list().to_vec()))
+            .set_thumbprint_list((!found.thumbprint_list().is_empty()).then(|| found.thumbprint_list().to_vec()))
+            .set_tags(Some(found.tags().to_vec()))
+            .send()
+    };
+    cloud.ask("iam:CreateOpenIDConnectProvider", key.side, send).await.exists_is_none().map(drop)
+}
+
+/// Whether readers are still shown the provider that was deleted.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key) -> Result<bool, Error> {
+    Ok(get(cloud, key.side, &provider_arn(cloud, key)).await?.is_some_and(|found| is_made_here(&found)))
 }
 
 /// The trust policies of the account that name the provider, without those of roles that this process has deleted: a listing may

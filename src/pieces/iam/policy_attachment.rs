@@ -76,5 +76,13 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     }
     let iam = cloud.iam(key.side);
     let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
-    cloud.ask("iam:DetachRolePolicy", key.side, send).await.absent_is_none().map(drop)
+    cloud.ask("iam:DetachRolePolicy", key.side, send).await.absent_is_none()?;
+    cloud.deleted(key, entry);
+    Ok(())
+}
+
+/// Whether readers are still shown the policy that was detached.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key) -> Result<bool, Error> {
+    let Some((role, policy_arn)) = key.name.split_once('/') else { return Ok(false) };
+    Ok(role::attached_arns(cloud, key.side, role).await?.iter().any(|attached| attached == policy_arn))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::trust;
 use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::ownership::Ownership;
 use crate::pieces::{removal, tags, turns};
@@ -81,6 +81,11 @@ impl Piece<Cloud> for Role {
 
     fn welcome(&self) -> Welcome {
         self.welcome.clone()
+    }
+
+    /// A trust policy is written whole, and whoever may edit somebody's role edits it too.
+    fn writers(&self, job: &Job) -> Writers {
+        if job.origin.is_own() || self.trust.is_empty() { Writers::One } else { Writers::Racing }
     }
 
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
@@ -180,7 +185,13 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     }
     cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await?;
     turns::leave(role.role_id());
+    cloud.deleted(key, &Entry { id: Some(role.role_id), ..entry.clone() });
     Ok(())
+}
+
+/// Whether readers are still shown the role that was deleted.
+pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<bool, Error> {
+    Ok(get(cloud, key.side, &key.name).await?.is_some_and(|role| Some(role.role_id()) == entry.id.as_deref()))
 }
 
 /// The role; `None` where there is none.
@@ -354,7 +365,7 @@ async fn release_trust(cloud: &Cloud, side: Side, name: &str, entry: &Entry, tru
         ));
         return Ok(());
     }
-    trust::edit(cloud, side, name, false, change).await
+    trust::until_kept(cloud, side, name, change).await
 }
 
 /// A role can be deleted once nothing hangs on it (IAM, DeleteRole).

@@ -1,11 +1,13 @@
 //! Statements of ours in the trust policy of a role that belongs to somebody else: known by their Sid, next to others' which
 //! are never touched.
 
+use aws_config::retry::RetryConfig;
 use serde_json::Value;
 
-use crate::aws::{Error, Kind, policy};
+use crate::aws::wait::Pauses;
+use crate::aws::{Error, Kind, Named, policy};
 use crate::engine::Side;
-use crate::pieces::cloud::Cloud;
+use crate::pieces::cloud::{Cloud, PROPAGATION, QUIET};
 use crate::pieces::ownership::Ownership;
 use crate::pieces::turns;
 
@@ -77,36 +79,77 @@ pub(super) async fn put(cloud: &Cloud, side: Side, role: &str, document: &Value)
 }
 
 /// Changes the trust policy of a role that others may be changing too: reads, writes, and reads back, until nothing is left to
-/// change. IAM takes the whole document at a time (UpdateAssumeRolePolicy), and the last one to write wins. `again` writes even
-/// what is there already: a principal that was made anew is trusted only after that.
+/// change. IAM takes the whole document at a time (UpdateAssumeRolePolicy), knows no condition on what it was before, and the last
+/// one to write wins. So between a read and the write that rests on it there is one call's time and no more: what fails for a while is
+/// read anew. Whoever wrote in that time looks again afterwards, as the apply and `until_kept` do. `again` writes even what is there
+/// already: a principal that was made anew is trusted only after that.
 pub(super) async fn edit(cloud: &Cloud, side: Side, role: &str, again: bool, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
     let _turn = turns::turn(&format!("{}/{role}", cloud.label(side))).await;
-    if again {
-        put(cloud, side, role, &change(&read(cloud, side, role).await?)).await?;
-    }
-    let attempt = || async {
+    let mut again = again;
+    let limits = cloud.limits().at_most(PROPAGATION);
+    let what = format!("the trust policy of {role} to show what was written");
+    let mut pauses = Pauses::new(&limits, &what);
+    loop {
         let now = read(cloud, side, role).await?;
         let wanted = change(&now);
-        if wanted == now {
+        if wanted == now && !again {
             return Ok(());
         }
-        put(cloud, side, role, &wanted).await?;
-        let after = read(cloud, side, role).await?;
-        if change(&after) == after {
+        let reason = match put_once(cloud, side, role, &wanted).await {
+            Ok(()) => {
+                again = false;
+                let after = read(cloud, side, role).await?;
+                if change(&after) == after {
+                    return Ok(());
+                }
+                let why = format!("the trust policy of {role} does not show what was written: somebody else may be changing it as well");
+                Error::of_kind(Kind::NotYet, "iam:UpdateAssumeRolePolicy", cloud.label(side), why)
+            }
+            Err(error) if error.is_transient() || error.is(Kind::Unreachable) => error,
+            Err(error) => return Err(error),
+        };
+        if let Err(end) = pauses.next(&reason).await {
+            return Err(Error { message: format!("{} ({end})", reason.message), ..reason });
+        }
+    }
+}
+
+/// Changes the trust policy, and looks again when a write that rests on an older read has come if there was one.
+pub(super) async fn until_kept(cloud: &Cloud, side: Side, role: &str, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
+    loop {
+        edit(cloud, side, role, false, &change).await?;
+        tokio::select! {
+            () = tokio::time::sleep(QUIET) => {}
+            () = cloud.stop.cancelled() => return Ok(()),
+        }
+        let Some(now) = read_if_there(cloud, side, role).await? else { return Ok(()) };
+        if change(&now) == now {
             return Ok(());
         }
-        let why = format!("the trust policy of {role} does not show what was written: somebody else may be changing it as well");
-        Err(Error::of_kind(Kind::NotYet, "iam:UpdateAssumeRolePolicy", cloud.label(side), why))
-    };
-    cloud.until_settled(|e| e.is(Kind::NotYet), attempt).await
+    }
+}
+
+/// One attempt: the SDK would send the same document again after a pause, over what others wrote meanwhile.
+async fn put_once(cloud: &Cloud, side: Side, role: &str, document: &Value) -> Result<(), Error> {
+    const CALL: &str = "iam:UpdateAssumeRolePolicy";
+    tracing::debug!(call = CALL, account = cloud.label(side), "calling AWS");
+    let request = cloud.iam(side).update_assume_role_policy().role_name(role).policy_document(document.to_string());
+    let once = aws_sdk_iam::Config::builder().retry_config(RetryConfig::disabled());
+    request.customize().config_override(once).send().await.named(CALL, cloud.label(side)).map(drop)
 }
 
 async fn read(cloud: &Cloud, side: Side, role: &str) -> Result<Value, Error> {
-    let iam = cloud.iam(side);
-    let answer = cloud.ask("iam:GetRole", side, || iam.get_role().role_name(role).send()).await?;
-    let text = answer.role().and_then(|r| r.assume_role_policy_document()).unwrap_or_default();
-    policy::parse(text)
-        .map_err(|why| Error::of_kind(Kind::Other, "iam:GetRole", cloud.label(side), format!("the trust policy of {role}: {why}")))
+    let found = read_if_there(cloud, side, role).await?;
+    let absent = || Error::of_kind(Kind::Absent, "iam:GetRole", cloud.label(side), format!("the role {role} is not there any more"));
+    found.ok_or_else(absent)
+}
+
+async fn read_if_there(cloud: &Cloud, side: Side, role: &str) -> Result<Option<Value>, Error> {
+    let Some(role) = super::role::get(cloud, side, role).await? else { return Ok(None) };
+    let parsed = policy::parse(role.assume_role_policy_document().unwrap_or_default());
+    let unreadable =
+        |why| Error::of_kind(Kind::Other, "iam:GetRole", cloud.label(side), format!("the trust policy of {}: {why}", role.role_name()));
+    parsed.map(Some).map_err(unreadable)
 }
 
 fn marked<'a>(document: &'a Value, ownership: &Ownership) -> impl Iterator<Item = (&'a str, &'a Value)> {

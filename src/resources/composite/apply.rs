@@ -1,5 +1,6 @@
 //! Apply: the world is brought to the plan, or all of it is removed. Whatever fails, the state names what exists.
 
+use super::settle::{until_gone, until_seen};
 use super::telling::{explain, report, warn};
 use super::{Composed, Composite, Located, release};
 use crate::diagnostics::{Diagnostics, sentence};
@@ -29,6 +30,8 @@ impl<C: Composite> Composed<C> {
             self.parts(&value, &place).into_iter().map(|part| (part.declared, part.piece)).unzip::<_, _, Vec<_>, Vec<_>>();
         release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
         let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
+        let converged = until_seen(&cloud, &pieces, converged, &instance, &mut diagnostics).await;
+        until_gone(&cloud).await;
         warn(&cloud, &mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
@@ -37,6 +40,9 @@ impl<C: Composite> Composed<C> {
             return Outcome::new(value, diagnostics);
         }
         report(C::NAME, operation, &converged.failures, &ledger, &mut diagnostics);
+        if prior.is_null() && ledger.is_empty() {
+            return Outcome::new(prior, diagnostics);
+        }
         if prior.is_null() {
             self.fill(&mut value, &place, ledger.to_value());
             return Outcome::new(common::without_unknowns(&value), diagnostics);
@@ -56,6 +62,7 @@ impl<C: Composite> Composed<C> {
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
         let converged = engine::remove_all(&cloud, place.ledger).await;
+        until_gone(&cloud).await;
         warn(&cloud, &mut diagnostics);
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);

@@ -1,0 +1,131 @@
+//! After the writing: whether what was made is to be seen by now, and whether what others write too is still as it should be.
+//!
+//! One round at a time. How long to go on, and how often, is the caller's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+
+use super::converge::{Converged, Failure, Touch, bring_about_again, stands};
+use super::key::Key;
+use super::ledger::Ledger;
+use super::piece::{Job, Observed, Piece, World, Writers};
+
+/// What a converge leaves to be looked at: what it made or changed, and what others may be changing.
+pub fn unsettled<W: World>(pieces: &[Box<dyn Piece<W>>], made: &Converged<W::Error>) -> BTreeMap<Key, Writers> {
+    let writers = |piece: &Box<dyn Piece<W>>| job_of(piece.as_ref(), &made.ledger).map(|job| (piece.key(), piece.writers(&job)));
+    let all = pieces.iter().filter_map(writers);
+    all.filter(|(key, writers)| made.touched.contains_key(key) || *writers == Writers::Minding).collect()
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Not to be seen, or not what its piece says.
+    pub missing: BTreeSet<Key>,
+    /// Made by this run, and by now another create's.
+    pub taken: Vec<(Key, Observed)>,
+}
+
+/// Looks at the objects of these keys.
+pub async fn look_again<W: World>(
+    world: &W,
+    pieces: &[Box<dyn Piece<W>>],
+    made: &Converged<W::Error>,
+    keys: &BTreeMap<Key, Writers>,
+) -> Result<Look, Failure<W::Error>> {
+    let looks = pieces.iter().filter(|piece| keys.contains_key(&piece.key())).filter_map(|piece| {
+        let job = job_of(piece.as_ref(), &made.ledger)?;
+        Some(async move { (piece.key(), piece.observe(world, &job).await, job) })
+    });
+    let mut look = Look::default();
+    for (key, observed, job) in join_all(looks).await {
+        let observed = observed.map_err(|error| Failure { key: key.clone(), verb: "read", error })?;
+        match observed {
+            Some(observed) if !job.entry.as_ref().is_some_and(|entry| stands(entry, &observed)) => {
+                // What was taken over by this run may still be shown with the instance that it had before.
+                if made.touched.get(&key) == Some(&Touch::Made) {
+                    look.taken.push((key, observed));
+                } else {
+                    look.missing.insert(key);
+                }
+            }
+            Some(observed) if !observed.differs => {}
+            _ => {
+                look.missing.insert(key);
+            }
+        }
+    }
+    Ok(look)
+}
+
+/// Brings about once more what others took away.
+pub async fn mend<W: World>(
+    world: &W,
+    pieces: &[Box<dyn Piece<W>>],
+    made: Converged<W::Error>,
+    instance: &str,
+    keys: &BTreeSet<Key>,
+) -> Converged<W::Error> {
+    let lost = pieces.iter().map(AsRef::as_ref).filter(|piece| keys.contains(&piece.key())).collect();
+    let mut again = bring_about_again(world, lost, made.ledger, instance).await;
+    again.touched.extend(made.touched);
+    again.failures.extend(made.failures);
+    again
+}
+
+/// What a look at a piece that is in the ledger works under.
+fn job_of<W: World>(piece: &dyn Piece<W>, ledger: &Ledger) -> Option<Job> {
+    let entry = ledger.get(&piece.key())?.clone();
+    let origin = entry.origin.described_by(&piece.welcome());
+    let instance = entry.instance.clone().unwrap_or_default();
+    Some(Job { origin, instance, renewed: false, needed: ledger.select(piece.needs()), entry: Some(entry) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sweep::{Toy, boxed, root};
+    use super::*;
+    use crate::engine::converge;
+
+    async fn made(world: &Toy, instance: &str) -> Converged<String> {
+        converge(world, &boxed(&[root("a", "1", &[])]), Ledger::default(), instance).await
+    }
+
+    #[tokio::test]
+    async fn what_was_made_and_stands_is_looked_at_once_and_found() {
+        let world = Toy::new();
+        let (pieces, made) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
+        let open = unsettled(&pieces, &made);
+        assert_eq!(open.values().collect::<Vec<_>>(), [&Writers::One]);
+        let look = look_again(&world, &pieces, &made, &open).await.unwrap();
+        assert!(look.missing.is_empty() && look.taken.is_empty());
+        let again = converge(&world, &pieces, made.ledger, "i1").await;
+        assert!(unsettled(&pieces, &again).is_empty(), "what was not touched is not looked at");
+    }
+
+    #[tokio::test]
+    async fn what_cant_be_seen_or_is_otherwise_is_missing_and_can_be_mended() {
+        let world = Toy::new();
+        let (pieces, made) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
+        let open = unsettled(&pieces, &made);
+        let changed = converge(&world, &boxed(&[root("a", "2", &[])]), made.ledger.clone(), "i1").await;
+        assert!(changed.failures.is_empty());
+        let look = look_again(&world, &pieces, &made, &open).await.unwrap();
+        assert_eq!(look.missing.len(), 1);
+        let mended = mend(&world, &pieces, made, "i1", &look.missing).await;
+        assert!(mended.failures.is_empty());
+        assert!(look_again(&world, &pieces, &mended, &open).await.unwrap().missing.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_another_create_took_over_is_told_apart_from_what_is_not_to_be_seen_yet() {
+        let world = Toy::new();
+        let (pieces, first) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
+        let second = made(&world, "i2").await;
+        let look = look_again(&world, &pieces, &first, &unsettled(&pieces, &first)).await.unwrap();
+        assert_eq!(look.taken.len(), 1, "made by the first run, the second one's by now");
+        let look = look_again(&world, &pieces, &second, &unsettled(&pieces, &second)).await.unwrap();
+        assert!(look.taken.is_empty() && look.missing.is_empty());
+    }
+}
