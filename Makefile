@@ -8,7 +8,7 @@ VENV   := $(CACHE)/venv
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
-export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
+export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
 
 PROVIDER := build/terraform-provider-xeks
 PLUGINS  := $(HOME)/.terraform.d/plugins
@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance sweep clients demo playground lint deny format docs states bench install dist cli
+.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states bench install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,12 @@ acceptance: build cli clients $(VENV_READY) ## the real CLIs against two account
 
 sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in 25 minutes (SWEEP='irsa/*/create' narrows it)
 	$(VENV)/bin/python tests/sweep/sweep.py --provider $(PROVIDER) --cli $(CLI) --only '$(SWEEP)'
+
+RACES ?= 20
+races: build cli $(VENV_READY) ## two states at once that share things, 20 times each (RACES=100), then crowds: 15 minutes
+	$(VENV)/bin/python tests/races/races.py --provider $(PROVIDER) --cli $(CLI) --count $(RACES)
+	$(VENV)/bin/python -m pytest tests/acceptance/test_races.py tests/acceptance/test_consistency.py -m long --long \
+	  --provider $(PROVIDER) --cli $(CLI)
 
 clients: $(VENV_READY) ## what the tests run in the story's pods: the app's Node packages, programs in Go
 	$(VENV)/bin/python tests/acceptance/clients.py

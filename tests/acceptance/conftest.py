@@ -28,12 +28,25 @@ provider "xeks" {
 
 def pytest_addoption(parser):
     parser.addoption("--cli", action="append", default=[], help="a terraform or tofu to test with; may be repeated")
+    parser.addoption("--long", action="store_true", help="the tests that take minutes too, which other targets run")
     parser.addoption("--provider", default="build/terraform-provider-xeks", help="the provider's release binary")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "one_cli: what it shows does not depend on the CLI: run with the first one only")
+    config.addinivalue_line("markers", "long: run with --long only")
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("long") and not item.config.getoption("--long"):
+        pytest.skip("takes minutes; --long runs it")
 
 
 def pytest_generate_tests(metafunc):
     if "cli" in metafunc.fixturenames:
         clis = metafunc.config.getoption("--cli") or [os.environ.get("XEKS_CLI", "terraform")]
+        if metafunc.definition.get_closest_marker("one_cli"):
+            clis = clis[:1]
         metafunc.parametrize("cli", clis, indirect=True, ids=lambda path: Path(path).name, scope="session")
 
 

@@ -238,6 +238,8 @@ class Workspace:
         self.cli = cli
         self.directory = directory
         self.environment = environment
+        #: Seconds that a command may take.
+        self.timeout = 120
 
     def write(self, hcl: str, name: str = "main.tf") -> "Workspace":
         (self.directory / name).write_text(hcl)
@@ -250,7 +252,7 @@ class Workspace:
         return self
 
     def run(self, *arguments: str) -> Run:
-        return self.cli.run(self.directory, list(arguments), self.environment)
+        return self.cli.run(self.directory, list(arguments), self.environment, self.timeout)
 
     def validate(self) -> Run:
         return self.run("validate", "-json")

@@ -1,0 +1,61 @@
+"""Many resources of all kinds in one configuration, and what they need to be there.
+
+Knows the AWS under test and HCL. Knows nothing of the CLI.
+"""
+
+from network import HOME, vpc
+from world import CLUSTER
+from xeks_aws.client import Aws
+
+
+def access(at: int, direct: bool = False) -> str:
+    """A connection of a role of its own; in mode `direct` it is the entry's principal itself."""
+    profile = "instance_profile = true" if at % 2 else ""
+    through = 'mode = "direct"' if direct else f'access_role   = {{ name = "access-{at}" }}'
+    return f"""
+resource "xeks_cross_account_access" "a{at}" {{
+  cluster_name  = "{CLUSTER}"
+  {through}
+  workload_role = {{
+    name = "workload-{at}"
+    {profile}
+  }}
+  kubernetes    = {{ policies = {{ AmazonEKSViewPolicy = {{ scope = "namespace", namespaces = ["n{at}"] }} }} }}
+}}
+"""
+
+
+def trust(at: int, chained: bool = False) -> str:
+    """A role for pods; chained through a pod role of the cluster account."""
+    through = f'mode = "chained"\n  pod_role = {{ name = "pod-{at}" }}' if chained else ""
+    return f"""
+resource "xeks_irsa_trust" "t{at}" {{
+  cluster_name     = "{CLUSTER}"
+  service_accounts = [{{ namespace = "n{at}", name = "sa" }}]
+  role             = {{ name = "app-{at}", managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"] }}
+  {through}
+}}
+"""
+
+
+def peering(at: int, workload_vpc: str) -> str:
+    return f"""
+resource "xeks_cluster_peering" "p{at}" {{
+  cluster_name    = "{CLUSTER}"
+  workload_vpc_id = "{workload_vpc}"
+}}
+"""
+
+
+def mixed(aws: Aws, count: int) -> str:
+    """So many resources: two in five connections, two in five trusts, each in both modes, the rest peerings."""
+    parts = []
+    for at in range(count):
+        kind = at % 10
+        if kind in (0, 1, 5, 6):
+            parts.append(access(at, direct=kind in (1, 6)))
+        elif kind in (2, 3, 7, 8):
+            parts.append(trust(at, chained=kind in (3, 8)))
+        else:
+            parts.append(peering(at, vpc(aws, "workload", f"10.{100 + at}.0.0/16", HOME)))
+    return "".join(parts)

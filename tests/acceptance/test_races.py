@@ -1,0 +1,33 @@
+"""Each race of `make races` once; and a crowd in one apply."""
+
+import pytest
+from cases import CASES
+from crowd import access, trust
+from races import race
+from world import traces
+
+pytestmark = pytest.mark.one_cli
+
+#: Connections and trusts together, half of each.
+CROWD = 200
+
+
+def test_two_states_at_once_that_share_something_lose_nothing_of_each_others(cli, tmp_path):
+    """Several cases at a time: most of a case is waiting for calls."""
+    tallies = race(cli, tmp_path, CASES, count=1, workers=4)
+
+    assert all(tally.runs == 1 for tally in tallies.values())
+    assert not [lost for tally in tallies.values() for lost in tally.lost]
+
+
+@pytest.mark.long
+def test_two_hundred_resources_in_one_apply_fifty_at_a_time(workspace, aws):
+    """All trusts share one OIDC provider, all connections one cluster."""
+    before = aws.dump()
+    root = workspace("".join(access(at) if at % 2 else trust(at) for at in range(CROWD)))
+    root.timeout = 900
+    root.apply("-parallelism=50")
+    assert len(root.resources()) == CROWD
+    root.assert_empty_plan("-parallelism=50")
+    root.destroy("-parallelism=50")
+    assert not traces(aws, before)

@@ -1,0 +1,77 @@
+"""Two states, two CLI processes and two provider processes at once, in accounts whose answers take random times.
+
+Knows how runs are raced and what both accounts look like afterwards. Knows nothing of what a case is about.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from conftest import workspaces
+from harness import Cli, Run, Workspace
+from network import Network
+from world import World, traces
+from xeks_aws.client import Aws
+
+#: Calls take up to so many seconds, each its own time: reads and writes of the two runs fall between one another.
+LATENCY = 0.15
+
+
+class Lost(AssertionError):
+    """Something of somebody's was lost, or is nobody's and left."""
+
+
+class Bench:
+    """Accounts that were reset, for one run of one case. `seed` decides how long calls take."""
+
+    def __init__(self, cli: Cli, aws: Aws, directory: Path, seed: int):
+        self.aws, self.seed = aws, seed
+        aws.reset()
+        aws.faults.clear()
+        directory.mkdir(parents=True)
+        self._workspace = workspaces(cli, aws, directory)
+        self.world, self.network = World(aws), Network(aws)
+        self._before: dict = {}
+
+    def begin(self, *configurations: str) -> list[Workspace]:
+        """What stands now is what must stand at the end. A state for each; from here on calls take time."""
+        self._before = self.network.left()
+        self.aws.faults.add("latency", times=None, seconds=LATENCY, spread=True, seed=self.seed)
+        return [self._workspace(hcl) for hcl in configurations]
+
+    def more(self, hcl: str) -> Workspace:
+        return self._workspace(hcl)
+
+    def at_once(self, *commands: Callable[[], Run]) -> list[Run]:
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return [future.result() for future in [pool.submit(command) for command in commands]]
+
+    def all_work(self, *commands: Callable[[], Run]) -> None:
+        for run in self.at_once(*commands):
+            check(run.code == 0, f"{run.command} failed:\n{run.text}")
+
+    def all_plan_empty(self, *roots: Workspace) -> None:
+        for run in self.at_once(*(lambda root=root: root.try_plan("-detailed-exitcode") for root in roots)):
+            check(run.code == 0, f"a plan should be empty: {drift(run)}")
+
+    def leave(self, *roots: Workspace) -> None:
+        """All states are destroyed at once. One that others still use is told so, and goes after them."""
+        runs = self.at_once(*(root.try_destroy for root in roots))
+        again = [root for root, run in zip(roots, runs, strict=True) if run.code]
+        for run in runs:
+            told = "still carries the traffic" in run.text
+            check(run.code == 0 or told, f"{run.command} failed:\n{run.text}")
+        for root in again:
+            run = root.try_destroy()
+            check(run.code == 0, f"{run.command} failed again:\n{run.text}")
+        left = traces(self.aws, self._before)
+        check(not left, f"not as before: {sorted(left)[:10]}")
+
+
+def check(holds: object, what: str) -> None:
+    if not holds:
+        raise Lost(what)
+
+
+def drift(run: Run) -> str:
+    return run.text if run.errors else run.output[-3000:]
