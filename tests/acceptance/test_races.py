@@ -1,7 +1,7 @@
 """Each race of `make races` once; and a crowd in one apply."""
 
 import pytest
-from cases import CASES
+from clashes import CASES
 from crowd import access, trust
 from races import race
 from world import traces

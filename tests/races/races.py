@@ -1,6 +1,6 @@
 """`make races`: every case many times, by the real CLI. Prints how often each ran and lost something.
 
-Knows the command line and the report. What is raced is in `cases`, how in `bench`.
+Knows the command line and the report. What is raced is in `clashes`, how in `arena`.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from bench import Bench
-from cases import CASES
+from arena import Bench
+from clashes import CASES
 from harness import Cli
 from xeks_aws.client import Aws
 

@@ -3,7 +3,7 @@
 Each case is a function of a bench. It raises `Lost` where something was lost.
 """
 
-from bench import Bench, check
+from arena import Bench, check
 from harness import Run, Workspace
 from network import peering
 from world import CLUSTER, WORKLOAD_ACCOUNT
