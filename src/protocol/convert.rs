@@ -12,7 +12,7 @@ use crate::schema::{DecodeError, Type, Value, json, msgpack};
 pub fn decode(what: &str, value: Option<&DynamicValue>, ty: &Type) -> Result<Value, Diagnostic> {
     let decoded = match value {
         Some(value) if !value.msgpack.is_empty() => msgpack::decode(&value.msgpack, ty),
-        Some(value) if !value.json.is_empty() => parse(&value.json).and_then(|value| json::decode(&value, ty)),
+        Some(value) if !value.json.is_empty() => json::parse(&value.json).and_then(|value| json::decode(&value, ty)),
         _ => Ok(Value::Null),
     };
     decoded.map_err(|error| unreadable(what, error))
@@ -25,7 +25,7 @@ pub fn decode(what: &str, value: Option<&DynamicValue>, ty: &Type) -> Result<Val
 pub fn stored(what: &str, state: Option<&RawState>) -> Result<serde_json::Value, Diagnostic> {
     let state = state.filter(|state| !state.json.is_empty());
     let state = state.ok_or_else(|| super::error(format!("Can't read {what}"), "It is not JSON; xeks never wrote such a state."))?;
-    parse(&state.json).map_err(|error| unreadable(what, error))
+    json::parse(&state.json).map_err(|error| unreadable(what, error))
 }
 
 pub fn encode(value: &Value, ty: &Type) -> Option<DynamicValue> {
@@ -44,10 +44,6 @@ fn selector(step: &Step) -> Selector {
         Step::Key(key) => Selector::ElementKeyString(key.clone()),
         Step::Index(index) => Selector::ElementKeyInt(*index),
     }
-}
-
-fn parse(bytes: &[u8]) -> Result<serde_json::Value, DecodeError> {
-    serde_json::from_slice(bytes).map_err(|e| DecodeError::new(&Path::root(), format!("not JSON: {e}")))
 }
 
 fn unreadable(what: &str, error: DecodeError) -> Diagnostic {

@@ -4,6 +4,7 @@
 //! Knows neither the wire's messages (`protocol` does) nor any resource.
 
 mod attribute;
+mod budget;
 pub mod hole;
 pub mod json;
 pub mod msgpack;
@@ -33,6 +34,12 @@ pub struct DecodeError {
 impl DecodeError {
     pub fn new(path: &Path, message: impl Into<String>) -> Self {
         DecodeError { path: path.clone(), message: message.into() }
+    }
+
+    /// The object has no such attribute. A name may be as long as a message.
+    fn no_attribute(path: &Path, name: &str) -> Self {
+        let shown: String = name.chars().take(100).collect();
+        DecodeError::new(path, format!("no attribute is called {shown:?}"))
     }
 }
 

@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(String);
 
-/// More digits than this are refused: Terraform's own precision is 512 bits, about 155 digits.
-const MAX_DIGITS: i64 = 1024;
+/// More digits than this are refused. Terraform's own precision is 512 bits, about 155 digits; the smallest float has 1074.
+const MAX_DIGITS: usize = 1100;
 
 impl Number {
-    /// Parses decimal text with an optional fraction and exponent. `None` where it is no number or has over 1024 digits.
+    /// Parses decimal text with an optional fraction and exponent. `None` where it is no number or has over 1100 digits.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -22,16 +22,20 @@ impl Number {
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits: String = format!("{whole}{fraction}");
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() as i64 > MAX_DIGITS {
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() > MAX_DIGITS {
             return None;
         }
         let point = (whole.len() as i64).checked_add(exponent)?;
-        if point.abs() > MAX_DIGITS {
+        if point.unsigned_abs() > MAX_DIGITS as u64 {
             return if digits.bytes().all(|b| b == b'0') { Some(Number("0".into())) } else { None };
         }
         let (whole, fraction) = place_point(&digits, point);
         let whole = whole.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
+        // What is accepted is accepted again as it is written here.
+        if whole.len().max(1) + fraction.len() > MAX_DIGITS {
+            return None;
+        }
         let mut out = String::new();
         if negative && !(whole.is_empty() && fraction.is_empty()) {
             out.push('-');
@@ -44,9 +48,9 @@ impl Number {
         Some(Number(out))
     }
 
-    /// `None` for infinities and NaN.
+    /// Every digit of it: a float that is near a tenth is not a tenth. `None` for infinities and NaN.
     pub fn from_f64(value: f64) -> Option<Self> {
-        value.is_finite().then(|| Self::parse(&format!("{value:e}")))?
+        value.is_finite().then(|| Self::parse(&exact(value)))?
     }
 
     pub fn as_i64(&self) -> Option<i64> {
@@ -60,7 +64,7 @@ impl Number {
     /// The value as a 64-bit float, if that loses nothing.
     pub fn as_exact_f64(&self) -> Option<f64> {
         let float: f64 = self.0.parse().ok()?;
-        (Self::from_f64(float).as_ref() == Some(self)).then_some(float)
+        (float.is_finite() && exact(float) == self.0).then_some(float)
     }
 
     pub fn as_str(&self) -> &str {
@@ -83,6 +87,15 @@ impl From<u64> for Number {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A finite float in full, without zeros at its end.
+fn exact(value: f64) -> String {
+    let text = format!("{value:.1074}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
     }
 }
 
@@ -126,5 +139,18 @@ mod tests {
             assert_eq!(canonical(text), None, "{text}");
         }
         assert_eq!(canonical("0e999999999").as_deref(), Some("0"));
+    }
+
+    #[test]
+    fn what_is_accepted_is_accepted_as_it_is_written() {
+        let long = format!("{}e-1000", "1".repeat(1000));
+        for text in ["1e1099", "1e-1099", "1e-1098", "1e1100", &long, "5e-324", "1.7976931348623157e308"] {
+            if let Some(number) = Number::parse(text) {
+                assert_eq!(Number::parse(number.as_str()).as_ref(), Some(&number), "{text}");
+            }
+        }
+        for float in [5e-324, f64::MAX, f64::MIN_POSITIVE, 0.1, -0.0, -2.5] {
+            assert_eq!(Number::from_f64(float).unwrap().as_exact_f64(), Some(float), "{float:e}");
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! The types of Terraform values, and their JSON form on the wire (`"string"`, `["list","string"]`, …).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Value as Json, json};
+
+use super::budget::MAX_DEPTH;
 
 /// The type of a value, as Terraform's type system (cty) names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,9 +21,6 @@ pub enum Type {
     Object(BTreeMap<String, Type>),
     Tuple(Vec<Type>),
 }
-
-/// Types nested deeper than this are refused, so that no host can exhaust the stack.
-const MAX_DEPTH: usize = 64;
 
 impl Type {
     pub fn list(element: Type) -> Self {
@@ -87,6 +87,23 @@ impl Type {
                 _ => None,
             },
             _ => None,
+        }
+    }
+}
+
+/// The constraint, for people: an object's attributes stand in the documentation.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::String => f.write_str("a string"),
+            Type::Bool => f.write_str("a bool"),
+            Type::Number => f.write_str("a number"),
+            Type::Dynamic => f.write_str("a value with its type"),
+            Type::List(_) => f.write_str("a list"),
+            Type::Set(_) => f.write_str("a set"),
+            Type::Map(_) => f.write_str("a map"),
+            Type::Object(_) => f.write_str("an object"),
+            Type::Tuple(types) => write!(f, "a tuple of {}", types.len()),
         }
     }
 }
