@@ -1,29 +1,79 @@
 //! A panic is a bug of ours; it costs the call it happens in, never the process and the other calls under way.
+//!
+//! What a panic says may hold what it was working on, an external id or a key: only texts that stand in the source are repeated, and
+//! the place in the source, which is what a report needs.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo};
 
 use futures::FutureExt;
 
-/// Awaits a call. If it panics, returns what the panic said.
+thread_local! {
+    /// Where the last panic of this thread was. A call is polled by one thread at a time, and caught by the one in which it panics.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Awaits a call. If it panics, returns where, and what the panic said as far as that can be told.
 ///
 /// # Errors
-/// The panic's message.
+/// The panic, for people.
 pub async fn caught<T>(call: impl Future<Output = T>) -> Result<T, String> {
     // What the call touched is dropped with it, or guarded by locks that say that they are poisoned.
-    AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| message(&*payload).to_owned())
+    AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
+        let place = PLACE.take().unwrap_or_else(|| "a place that is not known".to_owned());
+        match message(&*payload) {
+            Some(text) => format!("{text} (at {place})"),
+            None => format!("what it said may hold values and is left out (at {place})"),
+        }
+    })
 }
 
 /// Sends panics to the host's log: a host takes raw lines on stderr for noise.
 pub fn report() {
     std::panic::set_hook(Box::new(|panic| {
+        note(panic);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()));
+        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()).unwrap_or("what it said may hold values and is left out"));
     }));
 }
 
-fn message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+fn note(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    // A thread that is at its end has no such place any more.
+    let _ = PLACE.try_with(|last| *last.borrow_mut() = place);
+}
+
+/// A text of the source. What is put together when it panics is of another type.
+fn message(payload: &(dyn Any + Send)) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn said(call: impl FnOnce()) -> String {
+        caught(async move { call() }).await.unwrap_err()
+    }
+
+    fn fails(secret: &str) -> Result<(), String> {
+        Err(secret.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_text_of_the_source_is_told() {
+        assert!(said(|| panic!("a bug of the test")).await.starts_with("a bug of the test (at "));
+    }
+
+    #[tokio::test]
+    async fn a_text_that_holds_values_is_not_told() {
+        let secret = String::from("s\u{e9}cret");
+        for text in
+            [said(|| drop(secret[..2].to_owned())).await, said(|| panic!("no key {secret}")).await, said(|| fails(&secret).unwrap()).await]
+        {
+            assert!(!text.contains("cret") && text.contains("left out"), "{text}");
+        }
+    }
 }

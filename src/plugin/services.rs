@@ -90,10 +90,9 @@ impl<S: GrpcService> Service<http::Request<Body>> for Services<S> {
                 Box::pin(async move {
                     match panics::caught(answer).await {
                         Ok(answer) => answer,
-                        Err(panic) => Ok(Status::internal(format!(
-                            "the provider has a bug in {path}: {panic}. TF_LOG_PROVIDER=error shows where; please report it."
-                        ))
-                        .into_http()),
+                        Err(panic) => {
+                            Ok(Status::internal(format!("the provider has a bug in {path}: {panic}. Please report it.")).into_http())
+                        }
                     }
                 })
             }

@@ -48,7 +48,8 @@ pub fn bug(call: &str, panic: &str) -> Diagnostic {
         format!("xeks has a bug: {call} broke off"),
         format!(
             "It said: {panic}. What the call had changed in AWS by then may be missing from the state: run the same command again, and \
-             xeks recognises its own objects by their tags. TF_LOG_PROVIDER=error shows where it happened; please report it."
+             xeks recognises its own objects by their tags. Please report this message, with what TF_LOG_PROVIDER=error logs of it \
+             (RUST_BACKTRACE=1 adds the way to it)."
         ),
     )
 }

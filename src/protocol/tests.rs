@@ -339,3 +339,40 @@ async fn metadata_and_schema_name_the_same_things_and_capabilities() {
     assert_eq!(functions, schema.functions);
     assert_eq!(functions["double"].parameters[0].r#type, b"\"string\"");
 }
+
+/// Through the server as hosts meet it: the process's other calls, and those after it, are answered.
+#[tokio::test]
+async fn a_panic_leaves_the_connection_and_every_other_call_as_they_are() {
+    let bench = bench();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let service = provider_server::ProviderServer::new(bench.protocol);
+    let incoming = tokio_stream::once(Ok::<_, std::io::Error>(ours));
+    let serving = tokio::spawn(async move { tonic::transport::Server::builder().serve_with_incoming(service, incoming).await });
+    let mut theirs = Some(hyper_util::rt::TokioIo::new(theirs));
+    let connector = tower::service_fn(move |_| std::future::ready(theirs.take().ok_or_else(|| std::io::Error::other("connected twice"))));
+    let channel = tonic::transport::Endpoint::from_static("http://localhost").connect_with_connector(connector).await.unwrap();
+    let client = provider_client::ProviderClient::new(channel);
+
+    let (id, secret) = (Value::Unknown, Value::Null);
+    let planned = |name: &str| encode(&object(name, id.clone(), secret.clone()), &bench.ty);
+    let apply = async |name: &str| {
+        let request = apply_resource_change::Request {
+            type_name: NAME.into(),
+            planned_state: planned(name),
+            config: planned(name),
+            ..apply_resource_change::Request::default()
+        };
+        client.clone().apply_resource_change(request).await.unwrap().into_inner()
+    };
+    for _ in 0..20 {
+        let read = read_resource::Request { type_name: NAME.into(), ..read_resource::Request::default() };
+        let mut reader = client.clone();
+        let (broken, fine, read) = tokio::join!(apply("panics"), apply("a"), reader.read_resource(read));
+        assert_eq!(said(&broken.diagnostics), ["xeks has a bug: the apply of xeks_fake broke off"]);
+        assert!(broken.new_state.is_some(), "what was about to exist is kept");
+        assert_eq!(said(&fine.diagnostics), Vec::<&str>::new());
+        assert_eq!(said(&read.unwrap().into_inner().diagnostics), ["xeks has a bug: ReadResource broke off"]);
+    }
+    drop(client);
+    serving.await.unwrap().unwrap();
+}
