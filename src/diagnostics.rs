@@ -76,7 +76,14 @@ pub struct Diagnostic {
     pub path: Path,
 }
 
-/// The messages of one request, in the order in which they were found.
+/// Nobody reads more than this many messages of one request: a wrong set of ten thousand members is one mistake, not as many.
+const MOST: usize = 30;
+/// Characters of one text: what is wrong may be as long as a message, and is quoted.
+const LONGEST: usize = 10_000;
+const MORE: &str = "There is more to say than is shown";
+
+/// The messages of one request, in the order in which they were found: thirty at most, and where some are left out an error is
+/// left in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
@@ -109,13 +116,35 @@ impl Diagnostics {
     }
 
     pub fn extend(&mut self, other: Diagnostics) {
-        self.0.extend(other.0);
+        other.0.into_iter().for_each(|diagnostic| self.add(diagnostic));
     }
 
     fn push(&mut self, severity: Severity, path: Path, summary: String, detail: String) {
-        let diagnostic = Diagnostic { severity, summary, detail, path };
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        self.add(Diagnostic { severity, summary, detail, path });
+    }
+
+    fn add(&mut self, mut diagnostic: Diagnostic) {
+        for text in [&mut diagnostic.summary, &mut diagnostic.detail] {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push_str(" [cut]");
+            }
+        }
+        if self.0.contains(&diagnostic) {
+            return;
+        }
+        if self.0.len() < MOST {
+            return self.0.push(diagnostic);
+        }
+        let warning = self.0.iter().rposition(|d| d.severity == Severity::Warning && d.summary != MORE);
+        if let (Severity::Error, Some(warning)) = (diagnostic.severity, warning) {
+            self.0[warning] = diagnostic;
+        }
+        if !self.0.iter().any(|d| d.summary == MORE) {
+            let detail = format!(
+                "Only {MOST} messages are shown. What these have in common is likely to be one mistake: correct it, and see what is left."
+            );
+            self.0.push(Diagnostic { severity: Severity::Warning, summary: MORE.to_owned(), detail, path: Path::root() });
         }
     }
 }
@@ -149,5 +178,19 @@ mod tests {
         diagnostics.warning(Path::root(), "skipped", "why");
         assert_eq!(diagnostics.0.len(), 1);
         assert!(!diagnostics.has_error());
+    }
+
+    #[test]
+    fn ten_thousand_messages_are_told_as_thirty_and_an_error_is_not_lost_among_warnings() {
+        let mut diagnostics = Diagnostics::new();
+        (0..10_000).for_each(|n| diagnostics.warning(Path::root(), "w", n.to_string()));
+        assert!(!diagnostics.has_error());
+        diagnostics.error(Path::root(), "e", "why");
+        let mut all = Diagnostics::new();
+        all.extend(diagnostics);
+        assert_eq!(all.0.len(), MOST + 1);
+        assert!(all.has_error() && all.0.iter().filter(|d| d.summary == MORE).count() == 1);
+        (0..10_000).for_each(|n| all.error(Path::root(), "e", n.to_string()));
+        assert_eq!(all.0.len(), MOST + 1);
     }
 }
