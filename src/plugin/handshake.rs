@@ -9,7 +9,7 @@ use super::listener::Address;
 
 /// By this pair a host shows that it knows it is starting a plugin. It is no secret and protects nothing: it keeps
 /// people from running a provider as a program.
-const COOKIE: (&str, &str) = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+pub(super) const COOKIE: (&str, &str) = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// The version of go-plugin's own rules, the line's first part.
 const CORE_PROTOCOL: u32 = 1;
@@ -78,7 +78,7 @@ impl Refusal {
                  Documentation: {homepage}"
             ),
             Refusal::Versions { offered } => format!(
-                "{name} {version} speaks plugin protocol {}, but the program that started it offers only: {offered}.\n\
+                "{name} {version} speaks plugin protocol {}, but the program that started it offers only: {offered:.100}.\n\
                  Protocol 6 needs Terraform 1.0 or OpenTofu 1.6, or later: upgrade that program.",
                 about.protocol_versions.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
             ),

@@ -136,6 +136,26 @@ impl AsyncWrite for Connection {
     }
 }
 
+/// The path as the handshake names it: on one line, between bars.
+#[cfg(any(unix, test, fuzzing))]
+pub(super) fn location(path: &std::path::Path) -> Result<String, String> {
+    let text = path.to_str().ok_or_else(|| format!("the path {} is not UTF-8", path.display()))?;
+    if text.contains(['|', '\n', '\r']) {
+        return Err(format!("the path {text:?} can't be told to the host: it has a bar or a line break. Set TMPDIR to another folder."));
+    }
+    Ok(text.to_owned())
+}
+
+/// The ports to choose from, where the host connects over TCP; any where it names none.
+#[cfg(any(not(unix), test, fuzzing))]
+pub(super) fn ports(variable: impl Fn(&str) -> Option<String>) -> Result<(u16, u16), String> {
+    let port = |name: &str| match variable(name) {
+        None => Ok(0),
+        Some(text) => text.parse().map_err(|e| format!("{name} is {text:.20?}, not a port: {e}")),
+    };
+    Ok((port("PLUGIN_MIN_PORT")?, port("PLUGIN_MAX_PORT")?))
+}
+
 #[cfg(unix)]
 mod unix {
     use std::fs;
@@ -177,7 +197,7 @@ mod unix {
         if let Some(group) = variable("PLUGIN_UNIX_SOCKET_GROUP") {
             open_to(&group, &socket.0).map_err(|e| format!("can't open the socket to the group {group}: {e}"))?;
         }
-        let location = socket.0.to_str().ok_or_else(|| format!("the path {} is not UTF-8", socket.0.display()))?.to_owned();
+        let location = super::location(&socket.0)?;
         Ok(Listener { address: Address { network: "unix", location }, listener, socket })
     }
 
@@ -235,11 +255,7 @@ mod tcp {
     }
 
     pub fn bind(variable: impl Fn(&str) -> Option<String>) -> Result<Listener, String> {
-        let port = |name: &str| match variable(name) {
-            None => Ok(0_u16),
-            Some(text) => text.parse().map_err(|e| format!("{name} is {text}, not a port: {e}")),
-        };
-        let (least, most) = (port("PLUGIN_MIN_PORT")?, port("PLUGIN_MAX_PORT")?);
+        let (least, most) = super::ports(variable)?;
         let listener = (least..=most)
             .find_map(|port| StdListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
             .ok_or_else(|| format!("no port from {least} (PLUGIN_MIN_PORT) to {most} (PLUGIN_MAX_PORT) is free"))?;

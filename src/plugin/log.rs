@@ -32,7 +32,7 @@ pub fn start() {
 /// The level is the host's, from the most specific variable. Other people's crates are not heard at all: the SDK's warnings print whole
 /// answers of AWS, a profile's external ID and lines of the shared files, and lower levels print requests with their headers. What is
 /// wrong is told by our own errors.
-fn levels(variable: impl Fn(&str) -> Option<String>) -> Targets {
+pub(super) fn levels(variable: impl Fn(&str) -> Option<String>) -> Targets {
     let wanted = ["TF_LOG_PROVIDER_XEKS", "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
     let ours = match wanted.map(|level| level.to_ascii_lowercase()).as_deref() {
         None | Some("warn") => LevelFilter::WARN,

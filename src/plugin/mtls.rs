@@ -11,8 +11,8 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
-use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 pub struct Mtls {
@@ -27,8 +27,7 @@ impl Mtls {
     /// # Errors
     /// The host's certificate is not PEM.
     pub fn pinned_to(client_pem: &str) -> Result<Mtls, String> {
-        let host = CertificateDer::from_pem_slice(client_pem.as_bytes())
-            .map_err(|e| format!("PLUGIN_CLIENT_CERT, by which the host identifies itself, is not a certificate in PEM: {e:?}"))?;
+        let host = certificate(client_pem)?;
         Mtls::make(host).map_err(|e| format!("can't set up TLS: {e}"))
     }
 
@@ -52,6 +51,14 @@ impl Mtls {
         config.send_tls13_tickets = 0;
         Ok(Mtls { config: Arc::new(config), certificate: printed })
     }
+}
+
+/// The host's certificate. One that no connection could ever prove is refused here rather than leaving the host to wait.
+pub(super) fn certificate(pem: &str) -> Result<CertificateDer<'static>, String> {
+    let refused = |why: String| format!("PLUGIN_CLIENT_CERT, by which the host identifies itself, is not a certificate in PEM: {why}");
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| refused(format!("{e:?}")))?;
+    ParsedCertificate::try_from(&certificate).map_err(|e| refused(e.to_string()))?;
+    Ok(certificate)
 }
 
 /// Hosts present a self-signed certificate that claims to be an authority, which ordinary verification refuses as a
