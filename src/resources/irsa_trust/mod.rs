@@ -234,20 +234,20 @@ fn issuers(clusters: &[eks::cluster::ClusterDescription]) -> Value {
     Value::set_of_strings(clusters.iter().filter_map(|cluster| cluster.issuer.clone()))
 }
 
-/// JSON that says the same as before is the same: the plan keeps the prior text.
+/// JSON that says the same as before is the same: the plan keeps the prior text. All of it or none: Terraform takes of a map either
+/// what is configured or what was there, and refuses a mixture.
 fn keep_equal_documents(value: &mut Value, prior: &Value) {
     let mut role = value.get("role").clone();
-    let Value::Map(mut policies) = role.get("inline_policies").clone() else { return };
-    for (name, document) in &mut policies {
-        let before = prior.at("role.inline_policies").get(name);
-        if let (Some(new), Some(old)) = (document.as_str(), before.as_str())
-            && policy::equivalent_text(new, old)
-        {
-            *document = before.clone();
-        }
+    let before = prior.at("role.inline_policies");
+    let (Some(new), Some(old)) = (role.get("inline_policies").entries(), before.entries()) else { return };
+    let same = |(new, old): (&Value, &Value)| match (new.as_str(), old.as_str()) {
+        (Some(new), Some(old)) => policy::equivalent_text(new, old),
+        _ => new == old,
+    };
+    if new.keys().eq(old.keys()) && new.values().zip(old.values()).all(same) {
+        role.insert("inline_policies", before.clone());
+        value.insert("role", role);
     }
-    role.insert("inline_policies", Value::Map(policies));
-    value.insert("role", role);
 }
 
 /// The user's inline policies as they are: the user's own text where it says the same.
