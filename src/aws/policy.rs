@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 /// Characters of a role's trust policy that AWS allows by default, whitespace not counted (IAM quotas; can be raised to 4096).
 pub const TRUST_LIMIT: usize = 2048;
+/// Characters that no quota raises it to: a document that is longer needs no AWS to be refused.
+pub const TRUST_NEVER: usize = 8192;
 /// Characters of all inline policies of one role together, whitespace not counted (IAM quotas).
 pub const INLINE_LIMIT: usize = 10_240;
 
@@ -202,10 +204,16 @@ fn canonical_condition(condition: &Value) -> Value {
     Value::Object(out)
 }
 
-/// A scalar for a list of one, else the list sorted and without repeats.
+/// A scalar for a list of one, else the list sorted and without repeats. A list in a list is read as one, as by `values_of`.
 fn one_or_sorted(value: &Value) -> Value {
-    let Value::Array(members) = value else { return value.clone() };
-    let mut members = members.clone();
+    fn flat(value: &Value) -> Vec<Value> {
+        match value {
+            Value::Array(members) => members.iter().flat_map(flat).collect(),
+            other => vec![other.clone()],
+        }
+    }
+    let Value::Array(_) = value else { return value.clone() };
+    let mut members = flat(value);
     sort(&mut members);
     if members.len() == 1 { members.remove(0) } else { Value::Array(members) }
 }

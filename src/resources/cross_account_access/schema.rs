@@ -212,8 +212,25 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
         }
     }
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
+    principals_fit(config.at("access_role.trusted_principal_arns"), &mut diagnostics);
     partitions_agree(config, partition, &mut diagnostics);
     diagnostics
+}
+
+/// More principals than any trust policy has room for, whatever else stands in it; the plan measures it in full.
+fn principals_fit(principals: &Value, diagnostics: &mut Diagnostics) {
+    let quotes_and_comma = 3;
+    let size: usize = principals.strings().iter().map(|arn| arn.len() + quotes_and_comma).sum();
+    if size > policy::TRUST_NEVER {
+        let why = format!(
+            "{} principals take {size} characters of the role's trust policy, and IAM takes {} at most, {} unless the quota was raised. \
+             Trust a role that they all assume.",
+            principals.members().len(),
+            policy::TRUST_NEVER,
+            policy::TRUST_LIMIT
+        );
+        validators::refuse(&Path::of("access_role.trusted_principal_arns"), why, diagnostics);
+    }
 }
 
 fn scopes_fit(policies: &Value, diagnostics: &mut Diagnostics) {

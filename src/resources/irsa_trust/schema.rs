@@ -151,12 +151,32 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
             &mut diagnostics,
         );
     }
+    subjects_fit(config.get("service_accounts"), &mut diagnostics);
     for attribute in ["role", "pod_role"] {
         roles::refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
     let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
     common::arns_in_partition(partition, config, &paths, &mut diagnostics);
     diagnostics
+}
+
+/// More service accounts than any trust policy has room for, whatever else stands in it; the plan measures it in full.
+fn subjects_fit(service_accounts: &Value, diagnostics: &mut Diagnostics) {
+    // Each stands in the trust policy as "system:serviceaccount:NAMESPACE:NAME", in quotes and with a comma.
+    const AROUND: usize = "\"system:serviceaccount::\",".len();
+    let length = |account: &Value, name: &str| account.get(name).as_str().map_or(1, str::len);
+    let members = service_accounts.members();
+    let size: usize = members.iter().map(|account| AROUND + length(account, "namespace") + length(account, "name")).sum();
+    if size > policy::TRUST_NEVER {
+        let why = format!(
+            "{} service accounts take {size} characters of the role's trust policy, and IAM takes {} at most, {} unless the quota was \
+             raised. Use a wildcard in a namespace of your own, fewer service accounts, or several roles.",
+            members.len(),
+            policy::TRUST_NEVER,
+            policy::TRUST_LIMIT
+        );
+        validators::refuse(&Path::of("service_accounts"), why, diagnostics);
+    }
 }
 
 fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
@@ -219,6 +239,19 @@ mod tests {
         assert_eq!(refused(&[("mode", Value::string("chained"))]), ["pod_role"]);
         assert_eq!(refused(&[("pod_role", pod.clone())]), ["pod_role"]);
         assert_eq!(refused(&[("mode", Value::string("chained")), ("pod_role", pod)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn more_service_accounts_than_a_trust_policy_holds_are_one_refusal_at_once() {
+        let account = |n: usize| Value::object([("namespace", Value::string("team")), ("name", Value::string(format!("sa-{n}")))]);
+        let accounts = |count: usize| [("service_accounts", Value::set((0..count).map(account)))];
+        assert_eq!(refused(&accounts(100)), Vec::<String>::new());
+        let begin = std::time::Instant::now();
+        assert_eq!(refused(&accounts(10_000)), ["service_accounts"]);
+        let wrong =
+            Value::set((0..10_000).map(|n| Value::object([("namespace", Value::string("N")), ("name", Value::string(format!("_{n}")))])));
+        assert!((2..40).contains(&refused(&[("service_accounts", wrong)]).len()), "not one for each");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
     }
 
     #[test]
