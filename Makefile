@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states bench install dist cli
+.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states bench fuzz install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -112,6 +112,18 @@ docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in do
 states: build cli $(VENV_READY) ## tests/states: what applies of all modes store; what is there already stays
 	XEKS_WRITE=1 cargo test --locked --test states a_schema_changes
 	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_states.py -k modes --provider $(PROVIDER) --cli $(CLI)
+
+# Guided by coverage, on a stable toolchain, with a C++ compiler for libFuzzer. FUZZ=name takes one target, FUZZ_SECONDS the time of each.
+FUZZ         ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+FUZZ_SECONDS ?= 60
+
+fuzz: ## looks for input that breaks what reads it, one minute a target (FUZZ_SECONDS=600, FUZZ=plans)
+	cd fuzz && CARGO_TARGET_DIR=$(CACHE)/fuzz RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc cargo build --locked --release
+	@for target in $(FUZZ); do \
+	  found=$(CACHE)/fuzz/found/$$target; mkdir -p $$found build/fuzz; \
+	  XEKS_SEEDS=$$found $(CACHE)/fuzz/release/$$target $$found fuzz/corpus/$$target -artifact_prefix=build/fuzz/$$target- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
+	done
 
 bench: build $(VENV_READY) ## start to handshake, size and memory of the release binary
 	tests/bench/run

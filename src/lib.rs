@@ -24,3 +24,6 @@ pub mod aws;
 
 pub mod diagnostics;
 pub mod secrets;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -168,7 +168,7 @@ impl Account {
     }
 
     /// An account that answers from a given HTTP client, for tests of what calls AWS.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn fixture(
         side: Side,
         account_id: &str,
@@ -200,6 +200,22 @@ impl Account {
             eks: Mutex::default(),
             ec2: Mutex::default(),
         }
+    }
+}
+
+/// An HTTP client for tests of what calls nobody.
+#[cfg(any(test, fuzzing))]
+#[derive(Clone, Debug)]
+pub struct Nobody;
+
+#[cfg(any(test, fuzzing))]
+impl aws_smithy_runtime_api::client::http::HttpClient for Nobody {
+    fn http_connector(
+        &self,
+        _: &aws_smithy_runtime_api::client::http::HttpConnectorSettings,
+        _: &aws_smithy_runtime_api::client::runtime_components::RuntimeComponents,
+    ) -> aws_smithy_runtime_api::client::http::SharedHttpConnector {
+        panic!("AWS is called where nobody should be")
     }
 }
 

@@ -56,6 +56,13 @@ impl Accounts {
         }
     }
 
+    /// Accounts that are open already, for tests of what calls nobody.
+    #[cfg(any(test, fuzzing))]
+    pub fn open(cluster: Arc<Account>, workload: Arc<Account>) -> Self {
+        let slot = |account| Slot { account: OnceCell::new_with(Some(account)), ..Slot::default() };
+        Accounts { cluster: slot(cluster), workload: Some(slot(workload)), ..Accounts::default() }
+    }
+
     /// Both accounts of a connection, opened at the same time. `key` picks one of `workload_accounts`.
     pub async fn pair(&self, key: Option<&str>) -> Result<Pair, AccountError> {
         let (cluster, workload) = tokio::join!(self.cluster(), self.workload(key));

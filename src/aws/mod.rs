@@ -21,6 +21,8 @@ pub mod token;
 mod transport;
 pub mod wait;
 
+#[cfg(any(test, fuzzing))]
+pub use account::Nobody;
 pub use accounts::{Account, Accounts, Identity, Pair};
 pub use arn::Arn;
 pub use error::{Answer, Error, Kind, Named};

@@ -3,6 +3,8 @@
 //! Owns go-plugin's rules from the first environment variable to the removed socket. It serves one gRPC service that it is
 //! given and must not know what that service does: no resource, no schema, no AWS.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handshake;
 mod lifetime;
 mod listener;

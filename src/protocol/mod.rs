@@ -9,6 +9,8 @@ mod data_source;
 mod diagnose;
 mod ephemeral;
 mod function;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod identity;
 mod list;
 mod provider;

@@ -54,6 +54,12 @@ impl Configured {
         self.known()?.workload(workload_account).await
     }
 
+    /// With these accounts and nothing else; a plan looks at nothing.
+    #[cfg(any(test, fuzzing))]
+    pub fn fixture(accounts: Accounts) -> Self {
+        Configured { accounts, skip_preflight: true, ..Configured::default() }
+    }
+
     fn known(&self) -> Result<&Accounts, AccountError> {
         if self.unknown { Err(AccountError::Unknown) } else { Ok(&self.accounts) }
     }

@@ -8,3 +8,6 @@ pub mod irsa_trust;
 mod place;
 mod preflight;
 mod roles;
+
+#[cfg(any(test, fuzzing))]
+pub use common::without_unknowns;

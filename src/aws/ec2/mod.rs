@@ -5,6 +5,8 @@
 
 mod client;
 mod endpoint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod nat_gateways;
 mod network_acls;
 mod peering;

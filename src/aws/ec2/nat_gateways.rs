@@ -22,7 +22,7 @@ impl Ec2 {
 }
 
 impl NatGateway {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         NatGateway {
             id: item.string("natGatewayId"),
             vpc_id: item.string("vpcId"),

@@ -35,7 +35,7 @@ impl Ec2 {
 }
 
 impl NetworkAcl {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         NetworkAcl {
             id: item.string("networkAclId"),
             vpc_id: item.string("vpcId"),
@@ -47,7 +47,7 @@ impl NetworkAcl {
 }
 
 impl AclEntry {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         AclEntry {
             number: item.number("ruleNumber").unwrap_or_default(),
             egress: item.flag("egress").unwrap_or(false),

@@ -97,7 +97,7 @@ impl Ec2 {
 }
 
 impl PeeringConnection {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         let status = item.child("status");
         let side = |name: &str| item.child(name).map(PeerVpc::read).unwrap_or_default();
         PeeringConnection {
@@ -112,7 +112,7 @@ impl PeeringConnection {
 }
 
 impl PeerVpc {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         let mut cidr_blocks = item.strings("cidrBlockSet", "cidrBlock");
         if let (true, Some(block)) = (cidr_blocks.is_empty(), item.text("cidrBlock")) {
             cidr_blocks.push(block);

@@ -74,7 +74,7 @@ impl Ec2 {
 }
 
 impl RouteTable {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         RouteTable {
             id: item.string("routeTableId"),
             vpc_id: item.string("vpcId"),
@@ -87,7 +87,7 @@ impl RouteTable {
 }
 
 impl Route {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         // An instance's route names its interface as well: the instance says more.
         const TARGETS: [&str; 12] = [
             "vpcPeeringConnectionId",
@@ -111,7 +111,7 @@ impl Route {
 
 impl RouteTableAssociation {
     /// An association that is being taken away counts no more.
-    fn read(item: &Element) -> Option<Self> {
+    pub(super) fn read(item: &Element) -> Option<Self> {
         let state = item.child("associationState").map(|s| s.string("state")).unwrap_or_default();
         matches!(state.as_str(), "" | "associated" | "associating").then(|| RouteTableAssociation {
             id: item.string("routeTableAssociationId"),

@@ -95,7 +95,7 @@ impl Ec2 {
 }
 
 impl SecurityGroup {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         SecurityGroup {
             id: item.string("groupId"),
             name: item.string("groupName"),
@@ -108,7 +108,7 @@ impl SecurityGroup {
 }
 
 impl SecurityGroupRule {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         SecurityGroupRule {
             id: item.string("securityGroupRuleId"),
             group_id: item.string("groupId"),
@@ -128,7 +128,7 @@ impl SecurityGroupRule {
 }
 
 impl ReferencedGroup {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         ReferencedGroup {
             group_id: item.string("groupId"),
             owner_id: item.text("userId"),

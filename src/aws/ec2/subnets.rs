@@ -27,7 +27,7 @@ impl Ec2 {
 }
 
 impl Subnet {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         Subnet {
             id: item.string("subnetId"),
             vpc_id: item.string("vpcId"),

@@ -23,7 +23,7 @@ impl Ec2 {
 }
 
 impl Vpc {
-    fn read(item: &Element) -> Self {
+    pub(super) fn read(item: &Element) -> Self {
         let primary = item.text("cidrBlock");
         let mut cidr_blocks = associated(item, "cidrBlockAssociationSet", "cidrBlock", "cidrBlockState");
         if let Some(primary) = primary {

@@ -80,6 +80,12 @@ impl Element {
         self.items(set).filter_map(|item| item.text(name)).collect()
     }
 
+    /// Bytes of names and texts, here and inside.
+    #[cfg(any(test, fuzzing))]
+    pub fn weight(&self) -> usize {
+        self.name.len() + self.text.len() + self.children.iter().map(Element::weight).sum::<usize>()
+    }
+
     pub fn tags(&self) -> Tags {
         // A tag's value may be empty; its blanks count.
         self.items("tagSet")
