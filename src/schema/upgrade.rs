@@ -126,6 +126,6 @@ mod tests {
     fn a_state_of_another_type_is_refused_with_the_place() {
         let schema = Schema::new("", vec![Attribute::plain("ports", Type::map(Type::Number), "").computed()]);
         let refused = schema.upgrade(0, json!({ "ports": { "a": true } })).unwrap_err();
-        assert_eq!(refused.to_string(), "it does not fit its schema at ports[\"a\"]: expected \"number\"");
+        assert_eq!(refused.to_string(), "it does not fit its schema at ports[\"a\"]: expected a number");
     }
 }
