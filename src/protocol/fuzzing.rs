@@ -87,7 +87,9 @@ fn as_core_demands(attributes: &[Attribute], config: &Value, prior: &Value, plan
             assert!(planned.is_null(), "{at} is in the plan");
             continue;
         }
-        if planned == config || (!prior.is_null() && planned == prior) || (attribute.computed && config.is_null()) {
+        // Core sends no configuration of what is computed alone.
+        let ours = attribute.computed && (config.is_null() || !attribute.optional);
+        if ours || planned == config || (!prior.is_null() && planned == prior) {
             continue;
         }
         if let Shape::Nested(nesting, nested) = &attribute.shape {
