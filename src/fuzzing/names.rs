@@ -2,7 +2,10 @@
 
 use crate::aws::{arn, cidr, duration, names as rules};
 
-const RULES: &[fn(&str) -> Result<(), String>] = &[
+/// A rule for attributes.
+type Rule = fn(&str) -> Result<(), String>;
+
+const RULES: &[Rule] = &[
     rules::role_name,
     rules::policy_name,
     rules::session_name,
