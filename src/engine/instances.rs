@@ -99,3 +99,16 @@ async fn an_entry_of_an_old_state_that_names_no_instance_takes_that_of_its_own_o
     imported.0.values_mut().for_each(|entry| entry.instance = Some("i0".into()));
     assert!(refresh(&world, &boxed(&first()), imported).await.unwrap().ledger.get(&key("root", "a")).is_none(), "another create's");
 }
+
+#[tokio::test]
+async fn what_hangs_on_a_strangers_object_in_the_place_of_ours_is_the_strangers_too() {
+    let world = Toy::new();
+    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    world.replace(&key("root", "a"));
+
+    let read = refresh(&world, &boxed(&first()), made.clone()).await.unwrap();
+
+    assert!(read.replaced.keys().eq([&key("root", "a")]));
+    let left: Vec<String> = read.ledger.0.keys().map(Key::to_string).collect();
+    assert_eq!(left, ["cluster/leaf/b/q", "cluster/root/b", "cluster/root/c"]);
+}

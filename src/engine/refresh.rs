@@ -14,19 +14,22 @@ use super::piece::{Job, Observed, Owner, Piece, Welcome, World};
 pub struct Refreshed {
     pub ledger: Ledger,
     pub observed: BTreeMap<Key, Observed>,
+    /// What stands in the place of an object of ours that is gone.
+    pub replaced: BTreeMap<Key, Observed>,
 }
 
 /// Looks at every entry of the ledger that a piece describes. What is gone, or was replaced by somebody else's object, leaves the
 /// ledger. Entries that no piece describes stay: they are what an interrupted apply has still to remove.
 pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
-    let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new() };
+    let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     let described: Vec<&dyn Piece<W>> = pieces.iter().map(AsRef::as_ref).filter(|piece| prior.get(&piece.key()).is_some()).collect();
     look(world, &described, &prior, &mut refreshed).await?;
     // What needs an object that turned out to be another one than the ledger's is judged by that one.
     let renewed: Vec<_> =
-        described.into_iter().filter(|piece| piece.needs().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
+        described.iter().copied().filter(|piece| piece.needs().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
     let now = refreshed.ledger.clone();
     look(world, &renewed, &now, &mut refreshed).await?;
+    leave(&described, &mut refreshed);
     hang(pieces, &mut refreshed);
     Ok(refreshed)
 }
@@ -47,6 +50,7 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
         })
     });
     for (key, entry, look) in join_all(looks).await {
+        refreshed.replaced.remove(&key);
         match look {
             Err(error) => return Err(Failure { key, verb: "read", error }),
             Ok(Some(observed)) if stands(&with_instance(&entry, &observed, world.resource()), &observed) => {
@@ -54,13 +58,29 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
                 refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
                 refreshed.observed.insert(key, observed);
             }
-            Ok(_) => {
+            Ok(other) => {
                 refreshed.ledger.0.remove(&key);
                 refreshed.observed.remove(&key);
+                refreshed.replaced.extend(other.map(|observed| (key, observed)));
             }
         }
     }
     Ok(())
+}
+
+/// What hung on an object that is gone went with it. What hangs on its successor under the same name is whoever's that one is: nothing
+/// but the name says that it was ours, where it has neither tags nor an id.
+fn leave<W: World>(described: &[&dyn Piece<W>], refreshed: &mut Refreshed) {
+    let gone = |key: &Key| refreshed.replaced.contains_key(key);
+    let nameless = |key: &Key| {
+        let told = |observed: &Observed| observed.owner != Owner::Parent || observed.id.is_some();
+        refreshed.observed.get(key).is_some_and(|observed| !told(observed))
+    };
+    let left: Vec<Key> = described.iter().filter(|p| nameless(&p.key()) && p.needs().iter().any(gone)).map(|p| p.key()).collect();
+    for key in left {
+        refreshed.ledger.0.remove(&key);
+        refreshed.observed.remove(&key);
+    }
 }
 
 /// Looks at every piece and records what is found as imported; pieces that share or must exist keep their own origin.
@@ -74,7 +94,7 @@ pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result
         let job = Job { origin, instance: String::new(), renewed: false, entry: None, needed: BTreeMap::new() };
         (piece.key(), piece.region(), origin, piece.observe(world, &job).await)
     });
-    let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new() };
+    let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     for (key, region, origin, look) in join_all(looks).await {
         let Some(observed) = look.map_err(|error| Failure { key: key.clone(), verb: "read", error })? else { continue };
         let mut entry = found(&world.account_id(key.side), region, origin);

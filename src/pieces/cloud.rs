@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ownership::Ownership;
-use super::removal;
 use super::turns::Uses;
 use super::{ec2, iam};
+use super::{removal, strangers};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair};
-use crate::engine::{Entry, Key, Observed, Owner, Side, World};
+use crate::engine::{Entry, Key, Ledger, Observed, Side, World};
 
 /// How long what IAM was told a moment ago may be unseen elsewhere. AWS names no bound; a principal that is still unknown after
 /// this is taken for a wrong one.
@@ -42,6 +42,8 @@ pub struct Cloud {
     pub role_arns: Vec<String>,
     /// Ids of the peering connections that the ledger names: a route goes by the one that it leads over.
     pub peering_ids: Vec<String>,
+    /// The ledger as the operation found it.
+    pub recorded: Ledger,
     /// What a removal left in place, and why: told to the user as warnings.
     pub warnings: Mutex<Vec<String>>,
     /// The shared objects that this request relies on, until it ends.
@@ -90,6 +92,11 @@ impl Cloud {
     pub async fn still_shown(&self) -> Result<Vec<Key>, Error> {
         let deleted = self.deleted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         removal::still_shown(self, &deleted).await
+    }
+
+    /// What to tell of an object that was found in the place of ours: summary and detail; `None` where it is ours by another create.
+    pub fn replacement(&self, key: &Key, observed: &Observed) -> Option<(String, String)> {
+        strangers::replacement(self, key, observed)
     }
 
     /// Until when to wait.
@@ -188,40 +195,7 @@ impl World for Cloud {
     }
 
     fn stranger(&self, key: &Key, observed: &Observed) -> Error {
-        let arn = observed.arn.as_deref().unwrap_or(&key.name);
-        let what = match observed.facts["principal_arn"].as_str() {
-            Some(principal) => format!("{arn}, the access entry of {principal},"),
-            None => arn.to_owned(),
-        };
-        // A kind may know better what to do about its own objects.
-        if let Some(next) = observed.facts["next"].as_str() {
-            let message = format!(
-                "{} already exists and is not this resource's: {next}. It was left as it is.",
-                observed.id.as_deref().unwrap_or(&what)
-            );
-            return Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message);
-        }
-        let next = match &observed.owner {
-            Owner::Tagged { resource: Some(resource), .. } => format!(
-                "its tag {} says {resource:?}. Give this resource other names, or remove that one first. Where that one is the old half of \
-                 a replacement that keeps some of its names, leave out create_before_destroy: one object can't serve both at a time.",
-                super::TAG_RESOURCE
-            ),
-            Owner::Parent => {
-                let message = format!(
-                    "{what} is there already, with other contents than are configured, on an object that was there before. Adoption never \
-                     rewrites what others wrote: configure what is there, or change or remove it by hand, and apply again."
-                );
-                return Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message);
-            }
-            _ => format!(
-                "it carries no tag of this provider. To use it as it is, set adopt = \"if_exists\" (or `existing = true` on a role); to \
-                 manage it from here, `terraform import` with the id {:?}; otherwise choose another name or delete it.",
-                self.import_id
-            ),
-        };
-        let message = format!("{what} already exists and is not this resource's: {next} It was left as it is.");
-        Error::of_kind(Kind::Exists, &key.kind, self.label(key.side), message)
+        strangers::refusal(self, key, observed)
     }
 
     fn missing(&self, key: &Key) -> Error {

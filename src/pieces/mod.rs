@@ -8,6 +8,7 @@ pub mod eks;
 pub mod iam;
 mod ownership;
 mod removal;
+mod strangers;
 mod tags;
 mod turns;
 

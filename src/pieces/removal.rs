@@ -85,9 +85,12 @@ pub(super) fn is_ours(entry: &Entry, owner: &Owner) -> bool {
 }
 
 /// Whether what hangs on an object may be taken off it. Others' things stay, and so does what another create of this composite
-/// has taken over together with the object.
-pub(super) fn is_ours_on(cloud: &Cloud, entry: &Entry, parent: &Owner) -> bool {
-    let Owner::Tagged { resource, instance } = parent else { return false };
+/// has taken over together with the object, and what hangs on an object that somebody else put in the place of ours.
+pub(super) fn is_ours_on(cloud: &Cloud, entry: &Entry, parent: &Key, owner: &Owner) -> bool {
+    let Owner::Tagged { resource, instance } = owner else { return false };
+    if cloud.recorded.get(parent).is_some_and(|parent| parent.origin.is_own() && !is_ours(parent, owner)) {
+        return false;
+    }
     let taken_over = resource.as_deref() == Some(&cloud.ownership.resource) && !entry.is_of(instance.as_deref());
     match entry.origin {
         Origin::Found => true,

@@ -165,7 +165,8 @@ pub fn common_attributes() -> Vec<Attribute> {
         Attribute::string(
             "adopt",
             "What to do with an object that already exists: `never` (default: an error that shows it) or `if_exists` (add what is ours, never \
-             rewrite what others wrote, leave it at destroy).",
+             rewrite what others wrote, leave it at destroy). Two states with the same names can't be told apart: see [Whose an object \
+             is](../guides/ownership.md).",
         )
         .default_value(Value::string("never"))
         .check(validators::one_of(&["never", "if_exists"])),

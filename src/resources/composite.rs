@@ -27,7 +27,7 @@ use super::place::{Part, Place};
 use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::error::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Key, Ledger, Piece, Refreshed, Side};
+use crate::engine::{self, Entry, Key, Ledger, Piece, Refreshed, Side};
 use crate::pieces::{Cloud, Ownership, Uses, iam};
 use crate::provider::{ApplyRequest, Context, Outcome, Plan, PlanRequest, Resource};
 use crate::schema::{DecodeError, Schema, Value, hole};
@@ -152,6 +152,7 @@ impl<C: Composite> Composed<C> {
             import_id: self.composite.import_id(value, place),
             peering_ids: place.peering_ids(value),
             role_arns: place.arns.iter().filter(|(key, _)| key.kind == iam::role::KIND).map(|(_, arn)| arn.clone()).collect(),
+            recorded: place.ledger.clone(),
             warnings: Mutex::default(),
             uses: Uses::default(),
             deleted: Mutex::default(),
@@ -187,14 +188,28 @@ impl<C: Composite> Composed<C> {
         value.insert("pieces", pieces);
     }
 
-    async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Value, Diagnostics> {
+    async fn look(&self, cloud: &Cloud, place: &Place, mut state: Value) -> Result<Outcome<Value>, Diagnostics> {
         let pieces = self.pieces(&state, place);
         let mut seen = engine::refresh(cloud, &pieces, place.ledger.clone()).await.map_err(|failure| read_failed(C::NAME, &failure))?;
+        let mut told = Diagnostics::new();
+        let mut replaced = Vec::new();
+        for (key, found) in &seen.replaced {
+            if let Some((summary, detail)) = cloud.replacement(key, found) {
+                told.warning(self.composite.path_of(key), summary, detail);
+                replaced.push(key.clone());
+            }
+        }
         if seen.ledger.is_empty() {
-            return Ok(Value::Null);
+            // The resource is kept though nothing of it is left: a destroy, which Terraform begins with a plan, would be refused because of
+            // the others' objects if that plan were one of a create.
+            let unsettled = |(key, entry)| (key, Entry { settled: false, ..entry });
+            seen.ledger.0 = place.ledger.select(replaced).into_iter().map(unsettled).collect();
+        }
+        if seen.ledger.is_empty() {
+            return Ok(Outcome::new(Value::Null, told));
         }
         self.settle(cloud, place, &mut state, &mut seen).await?;
-        Ok(state)
+        Ok(Outcome::new(state, told))
     }
 
     async fn settle(&self, cloud: &Cloud, place: &Place, state: &mut Value, seen: &mut Refreshed) -> Result<(), Diagnostics> {
@@ -252,7 +267,7 @@ impl<C: Composite> Resource for Composed<C> {
         };
         self.known.state(&cloud.ownership.resource, &place.ledger);
         match self.look(&cloud, &place, state.clone()).await {
-            Ok(fresh) => Outcome::new(fresh, Diagnostics::new()),
+            Ok(outcome) => outcome,
             Err(diagnostics) => Outcome::new(state, diagnostics),
         }
     }

@@ -90,12 +90,6 @@ def test_a_cluster_that_does_not_exist_is_refused_by_the_plan(workspace, network
     run.must_fail("nowhere", "does not exist", "183295435445")
 
 
-def test_a_connection_that_somebody_made_is_told_with_the_way_to_reuse_it(workspace, network):
-    made = network.connect()
-    run = workspace(peering(network.workload_vpc)).try_plan()
-    run.must_fail(f'peering_connection_id = "{made}"', network.workload_vpc, network.cluster_vpc)
-
-
 def test_a_second_cluster_for_the_same_pair_of_vpcs_is_refused_by_the_plan(workspace, aws, network):
     World(aws).make_cluster("green", "API")
     root = workspace(peering(network.workload_vpc))

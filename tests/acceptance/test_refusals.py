@@ -80,21 +80,6 @@ def test_a_misspelt_access_policy_is_an_error_of_the_plan(workspace, aws):
     refused_by_plan(aws, workspace(hcl), "AmazonEKSClusterAdmimPolicy", "AmazonEKSClusterAdminPolicy")
 
 
-def test_a_strangers_role_is_an_error_of_the_plan(workspace, aws):
-    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    World(aws).iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=trust)
-    refused_by_plan(aws, workspace(access()), WORKLOAD, "adopt", "import")
-
-
-def test_a_strangers_access_entry_is_an_error_of_the_plan(workspace, aws):
-    world = World(aws)
-    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
-    root = workspace(access(access_role=f'name = "{ACCESS}", existing = true'))
-    refused_by_plan(aws, root, f"{CLUSTER}/{ACCESS}", "adopt", "import")
-
-
 def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):
     world = World(aws)
     trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'

@@ -2,10 +2,6 @@
 
 import itertools
 import json
-import os
-import signal
-import subprocess
-import threading
 import time
 
 import pytest
@@ -287,58 +283,6 @@ def test_an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed(w
         root.write(after if then == "retry" else STORY + trust())
         root.apply()
         root.assert_empty_plan()
-
-
-# Seconds that a call is on its way: enough to kill the provider meanwhile, also on a busy machine.
-HELD = 2
-
-
-def test_a_provider_killed_in_the_middle_of_a_create_leaves_nothing_to_chance(workspace, aws):
-    """No state tells of what was made: the tag on it does."""
-    before = aws.dump()
-    root = workspace(STORY + trust())
-    aws.clear_calls()
-    root.apply()
-    faults = writes(aws)
-    root.destroy()
-
-    for fault in faults[::3]:
-        aws.faults.add("latency", seconds=HELD, **fault)
-        aws.clear_calls()
-        runs: list = []
-        runner = threading.Thread(target=lambda runs=runs: runs.append(root.try_apply("-parallelism=1")))
-        runner.start()
-        deadline = time.time() + 60
-        while time.time() < deadline and not aws.faults.list()[0]["hit"]:
-            time.sleep(0.05)
-        landing = time.time() + HELD
-        assert kill_providers(root) >= 1
-        runner.join()
-        aws.faults.clear()
-        # What was sent takes effect though nobody is left to hear of it. Landing after the next run, it would be that run's drift.
-        time.sleep(max(0.0, landing - time.time()) + 0.3)
-
-        assert runs[0].code == 1
-        root.apply()
-        root.assert_empty_plan()
-        root.destroy()
-        assert not traces(aws, before), fault
-
-
-def kill_providers(root) -> int:
-    """Kills the providers that this workspace's CLI started: those that run in its directory."""
-    listed = subprocess.run(["pgrep", "-f", "terraform-provider-xeks"], capture_output=True, text=True).stdout.split()
-    mine = [pid for pid in listed if cwd(pid) == str(root.directory)]
-    for pid in mine:
-        os.kill(int(pid), signal.SIGKILL)
-    return len(mine)
-
-
-def cwd(pid: str) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/cwd")
-    except OSError:
-        return ""
 
 
 CREATE_FIRST = "lifecycle {\n  create_before_destroy = true\n}"

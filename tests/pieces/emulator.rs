@@ -114,6 +114,7 @@ impl Aws {
             import_id: "CLUSTER/ROLE/ROLE".into(),
             role_arns: vec![],
             peering_ids: vec![],
+            recorded: Default::default(),
             warnings: Mutex::default(),
             uses: Default::default(),
             deleted: Mutex::default(),

@@ -12,7 +12,7 @@ use crate::aws::ec2::{PeeringConnection, PeeringRequest, Select};
 use crate::aws::{Error, Kind, wait};
 use crate::engine::{Entry, Job, Key, Made, Observed, Piece, Side, Tags, Welcome, World};
 use crate::pieces::cloud::Cloud;
-use crate::pieces::{TAG_INSTANCE, removal, tags, turns};
+use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, removal, tags, turns};
 
 pub const KIND: &str = "ec2_vpc_peering_connection";
 
@@ -226,8 +226,8 @@ impl Peering {
 
     /// What to do about a connection of these VPCs that is there already.
     fn next(&self, found: &PeeringConnection) -> String {
-        let made_by = match found.tags.get(crate::pieces::TAG_RESOURCE) {
-            Some(resource) => format!("its tag {} says {resource:?}", crate::pieces::TAG_RESOURCE),
+        let made_by = match found.tags.get(TAG_RESOURCE) {
+            Some(resource) => format!("its tag {TAG_RESOURCE} says {resource:?}"),
             None => "it carries no tag of this provider".to_owned(),
         };
         format!(

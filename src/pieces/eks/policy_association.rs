@@ -134,7 +134,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let (Some(cluster), Some(role), Some(policy)) = (parts.next(), parts.next(), parts.next()) else { return Ok(()) };
     let Some(principal) = principal::find(cloud, cluster, role, entry).await? else { return Ok(()) };
     let Some(parent) = access_entry::owner(cloud, cluster, &principal, entry).await? else { return Ok(()) };
-    if !removal::is_ours_on(cloud, entry, &parent) {
+    if !removal::is_ours_on(cloud, entry, &access_entry::key(cluster, role), &parent) {
         return Ok(());
     }
     let arn = arn::access_policy(&cloud.pair.identity(Side::Cluster).partition, policy);

@@ -56,9 +56,12 @@ impl Piece<Cloud> for InlinePolicy {
         if self.stamped && theirs { Writers::Racing } else { Writers::One }
     }
 
-    async fn observe(&self, cloud: &Cloud, _: &Job) -> Result<Option<Observed>, Error> {
+    async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(found) = get(cloud, self.side, &self.role, &self.name).await? else { return Ok(None) };
-        let owner = if self.stamped { owner_of(&found, &cloud.ownership) } else { Owner::Parent };
+        let mut owner = if self.stamped { owner_of(&found, &cloud.ownership) } else { Owner::Parent };
+        if self.is_late(cloud, job, &owner).await? {
+            owner = Owner::Parent;
+        }
         let same = self.means(&found);
         Ok(Some(Observed {
             arn: None,
@@ -100,11 +103,12 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let Some((role, name)) = key.name.split_once('/') else { return Ok(()) };
     let (found, parent) = tokio::try_join!(get(cloud, key.side, role, name), role::owner(cloud, key.side, role))?;
     let (Some(found), Some(parent)) = (found, parent) else { return Ok(()) };
+    let on_role = removal::is_ours_on(cloud, entry, &role::key(key.side, role), &parent);
     let ours = match owner_of(&found, &cloud.ownership) {
-        Owner::Tagged { resource, instance } if entry.origin != Origin::Found => {
-            resource.as_deref() == Some(&cloud.ownership.resource) && removal::is_ours(entry, &Owner::Tagged { resource, instance })
+        owner @ Owner::Tagged { .. } if entry.origin != Origin::Found => {
+            is_of_composite(&owner, cloud) && (removal::is_ours(entry, &owner) || removal::is_ours(entry, &parent) && on_role)
         }
-        _ => removal::is_ours_on(cloud, entry, &parent),
+        _ => on_role,
     };
     if !ours {
         return Ok(());
@@ -129,6 +133,19 @@ impl InlinePolicy {
         match self.stamped {
             true => policy::equivalent(&trust::without_sids(found), &trust::without_sids(&wanted)),
             false => policy::equivalent(found, &wanted),
+        }
+    }
+
+    /// Whether the Sids name another create of this composite, and the role is ours all the same: the last call of a provider that was
+    /// killed may land when a later run has taken the role over and is done. On somebody else's role nothing tells that from the newer
+    /// half of a replacement, and the policy is not ours.
+    async fn is_late(&self, cloud: &Cloud, job: &Job, owner: &Owner) -> Result<bool, Error> {
+        let another = is_of_composite(owner, cloud) && job.entry.as_ref().is_some_and(|entry| !removal::is_ours(entry, owner));
+        match job.needed.get(&role::key(self.side, &self.role)) {
+            Some(entry) if another && entry.origin.is_own() => {
+                Ok(role::owner(cloud, self.side, &self.role).await?.is_some_and(|owner| removal::is_ours(entry, &owner)))
+            }
+            _ => Ok(false),
         }
     }
 
@@ -160,6 +177,10 @@ async fn get(cloud: &Cloud, side: Side, role: &str, name: &str) -> Result<Option
     let answer = cloud.ask("iam:GetRolePolicy", side, send).await.absent_is_none()?;
     // A document that can't be read is like no other: it differs.
     Ok(answer.map(|a| policy::parse(a.policy_document()).unwrap_or_default()))
+}
+
+fn is_of_composite(owner: &Owner, cloud: &Cloud) -> bool {
+    matches!(owner, Owner::Tagged { resource: Some(resource), .. } if *resource == cloud.ownership.resource)
 }
 
 /// Whose the statements are by their Sids. Without any of ours, the policy goes with its role.

@@ -107,7 +107,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let Some(profile) = instance_profile::get(cloud, name).await? else { return Ok(()) };
     let (owner, _) = cloud.ownership.split(tags::from_iam(profile.tags()));
     let holds = instance_profile::roles(&profile).iter().any(|held| held == role);
-    if holds && removal::is_ours_on(cloud, entry, &owner) {
+    if holds && removal::is_ours_on(cloud, entry, &Key::new(Side::Workload, instance_profile::KIND, name), &owner) {
         take_out(cloud, name, role).await?;
         cloud.deleted(key, entry);
     }

@@ -71,7 +71,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     // The name of a role has no slash, the ARN of a policy has.
     let Some((role, policy_arn)) = key.name.split_once('/') else { return Ok(()) };
     let Some(parent) = role::owner(cloud, key.side, role).await? else { return Ok(()) };
-    if !removal::is_ours_on(cloud, entry, &parent) {
+    if !removal::is_ours_on(cloud, entry, &role::key(key.side, role), &parent) {
         return Ok(());
     }
     let iam = cloud.iam(key.side);

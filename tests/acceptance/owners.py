@@ -1,0 +1,134 @@
+"""Whose an object is, for tests: each resource with every kind of object that it can own, strangers' objects in their
+places, and a provider that is killed at a call.
+
+Knows the AWS under test and the CLI. What must hold is the tests'.
+"""
+
+import json
+import subprocess
+import time
+
+import terminal
+from harness import Run, Workspace
+from network import Network, peering
+from test_access import ACCESS, ACCESS_ARN, BUCKETS, WORKLOAD, access
+from test_irsa import POD, POLICY, ROLE, trust
+from world import CLUSTER, World
+from xeks_aws.client import Aws
+
+EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUSTS_EC2 = {"Version": "2012-10-17", "Statement": [EC2]}
+DENY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+THEIRS = [{"Key": "whose", "Value": "theirs"}]
+CREATE_FIRST = "lifecycle {\n  create_before_destroy = true\n}"
+
+
+def access_of_all(more: str = "") -> str:
+    """Two roles, their inline policies, an attachment, an instance profile, an access entry with a policy."""
+    workload = f'name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = ["{BUCKETS}"]'
+    return access(workload_role=workload, more=more)
+
+
+def federated_of_all(more: str = "") -> str:
+    """A role with inline and attached policies, and the workload account's OIDC provider."""
+    role = f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]'
+    return trust(role, more=more)
+
+
+def chained_of_all(more: str = "") -> str:
+    """A role, a pod role with an inline policy, and the cluster account's OIDC provider."""
+    pod = f'mode = "chained"\npod_role = {{ name = "{POD}" }}\n{more}'
+    return trust('name = "chained-t"', more=pod, name="pod")
+
+
+def trust_of_all(more: str = "") -> str:
+    return federated_of_all(more) + chained_of_all(more)
+
+
+def peering_of_all(aws: Aws, more: str = "") -> str:
+    """A connection with options and tags in both accounts, routes both ways, a rule."""
+    return peering(Network(aws).workload_vpc, "dns_resolution = true", 'tags = { team = "x" }', *more.splitlines())
+
+
+def all_of_all(aws: Aws, more: str = "") -> str:
+    return access_of_all(more) + trust_of_all(more) + peering_of_all(aws, more)
+
+
+def killed_at(root: Workspace, aws: Aws, call: str, *arguments: str, lands: bool = True, command: str = "apply") -> Run:
+    """Kills the provider at a call, `ACCOUNT/SERVICE:ACTION[#NTH]`: when it took effect, or before it ever does."""
+    where, _, nth = call.partition("#")
+    account, _, name = where.partition("/")
+    service, _, action = name.partition(":")
+    at = {"account": account, "service": service, "action": action, "after": int(nth or 1) - 1}
+    aws.faults.add("hold_answer" if lands else "hold", **at)
+    killed = []
+
+    def during(process: subprocess.Popen) -> None:
+        deadline = time.monotonic() + 30
+        while not aws.faults.hit(0.5):
+            assert process.poll() is None and time.monotonic() < deadline, f"{call} was not made"
+        killed.append(terminal.kill_provider(process))
+        aws.faults.release(drop=True)
+
+    run = terminal.run(root, command, "-json", "-auto-approve", *arguments, during=during)
+    aws.faults.clear()
+    aws.faults.release(drop=True)
+    aws.quiet()
+    assert killed and run.code == 1, run.text
+    return run
+
+
+def remake_role(
+    world: World, account: str, name: str, policies: dict[str, str], attached: tuple[str, ...] = ()
+) -> None:
+    """Somebody deletes a role and makes it again, with policies and attachments of the same names."""
+    world.delete_role(account, name)
+    iam = world.iam(account)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2), Tags=THEIRS)
+    for policy, document in policies.items():
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+    for arn in attached:
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+
+
+def remake_access(world: World) -> None:
+    """All of `access_of_all` but the access role."""
+    remake_role(world, "workload", WORKLOAD, {f"xeks-assume-{ACCESS}": DENY}, (BUCKETS,))
+    iam = world.iam("workload")
+    iam.delete_instance_profile(InstanceProfileName=WORKLOAD)
+    iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
+    iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
+    entry = {"clusterName": CLUSTER, "principalArn": ACCESS_ARN}
+    world.eks.delete_access_entry(**entry)
+    world.eks.create_access_entry(**entry, tags={"whose": "theirs"})
+    world.eks.associate_access_policy(**entry, policyArn=ADMIN, accessScope={"type": "cluster"})
+
+
+def remake_trust(world: World) -> None:
+    """All of `trust_of_all` but the role that the chained one leads to."""
+    remake_role(world, "workload", ROLE, {"bucket": DENY}, (BUCKETS,))
+    remake_role(world, "cluster", POD, {"xeks-assume-chained-t": DENY})
+    for account in ("cluster", "workload"):
+        iam = world.iam(account)
+        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+        iam.create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["sts.amazonaws.com"], Tags=THEIRS)
+
+
+def remake_peering(network: Network) -> None:
+    """All of it: the connection, its routes and options, and the rule."""
+    ours = next(each["VpcPeeringConnectionId"] for each in network.connections())
+    network.delete(ours)
+    theirs = network.connect()
+    network.ec2("workload").create_tags(Resources=[theirs], Tags=THEIRS)
+    for account in ("cluster", "workload"):
+        ec2 = network.ec2(account)
+        for name in network.routes(account):
+            table, block = name.split("/", 1)
+            ec2.replace_route(RouteTableId=table, DestinationCidrBlock=block, VpcPeeringConnectionId=theirs)
+    ec2 = network.ec2("cluster")
+    ids = [rule["SecurityGroupRuleId"] for rule in network.rules().values()]
+    ec2.revoke_security_group_ingress(GroupId=network.group, SecurityGroupRuleIds=ids)
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.30.0.0/16"}]}
+    ec2.authorize_security_group_ingress(GroupId=network.group, IpPermissions=[https])

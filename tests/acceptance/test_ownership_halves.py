@@ -1,0 +1,115 @@
+"""Replacements of all three resources whose provider is killed in the middle of a half or between the two: the newer objects
+are never deleted, and the next apply and destroy end where they should."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import terminal
+from network import Network
+from owners import CREATE_FIRST, all_of_all, killed_at
+from test_ownership_leftovers import identities
+from world import World, traces
+
+REPLACE = tuple(
+    f"-replace={address}"
+    for address in (
+        "xeks_cross_account_access.ec2",
+        "xeks_irsa_trust.app",
+        "xeks_irsa_trust.pod",
+        "xeks_cluster_peering.team",
+    )
+)
+# Runs when all new halves are done and no old one is begun: Terraform deletes what it replaced after what depends on it.
+GATE = """
+resource "terraform_data" "gate" {
+  triggers_replace = [for one in [xeks_cross_account_access.ec2, xeks_irsa_trust.app, xeks_irsa_trust.pod] : values(one.pieces)[*].instance]
+  depends_on       = [xeks_cluster_peering.team]
+  provisioner "local-exec" {
+    command = "test ! -e armed || { touch reached; while test -e armed; do sleep 0.02; done; }"
+  }
+}
+"""
+pytestmark = pytest.mark.one_cli
+
+
+def stands(root, aws, before: dict) -> None:
+    """Whatever happened: an apply and a destroy end where they should, and no object that was newest is made anew."""
+    world, network = World(aws), Network(aws)
+    newest = identities(world, network)
+    root.apply()
+    assert identities(world, network) >= newest, "what the interrupted run had made or taken over is kept"
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
+def cmdline(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "workload/iam:TagRole",
+        pytest.param("cluster/iam:PutRolePolicy#2", marks=pytest.mark.long),
+        pytest.param("cluster/eks:TagResource", marks=pytest.mark.long),
+        "workload/ec2:CreateTags",
+    ],
+)
+def test_a_kill_in_a_new_half_that_comes_first_and_takes_over(workspace, aws, call):
+    before = Network(aws).left()
+    root = workspace(all_of_all(aws, CREATE_FIRST))
+    root.apply()
+
+    killed_at(root, aws, call, *REPLACE)
+
+    stands(root, aws, before)
+
+
+def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws):
+    before = Network(aws).left()
+    root = workspace(all_of_all(aws, CREATE_FIRST) + GATE)
+    root.apply()
+    (root.directory / "armed").touch()
+
+    def during(process: subprocess.Popen) -> None:
+        deadline = time.monotonic() + 60
+        while not (root.directory / "reached").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        # The gate's shell is a child of the CLI's too: it is to go on.
+        named = [pid for pid in terminal.children_of(process.pid) if b"provider-xeks" in cmdline(pid)]
+        assert len(named) == 1
+        os.kill(named[0], signal.SIGKILL)
+        (root.directory / "armed").unlink()
+
+    run = terminal.run(root, "apply", "-json", "-auto-approve", *REPLACE, during=during)
+
+    assert run.code == 1, run.output
+    stands(root, aws, before)
+
+
+@pytest.mark.parametrize(
+    "call, lands",
+    [
+        pytest.param("cluster/eks:DeleteAccessEntry", True, marks=pytest.mark.long),
+        ("workload/iam:DeleteRole", True),
+        pytest.param("workload/iam:DeleteRole", False, marks=pytest.mark.long),
+        ("workload/ec2:DeleteVpcPeeringConnection", False),
+        pytest.param("workload/ec2:DeleteVpcPeeringConnection", True, marks=pytest.mark.long),
+        ("workload/iam:CreateRole", True),
+        pytest.param("workload/iam:CreateRole", False, marks=pytest.mark.long),
+    ],
+)
+def test_a_kill_in_a_replacement_whose_old_half_goes_first(workspace, aws, call, lands):
+    before = Network(aws).left()
+    root = workspace(all_of_all(aws))
+    root.apply()
+
+    killed_at(root, aws, call, *REPLACE, lands=lands)
+
+    stands(root, aws, before)
