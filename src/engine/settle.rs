@@ -13,8 +13,8 @@ use super::piece::{Job, Observed, Piece, World, Writers};
 
 /// What a converge leaves to be looked at: what it made or changed, and what others may be changing.
 pub fn unsettled<W: World>(pieces: &[Box<dyn Piece<W>>], made: &Converged<W::Error>) -> BTreeMap<Key, Writers> {
-    let writers = |piece: &Box<dyn Piece<W>>| job_of(piece.as_ref(), &made.ledger).map(|job| (piece.key(), piece.writers(&job)));
-    let all = pieces.iter().filter_map(writers);
+    let writers = |piece: &dyn Piece<W>| job_of(piece, &made.ledger).map(|job| (piece.key(), piece.writers(&job)));
+    let all = pieces.iter().filter_map(|piece| writers(piece.as_ref()));
     all.filter(|(key, writers)| made.touched.contains_key(key) || *writers == Writers::Minding).collect()
 }
 
@@ -41,16 +41,11 @@ pub async fn look_again<W: World>(
     let mut look = Look::default();
     for (key, observed, job) in join_all(looks).await {
         let observed = observed.map_err(|error| Failure { key: key.clone(), verb: "read", error })?;
+        let is_ours = |observed: &Observed| job.entry.as_ref().is_some_and(|entry| stands(entry, observed));
         match observed {
-            Some(observed) if !job.entry.as_ref().is_some_and(|entry| stands(entry, &observed)) => {
-                // What was taken over by this run may still be shown with the instance that it had before.
-                if made.touched.get(&key) == Some(&Touch::Made) {
-                    look.taken.push((key, observed));
-                } else {
-                    look.missing.insert(key);
-                }
-            }
-            Some(observed) if !observed.differs => {}
+            Some(observed) if is_ours(&observed) && !observed.differs => {}
+            Some(observed) if !is_ours(&observed) && made.touched.get(&key) == Some(&Touch::Made) => look.taken.push((key, observed)),
+            // What was taken over by this run may still be shown with the instance that it had before.
             _ => {
                 look.missing.insert(key);
             }
