@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
 /// What a host writes into the environment, and what it has to hold for it.
@@ -133,8 +134,12 @@ impl Plugin {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Connects as Terraform does: trusting this plugin's certificate alone, showing the identity's.
-    pub async fn connect(&self, identity: Option<&Identity>) -> Result<Channel, tonic::transport::Error> {
+    /// The bytes inside of mutual TLS, for what is no HTTP/2.
+    pub async fn secured(&self, identity: &Identity) -> TlsStream<UnixStream> {
+        secured(self.tls(Some(identity)), self.socket()).await.unwrap()
+    }
+
+    fn tls(&self, identity: Option<&Identity>) -> TlsConnector {
         let certificate = CertificateDer::from(STANDARD_NO_PAD.decode(&self.line[5]).unwrap());
         let mut roots = RootCertStore::empty();
         roots.add(certificate).unwrap();
@@ -150,13 +155,15 @@ impl Plugin {
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let (tls, socket) = (TlsConnector::from(Arc::new(config)), self.socket());
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// Connects as Terraform does: trusting this plugin's certificate alone, showing the identity's.
+    pub async fn connect(&self, identity: Option<&Identity>) -> Result<Channel, tonic::transport::Error> {
+        let (tls, socket) = (self.tls(identity), self.socket());
         let connector = tower::service_fn(move |_| {
             let (tls, socket) = (tls.clone(), socket.clone());
-            async move {
-                let stream = UnixStream::connect(socket).await?;
-                Ok::<_, std::io::Error>(TokioIo::new(tls.connect(ServerName::try_from("localhost").unwrap(), stream).await?))
-            }
+            async move { secured(tls, socket).await.map(TokioIo::new) }
         });
         Endpoint::from_static("http://localhost").connect_with_connector(connector).await
     }
@@ -182,6 +189,10 @@ impl Drop for Plugin {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+async fn secured(tls: TlsConnector, socket: PathBuf) -> std::io::Result<TlsStream<UnixStream>> {
+    tls.connect(ServerName::try_from("localhost").unwrap(), UnixStream::connect(socket).await?).await
 }
 
 /// Connects without TLS, as hosts do that attach to a process in debug mode.

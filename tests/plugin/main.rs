@@ -4,6 +4,7 @@
 mod bench;
 mod calls;
 mod host;
+mod hostile;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
