@@ -49,7 +49,7 @@ CASES = {
     ),
     "peering": (
         lambda aws: peering_of_all(aws),
-        "cluster/ec2:AuthorizeSecurityGroupIngress",
+        "cluster/ec2:CreateRoute",
         lambda aws: under("cluster", peering_of_all(aws).replace(f'"{CLUSTER}"', f'"{GREEN}"')),
         {"cluster": "pcx-"},
     ),

@@ -13,7 +13,7 @@ _RANDOM = [
     (re.compile(r"\b(pcx|sgr)-[0-9a-f]+"), r"\1-…"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "uuid"),
 ]
-_TIMES = re.compile(r"(Date|Time|At)$")
+_TIMES = re.compile(r"(Date|Time|At)$|^_made$")
 
 
 def exact(dump: dict) -> str:
