@@ -31,7 +31,7 @@ impl<C: Composite> Composed<C> {
         release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
         let converged = engine::converge(&cloud, &pieces, ledger, &instance).await;
         let converged = until_seen(&cloud, &pieces, converged, &instance, &mut diagnostics).await;
-        until_gone(&cloud).await;
+        until_gone(&cloud, &converged.failures, &mut diagnostics).await;
         warn(&cloud, &mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
@@ -62,7 +62,7 @@ impl<C: Composite> Composed<C> {
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
         let converged = engine::remove_all(&cloud, place.ledger).await;
-        until_gone(&cloud).await;
+        until_gone(&cloud, &converged.failures, &mut diagnostics).await;
         warn(&cloud, &mut diagnostics);
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::telling::explain;
 use crate::aws::wait::{Limits, Pauses};
 use crate::aws::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
@@ -39,9 +40,8 @@ pub(super) async fn until_seen(
                 open.retain(|key, _| look.missing.contains(key));
                 made.failures.extend(look.taken.into_iter().map(|(key, _)| taken(cloud, key)));
             }
-            // The calls are made, and the next read will meet the same error.
             Err(failure) => {
-                tracing::info!(piece = %failure.key, "what was made can't be looked at: {}", failure.error);
+                unseen(&failure.error, "made", made.failures.is_empty(), diagnostics);
                 break;
             }
         }
@@ -64,7 +64,7 @@ pub(super) async fn until_seen(
 }
 
 /// Waits until what was deleted is shown no more: who makes it anew must not take the old one for it.
-pub(super) async fn until_gone(cloud: &Cloud) {
+pub(super) async fn until_gone(cloud: &Cloud, failures: &[Failure<Error>], diagnostics: &mut Diagnostics) {
     let limits = cloud.limits().at_most(PROPAGATION);
     let mut pauses = Pauses::new(&limits, "AWS to stop showing what was just deleted");
     while !cloud.stopped() {
@@ -76,10 +76,20 @@ pub(super) async fn until_gone(cloud: &Cloud) {
                 }
             }
             Err(error) => {
-                tracing::info!("whether what was deleted is gone can't be looked at: {error}");
+                unseen(&error, "deleted", failures.is_empty(), diagnostics);
                 return;
             }
         }
+    }
+}
+
+/// The calls are done, and the next read will meet the same error: a warning, unless a call has failed already, of which there is an error.
+fn unseen(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
+    tracing::info!("what was {done} can't be looked at: {error}");
+    if alone {
+        let text =
+            format!("{}\n\nAWS took every call, and the state names all of it; a plan in a while says whether it is so.", explain(error));
+        diagnostics.warning(Path::root(), format!("What was just {done} can't be looked at"), text);
     }
 }
 
