@@ -77,8 +77,8 @@ class Hushed:
     def __init__(self, aws: Aws, given: Path, proxy: str):
         self.aws, self.given = aws, given
         given.mkdir(parents=True)
-        issuer = aws.client("cluster", "eks").describe_cluster(name=CLUSTER)["cluster"]["identity"]["oidc"]["issuer"]
-        self._workload_trusts(issuer)
+        self.ci = World(aws).make_pipeline_role()
+        self._asks_for("workload", self.ci, OF_HOP)
         self._asks_for("cluster", f"arn:aws:iam::{aws.accounts['cluster'].id}:root", OF_PROFILE)
         self.token = aws.service_account_token(CLUSTER, "ci", "deploy")
         (given / "token").write_text(self.token)
@@ -122,25 +122,6 @@ class Hushed:
     def all_secrets(self) -> dict[str, str]:
         issued = self.aws.issued_secrets()
         return self.secrets | {f"secret {number} that STS gave": secret for number, secret in enumerate(issued)}
-
-    def _workload_trusts(self, issuer: str) -> None:
-        iam, host = self.aws.client("workload", "iam"), issuer.removeprefix("https://")
-        provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"])
-        claims = {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": "system:serviceaccount:ci:deploy"}
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": claims},
-        }
-        World(self.aws).make_role("workload", "ci", {"Version": "2012-10-17", "Statement": [trust]})
-        self.ci = iam.get_role(RoleName="ci")["Role"]["Arn"]
-        runner = self.aws.accounts["workload"].runner_role_arn
-        hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": runner}
-        iam.put_role_policy(
-            RoleName="ci", PolicyName="hop", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [hop]})
-        )
-        self._asks_for("workload", self.ci, OF_HOP)
 
     def _asks_for(self, account: str, principal: str, external_id: str) -> None:
         """Lets the runner be assumed with this external id only."""

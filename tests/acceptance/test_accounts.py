@@ -95,22 +95,9 @@ def test_both_runners_are_assumed_by_a_pipeline(workspace, aws):
 
 def test_a_pipeline_without_keys_signs_in_with_a_token_and_hops_on(workspace, aws, tmp_path):
     """A token of an identity provider, for a role that may do nothing but assume the runner role."""
-    eks, iam = aws.client("cluster", "eks"), aws.client("workload", "iam")
-    issuer = eks.describe_cluster(name=CLUSTER)["cluster"]["identity"]["oidc"]["issuer"]
-    provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"])
-    host, runner = issuer.removeprefix("https://"), aws.accounts["workload"].runner_role_arn
-    claims = {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": "system:serviceaccount:ci:deploy"}
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": claims},
-    }
-    ci = iam.create_role(RoleName="ci", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
-    hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": runner}
-    iam.put_role_policy(RoleName="ci", PolicyName="hop", PolicyDocument=document(hop))
+    ci, runner = World(aws).make_pipeline_role(), aws.accounts["workload"].runner_role_arn
     trusted = {"Effect": "Allow", "Principal": {"AWS": ci}, "Action": "sts:AssumeRole"}
-    iam.update_assume_role_policy(RoleName="xeks-runner", PolicyDocument=document(trusted))
+    aws.client("workload", "iam").update_assume_role_policy(RoleName="xeks-runner", PolicyDocument=document(trusted))
 
     token = tmp_path / "token"
     token.write_text(aws.service_account_token(CLUSTER, "ci", "deploy"))

@@ -58,6 +58,25 @@ class World:
         """A role as somebody else would make it: without tags."""
         self.iam(account).create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
 
+    def make_pipeline_role(self) -> str:
+        """The role `ci` of the workload account: a token of the cluster's ci/deploy becomes it, and all that it may do
+        is assume the runner role. Returns its ARN."""
+        iam, issuer = self.iam("workload"), self.issuer()
+        host, runner = issuer.removeprefix("https://"), self.aws.accounts["workload"].runner_role_arn
+        provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"])
+        claims = {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": "system:serviceaccount:ci:deploy"}
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": claims},
+        }
+        self.make_role("workload", "ci", {"Version": "2012-10-17", "Statement": [trust]})
+        hop = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": runner}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [hop]})
+        iam.put_role_policy(RoleName="ci", PolicyName="hop", PolicyDocument=policy)
+        return iam.get_role(RoleName="ci")["Role"]["Arn"]
+
     def delete_role(self, account: str, name: str) -> None:
         """Deletes a role as a person would: with all that hangs on it first."""
         iam, role = self.iam(account), {"RoleName": name}

@@ -47,6 +47,14 @@ def audiences(bench: Bench) -> set[str]:
     return set(found["ClientIDList"]) if found else set()
 
 
+def of_others(bench: Bench, one: str, two: str) -> list[Workspace]:
+    """A trust for each audience, the first one applied; the provider was there, with a client id of its maker's."""
+    bench.world.iam("workload").create_open_id_connect_provider(Url=bench.world.issuer(), ClientIDList=["other"])
+    first, second = bench.begin(trust("app-1", audience=one), trust("app-2", audience=two))
+    first.apply()
+    return [first, second]
+
+
 def two_trusts_make_one_provider(bench: Bench) -> None:
     one, two = bench.begin(trust("app-1", audience="a"), trust("app-2", audience="b"))
     bench.all_work(one.try_apply, two.try_apply)
@@ -65,9 +73,7 @@ def a_trust_comes_while_the_last_one_leaves(bench: Bench) -> None:
 
 
 def client_ids_of_others_provider_come_and_go(bench: Bench) -> None:
-    bench.world.iam("workload").create_open_id_connect_provider(Url=bench.world.issuer(), ClientIDList=["other"])
-    one, two = bench.begin(trust("app-1", audience="a"), trust("app-2", audience="b"))
-    one.apply()
+    one, two = of_others(bench, "a", "b")
     bench.all_work(one.try_destroy, two.try_apply)
     check(audiences(bench) == {"other", "b"}, f"audiences: {audiences(bench)}")
     bench.all_work(one.try_apply, two.try_destroy)
@@ -76,9 +82,7 @@ def client_ids_of_others_provider_come_and_go(bench: Bench) -> None:
 
 
 def a_client_id_that_both_want_stays(bench: Bench) -> None:
-    bench.world.iam("workload").create_open_id_connect_provider(Url=bench.world.issuer(), ClientIDList=["other"])
-    one, two = bench.begin(trust("app-1", audience="a"), trust("app-2", audience="a"))
-    one.apply()
+    one, two = of_others(bench, "a", "a")
     bench.all_work(one.try_destroy, two.try_apply)
     check(audiences(bench) == {"other", "a"}, f"audiences: {audiences(bench)}")
     bench.all_plan_empty(two)
