@@ -51,14 +51,14 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
     });
     for (key, entry, look) in join_all(looks).await {
         refreshed.replaced.remove(&key);
-        match look {
-            Err(error) => return Err(Failure { key, verb: "read", error }),
-            Ok(Some(observed)) if stands(&with_instance(&entry, &observed, world.resource()), &observed) => {
-                let entry = with_instance(&entry, &observed, world.resource());
+        let observed = look.map_err(|error| Failure { key: key.clone(), verb: "read", error })?;
+        let entry = observed.as_ref().map(|observed| with_instance(entry, observed, world.resource()));
+        match (entry, observed) {
+            (Some(entry), Some(observed)) if stands(&entry, &observed) => {
                 refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
                 refreshed.observed.insert(key, observed);
             }
-            Ok(other) => {
+            (_, other) => {
                 refreshed.ledger.0.remove(&key);
                 refreshed.observed.remove(&key);
                 refreshed.replaced.extend(other.map(|observed| (key, observed)));
@@ -125,12 +125,12 @@ fn hang<W: World>(pieces: &[Box<dyn Piece<W>>], refreshed: &mut Refreshed) {
 }
 
 /// The entry of an old state, which may not say which create made the object: the one that the object names, if it is this composite's.
-fn with_instance(entry: &Entry, observed: &Observed, resource: &str) -> Entry {
+fn with_instance(entry: Entry, observed: &Observed, resource: &str) -> Entry {
     match &observed.owner {
         Owner::Tagged { resource: Some(r), instance } if entry.instance.is_none() && entry.origin.is_own() && r == resource => {
-            Entry { instance: instance.clone(), ..entry.clone() }
+            Entry { instance: instance.clone(), ..entry }
         }
-        _ => entry.clone(),
+        _ => entry,
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Look {
     /// Not to be seen, or not what its piece says.
     pub missing: BTreeSet<Key>,
     /// Made by this run, and by now another create's.
-    pub taken: Vec<(Key, Observed)>,
+    pub taken: Vec<Key>,
 }
 
 /// Looks at the objects of these keys.
@@ -44,7 +44,7 @@ pub async fn look_again<W: World>(
         let is_ours = |observed: &Observed| job.entry.as_ref().is_some_and(|entry| stands(entry, observed));
         match observed {
             Some(observed) if is_ours(&observed) && !observed.differs => {}
-            Some(observed) if !is_ours(&observed) && made.touched.get(&key) == Some(&Touch::Made) => look.taken.push((key, observed)),
+            Some(observed) if !is_ours(&observed) && made.touched.get(&key) == Some(&Touch::Made) => look.taken.push(key),
             // What was taken over by this run may still be shown with the instance that it had before.
             _ => {
                 look.missing.insert(key);

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput as Found;
+use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use crate::aws::{Answer, Error, Kind, arn, policy};
@@ -87,18 +88,9 @@ impl Piece<Cloud> for OidcProvider {
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
         let mut all = self.tags.clone();
         all.insert(TAG_MANAGED.into(), SHARED.into());
-        let url = format!("https://{}", arn::issuer_host(&self.issuer));
-        let iam = cloud.iam(self.side);
-        let send = || {
-            iam.create_open_id_connect_provider()
-                .url(&url)
-                .set_client_id_list(Some(self.client_ids.iter().cloned().collect()))
-                .set_thumbprint_list(self.thumbprints.clone())
-                .set_tags(Some(tags::to_iam(&all)))
-                .send()
-        };
-        match cloud.ask("iam:CreateOpenIDConnectProvider", self.side, send).await {
-            Ok(_) => Ok(Made {
+        let client_ids = self.client_ids.iter().cloned().collect();
+        match make(cloud, self.side, arn::issuer_host(&self.issuer), client_ids, self.thumbprints.clone(), tags::to_iam(&all)).await {
+            Ok(()) => Ok(Made {
                 arn: Some(provider_arn(cloud, &self.key())),
                 document: Some(document(&self.client_ids, self.manage)),
                 tags: Some(self.tags.clone()),
@@ -204,17 +196,26 @@ async fn delete_if_unused(cloud: &Cloud, key: &Key, entry: &Entry, arn: &str, fo
 /// Makes a provider again as it was.
 async fn bring_back(cloud: &Cloud, key: &Key, found: &Found) -> Result<(), Error> {
     tracing::info!(provider = key.name, "somebody began to use the OIDC provider while it was deleted: making it again");
-    let iam = cloud.iam(key.side);
-    let url = format!("https://{}", key.name);
+    let thumbprints = (!found.thumbprint_list().is_empty()).then(|| found.thumbprint_list().to_vec());
+    let made = make(cloud, key.side, &key.name, found.client_id_list().to_vec(), thumbprints, found.tags().to_vec()).await;
+    made.exists_is_none().map(drop)
+}
+
+/// Makes the provider of an issuer, given by its host.
+async fn make(
+    cloud: &Cloud,
+    side: Side,
+    issuer_host: &str,
+    client_ids: Vec<String>,
+    thumbprints: Option<Vec<String>>,
+    tags: Vec<Tag>,
+) -> Result<(), Error> {
+    let (iam, url) = (cloud.iam(side), format!("https://{issuer_host}"));
     let send = || {
-        iam.create_open_id_connect_provider()
-            .url(&url)
-            .set_client_id_list(Some(found.client_id_list().to_vec()))
-            .set_thumbprint_list((!found.thumbprint_list().is_empty()).then(|| found.thumbprint_list().to_vec()))
-            .set_tags(Some(found.tags().to_vec()))
-            .send()
+        let call = iam.create_open_id_connect_provider().url(&url).set_client_id_list(Some(client_ids.clone()));
+        call.set_thumbprint_list(thumbprints.clone()).set_tags(Some(tags.clone())).send()
     };
-    cloud.ask("iam:CreateOpenIDConnectProvider", key.side, send).await.exists_is_none().map(drop)
+    cloud.ask("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
 }
 
 /// Whether readers are still shown the provider that was deleted.

@@ -38,7 +38,7 @@ pub(super) async fn until_seen(
         match engine::look_again(cloud, pieces, &made, &open).await {
             Ok(look) => {
                 open.retain(|key, _| look.missing.contains(key));
-                made.failures.extend(look.taken.into_iter().map(|(key, _)| taken(cloud, key)));
+                made.failures.extend(look.taken.into_iter().map(|key| taken(cloud, key)));
             }
             Err(failure) => {
                 unseen(&failure.error, "made", made.failures.is_empty(), diagnostics);
