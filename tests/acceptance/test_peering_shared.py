@@ -38,10 +38,15 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
     assert network.seen("workload", made)["Status"]["Code"] == "active"
     assert set(network.routes("cluster").values()) == set(network.routes("workload").values()) == {made}
     assert network.dns(made) == {"cluster": True, "workload": True}
-    assert network.seen("workload", made).get("Tags", []) == network.seen("cluster", made).get("Tags", []) == []
+    # Nothing but the note of what is ours there.
+    (instance,) = {each["instance"] for each in root.state("xeks_cluster_peering.team")["pieces"].values()} - {None}
+    assert network.seen("workload", made).get("Tags", []) == []
+    noted = [tag["Key"] for tag in network.seen("cluster", made)["Tags"]]
+    assert sorted(noted) == [f"xeks:routes:{instance}:0", f"xeks:use:{instance}"]
     root.assert_empty_plan()
 
     root.destroy()
+    assert network.seen("cluster", made).get("Tags", []) == []
     assert network.dns(made) == {"cluster": False, "workload": False}
     if make is Network.connect:
         assert network.left() == before
@@ -157,6 +162,46 @@ def test_routes_that_both_want_survive_until_the_last_user_leaves(workspace, aws
     assert network.routes("workload") == both, "the first still wants it"
     root.assert_empty_plan()
 
+    root.destroy()
+    assert network.left() == before
+
+
+def test_on_a_connection_of_others_too_what_several_want_stays_until_the_last_of_them_leaves(workspace, aws, network):
+    World(aws).make_cluster(GREEN, "API")
+    made = network.connect()
+    before = network.left()
+    table = network.tables("workload")[0]["RouteTableId"]
+    narrow = ("allow_https = false", "dns_resolution = true", f'workload_route_table_ids = ["{table}"]')
+    first, second = (
+        workspace(reuse(network, *narrow, connection=f'"{made}"', cluster=cluster)) for cluster in (CLUSTER, GREEN)
+    )
+    first.apply()
+    assert not [one for one in second.apply().warnings if "somebody else's" in str(one)]
+    both = traffic(network), network.dns(made)
+    for each in (first, second):
+        each.assert_empty_plan()
+    first.destroy()
+    assert (traffic(network), network.dns(made)) == both
+    second.assert_empty_plan()
+    second.destroy()
+    assert network.left() == before
+
+
+def test_whoever_manages_the_tags_of_the_connection_may_take_the_notes_off(workspace, network):
+    """As the Terraform of those who made it does: nothing is put back before there is something to note."""
+    made = network.connect()
+    before = network.left()
+    tables = [table["RouteTableId"] for table in network.tables("workload")]
+    narrow, wide = (f"workload_route_table_ids = {some}".replace("'", '"') for some in (tables[:1], tables[:2]))
+    root = workspace(reuse(network, narrow, connection=f'"{made}"'))
+    root.apply()
+    keys = [{"Key": tag["Key"]} for tag in network.seen("cluster", made)["Tags"]]
+    network.ec2("cluster").delete_tags(Resources=[made], Tags=keys)
+    root.assert_empty_plan()
+    root.write(reuse(network, wide, connection=f'"{made}"'))
+    root.apply()
+    assert len(network.routes("workload")) == 2
+    root.assert_empty_plan()
     root.destroy()
     assert network.left() == before
 

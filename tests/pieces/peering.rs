@@ -9,7 +9,7 @@ use xeks::pieces::Cloud;
 use xeks::pieces::ec2::acceptance::Acceptance;
 use xeks::pieces::ec2::dns_resolution::DnsResolution;
 use xeks::pieces::ec2::peering::Peering;
-use xeks::pieces::ec2::route::Route;
+use xeks::pieces::ec2::route::{self, Route};
 use xeks::pieces::ec2::rule::Rule;
 use xeks::pieces::ec2::uses::Use;
 use xeks::pieces::ec2::{End, Link};
@@ -55,11 +55,11 @@ impl Network {
         let far = |block: &&str| (Side::Cluster, self.tables[0].clone(), (*block).to_owned());
         let mut routes: Vec<(Side, String, String)> = blocks.iter().map(far).collect();
         routes.push((Side::Workload, self.tables[1].clone(), "10.20.0.0/16".to_owned()));
-        let wanted = routes.iter().map(|(_, table, block)| (table.clone(), block.clone())).collect();
+        let wanted = routes.iter().map(|(side, table, block)| route::thing(*side, table, block)).collect();
         let mut pieces: Vec<Box<dyn Piece<Cloud>>> = vec![
             Box::new(Peering { link: link(), blocks: Default::default(), tags: tags.clone(), welcome: welcome.clone() }),
             Box::new(Acceptance { link: link(), tags: tags.clone() }),
-            Box::new(Use { link: link(), routes: wanted }),
+            Box::new(Use { link: link(), wanted }),
             Box::new(DnsResolution { side: Side::Cluster, link: link() }),
             Box::new(DnsResolution { side: Side::Workload, link: link() }),
         ];

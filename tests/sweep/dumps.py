@@ -21,11 +21,6 @@ def exact(dump: dict) -> str:
     return json.dumps(without_gone(dump), sort_keys=True, indent=1)
 
 
-def without(text: str, keys: tuple[str, ...]) -> str:
-    """What `exact` says, without the values of these keys."""
-    return json.dumps(_without(json.loads(text), keys), sort_keys=True, indent=1) if keys else text
-
-
 def essential(dump: dict) -> str:
     """Without ids that AWS gave, times, and the instance that each create mints."""
     dump = without_gone(dump)
@@ -45,16 +40,13 @@ def _ordered(value):
     return value
 
 
-def _without(value, keys: tuple[str, ...]):
-    if isinstance(value, dict):
-        return {key: _without(member, keys) for key, member in value.items() if key not in keys}
-    return [_without(member, keys) for member in value] if isinstance(value, list) else value
-
-
 def _instances(value) -> set[str]:
     if isinstance(value, dict):
         if value.get("Key") == "xeks:instance":
             return {value["Value"]}
         own = {value["xeks:instance"]} if isinstance(value.get("xeks:instance"), str) else set()
+        # A note on a connection, as a list's member or a map's key.
+        keys = [key for key in (value.get("Key"), *value) if isinstance(key, str)]
+        own |= {key.removeprefix("xeks:use:") for key in keys if key.startswith("xeks:use:")}
         return own.union(*map(_instances, value.values()))
     return set().union(*map(_instances, value)) if isinstance(value, list) else set()

@@ -26,8 +26,6 @@ class Mode:
     address: str
     #: The first configuration, and the one that an update changes to: it touches every kind of object.
     write: Callable[[Aws], tuple[str, str]]
-    #: Stores and keys of a dump in which a killed run leaves what carries no mark: nothing tells it from somebody else's.
-    unmarked: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.resource}/{self.name}"
@@ -115,8 +113,7 @@ def network(aws: Aws) -> tuple[str, str]:
 
 
 def connection(aws: Aws) -> tuple[str, str]:
-    """Over a connection that is somebody else's: nothing is noted on it, and its routes and options carry no tags. Those
-    of a run that was killed before it could save a state are taken for somebody else's, as the documentation says."""
+    """Over a connection that is somebody else's."""
     network = Network(aws)
     lines = [f'peering_connection_id = "{network.connect()}"']
     return (
@@ -132,5 +129,5 @@ MODES = [
     Mode("irsa", "federated", "xeks_irsa_trust.app", federated),
     Mode("irsa", "chained", "xeks_irsa_trust.app", chained),
     Mode("peering", "new", "xeks_cluster_peering.team", network),
-    Mode("peering", "existing", "xeks_cluster_peering.team", connection, unmarked=("Routes", "PeeringOptions")),
+    Mode("peering", "existing", "xeks_cluster_peering.team", connection),
 ]

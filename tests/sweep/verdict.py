@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import terminal
 from bench import APPLY, DESTROY, Bench
 from cases import Case
-from dumps import essential, exact, without
+from dumps import essential, exact
 from harness import Run
 
 _CODE = "InjectedFault"
@@ -48,8 +48,7 @@ def try_case(bench: Bench, case: Case) -> Verdict:
         if hit:
             break
     problems = _of_the_fault(bench, case, first) if hit else ["the operation did not make this call, twice"]
-    unmarked = bench.mode.unmarked if case.fault.startswith("kill") else ()
-    problems += _of_the_world(bench, start.converged, unmarked)
+    problems += _of_the_world(bench, start.converged)
     return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
 
 
@@ -106,7 +105,7 @@ def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
     return problems
 
 
-def _of_the_world(bench: Bench, converged: str, unmarked: tuple[str, ...]) -> list[str]:
+def _of_the_world(bench: Bench, converged: str) -> list[str]:
     """What is wrong after an apply, a plan and a destroy without a fault."""
     problems = []
     if (run := bench.run(*APPLY)).code:
@@ -122,7 +121,7 @@ def _of_the_world(bench: Bench, converged: str, unmarked: tuple[str, ...]) -> li
     problems += _broken(run)
     if bench.root.resources():
         problems.append("the state still names a resource")
-    if differs := _difference(without(bench.before, unmarked), without(exact(bench.aws.dump()), unmarked)):
+    if differs := _difference(bench.before, exact(bench.aws.dump())):
         problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
     return problems
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::link::{self, Link};
 use super::peering::{is_in_transition, retag};
-use super::{dns_resolution, uses};
+use super::{dns_resolution, note, uses};
 use crate::aws::ec2::PeeringConnection;
 use crate::aws::{Error, Kind, wait};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome};
@@ -84,11 +84,11 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, _: &Key, entry: &Entry) -> 
 pub(super) async fn nobody_uses(cloud: &Cloud, id: &str, entry: &Entry) -> Result<(), Error> {
     let Some(found) = link::describe(cloud, Side::Cluster, None, id).await? else { return Ok(()) };
     let (owner, _) = cloud.ownership.split(found.tags.clone());
-    let users = uses::others(&found.tags, entry, &cloud.ownership.resource);
+    let users = note::others(&found.tags, entry.instance.as_deref(), &cloud.ownership.resource);
     if !removal::is_ours(entry, &owner) || users.is_empty() {
         return Ok(());
     }
-    let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", uses::USER)).collect();
+    let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", note::USER)).collect();
     let message = format!(
         "{id} still carries the traffic of {}. Destroy that first; the connection was kept. If it is gone already, take its mark off with \
          `aws ec2 delete-tags --region {} --resources {id} --tags {}`",

@@ -7,10 +7,11 @@
 use async_trait::async_trait;
 
 use super::link::{self, Link};
+use super::uses::{self, Thing};
 use super::{acceptance, peering};
 use crate::aws::ec2::PeeringConnection;
 use crate::aws::{Answer, Error};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Welcome};
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 
 pub const KIND: &str = "ec2_vpc_peering_connection_options";
@@ -36,16 +37,25 @@ impl Piece<Cloud> for DnsResolution {
     }
 
     fn needs(&self) -> Vec<Key> {
-        vec![self.link.key(), acceptance::key(&self.link)]
+        vec![self.link.key(), acceptance::key(&self.link), uses::key(&self.link)]
     }
 
     fn welcome(&self) -> Welcome {
         Welcome::AsParent(self.link.key())
     }
 
+    /// Whoever leaves turns it off, and looks afterwards whether somebody came meanwhile.
+    fn writers(&self, _: &Job) -> Writers {
+        Writers::Minding
+    }
+
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(id) = self.link.id(job) else { return Ok(None) };
-        Ok(is_on(cloud, self.side, &self.link, id).await?.then(|| link::seen(Some(id), false)))
+        if !is_on(cloud, self.side, &self.link, id).await? {
+            return Ok(None);
+        }
+        let owner = uses::owner_of(cloud, &self.link, job, id, &Thing::DnsResolution(self.side)).await?;
+        Ok(Some(Observed { owner, ..link::seen(Some(id), false) }))
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
@@ -79,17 +89,26 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let Some(id) = link::id_of(cloud, entry).filter(|_| ours) else { return Ok(()) };
     let region = entry.region.as_deref();
     let Some(found) = link::describe(cloud, key.side, region, id).await?.filter(PeeringConnection::is_active) else { return Ok(()) };
-    if super::uses::is_taken_over(cloud, &found.tags, entry) {
+    if uses::is_taken_over(cloud, &found.tags, entry) {
         return Ok(());
     }
+    let is_wanted = || async {
+        let noted = link::describe(cloud, Side::Cluster, None, id).await?;
+        Ok::<_, Error>(noted.is_some_and(|noted| uses::is_wanted_by_others(cloud, &noted.tags, entry, &Thing::DnsResolution(key.side))))
+    };
     // Both VPCs may be of one account: the key's name ends in the workload's.
     let workload_vpc = key.name.rsplit('/').next().unwrap_or_default();
     let requests = (found.requester.vpc_id == workload_vpc) == (key.side == Side::Workload);
     let own = if requests { &found.requester } else { &found.accepter };
-    if own.dns_resolution != Some(true) {
+    if own.dns_resolution != Some(true) || is_wanted().await? {
         return Ok(());
     }
-    turn(cloud, key.side, region, id, requests, false).await.absent_is_none().map(drop)
+    turn(cloud, key.side, region, id, requests, false).await.absent_is_none()?;
+    // Another process may have noted that it wants the option between the look and the call: then it comes back.
+    if is_wanted().await? {
+        turn(cloud, key.side, region, id, requests, true).await.absent_is_none()?;
+    }
+    Ok(())
 }
 
 /// Whether that VPC is the one whose account asked for the connection.

@@ -6,6 +6,7 @@
 pub mod acceptance;
 pub mod dns_resolution;
 mod link;
+mod note;
 pub mod peering;
 pub mod route;
 pub mod rule;

@@ -8,6 +8,7 @@ use std::future::Future;
 use async_trait::async_trait;
 
 use super::link::{self, Link};
+use super::uses::Thing;
 use super::{acceptance, uses};
 use crate::aws::ec2::{Route as Found, RouteTable, Select};
 use crate::aws::{Answer, Error, Kind};
@@ -29,6 +30,11 @@ pub fn key(side: Side, table: &str, destination: &str) -> Key {
     Key::new(side, KIND, format!("{table}/{destination}"))
 }
 
+/// What is noted of a route.
+pub fn thing(side: Side, table: &str, destination: &str) -> Thing {
+    Thing::Route { side, table: table.to_owned(), destination: destination.to_owned() }
+}
+
 /// Table and destination of a route's key.
 pub fn parts_of(key: &Key) -> Option<(&str, &str)> {
     key.name.split_once('/')
@@ -48,9 +54,9 @@ impl Piece<Cloud> for Route {
         vec![self.link.key(), acceptance::key(&self.link), uses::key(&self.link)]
     }
 
-    /// On a connection that this provider made, whoever notes a route on it owns it too; on others what was there stays.
+    /// On somebody else's connection what was there stays, unless our note says that we made it.
     fn welcome(&self) -> Welcome {
-        Welcome::AsParent(uses::key(&self.link))
+        Welcome::AsParent(self.link.key())
     }
 
     /// Whoever leaves deletes it, and looks afterwards whether somebody came meanwhile.
@@ -65,8 +71,11 @@ impl Piece<Cloud> for Route {
         let wanted = self.link.id(job);
         let before = job.entry.as_ref().and_then(|entry| entry.id.as_deref());
         // The second: it leads over a connection of ours that is gone, and that one's successor takes its place.
-        let ours = [wanted, before].contains(&Some(found.target.as_str()));
-        Ok(ours.then(|| link::seen(Some(&found.target), wanted != Some(found.target.as_str()))))
+        if ![wanted, before].contains(&Some(found.target.as_str())) {
+            return Ok(None);
+        }
+        let owner = uses::owner_of(cloud, &self.link, job, &found.target, &self.thing()).await?;
+        Ok(Some(Observed { owner, ..link::seen(Some(&found.target), wanted != Some(found.target.as_str())) }))
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
@@ -108,15 +117,15 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         return Ok(());
     }
     let tags = peering.map(|peering| peering.tags).unwrap_or_default();
-    let resource = &cloud.ownership.resource;
-    if uses::is_taken_over(cloud, &tags, entry) || uses::is_wanted_by_others(&tags, entry, resource, table, destination) {
+    let thing = thing(key.side, table, destination);
+    if uses::is_taken_over(cloud, &tags, entry) || uses::is_wanted_by_others(cloud, &tags, entry, &thing) {
         return Ok(());
     }
     let ec2 = cloud.ec2(key.side, Some(region));
     cloud.patiently(|| ec2.delete_route(table, destination)).await.absent_is_none()?;
     // Another process may have noted that it wants the route between the look and the call: then it comes back.
     let now = link::describe(cloud, Side::Cluster, None, id).await?;
-    if now.is_some_and(|now| uses::is_wanted_by_others(&now.tags, entry, resource, table, destination)) {
+    if now.is_some_and(|now| uses::is_wanted_by_others(cloud, &now.tags, entry, &thing)) {
         cloud.patiently(|| ec2.create_route(table, destination, id)).await.exists_is_none()?;
     }
     Ok(())
@@ -143,7 +152,7 @@ pub fn attributes(side: Side) -> &'static str {
     }
 }
 
-async fn find(cloud: &Cloud, side: Side, region: &str, table: &str, destination: &str) -> Result<Option<Found>, Error> {
+pub(super) async fn find(cloud: &Cloud, side: Side, region: &str, table: &str, destination: &str) -> Result<Option<Found>, Error> {
     let ec2 = cloud.ec2(side, Some(region));
     let select = Select::id(table);
     let tables = cloud.patiently(|| ec2.describe_route_tables(&select)).await.absent_is_none()?;
@@ -171,6 +180,10 @@ impl Route {
             Err(error)
         };
         cloud.until_shown("the peering connection to be known to routes", is_unseen, attempt).await
+    }
+
+    fn thing(&self) -> Thing {
+        thing(self.side, &self.table, &self.destination)
     }
 
     fn leads_elsewhere(&self, found: &Found, region: &str) -> String {

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde_json::json;
 
+use super::note::{USER, earlier_creates};
 use super::peering::retag;
-use super::uses::{USER, earlier_creates, instance};
+use super::uses::instance;
 use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
 use crate::aws::{Answer, Error, Kind};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};

@@ -1,36 +1,57 @@
-//! Who uses a peering connection that this provider made, written on it: `CLUSTER/VPC`. Several resources may lead traffic over one
-//! connection, and routes have no tags: each resource notes on the connection which routes it wants, so that whoever leaves leaves
-//! those that others want.
+//! Who uses a peering connection, written on it: `CLUSTER/VPC`. Several resources may lead traffic over one connection, and routes and
+//! options have no tags: each resource notes on the connection what is its own there. So whoever leaves leaves what others want, and
+//! what a killed run made is known again.
 //!
-//! The note is tags of the cluster account's view: `xeks:use:INSTANCE` says what uses it, `xeks:routes:INSTANCE:N` which routes, as
-//! digests. A connection that this provider did not make gets none: its tags are somebody else's to manage.
+//! The note is tags of the cluster account's view (`note`). On a connection of its own a resource notes every route. On others' it
+//! notes what it is about to make and what another resource has noted: what was there before stays unnoted, and stays. Their Terraform
+//! may take the note off: nothing is put back before there is something to make.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
+use futures::future::try_join_all;
 
 use super::link::{self, Link};
-use super::{acceptance, peering};
+use super::note::{self, Note};
+use super::{acceptance, dns_resolution, peering, route};
 use crate::aws::Error;
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Piece, Side, Tags, Welcome, Writers};
+use crate::aws::ec2::PeeringConnection;
+use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::{TAG_INSTANCE, TAG_RESOURCE, tags};
 
 pub const KIND: &str = "ec2_vpc_peering_connection_use";
 
-/// Beginnings of the tags' keys.
-pub(super) const USER: &str = "xeks:use:";
-const ROUTES: &str = "xeks:routes:";
-/// Hexadecimal digits of a route's digest, and how many digests fit a tag's value (EC2: 255 characters).
-const DIGITS: usize = 6;
-const PER_TAG: usize = 42;
-
 #[derive(Clone, Debug)]
 pub struct Use {
     pub link: Link,
-    /// Table and destination of each route that is wanted.
-    pub routes: BTreeSet<(String, String)>,
+    pub wanted: BTreeSet<Thing>,
+}
+
+/// What a resource has of a connection and can't be tagged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    Route { side: Side, table: String, destination: String },
+    DnsResolution(Side),
+}
+
+impl Thing {
+    pub fn digest(&self) -> String {
+        match self {
+            Thing::Route { table, destination, .. } => note::digest(&format!("{table}/{destination}")),
+            Thing::DnsResolution(side) => note::digest(&format!("dns_resolution/{}", side.as_str())),
+        }
+    }
+
+    async fn is_there(&self, cloud: &Cloud, link: &Link, id: &str) -> Result<bool, Error> {
+        match self {
+            Thing::DnsResolution(side) => dns_resolution::is_on(cloud, *side, link, id).await,
+            Thing::Route { side, table, destination } => {
+                let found = route::find(cloud, *side, &link.end(*side).region, table, destination).await?;
+                Ok(found.is_some_and(|route| route.target == id))
+            }
+        }
+    }
 }
 
 pub fn key(link: &Link) -> Key {
@@ -60,27 +81,31 @@ impl Piece<Cloud> for Use {
         if self.link.is_own(job) { Writers::One } else { Writers::Racing }
     }
 
-    /// Present where all the wanted routes are noted, to be rewritten where more are; on a connection that gets no note, in any case.
+    /// Present where all is noted that has to be, to be rewritten where more is.
     async fn observe(&self, cloud: &Cloud, job: &Job) -> Result<Option<Observed>, Error> {
         let Some(id) = self.link.id(job) else { return Ok(None) };
         let Some(found) = self.link.see(cloud, Side::Cluster, id).await? else { return Ok(None) };
-        if job.origin == Origin::Imported || !takes_notes(&found.tags) {
+        if job.origin == Origin::Imported {
             return Ok(Some(link::seen(Some(id), false)));
         }
-        let (wanted, noted) = (self.note(cloud, instance(job)), of_instance(&found.tags, instance(job)));
-        Ok(holds(&noted, &wanted).then(|| link::seen(Some(id), noted != wanted)))
+        let (due, noted) = (self.due(cloud, job, &found).await?, Note::of(&found.tags, instance(job)));
+        let left = job.entry.is_none() && !note::earlier_creates(&found.tags, instance(job), &cloud.ownership.resource).is_empty();
+        Ok((noted.holds(&due) && !left).then(|| link::seen(Some(id), noted != due.named_as(&noted))))
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
         let id = self.link.id(job).unwrap_or_default();
         let gone = || link::gone(cloud, Side::Cluster, id);
         let found = self.link.see(cloud, Side::Cluster, id).await?.ok_or_else(gone)?;
-        if takes_notes(&found.tags) {
-            let mut noted = of_instance(&found.tags, instance(job));
-            for earlier in earlier_creates(&found.tags, instance(job), &cloud.ownership.resource) {
-                noted.extend(of_instance(&found.tags, earlier));
-            }
-            let change = tags::exclusive(&self.note(cloud, instance(job)), &noted);
+        let instance = instance(job);
+        let before = Note::of(&found.tags, instance);
+        let mut noted = before.tags(instance);
+        for earlier in note::earlier_creates(&found.tags, instance, &cloud.ownership.resource) {
+            noted.extend(Note::of(&found.tags, earlier).tags(earlier));
+        }
+        let tags::Change { set, unset } = tags::exclusive(&self.due(cloud, job, &found).await?.named_as(&before).tags(instance), &noted);
+        // In this order: at no time is nothing noted.
+        for change in [tags::Change { set, ..Default::default() }, tags::Change { unset, ..Default::default() }] {
             peering::retag(cloud, Side::Cluster, &self.link.cluster.region, id, &change).await?;
         }
         Ok(Made { id: Some(id.to_owned()), ..Made::default() })
@@ -94,34 +119,53 @@ impl Piece<Cloud> for Use {
     }
 }
 
+impl Use {
+    /// What the note has to say of a connection that is as it was found.
+    async fn due(&self, cloud: &Cloud, job: &Job, found: &PeeringConnection) -> Result<Note, Error> {
+        let resource = &cloud.ownership.resource;
+        if self.link.is_own(job) {
+            let routes = self.wanted.iter().filter(|thing| matches!(thing, Thing::Route { .. }));
+            return Ok(Note::new(resource, routes.map(Thing::digest)));
+        }
+        let looks = self.wanted.iter().map(|thing| async move {
+            let digest = thing.digest();
+            let ours = note::is_noted(&found.tags, &digest) || !thing.is_there(cloud, &self.link, &found.id).await?;
+            Ok(ours.then_some(digest))
+        });
+        let digests: Vec<String> = try_join_all(looks).await?.into_iter().flatten().collect();
+        // One that this provider made is kept for whoever uses it, if only to let rules lead to it.
+        let kept = found.tags.contains_key(TAG_RESOURCE);
+        Ok(if digests.is_empty() && !kept { Note::default() } else { Note::new(resource, digests) })
+    }
+}
+
+/// Whose a thing is that was found: ours where it is in no ledger and we noted it on somebody else's connection, else the connection's.
+pub(super) async fn owner_of(cloud: &Cloud, link: &Link, job: &Job, id: &str, thing: &Thing) -> Result<Owner, Error> {
+    if job.entry.is_some() || link.is_own(job) {
+        return Ok(Owner::Parent);
+    }
+    let found = link.see(cloud, Side::Cluster, id).await?;
+    let ours = found.is_some_and(|found| note::is_noted_by(&found.tags, instance(job), &cloud.ownership.resource, &thing.digest()));
+    let tagged = || Owner::Tagged { resource: Some(cloud.ownership.resource.clone()), instance: Some(job.instance.clone()) };
+    Ok(if ours { tagged() } else { Owner::Parent })
+}
+
+/// Whether anybody has noted the thing, by the tags of the cluster account's view.
+pub fn is_noted(tags: &Tags, thing: &Thing) -> bool {
+    note::is_noted(tags, &thing.digest())
+}
+
 /// Takes our note off.
 pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
     let (Some(id), Some(instance)) = (link::id_of(cloud, entry), &entry.instance) else { return Ok(()) };
     let Some(found) = link::describe(cloud, key.side, entry.region.as_deref(), id).await? else { return Ok(()) };
-    let change = tags::exclusive(&Tags::new(), &of_instance(&found.tags, instance));
+    let change = tags::exclusive(&Tags::new(), &Note::of(&found.tags, instance).tags(instance));
     peering::retag(cloud, key.side, entry.region.as_deref().unwrap_or(&cloud.region), id, &change).await
 }
 
-/// What uses the connection besides the entry's own composite: instance and what it is. What an earlier create of that noted, whose
-/// state was lost or which was taken over, counts no more.
-pub(super) fn others(tags: &Tags, entry: &Entry, resource: &str) -> BTreeMap<String, String> {
-    let used = tags.iter().filter_map(|(key, value)| Some((key.strip_prefix(USER)?.to_owned(), value.clone())));
-    used.filter(|(instance, user)| entry.instance.as_deref() != Some(instance) && user != resource).collect()
-}
-
-/// Instances of this composite's earlier creates that are noted: their state was lost, or they were taken over, and their notes with them.
-pub(super) fn earlier_creates<'a>(tags: &'a Tags, instance: &str, resource: &str) -> Vec<&'a str> {
-    let used = tags.iter().filter(|(_, user)| *user == resource).filter_map(|(key, _)| key.strip_prefix(USER));
-    used.filter(|earlier| *earlier != instance).collect()
-}
-
-/// Whether another resource has noted that it wants the route.
-pub(super) fn is_wanted_by_others(tags: &Tags, entry: &Entry, resource: &str, table: &str, destination: &str) -> bool {
-    let digest = digest(table, destination);
-    others(tags, entry, resource).keys().any(|instance| {
-        let noted = of_instance(tags, instance);
-        noted.iter().any(|(key, value)| key.starts_with(ROUTES) && value.as_bytes().chunks(DIGITS).any(|d| d == digest.as_bytes()))
-    })
+/// Whether another resource has noted on the connection that it wants the thing.
+pub(super) fn is_wanted_by_others(cloud: &Cloud, tags: &Tags, entry: &Entry, thing: &Thing) -> bool {
+    note::is_noted_by_others(tags, entry.instance.as_deref(), &cloud.ownership.resource, &thing.digest())
 }
 
 /// Whether the connection is this composite's, by another create than the entry's.
@@ -129,98 +173,7 @@ pub(super) fn is_taken_over(cloud: &Cloud, tags: &Tags, entry: &Entry) -> bool {
     tags.get(TAG_RESOURCE) == Some(&cloud.ownership.resource) && !entry.is_of(tags.get(TAG_INSTANCE).map(String::as_str))
 }
 
-/// Notes are for connections that this provider made.
-pub fn takes_notes(tags: &Tags) -> bool {
-    tags.contains_key(TAG_RESOURCE)
-}
-
 /// The instance of the ledger's entry, else the one that is being made.
 pub(super) fn instance(job: &Job) -> &str {
     job.entry.as_ref().and_then(|entry| entry.instance.as_deref()).unwrap_or(&job.instance)
-}
-
-/// The tags of one instance's note.
-fn of_instance(tags: &Tags, instance: &str) -> Tags {
-    let (user, routes) = (format!("{USER}{instance}"), format!("{ROUTES}{instance}:"));
-    tags.iter().filter(|(key, _)| **key == user || key.starts_with(&routes)).map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
-/// Whether the note names its user and every wanted route.
-fn holds(noted: &Tags, wanted: &Tags) -> bool {
-    let digests = |tags: &Tags| -> BTreeSet<String> {
-        let routes = tags.iter().filter(|(key, _)| key.starts_with(ROUTES)).flat_map(|(_, value)| value.as_bytes().chunks(DIGITS));
-        routes.map(|digest| String::from_utf8_lossy(digest).into_owned()).collect()
-    };
-    let user = |tags: &Tags| tags.iter().find(|(key, _)| key.starts_with(USER)).map(|(k, v)| (k.clone(), v.clone()));
-    user(noted) == user(wanted) && digests(wanted).is_subset(&digests(noted))
-}
-
-fn digest(table: &str, destination: &str) -> String {
-    let digest = Sha256::digest(format!("{table}/{destination}"));
-    digest.iter().map(|b| format!("{b:02x}")).collect::<String>()[..DIGITS].to_owned()
-}
-
-impl Use {
-    fn note(&self, cloud: &Cloud, instance: &str) -> Tags {
-        note(&cloud.ownership.resource, instance, &self.routes)
-    }
-}
-
-fn note(resource: &str, instance: &str, routes: &BTreeSet<(String, String)>) -> Tags {
-    let digests: BTreeSet<String> = routes.iter().map(|(table, destination)| digest(table, destination)).collect();
-    let digests: Vec<String> = digests.into_iter().collect();
-    let mut note = Tags::from([(format!("{USER}{instance}"), resource.to_owned())]);
-    note.extend(digests.chunks(PER_TAG).enumerate().map(|(at, some)| (format!("{ROUTES}{instance}:{at}"), some.concat())));
-    note
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::found;
-
-    fn routes(count: usize) -> BTreeSet<(String, String)> {
-        (0..count).map(|n| (format!("rtb-{n}"), "10.30.0.0/16".to_owned())).collect()
-    }
-
-    fn entry(instance: &str) -> Entry {
-        Entry { instance: Some(instance.to_owned()), ..found("1", None, Origin::Created) }
-    }
-
-    #[test]
-    fn a_route_is_wanted_by_whoever_noted_it_and_by_nobody_else() {
-        let mut tags = note("one", "i1", &routes(3));
-        tags.extend(note("two", "i2", &routes(1)));
-        assert!(is_wanted_by_others(&tags, &entry("i1"), "one", "rtb-0", "10.30.0.0/16"));
-        assert!(!is_wanted_by_others(&tags, &entry("i1"), "one", "rtb-1", "10.30.0.0/16"), "only one's own");
-        assert!(is_wanted_by_others(&tags, &entry("i2"), "two", "rtb-2", "10.30.0.0/16"));
-        assert!(!is_wanted_by_others(&tags, &entry("i2"), "two", "rtb-2", "10.31.0.0/16"));
-        assert_eq!(others(&tags, &entry("i1"), "one"), BTreeMap::from([("i2".to_owned(), "two".to_owned())]));
-        assert!(others(&tags, &entry("later"), "one").keys().eq(["i2"]), "an earlier create of the same resource is no other");
-    }
-
-    #[test]
-    fn what_an_earlier_create_of_the_same_resource_noted_is_told_from_what_another_did() {
-        let mut tags = note("one", "i1", &routes(1));
-        tags.extend(note("one", "killed", &routes(1)));
-        tags.extend(note("two", "i2", &routes(1)));
-        assert_eq!(earlier_creates(&tags, "i1", "one"), ["killed"]);
-        assert_eq!(earlier_creates(&tags, "i2", "two"), [""; 0]);
-    }
-
-    #[test]
-    fn a_note_that_names_more_than_is_wanted_still_holds() {
-        let (few, many) = (note("one", "i1", &routes(2)), note("one", "i1", &routes(60)));
-        assert!(holds(&many, &few) && holds(&few, &few) && !holds(&few, &many));
-        assert!(!holds(&Tags::new(), &few));
-    }
-
-    #[test]
-    fn many_routes_take_several_tags_of_allowed_length() {
-        let note = note("one", "0123456789abcdef", &routes(100));
-        assert_eq!(note.len(), 1 + 3);
-        assert!(note.values().all(|value| value.len() <= 255) && note.keys().all(|key| key.len() <= 127));
-        let last = format!("rtb-{}", 99);
-        assert!(is_wanted_by_others(&note, &entry("other"), "other", &last, "10.30.0.0/16"));
-    }
 }

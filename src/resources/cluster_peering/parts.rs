@@ -1,5 +1,7 @@
 //! The pieces of `xeks_cluster_peering`: which objects there are, in which account, and what they need before them.
 
+use std::collections::BTreeSet;
+
 use super::model::Model;
 use crate::engine::{Declared, Key, Piece, Side, Welcome};
 use crate::pieces::Cloud;
@@ -8,7 +10,7 @@ use crate::pieces::ec2::dns_resolution::DnsResolution;
 use crate::pieces::ec2::peering::Peering;
 use crate::pieces::ec2::route::Route;
 use crate::pieces::ec2::rule::Rule;
-use crate::pieces::ec2::uses::Use;
+use crate::pieces::ec2::uses::{Thing, Use};
 use crate::resources::place::{Part, Place};
 use crate::schema::{Value, hole};
 
@@ -19,8 +21,12 @@ pub fn parts(model: &Model, place: &Place) -> Vec<Part> {
         part(model, place, Side::Cluster, Tagged::AsPeering, Acceptance { link: link(), tags: model.tags.clone() }),
     ];
     let routes = [Side::Cluster, Side::Workload].map(|side| (side, model.routes(side)));
-    let wanted = routes.iter().flat_map(|(_, routes)| routes.clone()).collect();
-    parts.push(part(model, place, Side::Cluster, Tagged::Not, Use { link: link(), routes: wanted }));
+    let mut wanted: BTreeSet<Thing> = BTreeSet::new();
+    for (side, routes) in &routes {
+        wanted.extend(routes.iter().cloned().map(|(table, destination)| Thing::Route { side: *side, table, destination }));
+        wanted.extend(model.dns_resolution.then_some(Thing::DnsResolution(*side)));
+    }
+    parts.push(part(model, place, Side::Cluster, Tagged::Not, Use { link: link(), wanted }));
     if model.dns_resolution {
         let options = [Side::Cluster, Side::Workload].map(|side| DnsResolution { side, link: link() });
         parts.extend(options.map(|piece| part(model, place, piece.side, Tagged::Not, piece)));

@@ -33,8 +33,8 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
         return diagnostics;
     }
     let model = &model;
-    let foreign = match is_foreign(model, cloud).await {
-        Ok(foreign) => foreign,
+    let notes = match notes(model, cloud).await {
+        Ok(notes) => notes,
         Err(error) => {
             diagnostics.extend(preflight::skipped(&error));
             return diagnostics;
@@ -42,7 +42,7 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
     };
     // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
     let known = prior.is_null().then_some(known);
-    let of = |side| routes(model, cloud, side, place, known, foreign);
+    let of = |side| routes(model, cloud, side, place, known, notes.as_ref());
     let (near, far) = futures::join!(of(Side::Cluster), of(Side::Workload));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
@@ -62,10 +62,10 @@ async fn find_own(model: &mut Model, cloud: &Cloud) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the connection takes no notes of who wants which routes, since this provider did not make it.
-async fn is_foreign(model: &Model, cloud: &Cloud) -> Result<bool, Error> {
-    let Some(id) = model.link.id.as_deref().filter(|_| model.own != Some(true)) else { return Ok(false) };
-    Ok(model.link.see(cloud, Side::Cluster, id).await?.is_some_and(|found| !uses::takes_notes(&found.tags)))
+/// The tags of a connection that is not this resource's own: on those is noted what resources of this provider made there.
+async fn notes(model: &Model, cloud: &Cloud) -> Result<Option<Tags>, Error> {
+    let Some(id) = model.link.id.as_deref().filter(|_| model.own != Some(true)) else { return Ok(None) };
+    Ok(model.link.see(cloud, Side::Cluster, id).await?.map(|found| found.tags))
 }
 
 /// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
@@ -122,7 +122,7 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
 }
 
 /// One side's tables and what stands in them already.
-async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>, foreign: bool) -> Diagnostics {
+async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>, notes: Option<&Tags>) -> Diagnostics {
     let end = model.link.end(side);
     let wanted = model.routes(side);
     if wanted.iter().any(|(table, block)| hole::is_in(table) || hole::is_in(block)) || hole::is_in(&end.vpc_id) {
@@ -148,7 +148,8 @@ async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: 
         let account = &place.identity(side).account_id;
         if place.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cloud.ownership.resource, account, &key, None)) {
             in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
-            if foreign && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
+            let noted = notes.is_none_or(|tags| uses::is_noted(tags, &route::thing(side, id, block)));
+            if !noted && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
                 of_others.push(format!("{id} to {block}"));
             }
         }
@@ -175,12 +176,12 @@ fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, path: 
     diagnostics.error(path.clone(), format!("A route to {block} leads elsewhere"), text);
 }
 
-/// Routes have no tags, and a connection of others takes no notes: whoever made the route deletes it, whoever else uses it.
+/// Routes that no resource of this provider noted: whoever made them deletes them, whoever else uses them.
 fn not_ours(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
     let text = format!(
-        "In account {} these lead over {} already: {}. This resource uses them and leaves them, and they are gone once whoever made them removes \
-         them: xeks makes no notes on a connection that it did not make. If another xeks_cluster_peering made them, leave them out of one of the \
-         two by {}; the next apply makes what is missing.",
+        "In account {} these lead over {} already: {}. Nothing on the connection says that xeks made them: this resource uses them and leaves them, \
+         and they are gone once whoever made them removes them. The next apply makes what is missing. To have nothing to do with them, leave them out \
+         by {}.",
         model.link.end(side).account_id,
         model.link.id.as_deref().unwrap_or("the connection"),
         routes.join(", "),
