@@ -11,11 +11,13 @@ use super::key::Key;
 use super::ledger::Ledger;
 use super::piece::{Job, Observed, Piece, World, Writers};
 
-/// What a converge leaves to be looked at: what it made or changed, and what others may be changing.
+/// What a converge leaves to be looked at: what it made or changed, and what others may be changing. What it could not bring about is
+/// not waited for.
 pub fn unsettled<W: World>(pieces: &[Box<dyn Piece<W>>], made: &Converged<W::Error>) -> BTreeMap<Key, Writers> {
     let writers = |piece: &dyn Piece<W>| job_of(piece, &made.ledger).map(|job| (piece.key(), piece.writers(&job)));
     let all = pieces.iter().filter_map(|piece| writers(piece.as_ref()));
-    all.filter(|(key, writers)| made.touched.contains_key(key) || *writers == Writers::Minding).collect()
+    let failed = |key: &Key| made.failures.iter().any(|failure| failure.key == *key);
+    all.filter(|(key, writers)| made.touched.contains_key(key) || (*writers == Writers::Minding && !failed(key))).collect()
 }
 
 /// What a look found.
@@ -79,7 +81,8 @@ fn job_of<W: World>(piece: &dyn Piece<W>, ledger: &Ledger) -> Option<Job> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sweep::{Toy, boxed, root};
+    use super::super::Welcome;
+    use super::super::sweep::{Fault, Toy, boxed, root};
     use super::*;
     use crate::engine::converge;
 
@@ -97,6 +100,22 @@ mod tests {
         assert!(look.missing.is_empty() && look.taken.is_empty());
         let again = converge(&world, &pieces, made.ledger, "i1").await;
         assert!(unsettled(&pieces, &again).is_empty(), "what was not touched is not looked at");
+    }
+
+    #[tokio::test]
+    async fn what_others_mind_is_looked_at_untouched_too_and_what_could_not_be_made_is_not() {
+        let world = Toy::new();
+        let mut shared = root("a", "1", &[]);
+        shared.welcome = Welcome::Share;
+        let pieces = boxed(&[shared]);
+        world.fail_at(2, Fault::Before);
+        let failed = converge(&world, &pieces, Ledger::default(), "i1").await;
+        assert_eq!((failed.failures.len(), failed.ledger.0.len()), (1, 1), "marked, and its create failed");
+        assert!(unsettled(&pieces, &failed).is_empty());
+        world.heal();
+        let made = converge(&world, &pieces, failed.ledger, "i1").await;
+        let again = converge(&world, &pieces, made.ledger, "i1").await;
+        assert!(again.touched.is_empty() && unsettled(&pieces, &again).len() == 1);
     }
 
     #[tokio::test]

@@ -139,6 +139,10 @@ impl Piece<Toy> for Tree {
         self.needs.clone()
     }
 
+    fn writers(&self, _: &Job) -> Writers {
+        if self.welcome == Welcome::Share { Writers::Minding } else { Writers::One }
+    }
+
     fn welcome(&self) -> Welcome {
         self.welcome.clone()
     }
