@@ -106,6 +106,27 @@ def test_an_oidc_provider_of_others_is_used_and_left(workspace, aws):
     assert not traces(aws, before)
 
 
+@pytest.mark.parametrize("manage", ["shared", "existing"])
+def test_what_two_trusts_rely_on_at_a_provider_of_others_goes_with_the_last_of_them(workspace, aws, manage):
+    world = World(aws)
+    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    before = aws.dump()
+    more = f'oidc_provider = {{ manage = "{manage}" }}'
+    first, second = (
+        workspace(trust(more=more)),
+        workspace(trust('name = "other"', '{ namespace = "b", name = "y" }', more=more)),
+    )
+    first.apply()
+    second.apply()
+    second.assert_empty_plan()
+    first.destroy()
+    (arn,) = world.oidc_providers()
+    assert sorted(world.oidc_provider(arn)["ClientIDList"]) == ["other", "sts.amazonaws.com"]
+    second.assert_empty_plan()
+    second.destroy()
+    assert not traces(aws, before)
+
+
 def test_a_provider_that_must_exist_is_an_error_of_the_plan_if_it_does_not(workspace, aws):
     before = aws.dump()
     workspace(trust(more='oidc_provider = { manage = "existing" }')).try_plan().must_fail(

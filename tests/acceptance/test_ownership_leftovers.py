@@ -4,7 +4,7 @@ cluster and names, and refused to every other one as a stranger's is."""
 import pytest
 from conftest import PROVIDER
 from faults import writes
-from network import Network
+from network import Network, peering
 from owners import access_of_all, chained_of_all, federated_of_all, killed_at, peering_of_all
 from profiles import write_profiles
 from test_access import ACCESS, WORKLOAD, access
@@ -83,6 +83,41 @@ def test_a_leftover_is_refused_to_every_other_resource_and_taken_over_by_its_own
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
+
+
+def trust_by_others_provider(aws) -> str:
+    world = World(aws)
+    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    return trust()
+
+
+def peering_over_others_connection(aws) -> str:
+    network = Network(aws)
+    return peering(
+        network.workload_vpc, f'peering_connection_id = "{network.connect()}"', "dns_resolution = true", name="team"
+    )
+
+
+@pytest.mark.parametrize(
+    "write,call",
+    [
+        (trust_by_others_provider, "workload/iam:TagOpenIDConnectProvider"),
+        (trust_by_others_provider, "workload/iam:AddClientIDToOpenIDConnectProvider"),
+        (peering_over_others_connection, "cluster/ec2:CreateTags"),
+        (peering_over_others_connection, "workload/ec2:CreateRoute"),
+        (peering_over_others_connection, "cluster/ec2:ModifyVpcPeeringConnectionOptions"),
+    ],
+)
+def test_what_a_killed_run_put_on_something_of_others_is_known_again_and_taken_out(workspace, aws, write, call):
+    hcl = write(aws)
+    before = Network(aws).left()
+    root = workspace(hcl)
+    killed_at(root, aws, call)
+    assert root.resources() == {}, "no state tells of it"
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert Network(aws).left() == before
 
 
 def test_a_leftover_is_refused_to_the_same_names_with_a_cluster_of_another_account(workspace, aws):

@@ -205,6 +205,7 @@ LIVES = {
 MAY_BE_UNUSED = {
     "iam:AddClientIDToOpenIDConnectProvider",
     "iam:RemoveClientIDFromOpenIDConnectProvider",
+    "iam:UntagOpenIDConnectProvider",
     "iam:ListInstanceProfilesForRole",
     "eks:ListAccessEntries",
 }
@@ -254,8 +255,9 @@ def test_a_provider_of_others_is_used_with_what_is_rendered(workspace, aws, mana
     root.apply()
     root.destroy()
 
-    both = {"iam:AddClientIDToOpenIDConnectProvider", "iam:RemoveClientIDFromOpenIDConnectProvider"}
-    assert both <= used(aws, "workload") <= actions(wanted["workload"])
+    there_and_back = ("Tag", "AddClientIDTo", "RemoveClientIDFrom", "Untag")
+    calls = {f"iam:{call}OpenIDConnectProvider" for call in there_and_back}
+    assert calls <= used(aws, "workload") <= actions(wanted["workload"])
     assert ("iam:CreateOpenIDConnectProvider" in actions(wanted["workload"])) == (manage == "shared")
 
 

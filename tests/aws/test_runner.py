@@ -72,6 +72,7 @@ def provider_calls(iam):
     iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="b")
     iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="b")
     iam.tag_open_id_connect_provider(**provider, Tags=TAGS)
+    iam.untag_open_id_connect_provider(**provider, TagKeys=[TAGS[0]["Key"]])
     iam.list_roles()
     iam.delete_open_id_connect_provider(**provider)
 

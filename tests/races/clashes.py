@@ -87,6 +87,7 @@ def a_client_id_that_both_want_stays(bench: Bench) -> None:
     check(audiences(bench) == {"other", "a"}, f"audiences: {audiences(bench)}")
     bench.all_plan_empty(two)
     two.destroy()
+    check(audiences(bench) == {"other"}, f"audiences: {audiences(bench)}")
 
 
 # --- a cluster ------------------------------------------------------------------------------------------------------

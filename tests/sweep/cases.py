@@ -29,9 +29,7 @@ LEGEND = """\
 Calls that write: every fault on every call.
 Calls that read: of each action in an account the last call of the operation gets one fault, drawn by the names of
 resource, mode, operation and action; other faults, and earlier calls of the action, are left out (SWEEP='*/*/*/*'
-leaves none out). A lost answer and a reset connection are the same to a read, and counted once, as reset.
-peering/existing after a kill: routes and DNS options over somebody else's connection carry no mark and are left by the
-destroy; all else must be as before."""
+leaves none out). A lost answer and a reset connection are the same to a read, and counted once, as reset."""
 
 
 @dataclass(frozen=True)

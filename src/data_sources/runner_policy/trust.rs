@@ -37,9 +37,10 @@ fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<
     };
     let manage = text(wanted, "oidc_provider.manage");
     let mut allow = |actions: &[&str]| grants.allow("Providers", actions, &providers, ALWAYS);
-    allow(&["iam:GetOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider"]);
+    // On a provider of others each client id that is added gets a tag that says so.
+    allow(&["iam:GetOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"]);
     if manage.as_deref() != Some("existing") {
-        allow(&["iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"]);
+        allow(&["iam:CreateOpenIDConnectProvider"]);
     }
     if manage.as_deref() == Some("retain") {
         return;
@@ -47,7 +48,7 @@ fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<
     if manage.as_deref() != Some("existing") {
         allow(&["iam:DeleteOpenIDConnectProvider"]);
     }
-    allow(&["iam:RemoveClientIDFromOpenIDConnectProvider"]);
+    allow(&["iam:RemoveClientIDFromOpenIDConnectProvider", "iam:UntagOpenIDConnectProvider"]);
     // Whoever leaves looks whether a role still names the provider, or its audience. ListRoles knows no resource.
     grants.allow("RolesThatNameAProvider", &["iam:ListRoles"], &["*".to_owned()], ALWAYS);
 }

@@ -79,8 +79,17 @@ pub(super) fn is_noted_by(tags: &Tags, instance: &str, resource: &str, digest: &
     users(tags).any(|(of, user)| (of == instance || user == resource) && names(tags, of, digest))
 }
 
-pub(super) fn is_noted_by_others(tags: &Tags, instance: Option<&str>, resource: &str, digest: &str) -> bool {
-    others(tags, instance, resource).keys().any(|of| names(tags, of, digest))
+/// Whether it stays when that instance leaves: another resource has noted it, or a later create of this one, which took this one's
+/// note off.
+pub(super) fn is_wanted_by_others(tags: &Tags, instance: Option<&str>, resource: &str, digest: &str) -> bool {
+    let in_charge = instance.is_none_or(|instance| names(tags, instance, digest));
+    users(tags).any(|(of, user)| instance != Some(of) && (user != resource || !in_charge) && names(tags, of, digest))
+}
+
+/// The instance of a note of that resource, or of one that is called after it.
+pub(super) fn instance_of<'a>(tags: &'a Tags, resource: &str) -> Option<&'a str> {
+    let is_of = |user: &str| user.strip_prefix(resource).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    users(tags).find(|(_, user)| is_of(user)).map(|(of, _)| of)
 }
 
 fn users(tags: &Tags) -> impl Iterator<Item = (&str, &String)> {
@@ -103,15 +112,26 @@ mod tests {
     fn a_thing_is_wanted_by_whoever_noted_it_and_by_nobody_else() {
         let mut tags = note("one", "i1", 3);
         tags.extend(note("two", "i2", 1));
-        assert!(is_noted_by_others(&tags, Some("i1"), "one", &digest("rtb-0")));
-        assert!(!is_noted_by_others(&tags, Some("i1"), "one", &digest("rtb-1")), "only one's own");
-        assert!(is_noted_by_others(&tags, Some("i2"), "two", &digest("rtb-2")));
-        assert!(!is_noted_by_others(&tags, Some("i2"), "two", &digest("rtb-9")));
+        assert!(is_wanted_by_others(&tags, Some("i1"), "one", &digest("rtb-0")));
+        assert!(!is_wanted_by_others(&tags, Some("i1"), "one", &digest("rtb-1")), "only one's own");
+        assert!(is_wanted_by_others(&tags, Some("i2"), "two", &digest("rtb-2")));
+        assert!(!is_wanted_by_others(&tags, Some("i2"), "two", &digest("rtb-9")));
         assert!(is_noted(&tags, &digest("rtb-2")) && !is_noted(&tags, &digest("rtb-9")));
         assert!(is_noted_by(&tags, "later", "one", &digest("rtb-2")) && is_noted_by(&tags, "i1", "renamed", &digest("rtb-2")));
         assert!(!is_noted_by(&tags, "i2", "two", &digest("rtb-2")));
         assert_eq!(others(&tags, Some("i1"), "one"), BTreeMap::from([("i2".to_owned(), "two".to_owned())]));
         assert!(others(&tags, Some("later"), "one").keys().eq(["i2"]), "an earlier create of the same resource is no other");
+    }
+
+    #[test]
+    fn what_a_later_create_took_over_stays_and_what_both_noted_goes() {
+        let (mut tags, thing) = (note("one", "new", 1), digest("rtb-0"));
+        assert!(is_wanted_by_others(&tags, Some("old"), "one", &thing));
+        assert!(!is_wanted_by_others(&tags, None, "one", &thing), "an imported one has no create");
+        tags.extend(note("one", "old", 1));
+        assert!(!is_wanted_by_others(&tags, Some("old"), "one", &thing), "the later one was killed before it took the note off");
+        assert_eq!((instance_of(&tags, "one"), instance_of(&tags, "on")), (Some("new"), None));
+        assert_eq!(instance_of(&note("one:reused", "i", 0), "one"), Some("i"));
     }
 
     #[test]
@@ -139,6 +159,6 @@ mod tests {
         let note = note("one", "0123456789abcdef", 100);
         assert_eq!(note.len(), 1 + 3);
         assert!(note.values().all(|value| value.len() <= 255) && note.keys().all(|key| key.len() <= 127));
-        assert!(is_noted_by_others(&note, Some("other"), "other", &digest("rtb-99")));
+        assert!(is_wanted_by_others(&note, Some("other"), "other", &digest("rtb-99")));
     }
 }

@@ -86,10 +86,11 @@ impl Piece<Cloud> for Use {
         let Some(id) = self.link.id(job) else { return Ok(None) };
         let Some(found) = self.link.see(cloud, Side::Cluster, id).await? else { return Ok(None) };
         if job.origin == Origin::Imported {
-            return Ok(Some(link::seen(Some(id), false)));
+            return Ok(Some(Observed { owner: imported(cloud, job, &found.tags), ..link::seen(Some(id), false) }));
         }
         let (due, noted) = (self.due(cloud, job, &found).await?, Note::of(&found.tags, instance(job)));
-        let left = job.entry.is_none() && !note::earlier_creates(&found.tags, instance(job), &cloud.ownership.resource).is_empty();
+        // Notes of creates that were killed go with the next one that is written.
+        let left = !note::earlier_creates(&found.tags, instance(job), &cloud.ownership.resource).is_empty();
         Ok((noted.holds(&due) && !left).then(|| link::seen(Some(id), noted != due.named_as(&noted))))
     }
 
@@ -163,9 +164,18 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     peering::retag(cloud, key.side, entry.region.as_deref().unwrap_or(&cloud.region), id, &change).await
 }
 
-/// Whether another resource has noted on the connection that it wants the thing.
+/// Whose note is found on a connection of others by an import, or the read after it: one of this resource's, which the removal takes off.
+fn imported(cloud: &Cloud, job: &Job, tags: &Tags) -> Owner {
+    let resource = &cloud.ownership.resource;
+    let open = job.entry.as_ref().is_none_or(|entry| entry.instance.is_none());
+    let noted = note::instance_of(tags, resource).filter(|_| open && !tags.contains_key(TAG_RESOURCE));
+    noted.map_or(Owner::Parent, |instance| Owner::Tagged { resource: Some(resource.clone()), instance: Some(instance.to_owned()) })
+}
+
+/// Whether the thing stays when the entry's resource leaves: another one has noted that it wants it, or a later create of the same
+/// one has taken it over.
 pub(super) fn is_wanted_by_others(cloud: &Cloud, tags: &Tags, entry: &Entry, thing: &Thing) -> bool {
-    note::is_noted_by_others(tags, entry.instance.as_deref(), &cloud.ownership.resource, &thing.digest())
+    note::is_wanted_by_others(tags, entry.instance.as_deref(), &cloud.ownership.resource, &thing.digest())
 }
 
 /// Whether the connection is this composite's, by another create than the entry's.

@@ -4,6 +4,9 @@
 //!
 //! Ledger: `arn`, `document` (which of our client ids are there, and whether it is to be retained), `tags` (null on an existing
 //! one), `added` (the client ids that a provider of others lacked). Thumbprints and tags are set when it is made, never after.
+//!
+//! On a provider of others a tag for each client id says that it was added, before it is: so what a killed run added is known again,
+//! and of several resources that rely on it the last one takes it out.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +14,7 @@ use async_trait::async_trait;
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput as Found;
 use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::aws::{Answer, Error, Kind, arn, policy};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
@@ -24,6 +28,8 @@ const TAG_MANAGED: &str = "xeks:managed";
 const SHARED: &str = "shared";
 /// Prefix of what an entry says was added to a provider of others.
 const ADDED: &str = "client-id:";
+/// Beginning of the key of a tag that says so on the provider: a digest of the client id follows, which may be longer than a key.
+const MARK: &str = "xeks:client-id:";
 
 /// What becomes of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,16 +114,20 @@ impl Piece<Cloud> for OidcProvider {
     }
 
     async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
-        let there = strings(&observed.facts["client_ids"]);
+        let (there, marked) = (strings(&observed.facts["client_ids"]), strings(&observed.facts["marked"]));
         let mut added = job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
+        added.extend(marked.iter().map(|id| format!("{ADDED}{id}")));
         let arn = provider_arn(cloud, &self.key());
         let iam = cloud.iam(self.side);
         for id in self.client_ids.iter().filter(|id| !there.contains(*id)) {
-            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
-            cloud.ask_until_seen("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
             if observed.facts["made_here"] != json!(true) {
                 added.insert(format!("{ADDED}{id}"));
+                let tag = tags::to_iam(&[(mark(id), "added".to_owned())].into());
+                let send = || iam.tag_open_id_connect_provider().open_id_connect_provider_arn(&arn).set_tags(Some(tag.clone())).send();
+                cloud.ask_until_seen("iam:TagOpenIDConnectProvider", self.side, send).await?;
             }
+            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+            cloud.ask_until_seen("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
         }
         let document = Some(document(&self.client_ids, self.manage));
         Ok(Made { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
@@ -127,7 +137,9 @@ impl Piece<Cloud> for OidcProvider {
 impl OidcProvider {
     fn observed(&self, cloud: &Cloud, job: &Job, arn: String, found: &Found) -> Observed {
         let there: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
-        let (_, tags) = cloud.ownership.split(tags::from_iam(found.tags()));
+        let marked: BTreeSet<&String> = self.client_ids.iter().filter(|id| is_marked(found, id)).collect();
+        let (_, mut tags) = cloud.ownership.split(tags::from_iam(found.tags()));
+        tags.retain(|key, _| !key.starts_with(MARK));
         Observed {
             arn: Some(arn),
             id: None,
@@ -135,8 +147,14 @@ impl OidcProvider {
             tags: (job.origin != Origin::Adopted).then_some(tags),
             // Never refused: it is nobody's alone.
             owner: Owner::Parent,
-            differs: !self.client_ids.is_subset(&there),
-            facts: json!({"client_ids": there, "thumbprints": found.thumbprint_list(), "made_here": is_made_here(found)}),
+            // One that comes to rely on what others of us added is as much in charge of it as they are.
+            differs: !self.client_ids.is_subset(&there) || (job.entry.is_none() && !marked.is_empty()),
+            facts: json!({
+                "client_ids": there,
+                "marked": marked,
+                "thumbprints": found.thumbprint_list(),
+                "made_here": is_made_here(found)
+            }),
         }
     }
 }
@@ -166,6 +184,9 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
         if trusts_in(cloud, key.side, &arn).await?.iter().flatten().any(|trust| takes(trust, &arn, &key.name, id)) {
             let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
             cloud.ask("iam:AddClientIDToOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
+        } else if is_marked(&found, id) {
+            let send = || iam.untag_open_id_connect_provider().open_id_connect_provider_arn(&arn).tag_keys(mark(id)).send();
+            cloud.ask("iam:UntagOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
         }
     }
     Ok(())
@@ -281,6 +302,16 @@ fn provider_arn(cloud: &Cloud, key: &Key) -> String {
 
 fn is_made_here(found: &Found) -> bool {
     found.tags().iter().any(|tag| tag.key() == TAG_MANAGED && tag.value() == SHARED)
+}
+
+/// The key of the tag that says that the client id was added.
+fn mark(client_id: &str) -> String {
+    let digest = Sha256::digest(client_id);
+    digest.iter().take(8).fold(MARK.to_owned(), |key, byte| format!("{key}{byte:02x}"))
+}
+
+fn is_marked(found: &Found, client_id: &str) -> bool {
+    found.tags().iter().any(|tag| tag.key() == mark(client_id))
 }
 
 fn is_retained(entry: &Entry) -> bool {
