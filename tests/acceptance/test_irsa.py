@@ -1,6 +1,7 @@
 """`xeks_irsa_trust`, each mode and option: applied, really there, an empty plan, destroyed without a trace."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
@@ -125,6 +126,29 @@ def test_what_two_trusts_rely_on_at_a_provider_of_others_goes_with_the_last_of_t
     second.assert_empty_plan()
     second.destroy()
     assert not traces(aws, before)
+
+
+def test_a_provider_that_goes_while_a_trust_comes_to_rely_on_it_is_made_again(workspace, aws):
+    """As when the last one that relied on it leaves at that very moment: its call is between our look and our own."""
+    world = World(aws)
+    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    (arn,) = world.oidc_providers()
+    root = workspace(trust())
+    aws.faults.add("hold", account="workload", service="iam", action="TagOpenIDConnectProvider")
+
+    def leave() -> None:
+        assert aws.faults.hit(60)
+        world.iam("workload").delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        aws.faults.release()
+
+    with ThreadPoolExecutor() as pool:
+        left = pool.submit(leave)
+        root.apply()
+        left.result()
+    assert world.oidc_provider(arn)["ClientIDList"] == ["sts.amazonaws.com"]
+    root.assert_empty_plan()
+    root.destroy()
+    assert world.oidc_providers() == []
 
 
 def test_a_provider_that_must_exist_is_an_error_of_the_plan_if_it_does_not(workspace, aws):

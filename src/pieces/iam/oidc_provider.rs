@@ -92,16 +92,7 @@ impl Piece<Cloud> for OidcProvider {
     }
 
     async fn create(&self, cloud: &Cloud, job: &Job) -> Result<Made, Error> {
-        let mut all = self.tags.clone();
-        all.insert(TAG_MANAGED.into(), SHARED.into());
-        let client_ids = self.client_ids.iter().cloned().collect();
-        match make(cloud, self.side, arn::issuer_host(&self.issuer), client_ids, self.thumbprints.clone(), tags::to_iam(&all)).await {
-            Ok(()) => Ok(Made {
-                arn: Some(provider_arn(cloud, &self.key())),
-                document: Some(document(&self.client_ids, self.manage)),
-                tags: Some(self.tags.clone()),
-                ..Made::default()
-            }),
+        match self.make(cloud).await {
             // Somebody else made it meanwhile: another resource of this very apply, often.
             Err(error) if error.is(Kind::Exists) => {
                 let arn = provider_arn(cloud, &self.key());
@@ -109,11 +100,42 @@ impl Piece<Cloud> for OidcProvider {
                 let found = cloud.until_settled(|e| e.is(Kind::NotYet), look).await?;
                 self.update(cloud, job, &self.observed(cloud, job, arn.clone(), &found)).await
             }
-            Err(error) => Err(error),
+            made => made,
         }
     }
 
     async fn update(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
+        let attempt = || async {
+            match Box::pin(self.add(cloud, job, observed)).await {
+                // Whoever left last deleted it since it was looked at.
+                Err(gone) if gone.is(Kind::Absent) && self.manage != Manage::Existing => match Box::pin(self.make(cloud)).await {
+                    // Or it was made a moment ago, and not every call knows of it.
+                    Err(error) if error.is(Kind::Exists) => Err(Error { kind: Kind::NotYet, ..gone }),
+                    made => made,
+                },
+                added => added,
+            }
+        };
+        cloud.until_settled(|e| e.is(Kind::NotYet), attempt).await
+    }
+}
+
+impl OidcProvider {
+    async fn make(&self, cloud: &Cloud) -> Result<Made, Error> {
+        let mut all = self.tags.clone();
+        all.insert(TAG_MANAGED.into(), SHARED.into());
+        let client_ids = self.client_ids.iter().cloned().collect();
+        make(cloud, self.side, arn::issuer_host(&self.issuer), client_ids, self.thumbprints.clone(), tags::to_iam(&all)).await?;
+        Ok(Made {
+            arn: Some(provider_arn(cloud, &self.key())),
+            document: Some(document(&self.client_ids, self.manage)),
+            tags: Some(self.tags.clone()),
+            ..Made::default()
+        })
+    }
+
+    /// Adds the client ids that were not there.
+    async fn add(&self, cloud: &Cloud, job: &Job, observed: &Observed) -> Result<Made, Error> {
         let (there, marked) = (strings(&observed.facts["client_ids"]), strings(&observed.facts["marked"]));
         let mut added = job.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
         added.extend(marked.iter().map(|id| format!("{ADDED}{id}")));
@@ -132,9 +154,7 @@ impl Piece<Cloud> for OidcProvider {
         let document = Some(document(&self.client_ids, self.manage));
         Ok(Made { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
     }
-}
 
-impl OidcProvider {
     fn observed(&self, cloud: &Cloud, job: &Job, arn: String, found: &Found) -> Observed {
         let there: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
         let marked: BTreeSet<&String> = self.client_ids.iter().filter(|id| is_marked(found, id)).collect();
