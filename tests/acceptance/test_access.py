@@ -117,6 +117,27 @@ def test_existing_roles_get_only_what_is_ours_and_lose_only_that(workspace, aws)
     assert not traces(aws, before)
 
 
+def test_a_statement_that_a_killed_replacement_left_on_a_role_of_others_is_seen_and_ours_again(workspace, aws):
+    """The new half wrote it under its own instance and was killed: the state knows the old one."""
+    world = World(aws)
+    theirs = {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    world.make_role("cluster", ACCESS, {"Version": "2012-10-17", "Statement": [theirs]})
+    before = aws.dump()
+    root = workspace(access(f'name = "{ACCESS}", existing = true'))
+    root.apply()
+    trust = json.dumps(world.trust("cluster", ACCESS))
+    (instance,) = {piece["instance"] for piece in root.state(ADDRESS)["pieces"].values()} - {None}
+    of_another = trust.replace(instance, "0123456789abcdef")
+    assert of_another != trust
+    world.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=of_another)
+
+    root.apply()
+    assert json.dumps(world.trust("cluster", ACCESS)) == trust
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
 def test_a_role_that_may_not_be_edited_is_left_alone(workspace, aws):
     world = World(aws)
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip

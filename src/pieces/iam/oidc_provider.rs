@@ -214,31 +214,36 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
 
 async fn delete_if_unused(cloud: &Cloud, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<(), Error> {
     let side = key.side;
-    let in_use = |trusts: Option<Vec<Value>>| trusts.is_none_or(|t| !t.is_empty());
-    if in_use(trusts_in(cloud, side, arn).await?) {
+    let in_use = |trusts: &Option<Vec<Value>>| trusts.as_ref().is_none_or(|t| !t.is_empty());
+    if in_use(&trusts_in(cloud, side, arn).await?) {
         return Ok(());
     }
     // Roles are listed again with the door closed: a resource that came in meanwhile may have made its role by now.
     let Some(_alone) = turns::alone(arn) else { return Ok(()) };
-    if in_use(trusts_in(cloud, side, arn).await?) {
+    if in_use(&trusts_in(cloud, side, arn).await?) {
         return Ok(());
     }
     let iam = cloud.iam(side);
     let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
     cloud.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none()?;
     // The door is this process's alone. A role that another one made meanwhile gets the provider back.
-    if in_use(trusts_in(cloud, side, arn).await?) {
-        return bring_back(cloud, key, found).await;
+    let trusts = trusts_in(cloud, side, arn).await?;
+    if in_use(&trusts) {
+        return bring_back(cloud, key, found, &trusts.unwrap_or_default()).await;
     }
     cloud.deleted(key, entry);
     Ok(())
 }
 
-/// Makes a provider again as it was.
-async fn bring_back(cloud: &Cloud, key: &Key, found: &Found) -> Result<(), Error> {
+/// Makes a provider again as it was, and with the client ids that the trust policies ask for: one may have come since it was looked at.
+async fn bring_back(cloud: &Cloud, key: &Key, found: &Found, trusts: &[Value]) -> Result<(), Error> {
     tracing::info!(provider = key.name, "somebody began to use the OIDC provider while it was deleted: making it again");
     let thumbprints = (!found.thumbprint_list().is_empty()).then(|| found.thumbprint_list().to_vec());
-    let made = make(cloud, key.side, &key.name, found.client_id_list().to_vec(), thumbprints, found.tags().to_vec()).await;
+    let arn = provider_arn(cloud, key);
+    let mut client_ids: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
+    let named = |text: &String| !text.contains(['*', '?']);
+    client_ids.extend(trusts.iter().flat_map(|trust| audiences(trust, &arn, &key.name)).flatten().filter(named));
+    let made = make(cloud, key.side, &key.name, client_ids.into_iter().collect(), thumbprints, found.tags().to_vec()).await;
     made.exists_is_none().map(drop)
 }
 
@@ -287,16 +292,20 @@ async fn trusts_in(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Vec<Va
 
 /// Whether a trust policy lets tokens with that client id in: it names it, or asks for none.
 fn takes(trust: &Value, arn: &str, issuer: &str, client_id: &str) -> bool {
+    let any_of = |asked: &BTreeSet<String>| asked.iter().any(|text| text == client_id || text.contains(['*', '?']));
+    audiences(trust, arn, issuer).iter().any(|asked| asked.is_empty() || any_of(asked))
+}
+
+/// The audiences that each statement on the provider asks for, with wildcards; none where it asks for none, or for all but some.
+fn audiences(trust: &Value, arn: &str, issuer: &str) -> Vec<BTreeSet<String>> {
     let audience = format!("{issuer}:aud").to_ascii_lowercase();
-    statements_on(trust, arn).any(|statement| {
+    let all = |values: &Value| if values.is_array() { strings(values) } else { strings(&json!([values])) };
+    let asked = statements_on(trust, arn).map(|statement| {
         let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
-        let asked: Vec<&Value> = operators
-            .flat_map(|(_, keys)| keys.as_object().into_iter().flatten())
-            .filter(|(key, _)| key.to_ascii_lowercase() == audience)
-            .map(|(_, values)| values)
-            .collect();
-        asked.is_empty() || asked.iter().any(|values| holds(values, client_id) || values.to_string().contains(['*', '?']))
-    })
+        let keys = operators.filter(|(operator, _)| !operator.contains("Not")).flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
+        keys.filter(|(key, _)| key.to_ascii_lowercase() == audience).flat_map(|(_, values)| all(values)).collect()
+    });
+    asked.collect()
 }
 
 fn statements_on<'a>(trust: &'a Value, arn: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -374,6 +383,9 @@ mod tests {
         assert!(!takes(audience(json!("other"))));
         assert!(takes(json!({"StringEquals": {format!("{ISSUER}:sub"): "mine"}})), "any audience will do");
         assert!(takes(json!({"StringLike": {format!("{ISSUER}:aud"): "m*"}})), "a pattern may mean it");
+        assert!(takes(json!({"StringNotEquals": {format!("{ISSUER}:aud"): "other"}})), "all but some");
+        let both = trust(json!(ARN), audience(json!(["b", "a"])));
+        assert_eq!(audiences(&both, ARN, ISSUER), [BTreeSet::from(["a".to_owned(), "b".to_owned()])]);
     }
 
     #[test]

@@ -240,9 +240,12 @@ impl Role {
             Some(ours) => policy::equivalent(ours, &trust::without_sids(&self.document())),
             None => self.trust.is_empty(),
         };
-        // A read mints no instance and changes nothing: it does not ask whose generation the statements are.
-        let current = job.instance.is_empty() || trust::is_current(&facts.trusted, ownership, &job.instance);
-        let document = ours.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
+        // A read mints no instance: there the ledger's counts. What another create wrote shows as gone, so that the next apply puts its
+        // own in the place: a new half that was killed left it.
+        let instance = if job.instance.is_empty() { job.entry.as_ref().and_then(|e| e.instance.as_ref()) } else { Some(&job.instance) };
+        let current = instance.is_none_or(|instance| trust::is_current(&facts.trusted, ownership, instance));
+        let shown = ours.filter(|_| current || !job.instance.is_empty());
+        let document = shown.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
         let none = Default::default();
         let added = job.entry.as_ref().map_or(&none, |e| &e.added);
         let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, added));
