@@ -61,7 +61,7 @@ acceptance: build cli clients $(VENV_READY) ## the real CLIs against two account
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
 	@$(VENV)/bin/python tests/acceptance/clients.py --missing
 
-sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in 25 minutes (SWEEP='irsa/*/create' narrows it)
+sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in half an hour on two cores (SWEEP='irsa/*/create' narrows it)
 	$(VENV)/bin/python tests/sweep/sweep.py --provider $(PROVIDER) --cli $(CLI) --only '$(SWEEP)'
 
 RACES ?= 20

@@ -1,6 +1,6 @@
 """Puts every fault on every call of every operation of every resource and mode, and shows that nothing is ever lost.
 
-    make sweep                                                  # all, in under 30 minutes on two cores
+    make sweep                                                  # all, in half an hour on two cores
     make sweep SWEEP='irsa/*/create'                            # some
     make sweep SWEEP='irsa/*/*/kill*'                           # some faults; on every call that reads too
     make sweep SWEEP='access/direct/create/kill/cluster/eks:CreateAccessEntry#1'   # one
