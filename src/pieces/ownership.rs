@@ -32,7 +32,7 @@ impl Ownership {
         let resource = if plain.len() <= MAX_TAG_VALUE && plain == parts.join(":") {
             plain
         } else {
-            format!("{}:sha256:{}", parts.first().unwrap_or(&"xeks"), hex(&Sha256::digest(parts.join(":"))))
+            format!("{}:sha256:{}", parts.first().unwrap_or(&"xeks"), digest(&parts.join(":")))
         };
         Ownership { resource, ..Self::default() }
     }
@@ -60,7 +60,7 @@ impl Ownership {
 
     /// Beginning of the Sids of this composite's statements in a document that belongs to somebody else, whatever the instance.
     pub fn sid_prefix(&self) -> String {
-        format!("{SID}{}", &hex(&Sha256::digest(&self.resource))[..SID_DIGITS])
+        format!("{SID}{}", &digest(&self.resource)[..SID_DIGITS])
     }
 
     /// Whether a Sid is that of any composite of this provider.
@@ -88,8 +88,9 @@ impl Ownership {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+/// The hexadecimal digits of a text's SHA-256: what stands for it where it is too long or of another alphabet.
+pub(super) fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ def modes(aws: Aws) -> str:
         world.make_role("workload", f"{name}-t", document)
     world.eks.create_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, "adopted-a"))
     world.make_cluster("green", "API")
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer("green"), ClientIDList=["theirs"])
+    world.make_oidc_provider("theirs", cluster="green")
     return accesses() + trusts() + peerings(aws)
 
 

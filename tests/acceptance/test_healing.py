@@ -372,7 +372,7 @@ def drop_provider(world: World) -> None:
 def remake_provider(world: World) -> None:
     """As a person would, for another audience."""
     drop_provider(world)
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["vault"])
+    world.make_oidc_provider("vault")
 
 
 @pytest.mark.parametrize("change", [drop_provider, remake_provider])

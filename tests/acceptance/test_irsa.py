@@ -94,12 +94,12 @@ def test_two_trusts_share_one_new_oidc_provider_in_one_apply(workspace, aws):
 
 def test_an_oidc_provider_of_others_is_used_and_left(workspace, aws):
     world = World(aws)
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    arn = world.make_oidc_provider("other")
     before = aws.dump()
     root = workspace(trust())
 
     root.apply()
-    (arn,) = world.oidc_providers()
+    assert world.oidc_providers() == [arn]
     assert sorted(world.oidc_provider(arn)["ClientIDList"]) == ["other", "sts.amazonaws.com"]
     root.assert_empty_plan()
 
@@ -110,7 +110,7 @@ def test_an_oidc_provider_of_others_is_used_and_left(workspace, aws):
 @pytest.mark.parametrize("manage", ["shared", "existing"])
 def test_what_two_trusts_rely_on_at_a_provider_of_others_goes_with_the_last_of_them(workspace, aws, manage):
     world = World(aws)
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    arn = world.make_oidc_provider("other")
     before = aws.dump()
     more = f'oidc_provider = {{ manage = "{manage}" }}'
     first, second = (
@@ -121,7 +121,7 @@ def test_what_two_trusts_rely_on_at_a_provider_of_others_goes_with_the_last_of_t
     second.apply()
     second.assert_empty_plan()
     first.destroy()
-    (arn,) = world.oidc_providers()
+    assert world.oidc_providers() == [arn]
     assert sorted(world.oidc_provider(arn)["ClientIDList"]) == ["other", "sts.amazonaws.com"]
     second.assert_empty_plan()
     second.destroy()
@@ -131,8 +131,7 @@ def test_what_two_trusts_rely_on_at_a_provider_of_others_goes_with_the_last_of_t
 def test_a_provider_that_goes_while_a_trust_comes_to_rely_on_it_is_made_again(workspace, aws):
     """As when the last one that relied on it leaves at that very moment: its call is between our look and our own."""
     world = World(aws)
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
-    (arn,) = world.oidc_providers()
+    arn = world.make_oidc_provider("other")
     root = workspace(trust())
     aws.faults.add("hold", account="workload", service="iam", action="TagOpenIDConnectProvider")
 

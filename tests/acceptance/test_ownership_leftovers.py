@@ -86,8 +86,7 @@ def test_a_leftover_is_refused_to_every_other_resource_and_taken_over_by_its_own
 
 
 def trust_by_others_provider(aws) -> str:
-    world = World(aws)
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    World(aws).make_oidc_provider("other")
     return trust()
 
 

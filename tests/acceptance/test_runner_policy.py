@@ -158,7 +158,7 @@ def meddle_with_profile(world: World) -> None:
 
 
 def others_provider(world: World) -> None:
-    world.iam("workload").create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["other"])
+    world.make_oidc_provider("other")
 
 
 ROLES = f'access_role = {{ name = "{ACCESS}" }}, workload_role = {{ name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = ["{BUCKETS}"] }}'

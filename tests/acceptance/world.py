@@ -63,11 +63,11 @@ class World:
         is assume the runner role. Returns its ARN."""
         iam, issuer = self.iam("workload"), self.issuer()
         host, runner = issuer.removeprefix("https://"), self.aws.accounts["workload"].runner_role_arn
-        provider = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sts.amazonaws.com"])
+        provider = self.make_oidc_provider("sts.amazonaws.com")
         claims = {f"{host}:aud": "sts.amazonaws.com", f"{host}:sub": "system:serviceaccount:ci:deploy"}
         trust = {
             "Effect": "Allow",
-            "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
+            "Principal": {"Federated": provider},
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {"StringEquals": claims},
         }
@@ -110,6 +110,11 @@ class World:
             lambda: listing(clusterName=cluster, principalArn=principal)["associatedAccessPolicies"],
         )
         return found and {policy["policyArn"].split("/")[-1]: scope(policy["accessScope"]) for policy in found}
+
+    def make_oidc_provider(self, *client_ids: str, cluster: str = CLUSTER) -> str:
+        """In the workload account, as somebody else would make it: untagged. Returns its ARN."""
+        create = self.iam("workload").create_open_id_connect_provider
+        return create(Url=self.issuer(cluster), ClientIDList=list(client_ids))["OpenIDConnectProviderArn"]
 
     def oidc_provider(self, arn: str) -> dict | None:
         get = self.iam("workload").get_open_id_connect_provider

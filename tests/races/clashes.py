@@ -49,7 +49,7 @@ def audiences(bench: Bench) -> set[str]:
 
 def of_others(bench: Bench, one: str, two: str) -> list[Workspace]:
     """A trust for each audience, the first one applied; the provider was there, with a client id of its maker's."""
-    bench.world.iam("workload").create_open_id_connect_provider(Url=bench.world.issuer(), ClientIDList=["other"])
+    bench.world.make_oidc_provider("other")
     first, second = bench.begin(trust("app-1", audience=one), trust("app-2", audience=two))
     first.apply()
     return [first, second]

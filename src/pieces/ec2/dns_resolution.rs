@@ -92,20 +92,17 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     if uses::is_taken_over(cloud, &found.tags, entry) {
         return Ok(());
     }
-    let is_wanted = || async {
-        let noted = link::describe(cloud, Side::Cluster, None, id).await?;
-        Ok::<_, Error>(noted.is_some_and(|noted| uses::is_wanted_by_others(cloud, &noted.tags, entry, &Thing::DnsResolution(key.side))))
-    };
+    let thing = Thing::DnsResolution(key.side);
     // Both VPCs may be of one account: the key's name ends in the workload's.
     let workload_vpc = key.name.rsplit('/').next().unwrap_or_default();
     let requests = (found.requester.vpc_id == workload_vpc) == (key.side == Side::Workload);
     let own = if requests { &found.requester } else { &found.accepter };
-    if own.dns_resolution != Some(true) || is_wanted().await? {
+    if own.dns_resolution != Some(true) || uses::is_wanted_now(cloud, id, entry, &thing).await? {
         return Ok(());
     }
     turn(cloud, key.side, region, id, requests, false).await.absent_is_none()?;
     // Another process may have noted that it wants the option between the look and the call: then it comes back.
-    if is_wanted().await? {
+    if uses::is_wanted_now(cloud, id, entry, &thing).await? {
         turn(cloud, key.side, region, id, requests, true).await.absent_is_none()?;
     }
     Ok(())

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
 use crate::engine::Tags;
+use crate::pieces::ownership;
 
 /// Beginnings of the tags' keys.
 pub(super) const USER: &str = "xeks:use:";
@@ -54,8 +53,7 @@ impl Note {
 }
 
 pub(super) fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().map(|b| format!("{b:02x}")).collect::<String>()[..DIGITS].to_owned()
+    ownership::digest(text)[..DIGITS].to_owned()
 }
 
 /// What uses the connection besides that instance: instance and what it is. What an earlier create of that resource noted, whose state

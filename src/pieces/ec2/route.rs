@@ -124,8 +124,7 @@ pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -
     let ec2 = cloud.ec2(key.side, Some(region));
     cloud.patiently(|| ec2.delete_route(table, destination)).await.absent_is_none()?;
     // Another process may have noted that it wants the route between the look and the call: then it comes back.
-    let now = link::describe(cloud, Side::Cluster, None, id).await?;
-    if now.is_some_and(|now| uses::is_wanted_by_others(cloud, &now.tags, entry, &thing)) {
+    if uses::is_wanted_now(cloud, id, entry, &thing).await? {
         cloud.patiently(|| ec2.create_route(table, destination, id)).await.exists_is_none()?;
     }
     Ok(())

@@ -178,6 +178,12 @@ pub(super) fn is_wanted_by_others(cloud: &Cloud, tags: &Tags, entry: &Entry, thi
     note::is_wanted_by_others(tags, entry.instance.as_deref(), &cloud.ownership.resource, &thing.digest())
 }
 
+/// The same as the connection stands now; not where there is none.
+pub(super) async fn is_wanted_now(cloud: &Cloud, id: &str, entry: &Entry, thing: &Thing) -> Result<bool, Error> {
+    let now = link::describe(cloud, Side::Cluster, None, id).await?;
+    Ok(now.is_some_and(|now| is_wanted_by_others(cloud, &now.tags, entry, thing)))
+}
+
 /// Whether the connection is this composite's, by another create than the entry's.
 pub(super) fn is_taken_over(cloud: &Cloud, tags: &Tags, entry: &Entry) -> bool {
     tags.get(TAG_RESOURCE) == Some(&cloud.ownership.resource) && !entry.is_of(tags.get(TAG_INSTANCE).map(String::as_str))

@@ -1,5 +1,6 @@
 //! Pieces of IAM. All are global: an entry has no region.
 
+mod federation;
 pub mod inline_policy;
 pub mod instance_profile;
 pub mod instance_profile_role;

@@ -14,11 +14,12 @@ use async_trait::async_trait;
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput as Found;
 use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::aws::{Answer, Error, Kind, arn, policy};
+use super::federation::{audiences, takes, trusts_in};
+use crate::aws::{Answer, Error, Kind, arn};
 use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
+use crate::pieces::ownership::digest;
 use crate::pieces::{tags, turns};
 
 pub const KIND: &str = "iam_oidc_provider";
@@ -30,6 +31,7 @@ const SHARED: &str = "shared";
 const ADDED: &str = "client-id:";
 /// Beginning of the key of a tag that says so on the provider: a digest of the client id follows, which may be longer than a key.
 const MARK: &str = "xeks:client-id:";
+const MARK_DIGITS: usize = 16;
 
 /// What becomes of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +160,7 @@ impl OidcProvider {
     fn observed(&self, cloud: &Cloud, job: &Job, arn: String, found: &Found) -> Observed {
         let there: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
         let marked: BTreeSet<&String> = self.client_ids.iter().filter(|id| is_marked(found, id)).collect();
-        let (_, mut tags) = cloud.ownership.split(tags::from_iam(found.tags()));
-        tags.retain(|key, _| !key.starts_with(MARK));
+        let (_, tags) = cloud.ownership.split(tags::from_iam(found.tags()));
         Observed {
             arn: Some(arn),
             id: None,
@@ -269,55 +270,6 @@ pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key) -> Result<bool
     Ok(get(cloud, key.side, &provider_arn(cloud, key)).await?.is_some_and(|found| is_made_here(&found)))
 }
 
-/// The trust policies of the account that name the provider, without those of roles that this process has deleted: a listing may
-/// still show them. `None`, with a warning, where the caller may not list roles.
-async fn trusts_in(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Vec<Value>>, Error> {
-    let iam = cloud.iam(side);
-    let roles = match cloud.ask("iam:ListRoles", side, || iam.list_roles().into_paginator().items().send().try_collect()).await {
-        Ok(roles) => roles,
-        Err(error) if error.is(Kind::Denied) => {
-            cloud.warn(format!(
-                "The OIDC provider {arn} in {} was left as it is: whether another role trusts it can't be told without iam:ListRoles. Delete it \
-                 by hand once nothing uses it, or allow iam:ListRoles.",
-                cloud.label(side)
-            ));
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
-    };
-    let standing = roles.iter().filter(|role| !turns::is_gone(role.role_id()));
-    let trusts = standing.filter_map(|role| role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()));
-    Ok(Some(trusts.filter(|trust| statements_on(trust, arn).next().is_some()).collect()))
-}
-
-/// Whether a trust policy lets tokens with that client id in: it names it, or asks for none.
-fn takes(trust: &Value, arn: &str, issuer: &str, client_id: &str) -> bool {
-    let any_of = |asked: &BTreeSet<String>| asked.iter().any(|text| text == client_id || text.contains(['*', '?']));
-    audiences(trust, arn, issuer).iter().any(|asked| asked.is_empty() || any_of(asked))
-}
-
-/// The audiences that each statement on the provider asks for, with wildcards; none where it asks for none, or for all but some.
-fn audiences(trust: &Value, arn: &str, issuer: &str) -> Vec<BTreeSet<String>> {
-    let audience = format!("{issuer}:aud").to_ascii_lowercase();
-    let all = |values: &Value| if values.is_array() { strings(values) } else { strings(&json!([values])) };
-    let asked = statements_on(trust, arn).map(|statement| {
-        let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
-        let keys = operators.filter(|(operator, _)| !operator.contains("Not")).flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
-        keys.filter(|(key, _)| key.to_ascii_lowercase() == audience).flat_map(|(_, values)| all(values)).collect()
-    });
-    asked.collect()
-}
-
-fn statements_on<'a>(trust: &'a Value, arn: &'a str) -> impl Iterator<Item = &'a Value> {
-    let names = move |statement: &&Value| statement.get("Principal").and_then(|p| p.get("Federated")).is_some_and(|f| holds(f, arn));
-    policy::statements_of(trust).into_iter().filter(names)
-}
-
-/// Whether a value is that text, or a list with it.
-fn holds(value: &Value, text: &str) -> bool {
-    value.as_str() == Some(text) || value.as_array().is_some_and(|all| all.iter().any(|v| v.as_str() == Some(text)))
-}
-
 async fn get(cloud: &Cloud, side: Side, arn: &str) -> Result<Option<Found>, Error> {
     let iam = cloud.iam(side);
     let send = || iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
@@ -335,8 +287,7 @@ fn is_made_here(found: &Found) -> bool {
 
 /// The key of the tag that says that the client id was added.
 fn mark(client_id: &str) -> String {
-    let digest = Sha256::digest(client_id);
-    digest.iter().take(8).fold(MARK.to_owned(), |key, byte| format!("{key}{byte:02x}"))
+    format!("{MARK}{}", &digest(client_id)[..MARK_DIGITS])
 }
 
 fn is_marked(found: &Found, client_id: &str) -> bool {
@@ -358,35 +309,6 @@ mod tests {
     use crate::engine::found;
 
     const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/ABC";
-    const ARN: &str = "arn:aws:iam::185863138492:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/ABC";
-
-    fn trust(federated: Value, condition: Value) -> Value {
-        policy::document([
-            json!({"Effect": "Allow", "Principal": {"Federated": federated}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}),
-        ])
-    }
-
-    #[test]
-    fn a_role_uses_the_provider_that_its_trust_names() {
-        let of = |federated: Value| statements_on(&trust(federated, json!({})), ARN).count();
-        assert_eq!(of(json!(ARN)), 1);
-        assert_eq!(of(json!(["cognito-identity.amazonaws.com", ARN])), 1);
-        assert_eq!(of(json!(format!("{ARN}DEF"))), 0);
-        assert_eq!(statements_on(&json!({"Statement": {"Principal": "*"}}), ARN).count(), 0);
-    }
-
-    #[test]
-    fn a_client_id_is_needed_where_a_trust_names_it_or_names_none() {
-        let audience = |value: Value| json!({"StringEquals": {format!("{ISSUER}:AUD"): value}});
-        let takes = |condition: Value| super::takes(&trust(json!(ARN), condition), ARN, ISSUER, "mine");
-        assert!(takes(audience(json!("mine"))) && takes(audience(json!(["other", "mine"]))));
-        assert!(!takes(audience(json!("other"))));
-        assert!(takes(json!({"StringEquals": {format!("{ISSUER}:sub"): "mine"}})), "any audience will do");
-        assert!(takes(json!({"StringLike": {format!("{ISSUER}:aud"): "m*"}})), "a pattern may mean it");
-        assert!(takes(json!({"StringNotEquals": {format!("{ISSUER}:aud"): "other"}})), "all but some");
-        let both = trust(json!(ARN), audience(json!(["b", "a"])));
-        assert_eq!(audiences(&both, ARN, ISSUER), [BTreeSet::from(["a".to_owned(), "b".to_owned()])]);
-    }
 
     #[test]
     fn what_is_to_be_retained_is_told_by_the_entry_alone() {

@@ -3,6 +3,8 @@
 //! Ledger: `arn`, `id` (RoleId), `document` (the trust policy; of an adopted role our own statements, null where there are none),
 //! `tags` (null on an adopted role that gets none).
 
+mod leaving;
+
 use async_trait::async_trait;
 use aws_sdk_iam::types;
 use serde::{Deserialize, Serialize};
@@ -10,10 +12,12 @@ use serde_json::Value;
 
 use super::trust;
 use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Entry, Job, Key, Made, Observed, Origin, Owner, Piece, Side, Tags, Welcome, Writers};
+use crate::engine::{Entry, Job, Key, Made, Observed, Owner, Piece, Side, Tags, Welcome, Writers};
 use crate::pieces::cloud::Cloud;
 use crate::pieces::ownership::Ownership;
-use crate::pieces::{removal, tags, turns};
+use crate::pieces::{removal, tags};
+
+pub(in crate::pieces) use leaving::remove;
 
 pub const KIND: &str = "iam_role";
 
@@ -171,24 +175,6 @@ impl Piece<Cloud> for Role {
     }
 }
 
-/// Deletes a role of ours with all that hangs on it, or takes our additions out of somebody else's.
-pub(in crate::pieces) async fn remove(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<(), Error> {
-    let (side, name) = (key.side, key.name.as_str());
-    let Some(role) = get(cloud, side, name).await? else { return Ok(()) };
-    let (owner, seen) = cloud.ownership.split(tags::from_iam(role.tags()));
-    if entry.origin == Origin::Adopted {
-        release_trust(cloud, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
-        return retag(cloud, side, name, &tags::additive(&Tags::new(), &seen, &entry.added)).await;
-    }
-    if !removal::is_ours(entry, &owner) {
-        return Ok(());
-    }
-    cloud.until_settled(|e| e.is(Kind::NotYet), || delete(cloud, side, name)).await?;
-    turns::leave(role.role_id());
-    cloud.deleted(key, &Entry { id: Some(role.role_id), ..entry.clone() });
-    Ok(())
-}
-
 /// Whether readers are still shown the role that was deleted.
 pub(in crate::pieces) async fn is_shown(cloud: &Cloud, key: &Key, entry: &Entry) -> Result<bool, Error> {
     Ok(get(cloud, key.side, &key.name).await?.is_some_and(|role| Some(role.role_id()) == entry.id.as_deref()))
@@ -244,8 +230,8 @@ impl Role {
         // own in the place: a new half that was killed left it.
         let instance = if job.instance.is_empty() { job.entry.as_ref().and_then(|e| e.instance.as_ref()) } else { Some(&job.instance) };
         let current = instance.is_none_or(|instance| trust::is_current(&facts.trusted, ownership, instance));
-        let shown = ours.filter(|_| current || !job.instance.is_empty());
-        let document = shown.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
+        let current_only = ours.filter(|_| current || !job.instance.is_empty());
+        let document = current_only.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
         let none = Default::default();
         let added = job.entry.as_ref().map_or(&none, |e| &e.added);
         let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, added));
@@ -352,58 +338,6 @@ async fn retag(cloud: &Cloud, side: Side, name: &str, change: &tags::Change) -> 
         cloud.ask_until_seen("iam:UntagRole", side, send).await?;
     }
     Ok(())
-}
-
-async fn release_trust(cloud: &Cloud, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {
-    let change = |document: &Value| trust::without(document, &cloud.ownership, entry.instance.as_deref());
-    let rest = change(trusted);
-    if rest == *trusted {
-        return Ok(());
-    }
-    if policy::statements_of(&rest).is_empty() {
-        cloud.warn(format!(
-            "The trust policy of the role {name} in {} was left as it is: it has no statement but ours, and IAM takes none without any. Delete \
-             the role, or give it another trust policy.",
-            cloud.label(side)
-        ));
-        return Ok(());
-    }
-    trust::until_kept(cloud, side, name, change).await
-}
-
-/// A role can be deleted once nothing hangs on it (IAM, DeleteRole).
-async fn delete(cloud: &Cloud, side: Side, name: &str) -> Result<(), Error> {
-    let iam = cloud.iam(side);
-    let (inline, attached) = tokio::try_join!(inline_names(cloud, side, name), attached_arns(cloud, side, name))?;
-    for policy in &inline {
-        let send = || iam.delete_role_policy().role_name(name).policy_name(policy).send();
-        cloud.ask("iam:DeleteRolePolicy", side, send).await.absent_is_none()?;
-    }
-    for arn in &attached {
-        let send = || iam.detach_role_policy().role_name(name).policy_arn(arn).send();
-        cloud.ask("iam:DetachRolePolicy", side, send).await.absent_is_none()?;
-    }
-    match cloud.ask("iam:DeleteRole", side, || iam.delete_role().role_name(name).send()).await.absent_is_none() {
-        Err(error) if error.code.as_deref() == Some("DeleteConflict") => Err(conflict(cloud, side, name, error).await),
-        result => result.map(drop),
-    }
-}
-
-/// Why a role can't be deleted: an instance profile that somebody put it into; or what we took off is not yet seen to be gone.
-async fn conflict(cloud: &Cloud, side: Side, name: &str, error: Error) -> Error {
-    let iam = cloud.iam(side);
-    let pages = || iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect();
-    let profiles = cloud.ask("iam:ListInstanceProfilesForRole", side, pages).await;
-    let names: Vec<String> = profiles.unwrap_or_default().into_iter().map(|p| p.instance_profile_name).collect();
-    if names.is_empty() {
-        return Error { kind: Kind::NotYet, ..error };
-    }
-    let what = names.join(", ");
-    let message = format!(
-        "the role {name} can't be deleted while it is in the instance profile {what}, which this resource did not make. Take it out \
-         (aws iam remove-role-from-instance-profile) and run again"
-    );
-    Error { message, ..error }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::pieces::Cloud;
 use crate::pieces::ec2::acceptance::Acceptance;
 use crate::pieces::ec2::dns_resolution::DnsResolution;
 use crate::pieces::ec2::peering::Peering;
-use crate::pieces::ec2::route::Route;
+use crate::pieces::ec2::route::{self, Route};
 use crate::pieces::ec2::rule::Rule;
 use crate::pieces::ec2::uses::{Thing, Use};
 use crate::resources::place::{Part, Place};
@@ -23,7 +23,7 @@ pub fn parts(model: &Model, place: &Place) -> Vec<Part> {
     let routes = [Side::Cluster, Side::Workload].map(|side| (side, model.routes(side)));
     let mut wanted: BTreeSet<Thing> = BTreeSet::new();
     for (side, routes) in &routes {
-        wanted.extend(routes.iter().cloned().map(|(table, destination)| Thing::Route { side: *side, table, destination }));
+        wanted.extend(routes.iter().map(|(table, destination)| route::thing(*side, table, destination)));
         wanted.extend(model.dns_resolution.then_some(Thing::DnsResolution(*side)));
     }
     parts.push(part(model, place, Side::Cluster, Tagged::Not, Use { link: link(), wanted }));

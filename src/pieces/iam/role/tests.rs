@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::engine::found;
+use crate::engine::{Origin, found};
 use crate::pieces::ownership::Ownership;
 
 fn statement(name: &str) -> Value {
