@@ -157,9 +157,8 @@ def main() -> int:
         directory = Path(folder)
         (directory / "cli").mkdir()
         try:
-            report = sweep(
-                Cli(given.cli, given.provider.resolve(), directory / "cli"), directory, given.only, given.workers
-            )
+            cli = Cli(given.cli, given.provider.resolve(), directory / "cli", unchecked=True)
+            report = sweep(cli, directory, given.only, given.workers)
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
             return 130

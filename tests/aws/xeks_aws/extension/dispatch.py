@@ -8,7 +8,6 @@ import inspect
 import logging
 
 from ministack import app as stock_app
-from ministack.core import iam_evaluator
 from ministack.core.responses import fix_error_content_type, fix_success_content_type, get_account_id, get_region
 from ministack.core.router import detect_service
 
@@ -45,7 +44,6 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
         _stock=stock,
         _decode=lambda response: wire.decode_answer(service, action, response),
     )
-    iam_evaluator.pin_request_caller(headers, query)
     try:
         with journal.under_way():
             response, error = await _answer(call, headers, query)
