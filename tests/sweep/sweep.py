@@ -7,7 +7,7 @@
 
 For each case: the world as it is before the operation, the operation with the fault, then, with nobody's help and no
 fault, `apply` (which must end in the world that an apply without a fault ends in, but for ids and times), `plan` (which
-must be empty) and `destroy` (after which all accounts must be as before, byte for byte).
+must be empty) and `destroy` (by the state alone; all accounts must be as before, byte for byte).
 """
 
 import argparse
