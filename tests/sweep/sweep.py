@@ -148,8 +148,8 @@ def main() -> int:
     options.add_argument(
         "--only", default="", help="resource/mode/operation/fault/account/service:Action#n, from the left"
     )
-    # A third of a case is waiting, for the provider's pauses and for AWS.
-    options.add_argument("--workers", type=int, default=(os.cpu_count() or 2) * 2)
+    # Of a peering's case more than half is waiting, for the provider's pauses and for AWS.
+    options.add_argument("--workers", type=int, default=(os.cpu_count() or 2) * 3)
     given = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()

@@ -36,15 +36,21 @@ pub(super) fn takes(trust: &Value, arn: &str, issuer: &str, client_id: &str) -> 
     audiences(trust, arn, issuer).iter().any(|asked| asked.is_empty() || any_of(asked))
 }
 
-/// The audiences that each statement on the provider asks for, with wildcards; none where it asks for none, or for all but some.
+/// The audiences that each statement on the provider asks for by name or pattern; none where it asks for none, or in another way.
 pub(super) fn audiences(trust: &Value, arn: &str, issuer: &str) -> Vec<BTreeSet<String>> {
     let audience = format!("{issuer}:aud").to_ascii_lowercase();
     let asked = statements_on(trust, arn).map(|statement| {
         let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
-        let keys = operators.filter(|(operator, _)| !operator.contains("Not")).flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
+        let keys = operators.filter(|(operator, _)| lists(operator)).flat_map(|(_, keys)| keys.as_object().into_iter().flatten());
         keys.filter(|(key, _)| key.to_ascii_lowercase() == audience).flat_map(|(_, values)| policy::values_of(values)).collect()
     });
     asked.collect()
+}
+
+/// Whether the values of a condition operator are what it lets in: not so with `Null`, `StringNotEquals` or one that ignores case.
+fn lists(operator: &str) -> bool {
+    let name = operator.rsplit(':').next().unwrap_or(operator);
+    matches!(name.trim_end_matches("IfExists"), "StringEquals" | "StringLike")
 }
 
 fn statements_on<'a>(trust: &'a Value, arn: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -87,6 +93,9 @@ mod tests {
         assert!(takes(json!({"StringEquals": {format!("{ISSUER}:sub"): "mine"}})), "any audience will do");
         assert!(takes(json!({"StringLike": {format!("{ISSUER}:aud"): "m*"}})), "a pattern may mean it");
         assert!(takes(json!({"StringNotEquals": {format!("{ISSUER}:aud"): "other"}})), "all but some");
+        assert!(takes(json!({"Null": {format!("{ISSUER}:aud"): "false"}})), "any audience, so that there is one");
+        assert!(takes(json!({"StringEqualsIgnoreCase": {format!("{ISSUER}:aud"): "MINE"}})));
+        assert!(!takes(json!({"ForAnyValue:StringLikeIfExists": {format!("{ISSUER}:aud"): ["other"]}})));
         let both = trust(json!(ARN), audience(json!(["b", "a"])));
         assert_eq!(audiences(&both, ARN, ISSUER), [BTreeSet::from(["a".to_owned(), "b".to_owned()])]);
     }
