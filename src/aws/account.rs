@@ -2,6 +2,8 @@
 //!
 //! Loaded on first use: nothing of AWS is touched before.
 
+mod checks;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -14,7 +16,6 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,6 @@ use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use super::wait::{Limits, retry_while};
 use crate::engine::Side;
-use crate::secrets;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.
@@ -69,8 +69,8 @@ impl Account {
         let name = configured_name(side, key);
         let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
         let http = transports.client(&settings.transport).map_err(refuse)?;
-        check_environment().map_err(refuse)?;
-        check_profile(settings).await.map_err(refuse)?;
+        checks::environment().map_err(refuse)?;
+        checks::profile(settings).await.map_err(refuse)?;
         let config = load(settings, http).await;
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
         let config = with_credentials(settings, config, &name);
@@ -80,7 +80,7 @@ impl Account {
             Some(key) => format!("{} ({side} {key:?})", identity.account_id),
             None => format!("{} ({side})", identity.account_id),
         };
-        check_allowed(settings, &identity, &name)?;
+        checks::allowed(settings, &identity, &name)?;
         tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
         let endpoints = settings.endpoints.clone();
         Ok(Account {
@@ -323,63 +323,6 @@ async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, 
         (Ok(parsed), Some(id)) => Ok(Identity { account_id: id.to_owned(), partition: parsed.partition, arn: arn.to_owned() }),
         _ => Err(Error::of_kind(Kind::Other, CALL, account, "the answer names no caller: is the sts endpoint one of AWS?")),
     }
-}
-
-/// The SDK panics on an endpoint that is set to nothing.
-fn check_environment() -> Result<(), String> {
-    const NAMES: [&str; 7] = [
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_STS",
-        "AWS_ENDPOINT_URL_IAM",
-        "AWS_ENDPOINT_URL_EKS",
-        "AWS_ENDPOINT_URL_EC2",
-        "AWS_ENDPOINT_URL_SSO",
-        "AWS_ENDPOINT_URL_SSO_OIDC",
-    ];
-    match NAMES.iter().find(|name| std::env::var(name).is_ok_and(|url| url.is_empty())) {
-        Some(name) => Err(format!("{name} in the environment is set, but empty: unset it, or give it a URL")),
-        None => Ok(()),
-    }
-}
-
-/// A profile that the configuration names must exist: the SDK would go on to an instance's credentials.
-async fn check_profile(settings: &Settings) -> Result<(), String> {
-    let Some(name) = &settings.profile else { return Ok(()) };
-    let files = credentials::profile_files(settings).unwrap_or_default();
-    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, Some(name.clone().into()))
-        .await
-        .map_err(|e| format!("the shared configuration files can't be read: {}", e_chain(&e)))?;
-    for profile in profiles.profiles().filter_map(|name| profiles.get_profile(name)) {
-        // The SDK does not tell what it signs with on the way to a profile's role.
-        ["aws_secret_access_key", "aws_session_token"].iter().filter_map(|key| profile.get(key)).for_each(secrets::remember);
-    }
-    if profiles.get_profile(name).is_some() {
-        return Ok(());
-    }
-    let mut known: Vec<&str> = profiles.profiles().collect();
-    known.sort_unstable();
-    let known = if known.is_empty() { "no profile at all".to_owned() } else { known.join(", ") };
-    Err(format!("profile {name:?} is not in the shared configuration files, which have {known}"))
-}
-
-fn check_allowed(settings: &Settings, identity: &Identity, name: &str) -> Result<(), AccountError> {
-    let listed = |ids: &[String]| ids.contains(&identity.account_id);
-    let allowed = settings.allowed_account_ids.is_empty() || listed(&settings.allowed_account_ids);
-    if allowed && !listed(&settings.forbidden_account_ids) {
-        return Ok(());
-    }
-    Err(AccountError::NotAllowed { account: name.to_owned(), identity: identity.clone(), allowed: settings.allowed_account_ids.clone() })
-}
-
-fn e_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ fn is_timeout(error: &CredentialsError) -> bool {
 }
 
 /// An error with its causes, each said once.
-fn chain(error: &dyn StdError) -> String {
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

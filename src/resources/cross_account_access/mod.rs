@@ -9,6 +9,7 @@ mod outputs;
 mod parts;
 mod preflight;
 mod refresh;
+mod rules;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ impl Composite for CrossAccountAccess {
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
-        schema::validate(config, partition)
+        rules::validate(config, partition)
     }
 
     fn decides_shape(&self, value: &Value) -> bool {

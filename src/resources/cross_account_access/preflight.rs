@@ -1,7 +1,7 @@
 //! Checks at plan time that only this resource has: the cluster's mode, its policies, its principals, and how far its rights reach.
 
 use super::model::Model;
-use super::{parts, schema};
+use super::parts;
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::Side;
@@ -19,7 +19,7 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
     blast_radius(model, value, prior, &mut diagnostics);
     if model.access.is_some() {
         let trust = policy::document(parts::access_trust(model, place));
-        if let Err(why) = schema::trust_fits(&trust) {
+        if let Err(why) = trust_fits(&trust) {
             diagnostics.error(Path::of("access_role.trusted_principal_arns"), "Trust policy of the access role is too long", why);
         }
     }
@@ -115,4 +115,17 @@ async fn policies(model: &Model, cloud: &Cloud, place: &Place) -> Diagnostics {
         }
     }
     diagnostics
+}
+
+/// Whether a trust document fits into AWS's default quota.
+fn trust_fits(document: &serde_json::Value) -> Result<(), String> {
+    let size = policy::size(document);
+    if size <= policy::TRUST_LIMIT {
+        return Ok(());
+    }
+    Err(format!(
+        "The trust policy would have {size} characters; AWS allows {} unless the account's quota was raised. Trust fewer principals, or a \
+         role that they all assume.",
+        policy::TRUST_LIMIT
+    ))
 }

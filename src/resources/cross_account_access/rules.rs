@@ -1,0 +1,257 @@
+//! The rules of a configuration that need no AWS.
+
+use std::collections::BTreeSet;
+
+use crate::aws::{arn, policy};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::resources::{common, roles};
+use crate::schema::{Value, validators};
+
+/// What an existing role keeps as it is.
+const KEPT_BY_EXISTING: &[&str] = &["path", "description", "permissions_boundary", "max_session_duration", "tags"];
+
+/// Rules over several attributes.
+pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let (access, workload, client) = (config.get("access_role"), config.get("workload_role"), config.get("client"));
+    let direct = config.get("mode").as_str() == Some("direct");
+    let refuse = |path: &str, why: &str, diagnostics: &mut Diagnostics| validators::refuse(&Path::of(path), why, diagnostics);
+
+    if direct && access.entries().is_some() {
+        refuse(
+            "access_role",
+            "Mode direct has no access role: the workload role itself is the access entry's principal. Remove access_role.",
+            &mut diagnostics,
+        );
+    }
+    if !direct && access.is_null() && !config.get("mode").is_unknown() {
+        refuse("access_role", "Mode assume_role needs the access role, such as access_role = { name = \"EKS-Access\" }.", &mut diagnostics);
+    }
+    roles::refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
+    roles::refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
+    roles::refuse_on_existing(workload, &Path::of("workload_role"), &["trusted_services"], &mut diagnostics);
+    if workload.get("manage_policy").as_bool() == Some(false)
+        && workload.get("existing").as_bool() != Some(true)
+        && !workload.get("existing").is_unknown()
+    {
+        refuse(
+            "workload_role.manage_policy",
+            "A role made here needs its policy. Set existing = true for a role that can't be edited.",
+            &mut diagnostics,
+        );
+    }
+    if workload.get("instance_profile_name").is_given()
+        && workload.get("instance_profile").as_bool() != Some(true)
+        && !workload.get("instance_profile").is_unknown()
+    {
+        refuse(
+            "workload_role.instance_profile_name",
+            "There is no instance profile to name. Set instance_profile = true.",
+            &mut diagnostics,
+        );
+    }
+    if client.get("credential_source").is_given() && client.get("source_profile").is_given() {
+        refuse("client.source_profile", "An AWS profile has either credential_source or source_profile. Remove one.", &mut diagnostics);
+    }
+    if client.get("auth").as_str() == Some("role_arn") {
+        if direct {
+            refuse("client.auth", "Mode direct has no role to assume. Use auth = \"profile\".", &mut diagnostics);
+        }
+        if access.get("external_id").is_given() {
+            refuse(
+                "client.auth",
+                "`aws eks get-token --role-arn` can't pass an external ID. Use auth = \"profile\", or remove access_role.external_id.",
+                &mut diagnostics,
+            );
+        }
+    }
+    scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
+    principals_fit(config.at("access_role.trusted_principal_arns"), &mut diagnostics);
+    partitions_agree(config, partition, &mut diagnostics);
+    diagnostics
+}
+
+/// More principals than any trust policy has room for, whatever else stands in it; the plan measures it in full.
+fn principals_fit(principals: &Value, diagnostics: &mut Diagnostics) {
+    let quotes_and_comma = 3;
+    let size: usize = principals.strings().iter().map(|arn| arn.len() + quotes_and_comma).sum();
+    if size > policy::TRUST_NEVER {
+        let why = format!(
+            "{} principals take {size} characters of the role's trust policy, and IAM takes {} at most, {} unless the quota was raised. \
+             Trust a role that they all assume.",
+            principals.members().len(),
+            policy::TRUST_NEVER,
+            policy::TRUST_LIMIT
+        );
+        validators::refuse(&Path::of("access_role.trusted_principal_arns"), why, diagnostics);
+    }
+}
+
+fn scopes_fit(policies: &Value, diagnostics: &mut Diagnostics) {
+    for (name, policy) in policies.entries().into_iter().flatten() {
+        let path = Path::of("kubernetes.policies").key(name).attribute("namespaces");
+        let namespaces = policy.get("namespaces");
+        match policy.get("scope").as_str() {
+            Some("namespace") if !namespaces.is_unknown() && namespaces.members().is_empty() => {
+                validators::refuse(&path, "Scope namespace needs namespaces, such as [\"team-a\", \"dev-*\"].", diagnostics);
+            }
+            Some("cluster") if !namespaces.members().is_empty() => {
+                validators::refuse(
+                    &path,
+                    "Scope cluster reaches every namespace. Remove namespaces, or set scope = \"namespace\".",
+                    diagnostics,
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every ARN is of the connection's partition, the keys of `policies` too.
+fn partitions_agree(config: &Value, partition: Option<&str>, diagnostics: &mut Diagnostics) {
+    let roles = ["access_role.permissions_boundary", "workload_role.permissions_boundary"];
+    let sets = ["access_role.trusted_principal_arns", "workload_role.managed_policy_arns"];
+    common::arns_in_partition(partition, config, &[roles, sets].concat(), diagnostics);
+    let policies = config.at("kubernetes.policies").entries().into_iter().flatten();
+    for (name, _) in policies.filter(|(name, _)| name.starts_with("arn:")) {
+        let path = Path::of("kubernetes.policies").key(name);
+        common::arn_in_partition(common::partition_of(config, partition), name, &path, diagnostics);
+    }
+}
+
+pub(super) fn policies_name_each_policy_once(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let mut seen = BTreeSet::new();
+    for name in policies.entries().into_iter().flatten().map(|(name, _)| name) {
+        let path = path.key(name);
+        let short = name.rsplit('/').next().unwrap_or(name);
+        if let Err(why) = arn::is_access_policy(name) {
+            validators::refuse(&path, why, diagnostics);
+        } else if !seen.insert(short.to_owned()) {
+            validators::refuse(&path, format!("Another key names {short} already. Keep one of them."), diagnostics);
+        }
+    }
+}
+
+pub(super) fn is_service(text: &str) -> Result<(), String> {
+    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-');
+    if plain && text.contains(".amazonaws.com") {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not a service principal, such as ec2.amazonaws.com."))
+}
+
+const RESERVED: &[&str] = &["system:", "eks:", "aws:", "amazon:", "iam:"];
+
+/// EKS user guide, "Create access entries": reserved prefixes, and a colon before `{{SessionName}}`.
+pub(super) fn is_username(text: &str) -> Result<(), String> {
+    if let Some(prefix) = RESERVED.iter().find(|p| text.starts_with(**p)) {
+        return Err(format!("A user name may not begin with {prefix:?}. Try {:?}.", text.replacen(prefix, "team:", 1)));
+    }
+    match text.find("{{SessionName") {
+        Some(at) if !text[..at].contains(':') => Err("A colon must stand before {{SessionName}}, such as team:{{SessionName}}.".into()),
+        _ if text.is_empty() => Err("A user name is not empty. Leave it out for EKS's own.".into()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn is_group(text: &str) -> Result<(), String> {
+    match RESERVED.iter().find(|p| text.starts_with(**p)) {
+        Some(prefix) => Err(format!(
+            "{text:?} begins with {prefix:?}, which EKS refuses in access entries. Bind a group of your own, such as platform-admins."
+        )),
+        None if text.is_empty() => Err("A group's name is not empty.".into()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::schema;
+    use super::*;
+
+    fn refused(config: &[(&str, Value)]) -> Vec<String> {
+        let schema = schema();
+        let mut object = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        object.insert("workload_role", Value::object([("name", Value::string("w"))]));
+        object.insert("access_role", Value::object([("name", Value::string("a"))]));
+        object.insert("kubernetes", Value::object([("policies", Value::Null)]));
+        for (name, value) in config {
+            object.insert(name, value.clone());
+        }
+        let mut diagnostics = schema.validate(&object);
+        diagnostics.extend(validate(&object, None));
+        diagnostics.0.iter().map(|d| d.path.to_string()).collect()
+    }
+
+    fn role(attributes: &[(&str, Value)]) -> Value {
+        let mut role = Value::object([("name", Value::string("r"))]);
+        attributes.iter().for_each(|(name, value)| role.insert(name, value.clone()));
+        role
+    }
+
+    #[test]
+    fn a_plain_configuration_passes() {
+        assert_eq!(refused(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn modes_refuse_what_the_other_needs() {
+        assert_eq!(refused(&[("mode", Value::string("direct"))]), ["access_role"]);
+        assert_eq!(refused(&[("access_role", Value::Null)]), ["access_role"]);
+        assert_eq!(refused(&[("mode", Value::string("other"))]), ["mode"]);
+    }
+
+    #[test]
+    fn an_existing_role_keeps_its_own_attributes() {
+        let existing = role(&[
+            ("existing", Value::Bool(true)),
+            ("path", Value::string("/x/")),
+            ("trusted_services", Value::set_of_strings(["ec2.amazonaws.com"])),
+        ]);
+        assert_eq!(refused(&[("workload_role", existing)]), ["workload_role.path", "workload_role.trusted_services"]);
+    }
+
+    #[test]
+    fn names_are_refused_with_their_path() {
+        assert_eq!(refused(&[("access_role", role(&[("name", Value::string("x".repeat(65)))]))]), ["access_role.name"]);
+    }
+
+    #[test]
+    fn policies_need_fitting_scopes_and_one_key_each() {
+        let policy = |scope: &str, namespaces: &[&str]| {
+            Value::object([("scope", Value::string(scope)), ("namespaces", Value::set_of_strings(namespaces.iter().copied()))])
+        };
+        let policies = Value::map([
+            ("AmazonEKSViewPolicy", policy("namespace", &[])),
+            ("AmazonEKSEditPolicy", policy("cluster", &["a"])),
+            ("arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", policy("cluster", &[])),
+        ]);
+        let paths = refused(&[("kubernetes", Value::object([("policies", policies)]))]);
+        assert_eq!(paths.len(), 3, "{paths:?}");
+        assert!(paths.iter().any(|p| p.contains("arn:aws:eks")), "{paths:?}");
+    }
+
+    #[test]
+    fn reserved_names_and_groups_are_refused() {
+        let kubernetes =
+            Value::object([("username", Value::string("system:masters")), ("groups", Value::set_of_strings(["system:masters"]))]);
+        assert_eq!(refused(&[("kubernetes", kubernetes)]), ["kubernetes.username", "kubernetes.groups"]);
+        assert!(is_username("{{SessionName}}").is_err());
+        assert!(is_username("team:{{SessionName}}").is_ok());
+    }
+
+    #[test]
+    fn get_token_with_a_role_arn_can_pass_no_external_id() {
+        let access = role(&[("external_id", Value::string("xeks"))]);
+        assert_eq!(refused(&[("access_role", access), ("client", Value::object([("auth", Value::string("role_arn"))]))]), ["client.auth"]);
+    }
+
+    #[test]
+    fn an_arn_of_another_partition_than_the_region_is_refused() {
+        let access = role(&[("permissions_boundary", Value::string("arn:aws-cn:iam::183295435445:policy/b"))]);
+        assert_eq!(
+            refused(&[("cluster_region", Value::string("ap-south-1")), ("access_role", access)]),
+            ["access_role.permissions_boundary"]
+        );
+    }
+}
