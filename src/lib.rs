@@ -16,7 +16,7 @@ pub mod resources;
 
 pub mod engine;
 
-pub mod pieces;
+pub mod objects;
 
 pub mod evaluate;
 

@@ -21,7 +21,7 @@ const SHORTEST: usize = 8;
 /// Values to be hidden, longest first: one may be part of another.
 static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// A text that must never be shown. It does not print itself, and is hidden where it turns up all the same.
+/// A text that must never be shown. It does not print itself, and is hidden where it locks up all the same.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 

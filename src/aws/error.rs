@@ -1,7 +1,7 @@
 //! What AWS answers when it refuses: one table that tells absent from denied, throttled from malformed, and one error type that
 //! names the call, the account, the code and the request id.
 //!
-//! Knows no piece and no resource. Nothing secret may get in here: no credential, token or external id.
+//! Knows no object and no resource. Nothing secret may get in here: no credential, token or external id.
 
 mod kind;
 mod permission;

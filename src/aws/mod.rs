@@ -1,6 +1,6 @@
 //! AWS: the accounts and their clients, what an error means, ARNs and names, IAM documents, and bounded waits.
 //!
-//! Knows no Terraform: neither resources nor the wire. SDK types stay here and in `pieces`.
+//! Knows no Terraform: neither resources nor the wire. SDK types stay here and in `objects`.
 
 mod account;
 pub mod accounts;

@@ -1,6 +1,6 @@
 //! The data source `xeks_cluster`: one EKS cluster as it is, with who may enter it.
 //!
-//! What EKS says is read in `pieces::eks`; here it becomes attributes.
+//! What EKS says is read in `objects::eks`; here it becomes attributes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -10,11 +10,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::aws::{Account, Error, Kind, names};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::pieces::eks::access_entry::{Facts, Reach};
-use crate::pieces::eks::admission;
-use crate::pieces::eks::cluster::{self, ClusterDescription};
+use crate::objects::eks::access_entry::{Facts, Reach};
+use crate::objects::eks::admission;
+use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::provider::configuration::IgnoreTags;
-use crate::provider::{Context, DataSource, Outcome};
+use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Attribute, Nesting, Schema, Value, validators};
 
 /// How many access entries are read at a time: each takes two calls, and EKS throttles per account.
@@ -42,7 +42,7 @@ impl DataSource for Cluster {
         Diagnostics::new()
     }
 
-    async fn read(&self, context: &Context, config: Value) -> Outcome<Value> {
+    async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value> {
         let account = match context.provider.cluster().await {
             Ok(account) => account,
             Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
@@ -203,7 +203,7 @@ fn entry_attributes() -> Vec<Attribute> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pieces::eks::policy_association::Scope;
+    use crate::objects::eks::policy_association::Scope;
     use crate::schema::msgpack;
 
     fn described() -> ClusterDescription {

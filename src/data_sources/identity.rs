@@ -54,7 +54,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
     let (object, account) = (last.known_arn(), cluster_arn.split(':').nth(4).unwrap_or_default());
     if last.arn.account != account {
         let reason = format!(
-            "No permission of IAM is needed: eks:DescribeCluster does not reach from account {} into account {account}, so the kubeconfig must carry \
+            "No permission of IAM is dependencies: eks:DescribeCluster does not reach from account {} into account {account}, so the kubeconfig must carry \
              endpoint and certificate authority, as that of mode = \"direct\" does.",
             last.arn.account
         );

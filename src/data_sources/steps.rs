@@ -9,7 +9,7 @@ use crate::aws::principals::{self, Permissions, Principal, Sort};
 use crate::aws::{Account, Arn, Error};
 use crate::diagnostics::Diagnostics;
 use crate::evaluate;
-use crate::provider::Context;
+use crate::provider::RequestContext;
 
 /// The accounts that can be read. There may be no workload account where the whole chain lives in the cluster's.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Accounts {
 
 impl Accounts {
     /// Both sides. A chain that lives in the cluster's account needs no other.
-    pub async fn of_provider(context: &Context, workload_account: Option<&str>) -> Result<Self, Diagnostics> {
+    pub async fn of_provider(context: &RequestContext, workload_account: Option<&str>) -> Result<Self, Diagnostics> {
         let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(workload_account));
         let cluster = cluster.map_err(|error| Diagnostics::from(error.diagnostic()))?;
         let workload = match workload {

@@ -1,4 +1,4 @@
-//! Bringing the world to what the pieces say, and removing what they no longer name.
+//! Bringing the world to what the objects say, and removing what they no longer name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use futures::stream::FuturesUnordered;
 
 use super::key::Key;
 use super::ledger::{Entry, Ledger, Origin, instance_before, is_instance_before};
-use super::piece::{Job, Made, Observed, Owner, Piece, Welcome, World};
+use super::object::{Backend, Made, Object, Observed, OnExisting, Owner, Reconcile};
 use super::refresh::seen;
 
-/// A piece that could not be brought about, and why.
+/// An object that could not be brought about, and why.
 #[derive(Debug)]
 pub struct Failure<E> {
     pub key: Key,
@@ -37,71 +37,72 @@ pub enum Touch {
     Changed,
 }
 
-/// Makes, changes and removes until the world is what the pieces say. Pieces that do not need one another run at the same
+/// Makes, changes and removes until the world is what the objects say. Objects that do not need one another run at the same
 /// time. After a failure nothing new is begun, and what is under way is finished and recorded.
-pub async fn converge<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger, instance: &str) -> Converged<W::Error> {
+pub async fn converge<W: Backend>(world: &W, objects: &[Box<dyn Object<W>>], prior: Ledger, instance: &str) -> Converged<W::Error> {
     let run = Run::new(world, instance, prior);
-    let mut failures = run.bring_about(pieces.iter().map(AsRef::as_ref).collect()).await;
+    let mut failures = run.bring_about(objects.iter().map(AsRef::as_ref).collect()).await;
     if failures.is_empty() {
-        let wanted: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
+        let wanted: BTreeSet<Key> = objects.iter().map(|p| p.key()).collect();
         failures = run.remove(|key| !wanted.contains(key)).await;
     }
     run.into_converged(failures)
 }
 
-/// Brings these pieces about once more, after others took something of them away. Removes nothing.
-pub(super) async fn bring_about_again<W: World>(
+/// Brings these objects about once more, after others took something of them away. Removes nothing.
+pub(super) async fn bring_about_again<W: Backend>(
     world: &W,
-    pieces: Vec<&dyn Piece<W>>,
+    objects: Vec<&dyn Object<W>>,
     prior: Ledger,
     instance: &str,
 ) -> Converged<W::Error> {
     let run = Run::new(world, instance, prior);
-    let failures = run.bring_about(pieces).await;
+    let failures = run.bring_about(objects).await;
     run.into_converged(failures)
 }
 
 /// Removes everything that the ledger names, what hangs on others first.
-pub async fn remove_all<W: World>(world: &W, prior: Ledger) -> Converged<W::Error> {
+pub async fn remove_all<W: Backend>(world: &W, prior: Ledger) -> Converged<W::Error> {
     let run = Run::new(world, "", prior);
     let failures = run.remove(|_| true).await;
     run.into_converged(failures)
 }
 
-struct Run<'a, W: World> {
+struct Run<'a, W: Backend> {
     world: &'a W,
     instance: &'a str,
     ledger: Mutex<Ledger>,
     touched: Mutex<BTreeMap<Key, Touch>>,
 }
 
-/// What an observation and the ledger mean for a piece.
+/// What an observation and the ledger mean for an object.
 enum Stand {
     Absent,
     Ours(Origin, Observed),
-    Stranger(Observed),
+    Foreign(Observed),
 }
 
-impl<'a, W: World> Run<'a, W> {
+impl<'a, W: Backend> Run<'a, W> {
     fn new(world: &'a W, instance: &'a str, prior: Ledger) -> Self {
         Run { world, instance, ledger: Mutex::new(prior), touched: Mutex::default() }
     }
 
-    async fn bring_about(&self, pieces: Vec<&dyn Piece<W>>) -> Vec<Failure<W::Error>> {
-        let mut waiting = pieces.clone();
-        let known: BTreeSet<Key> = pieces.iter().map(|p| p.key()).collect();
-        // Whether each finished piece was made anew.
+    async fn bring_about(&self, objects: Vec<&dyn Object<W>>) -> Vec<Failure<W::Error>> {
+        let mut waiting = objects.clone();
+        let known: BTreeSet<Key> = objects.iter().map(|p| p.key()).collect();
+        // Whether each finished object was made anew.
         let mut done: BTreeMap<Key, bool> = BTreeMap::new();
         let mut running = FuturesUnordered::new();
         let mut failures = Vec::new();
         loop {
             if failures.is_empty() {
-                let (ready, rest): (Vec<_>, Vec<_>) =
-                    waiting.into_iter().partition(|piece| piece.needs().iter().filter(|k| known.contains(k)).all(|k| done.contains_key(k)));
+                let (ready, rest): (Vec<_>, Vec<_>) = waiting
+                    .into_iter()
+                    .partition(|object| object.depends_on().iter().filter(|k| known.contains(k)).all(|k| done.contains_key(k)));
                 waiting = rest;
-                for piece in ready {
-                    let renewed = piece.needs().iter().any(|k| done.get(k) == Some(&true));
-                    running.push(async move { (piece.key(), self.bring_about_one(piece, renewed).await) });
+                for object in ready {
+                    let renewed = object.depends_on().iter().any(|k| done.get(k) == Some(&true));
+                    running.push(async move { (object.key(), self.bring_about_one(object, renewed).await) });
                 }
             }
             match running.next().await {
@@ -115,77 +116,77 @@ impl<'a, W: World> Run<'a, W> {
     }
 
     /// Returns whether the object was made anew.
-    async fn bring_about_one(&self, piece: &dyn Piece<W>, renewed: bool) -> Result<bool, (&'static str, W::Error)> {
+    async fn bring_about_one(&self, object: &dyn Object<W>, renewed: bool) -> Result<bool, (&'static str, W::Error)> {
         if self.world.stopped() {
             return Err(("begin", self.world.interrupted()));
         }
-        let key = piece.key();
+        let key = object.key();
         let entry = self.entry(&key);
         let origin = match &entry {
-            Some(entry) => entry.origin.described_by(&piece.welcome()),
-            None => self.assumed_origin(piece),
+            Some(entry) => entry.origin.described_by(&object.on_existing()),
+            None => self.assumed_origin(object),
         };
-        let needed = self.lock().select(piece.needs());
-        let mut job = Job { entry, origin, instance: self.instance.to_owned(), renewed, needed };
-        let observed = piece.observe(self.world, &job).await.map_err(|e| ("read", e))?;
-        match self.stand(piece, &job, observed) {
-            Stand::Stranger(observed) => Err(("create", self.world.stranger(&key, &observed))),
-            Stand::Absent if piece.welcome() == Welcome::Require => Err(("find", self.world.missing(&key))),
+        let dependencies = self.lock().select(object.depends_on());
+        let mut reconcile = Reconcile { entry, origin, instance: self.instance.to_owned(), renewed, dependencies };
+        let observed = object.observe(self.world, &reconcile).await.map_err(|e| ("read", e))?;
+        match self.stand(object, &reconcile, observed) {
+            Stand::Foreign(observed) => Err(("create", self.world.foreign(&key, &observed))),
+            Stand::Absent if object.on_existing() == OnExisting::MustExist => Err(("find", self.world.missing(&key))),
             Stand::Absent => {
-                job.origin = match (piece.welcome(), &job.entry) {
-                    (Welcome::Share, _) => Origin::Shared,
+                reconcile.origin = match (object.on_existing(), &reconcile.entry) {
+                    (OnExisting::Share, _) => Origin::Shared,
                     // It went with the object that it hangs on, which was imported and made anew.
-                    (Welcome::AsParent(_), Some(entry)) if entry.origin == Origin::Imported => Origin::Imported,
+                    (OnExisting::InheritFrom(_), Some(entry)) if entry.origin == Origin::Imported => Origin::Imported,
                     _ => Origin::Created,
                 };
-                let entry = self.mark(piece, job.origin, None);
-                job.instance = entry.instance.clone().unwrap_or(job.instance);
-                job.entry = Some(entry);
-                tracing::debug!(piece = %key, "creating");
-                match piece.create(self.world, &job).await {
+                let entry = self.mark(object, reconcile.origin, None);
+                reconcile.instance = entry.instance.clone().unwrap_or(reconcile.instance);
+                reconcile.entry = Some(entry);
+                tracing::debug!(object = %key, "creating");
+                match object.create(self.world, &reconcile).await {
                     Ok(made) => {
                         self.record(&key, made, Touch::Made);
                         Ok(true)
                     }
-                    Err(error) if self.world.is_taken(&error) => self.meet(piece, job, error).await.map(|()| false),
+                    Err(error) if self.world.is_taken(&error) => self.meet(object, reconcile, error).await.map(|()| false),
                     Err(error) => Err(("create", error)),
                 }
             }
-            Stand::Ours(origin, observed) => self.take(piece, job, origin, observed).await.map(|()| false),
+            Stand::Ours(origin, observed) => self.take(object, reconcile, origin, observed).await.map(|()| false),
         }
     }
 
-    /// Brings an object that is there to what the piece says.
+    /// Brings an object that is there to what the object says.
     async fn take(
         &self,
-        piece: &dyn Piece<W>,
-        mut job: Job,
+        object: &dyn Object<W>,
+        mut reconcile: Reconcile,
         origin: Origin,
         mut observed: Observed,
     ) -> Result<(), (&'static str, W::Error)> {
-        let key = piece.key();
-        if origin != job.origin {
+        let key = object.key();
+        if origin != reconcile.origin {
             // The object turned out to be of another origin than assumed: what differs is judged by that one.
-            job.origin = origin;
-            observed = match piece.observe(self.world, &job).await.map_err(|e| ("read", e))? {
+            reconcile.origin = origin;
+            observed = match object.observe(self.world, &reconcile).await.map_err(|e| ("read", e))? {
                 Some(observed) => observed,
                 None => return Err(("read", self.world.missing(&key))),
             };
         }
-        let unsettled = job.entry.as_ref().is_none_or(|e| !e.settled || e.origin != origin);
-        let instance = self.instance_of(piece, origin, Some(&observed));
+        let unverified = reconcile.entry.as_ref().is_none_or(|e| e.pending || e.origin != origin);
+        let instance = self.instance_of(object, origin, Some(&observed));
         let stamp = origin == Origin::Created && matches!(&observed.owner, Owner::Tagged { instance: i, .. } if *i != instance);
-        job.instance = instance.unwrap_or(job.instance);
-        if observed.differs || job.renewed || stamp {
-            job.entry = Some(self.mark(piece, origin, Some(&observed)));
-            tracing::debug!(piece = %key, "updating");
-            let made = piece.update(self.world, &job, &observed).await.map_err(|e| ("update", e))?;
+        reconcile.instance = instance.unwrap_or(reconcile.instance);
+        if observed.differs || reconcile.renewed || stamp {
+            reconcile.entry = Some(self.mark(object, origin, Some(&observed)));
+            tracing::debug!(object = %key, "updating");
+            let made = object.update(self.world, &reconcile, &observed).await.map_err(|e| ("update", e))?;
             self.record(&key, made, Touch::Changed);
         } else {
-            if unsettled {
-                self.mark(piece, origin, Some(&observed));
+            if unverified {
+                self.mark(object, origin, Some(&observed));
             }
-            // A document that means the same may be written otherwise than before: what the piece says is recorded.
+            // A document that means the same may be written otherwise than before: what the object says is recorded.
             self.look(&key, &observed);
         }
         Ok(())
@@ -193,14 +194,14 @@ impl<'a, W: World> Run<'a, W> {
 
     /// Somebody made the object between our look and our create. One that may be adopted or shared is; another create's stays what
     /// it is, also where it is one of the same names: that one is at work right now.
-    async fn meet(&self, piece: &dyn Piece<W>, mut job: Job, error: W::Error) -> Result<(), (&'static str, W::Error)> {
-        let key = piece.key();
-        job.entry = None;
-        job.origin = self.assumed_origin(piece);
-        let observed = piece.observe(self.world, &job).await.map_err(|e| ("read", e))?;
-        let refusal = match self.stand(piece, &job, observed) {
-            Stand::Ours(origin, observed) if !origin.is_own() => return self.take(piece, job, origin, observed).await,
-            Stand::Stranger(observed) => self.world.stranger(&key, &observed),
+    async fn meet(&self, object: &dyn Object<W>, mut reconcile: Reconcile, error: W::Error) -> Result<(), (&'static str, W::Error)> {
+        let key = object.key();
+        reconcile.entry = None;
+        reconcile.origin = self.assumed_origin(object);
+        let observed = object.observe(self.world, &reconcile).await.map_err(|e| ("read", e))?;
+        let refusal = match self.stand(object, &reconcile, observed) {
+            Stand::Ours(origin, observed) if !origin.is_own() => return self.take(object, reconcile, origin, observed).await,
+            Stand::Foreign(observed) => self.world.foreign(&key, &observed),
             Stand::Ours(..) => error,
             // It can't be seen: it may be ours, made by a call whose answer was lost.
             Stand::Absent => return Err(("create", error)),
@@ -210,34 +211,34 @@ impl<'a, W: World> Run<'a, W> {
     }
 
     /// What an object that is in no ledger would be taken for, before it has been looked at.
-    fn assumed_origin(&self, piece: &dyn Piece<W>) -> Origin {
-        match piece.welcome() {
-            Welcome::Adopt | Welcome::Require => Origin::Adopted,
-            Welcome::Share => Origin::Shared,
-            Welcome::Refuse | Welcome::Overwrite => Origin::Created,
-            Welcome::AsParent(parent) => match self.entry(&parent) {
+    fn assumed_origin(&self, object: &dyn Object<W>) -> Origin {
+        match object.on_existing() {
+            OnExisting::Adopt | OnExisting::MustExist => Origin::Adopted,
+            OnExisting::Share => Origin::Shared,
+            OnExisting::Fail | OnExisting::Overwrite => Origin::Created,
+            OnExisting::InheritFrom(parent) => match self.entry(&parent) {
                 Some(parent) if parent.origin.is_own() => Origin::Created,
                 _ => Origin::Adopted,
             },
         }
     }
 
-    fn stand(&self, piece: &dyn Piece<W>, job: &Job, observed: Option<Observed>) -> Stand {
+    fn stand(&self, object: &dyn Object<W>, reconcile: &Reconcile, observed: Option<Observed>) -> Stand {
         let Some(observed) = observed else { return Stand::Absent };
-        if let Some(entry) = &job.entry
+        if let Some(entry) = &reconcile.entry
             && stands(entry, &observed)
         {
             // What others wrote onto an object of theirs is never rewritten, adopted or not.
-            let theirs = job.origin == Origin::Adopted && matches!(piece.welcome(), Welcome::AsParent(_));
-            return if theirs && observed.differs { Stand::Stranger(observed) } else { Stand::Ours(job.origin, observed) };
+            let theirs = reconcile.origin == Origin::Adopted && matches!(object.on_existing(), OnExisting::InheritFrom(_));
+            return if theirs && observed.differs { Stand::Foreign(observed) } else { Stand::Ours(reconcile.origin, observed) };
         }
         if matches!(&observed.owner, Owner::Tagged { resource: Some(r), .. } if r == self.world.resource()) {
-            return Stand::Ours(if piece.welcome() == Welcome::Share { Origin::Shared } else { Origin::Created }, observed);
+            return Stand::Ours(if object.on_existing() == OnExisting::Share { Origin::Shared } else { Origin::Created }, observed);
         }
-        match piece.welcome() {
-            Welcome::Refuse => Stand::Stranger(observed),
-            Welcome::AsParent(_) if job.origin != Origin::Created && observed.differs => Stand::Stranger(observed),
-            _ => Stand::Ours(self.assumed_origin(piece), observed),
+        match object.on_existing() {
+            OnExisting::Fail => Stand::Foreign(observed),
+            OnExisting::InheritFrom(_) if reconcile.origin != Origin::Created && observed.differs => Stand::Foreign(observed),
+            _ => Stand::Ours(self.assumed_origin(object), observed),
         }
     }
 
@@ -251,7 +252,7 @@ impl<'a, W: World> Run<'a, W> {
                 if self.world.stopped() {
                     return Some(Failure { key, verb: "begin", error: self.world.interrupted() });
                 }
-                tracing::debug!(piece = %key, "removing");
+                tracing::debug!(object = %key, "removing");
                 match self.world.remove(&key, &entry).await {
                     Ok(()) => {
                         self.lock().0.remove(&key);
@@ -269,20 +270,20 @@ impl<'a, W: World> Run<'a, W> {
     }
 
     /// Writes the entry of an object that is about to be made or changed, so that no error after this loses it.
-    fn mark(&self, piece: &dyn Piece<W>, origin: Origin, observed: Option<&Observed>) -> Entry {
-        let key = piece.key();
+    fn mark(&self, object: &dyn Object<W>, origin: Origin, observed: Option<&Observed>) -> Entry {
+        let key = object.key();
         let before = self.entry(&key);
         let mut entry = Entry {
             account_id: self.world.account_id(key.side),
-            region: piece.region(),
+            region: object.region(),
             arn: observed.and_then(|o| o.arn.clone()).or_else(|| before.as_ref().and_then(|e| e.arn.clone())),
             id: before.as_ref().and_then(|e| e.id.clone()).or_else(|| observed.and_then(|o| o.id.clone())),
             origin,
             document: observed.and_then(|o| o.document.clone()),
             tags: observed.and_then(|o| o.tags.clone()),
-            instance: self.instance_of(piece, origin, observed),
+            instance: self.instance_of(object, origin, observed),
             added: before.map(|e| e.added).unwrap_or_default(),
-            settled: false,
+            pending: true,
         };
         // An object that is being taken over is known by either instance until the new one is on it.
         if let Some(Owner::Tagged { instance: Some(instance), .. }) = observed.map(|o| &o.owner)
@@ -297,10 +298,10 @@ impl<'a, W: World> Run<'a, W> {
 
     /// The instance that goes into the ledger: an object keeps the one that it has there; what hangs on an object of ours goes with
     /// that one's; what was imported keeps the one that it was found with, since import writes nothing.
-    fn instance_of(&self, piece: &dyn Piece<W>, origin: Origin, observed: Option<&Observed>) -> Option<String> {
-        let before = self.entry(&piece.key()).filter(|e| e.origin == origin && observed.is_none_or(|o| stands(e, o)));
-        let own_parent = match piece.welcome() {
-            Welcome::AsParent(parent) => self.entry(&parent).filter(|p| p.origin.is_own()),
+    fn instance_of(&self, object: &dyn Object<W>, origin: Origin, observed: Option<&Observed>) -> Option<String> {
+        let before = self.entry(&object.key()).filter(|e| e.origin == origin && observed.is_none_or(|o| stands(e, o)));
+        let own_parent = match object.on_existing() {
+            OnExisting::InheritFrom(parent) => self.entry(&parent).filter(|p| p.origin.is_own()),
             _ => None,
         };
         match (before, own_parent, origin) {
@@ -315,13 +316,13 @@ impl<'a, W: World> Run<'a, W> {
         self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(key.clone(), touch);
         if let Some(entry) = self.lock().0.get_mut(key) {
             let Made { arn, id, document, tags, added } = made;
-            *entry = Entry { arn, id, document, tags, added, settled: true, ..entry.clone() };
+            *entry = Entry { arn, id, document, tags, added, pending: false, ..entry.clone() };
         }
     }
 
     fn look(&self, key: &Key, observed: &Observed) {
         if let Some(entry) = self.lock().0.get_mut(key) {
-            *entry = Entry { settled: true, ..seen(entry, observed) };
+            *entry = Entry { pending: false, ..seen(entry, observed) };
             entry.added.retain(|a| !is_instance_before(a));
         }
     }

@@ -1,4 +1,4 @@
-//! The name of a piece: which account it lives in, what kind of object it is, and what it is called.
+//! The name of an object: which account it lives in, what kind of object it is, and what it is called.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Side {
     }
 }
 
-/// The key of a piece in the ledger, written `account/kind/name`; the name may hold slashes itself.
+/// The key of an object in the ledger, written `account/kind/name`; the name may hold slashes itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub side: Side,

@@ -1,9 +1,9 @@
-//! The ledger: what exists of a composite, and whose it is. It is the computed attribute `pieces`.
+//! The ledger: what exists of a composite, and whose it is. It is the computed attribute `objects`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::key::Key;
-use super::piece::{Tags, Welcome};
+use super::object::{OnExisting, Tags};
 use crate::diagnostics::Path;
 use crate::schema::{Attribute, DecodeError, Type, Value};
 
@@ -37,10 +37,10 @@ impl Origin {
         [Origin::Created, Origin::Adopted, Origin::Shared, Origin::Imported, Origin::Found].into_iter().find(|o| o.as_str() == text)
     }
 
-    /// What the origin is once a piece describes the object: a found one becomes ours, one that must exist is adopted.
-    pub fn described_by(self, welcome: &Welcome) -> Self {
-        match (self, welcome) {
-            (_, Welcome::Require) => Origin::Adopted,
+    /// What the origin is once an object describes the object: a found one becomes ours, one that must exist is adopted.
+    pub fn described_by(self, on_existing: &OnExisting) -> Self {
+        match (self, on_existing) {
+            (_, OnExisting::MustExist) => Origin::Adopted,
             (Origin::Found, _) => Origin::Created,
             (origin, _) => origin,
         }
@@ -70,8 +70,8 @@ pub struct Entry {
     pub instance: Option<String>,
     /// What we added to an object that is not ours alone, such as `tag:owner`.
     pub added: BTreeSet<String>,
-    /// False from before the call that makes or changes the object until its answer.
-    pub settled: bool,
+    /// True from before the call that creates or changes the object until its answer.
+    pub pending: bool,
 }
 
 impl Entry {
@@ -79,11 +79,11 @@ impl Entry {
     /// instance that the object carried before counts too.
     pub fn is_of(&self, instance: Option<&str>) -> bool {
         let before = |i: &str| self.added.contains(&instance_before(i));
-        self.instance.as_deref() == instance || (!self.settled && instance.is_some_and(before))
+        self.instance.as_deref() == instance || (self.pending && instance.is_some_and(before))
     }
 }
 
-/// What an unsettled entry's `added` holds while an object with another instance is being taken over.
+/// What an unverified entry's `added` holds while an object with another instance is being taken over.
 pub(super) fn instance_before(instance: &str) -> String {
     format!("instance:{instance}")
 }
@@ -98,8 +98,8 @@ pub struct Ledger(pub BTreeMap<Key, Entry>);
 
 impl Ledger {
     /// The ledger of a state. Entries that are no entries are left out: they come from a defect, not from a user.
-    pub fn from_value(pieces: &Value) -> Self {
-        let entries = pieces.entries().into_iter().flatten();
+    pub fn from_value(objects: &Value) -> Self {
+        let entries = objects.entries().into_iter().flatten();
         Ledger(entries.filter_map(|(key, value)| Some((Key::parse(key)?, entry_of(value)?))).collect())
     }
 
@@ -108,14 +108,14 @@ impl Ledger {
     ///
     /// # Errors
     /// An entry that this version does not understand. To leave it out would lose the object.
-    pub fn stored(pieces: &Value) -> Result<Self, DecodeError> {
-        let path = Path::of("pieces");
+    pub fn stored(objects: &Value) -> Result<Self, DecodeError> {
+        let path = Path::of("objects");
         let read = |(key, value): (&String, &Value)| {
             let wrong = |what: &str| DecodeError::new(&path.key(key), format!("{what} that this version of the provider does not know"));
-            let parsed = Key::parse(key).ok_or_else(|| wrong("the name of a piece"))?;
+            let parsed = Key::parse(key).ok_or_else(|| wrong("the name of an object"))?;
             Ok((parsed, entry_of(value).ok_or_else(|| wrong("an account or an origin"))?))
         };
-        Ok(Ledger(pieces.entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
+        Ok(Ledger(objects.entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
     }
 
     pub fn to_value(&self) -> Value {
@@ -142,7 +142,7 @@ impl Ledger {
     }
 }
 
-/// The attributes of one entry, as the schema of `pieces` declares them.
+/// The attributes of one entry, as the schema of `objects` declares them.
 pub fn entry_attributes() -> Vec<Attribute> {
     vec![
         Attribute::string("account_id", "Account that the object lives in.").computed(),
@@ -164,7 +164,7 @@ pub fn entry_attributes() -> Vec<Attribute> {
         Attribute::map_of_strings("tags", "Tags of the object without the ownership tags, where it has tags.").computed(),
         Attribute::string("instance", "Which create made the object: the value of its tag `xeks:instance`.").computed(),
         Attribute::plain("added", Type::set(Type::String), "What was added to an object that is not this resource's alone.").computed(),
-        Attribute::bool("settled", "False while a call on the object has had no answer: the next apply looks again.").computed(),
+        Attribute::bool("pending", "True while a call on the object has had no answer: the next apply reads it again.").computed(),
     ]
 }
 
@@ -183,7 +183,7 @@ fn entry_of(value: &Value) -> Option<Entry> {
             .map(|tags| tags.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()),
         instance: text("instance"),
         added: value.get("added").strings().into_iter().collect(),
-        settled: value.get("settled").as_bool().unwrap_or(true),
+        pending: value.get("pending").as_bool().unwrap_or(false),
     })
 }
 
@@ -198,7 +198,7 @@ fn value_of(entry: &Entry) -> Value {
         ("tags", entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings)),
         ("instance", Value::optional_string(entry.instance.as_deref())),
         ("added", Value::set_of_strings(entry.added.iter().cloned())),
-        ("settled", Value::Bool(entry.settled)),
+        ("pending", Value::Bool(entry.pending)),
     ])
 }
 
@@ -219,7 +219,7 @@ mod tests {
             tags: Some(Tags::from([("k".into(), "v".into())])),
             instance: Some("0123".into()),
             added: BTreeSet::from(["tag:k".to_owned()]),
-            settled: false,
+            pending: true,
         };
         let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));
         assert_eq!(Ledger::from_value(&ledger.to_value()), ledger);
@@ -247,7 +247,7 @@ mod tests {
             ("cluster/iam_role/a", &[("origin", "created")]),
         ];
         for (key, members) in of_later {
-            assert_eq!(stored(&[(key, members)]).unwrap_err().path, Path::of("pieces").key(key));
+            assert_eq!(stored(&[(key, members)]).unwrap_err().path, Path::of("objects").key(key));
         }
     }
 }

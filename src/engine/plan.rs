@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::key::Key;
 use super::ledger::{Ledger, Origin};
-use super::piece::Welcome;
+use super::object::OnExisting;
 use crate::schema::Value;
 
-/// What a plan says of a piece. Values that follow from the configuration are known, those that AWS decides are unknown.
+/// What a plan says of an object. Values that follow from the configuration are known, those that AWS decides are unknown.
 #[derive(Clone, Debug)]
 pub struct Declared {
     pub key: Key,
-    pub welcome: Welcome,
+    pub on_existing: OnExisting,
     pub account_id: Value,
     pub region: Value,
     /// Null where the kind has no ARN; unknown where it depends on an object that is already there.
@@ -26,13 +26,13 @@ pub struct Declared {
     pub adopted_tags: Value,
     /// Whether AWS gives the object an id.
     pub has_id: bool,
-    /// The piece whose id this one is bound to and carries in its place: a principal's RoleId.
+    /// The object whose id this one is bound to and carries in its place: a principal's RoleId.
     pub bound_to: Option<Key>,
     /// It can't be looked at yet: it goes by the ARN of an object that is not known.
     pub needs_unknown_arn: bool,
 }
 
-/// The planned value of `pieces`.
+/// The planned value of `objects`.
 pub fn plan(declared: &[Declared], prior: &Ledger) -> Value {
     let all: BTreeMap<&Key, &Declared> = declared.iter().map(|d| (&d.key, d)).collect();
     Value::map(declared.iter().map(|d| (d.key.to_string(), planned(d, &all, prior))))
@@ -83,21 +83,21 @@ fn planned(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger)
         ("tags", tags),
         ("instance", instance),
         ("added", added),
-        ("settled", Value::Bool(true)),
+        ("pending", Value::Bool(false)),
     ])
 }
 
 /// The origin that the apply will record, where it follows from the configuration and the prior ledger.
 fn origin_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -> Option<Origin> {
     if let Some(entry) = prior.get(&declared.key) {
-        return Some(entry.origin.described_by(&declared.welcome));
+        return Some(entry.origin.described_by(&declared.on_existing));
     }
-    match &declared.welcome {
-        Welcome::Refuse | Welcome::Overwrite => Some(Origin::Created),
-        Welcome::Require => Some(Origin::Adopted),
-        Welcome::Share => Some(Origin::Shared),
-        Welcome::Adopt => None,
-        Welcome::AsParent(parent) => {
+    match &declared.on_existing {
+        OnExisting::Fail | OnExisting::Overwrite => Some(Origin::Created),
+        OnExisting::MustExist => Some(Origin::Adopted),
+        OnExisting::Share => Some(Origin::Shared),
+        OnExisting::Adopt => None,
+        OnExisting::InheritFrom(parent) => {
             let parent = origin_of(all.get(parent)?, all, prior)?;
             parent.is_own().then_some(Origin::Created)
         }
@@ -106,7 +106,7 @@ fn origin_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledge
 
 /// What the entry holds; unknown where a call on the object has had no answer, and so what AWS decides may not be there yet.
 fn certain(entry: &super::Entry, held: Value) -> Value {
-    if held.is_null() && !entry.settled { Value::Unknown } else { held }
+    if held.is_null() && entry.pending { Value::Unknown } else { held }
 }
 
 fn if_equal(one: &Value, other: &Value) -> Value {
@@ -146,7 +146,7 @@ mod tests {
         let null = Value::Null;
         Declared {
             key: Key::new(Side::Cluster, "iam_role", name),
-            welcome: Welcome::Refuse,
+            on_existing: OnExisting::Fail,
             account_id: Value::string("1"),
             region: null.clone(),
             arn: Value::Unknown,
@@ -160,8 +160,8 @@ mod tests {
         }
     }
 
-    fn planned_id(settled: bool, id: Option<&str>) -> Value {
-        let entry = Entry { settled, id: id.map(str::to_owned), ..found("1", None, Origin::Created) };
+    fn planned_id(pending: bool, id: Option<&str>) -> Value {
+        let entry = Entry { pending, id: id.map(str::to_owned), ..found("1", None, Origin::Created) };
         let declared = role("a");
         let ledger = Ledger([(declared.key.clone(), entry)].into());
         plan(&[declared], &ledger).get("cluster/iam_role/a").get("id").clone()
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn an_id_that_a_failed_call_left_open_is_unknown_and_one_that_is_held_is_kept() {
-        assert_eq!(planned_id(false, None), Value::Unknown);
-        assert_eq!(planned_id(false, Some("AROA1")), Value::string("AROA1"));
+        assert_eq!(planned_id(true, None), Value::Unknown);
         assert_eq!(planned_id(true, Some("AROA1")), Value::string("AROA1"));
+        assert_eq!(planned_id(false, Some("AROA1")), Value::string("AROA1"));
     }
 }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::converge::{Failure, stands};
 use super::key::Key;
 use super::ledger::{Entry, Ledger, Origin};
-use super::piece::{Job, Observed, Owner, Piece, Welcome, World};
+use super::object::{Backend, Object, Observed, OnExisting, Owner, Reconcile};
 
 /// The ledger brought up to date, and what was seen.
 #[derive(Debug)]
@@ -18,19 +18,19 @@ pub struct Refreshed {
     pub replaced: BTreeMap<Key, Observed>,
 }
 
-/// Looks at every entry of the ledger that a piece describes. What is gone, or was replaced by somebody else's object, leaves the
-/// ledger. Entries that no piece describes stay: they are what an interrupted apply has still to remove.
-pub async fn refresh<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
+/// Looks at every entry of the ledger that an object describes. What is gone, or was replaced by somebody else's object, leaves the
+/// ledger. Entries that no object describes stay: they are what an interrupted apply has still to remove.
+pub async fn refresh<W: Backend>(world: &W, objects: &[Box<dyn Object<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
     let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
-    let described: Vec<&dyn Piece<W>> = pieces.iter().map(AsRef::as_ref).filter(|piece| prior.get(&piece.key()).is_some()).collect();
+    let described: Vec<&dyn Object<W>> = objects.iter().map(AsRef::as_ref).filter(|object| prior.get(&object.key()).is_some()).collect();
     look(world, &described, &prior, &mut refreshed).await?;
     // What needs an object that turned out to be another one than the ledger's is judged by that one.
     let renewed: Vec<_> =
-        described.iter().copied().filter(|piece| piece.needs().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
+        described.iter().copied().filter(|object| object.depends_on().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
     let now = refreshed.ledger.clone();
     look(world, &renewed, &now, &mut refreshed).await?;
     leave(&described, &mut refreshed);
-    hang(pieces, &mut refreshed);
+    hang(objects, &mut refreshed);
     Ok(refreshed)
 }
 
@@ -39,14 +39,19 @@ fn is_another(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {
     matches!(ids, (Some(before), Some(now)) if before != now)
 }
 
-async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, refreshed: &mut Refreshed) -> Result<(), Failure<W::Error>> {
-    let looks = pieces.iter().filter_map(|piece| {
-        let entry = prior.get(&piece.key())?.clone();
-        let origin = entry.origin.described_by(&piece.welcome());
-        let needed = prior.select(piece.needs());
+async fn look<W: Backend>(
+    world: &W,
+    objects: &[&dyn Object<W>],
+    prior: &Ledger,
+    refreshed: &mut Refreshed,
+) -> Result<(), Failure<W::Error>> {
+    let looks = objects.iter().filter_map(|object| {
+        let entry = prior.get(&object.key())?.clone();
+        let origin = entry.origin.described_by(&object.on_existing());
+        let dependencies = prior.select(object.depends_on());
         Some(async move {
-            let job = Job { origin, instance: String::new(), renewed: false, entry: Some(entry.clone()), needed };
-            (piece.key(), entry, piece.observe(world, &job).await)
+            let reconcile = Reconcile { origin, instance: String::new(), renewed: false, entry: Some(entry.clone()), dependencies };
+            (object.key(), entry, object.observe(world, &reconcile).await)
         })
     });
     for (key, entry, look) in join_all(looks).await {
@@ -70,29 +75,29 @@ async fn look<W: World>(world: &W, pieces: &[&dyn Piece<W>], prior: &Ledger, ref
 
 /// What hung on an object that is gone went with it. What hangs on its successor under the same name is whoever's that one is: nothing
 /// but the name says that it was ours, where it has neither tags nor an id.
-fn leave<W: World>(described: &[&dyn Piece<W>], refreshed: &mut Refreshed) {
+fn leave<W: Backend>(described: &[&dyn Object<W>], refreshed: &mut Refreshed) {
     let gone = |key: &Key| refreshed.replaced.contains_key(key);
     let nameless = |key: &Key| {
         let told = |observed: &Observed| observed.owner != Owner::Parent || observed.id.is_some();
         refreshed.observed.get(key).is_some_and(|observed| !told(observed))
     };
-    let left: Vec<Key> = described.iter().filter(|p| nameless(&p.key()) && p.needs().iter().any(gone)).map(|p| p.key()).collect();
+    let left: Vec<Key> = described.iter().filter(|p| nameless(&p.key()) && p.depends_on().iter().any(gone)).map(|p| p.key()).collect();
     for key in left {
         refreshed.ledger.0.remove(&key);
         refreshed.observed.remove(&key);
     }
 }
 
-/// Looks at every piece and records what is found as imported; pieces that share or must exist keep their own origin.
-pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result<Refreshed, Failure<W::Error>> {
-    let looks = pieces.iter().map(|piece| async move {
-        let origin = match piece.welcome() {
-            Welcome::Share => Origin::Shared,
-            Welcome::Require => Origin::Adopted,
+/// Looks at every object and records what is found as imported; objects that share or must exist keep their own origin.
+pub async fn import<W: Backend>(world: &W, objects: &[Box<dyn Object<W>>]) -> Result<Refreshed, Failure<W::Error>> {
+    let looks = objects.iter().map(|object| async move {
+        let origin = match object.on_existing() {
+            OnExisting::Share => Origin::Shared,
+            OnExisting::MustExist => Origin::Adopted,
             _ => Origin::Imported,
         };
-        let job = Job { origin, instance: String::new(), renewed: false, entry: None, needed: BTreeMap::new() };
-        (piece.key(), piece.region(), origin, piece.observe(world, &job).await)
+        let reconcile = Reconcile { origin, instance: String::new(), renewed: false, entry: None, dependencies: BTreeMap::new() };
+        (object.key(), object.region(), origin, object.observe(world, &reconcile).await)
     });
     let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     for (key, region, origin, look) in join_all(looks).await {
@@ -104,17 +109,17 @@ pub async fn import<W: World>(world: &W, pieces: &[Box<dyn Piece<W>>]) -> Result
         refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
         refreshed.observed.insert(key, observed);
     }
-    hang(pieces, &mut refreshed);
+    hang(objects, &mut refreshed);
     Ok(refreshed)
 }
 
 /// What carries no tags goes with the object that it hangs on, where its entry names no instance.
-fn hang<W: World>(pieces: &[Box<dyn Piece<W>>], refreshed: &mut Refreshed) {
-    for piece in pieces {
-        let Welcome::AsParent(parent) = piece.welcome() else { continue };
+fn hang<W: Backend>(objects: &[Box<dyn Object<W>>], refreshed: &mut Refreshed) {
+    for object in objects {
+        let OnExisting::InheritFrom(parent) = object.on_existing() else { continue };
         let instance = refreshed.ledger.get(&parent).filter(|p| p.origin.is_own()).and_then(|p| p.instance.clone());
-        let hangs = refreshed.observed.get(&piece.key()).is_some_and(|o| o.owner == Owner::Parent);
-        if let Some(entry) = refreshed.ledger.0.get_mut(&piece.key())
+        let hangs = refreshed.observed.get(&object.key()).is_some_and(|o| o.owner == Owner::Parent);
+        if let Some(entry) = refreshed.ledger.0.get_mut(&object.key())
             && hangs
             && entry.origin.is_own()
             && entry.instance.is_none()
@@ -146,7 +151,7 @@ pub fn found(account_id: &str, region: Option<String>, origin: Origin) -> Entry 
         tags: None,
         instance: None,
         added: Default::default(),
-        settled: true,
+        pending: false,
     }
 }
 

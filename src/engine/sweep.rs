@@ -75,7 +75,7 @@ impl Toy {
 }
 
 #[async_trait]
-impl World for Toy {
+impl Backend for Toy {
     type Error = String;
 
     fn account_id(&self, _: Side) -> String {
@@ -94,7 +94,7 @@ impl World for Toy {
         "interrupted".into()
     }
 
-    fn stranger(&self, key: &Key, _: &Observed) -> String {
+    fn foreign(&self, key: &Key, _: &Observed) -> String {
         format!("{key} is a stranger's")
     }
 
@@ -125,29 +125,29 @@ impl World for Toy {
 pub(super) struct Tree {
     key: Key,
     content: String,
-    needs: Vec<Key>,
-    pub(super) welcome: Welcome,
+    depends_on: Vec<Key>,
+    pub(super) on_existing: OnExisting,
 }
 
 #[async_trait]
-impl Piece<Toy> for Tree {
+impl Object<Toy> for Tree {
     fn key(&self) -> Key {
         self.key.clone()
     }
 
-    fn needs(&self) -> Vec<Key> {
-        self.needs.clone()
+    fn depends_on(&self) -> Vec<Key> {
+        self.depends_on.clone()
     }
 
-    fn writers(&self, _: &Job) -> Writers {
-        if self.welcome == Welcome::Share { Writers::Minding } else { Writers::One }
+    fn contention(&self, _: &Reconcile) -> Contention {
+        if self.on_existing == OnExisting::Share { Contention::Cooperative } else { Contention::Exclusive }
     }
 
-    fn welcome(&self) -> Welcome {
-        self.welcome.clone()
+    fn on_existing(&self) -> OnExisting {
+        self.on_existing.clone()
     }
 
-    async fn observe(&self, world: &Toy, _: &Job) -> Result<Option<Observed>, String> {
+    async fn observe(&self, world: &Toy, _: &Reconcile) -> Result<Option<Observed>, String> {
         tokio::task::yield_now().await;
         world.call(|earth| {
             Ok(earth.things.get(&self.key).map(|t| Observed {
@@ -167,7 +167,7 @@ impl Piece<Toy> for Tree {
         })
     }
 
-    async fn create(&self, world: &Toy, job: &Job) -> Result<Made, String> {
+    async fn create(&self, world: &Toy, reconcile: &Reconcile) -> Result<Made, String> {
         tokio::task::yield_now().await;
         world.call(|earth| {
             if earth.things.contains_key(&self.key) {
@@ -175,35 +175,35 @@ impl Piece<Toy> for Tree {
             }
             earth.made += 1;
             let id = format!("id-{}", earth.made);
-            earth.things.insert(self.key.clone(), self.thing(job, id.clone()));
+            earth.things.insert(self.key.clone(), self.thing(reconcile, id.clone()));
             Ok(Made { id: Some(id), document: Some(self.content.clone()), ..Made::default() })
         })
     }
 
-    async fn update(&self, world: &Toy, job: &Job, observed: &Observed) -> Result<Made, String> {
+    async fn update(&self, world: &Toy, reconcile: &Reconcile, observed: &Observed) -> Result<Made, String> {
         world.call(|earth| {
             let id = observed.id.clone().unwrap_or_default();
-            earth.things.insert(self.key.clone(), self.thing(job, id.clone()));
+            earth.things.insert(self.key.clone(), self.thing(reconcile, id.clone()));
             Ok(Made { id: Some(id), document: Some(self.content.clone()), ..Made::default() })
         })
     }
 }
 
 impl Tree {
-    fn thing(&self, job: &Job, id: String) -> Thing {
+    fn thing(&self, reconcile: &Reconcile, id: String) -> Thing {
         let tagged = self.key.kind != "leaf";
         Thing {
             content: self.content.clone(),
             resource: tagged.then(|| "ours".into()),
-            instance: if tagged { Some(job.instance.clone()) } else { None },
+            instance: if tagged { Some(reconcile.instance.clone()) } else { None },
             id,
         }
     }
 }
 
-pub(super) fn root(name: &str, content: &str, needs: &[&str]) -> Tree {
-    let needs = needs.iter().map(|n| Key::new(Side::Cluster, "root", *n)).collect();
-    Tree { key: Key::new(Side::Cluster, "root", name), content: content.into(), needs, welcome: Welcome::Refuse }
+pub(super) fn root(name: &str, content: &str, depends_on: &[&str]) -> Tree {
+    let depends_on = depends_on.iter().map(|n| Key::new(Side::Cluster, "root", *n)).collect();
+    Tree { key: Key::new(Side::Cluster, "root", name), content: content.into(), depends_on, on_existing: OnExisting::Fail }
 }
 
 pub(super) fn leaf(parent: &str, name: &str, content: &str) -> Tree {
@@ -211,13 +211,13 @@ pub(super) fn leaf(parent: &str, name: &str, content: &str) -> Tree {
     Tree {
         key: Key::new(Side::Cluster, "leaf", format!("{parent}/{name}")),
         content: content.into(),
-        needs: vec![parent_key.clone()],
-        welcome: Welcome::AsParent(parent_key),
+        depends_on: vec![parent_key.clone()],
+        on_existing: OnExisting::InheritFrom(parent_key),
     }
 }
 
-pub(super) fn boxed(trees: &[Tree]) -> Vec<Box<dyn Piece<Toy>>> {
-    trees.iter().map(|t| Box::new(t.clone()) as Box<dyn Piece<Toy>>).collect()
+pub(super) fn boxed(trees: &[Tree]) -> Vec<Box<dyn Object<Toy>>> {
+    trees.iter().map(|t| Box::new(t.clone()) as Box<dyn Object<Toy>>).collect()
 }
 
 pub(super) fn first() -> Vec<Tree> {
@@ -233,7 +233,7 @@ fn expected(trees: &[Tree]) -> BTreeMap<String, String> {
     trees.iter().map(|t| (t.key.to_string(), t.content.clone())).collect()
 }
 
-/// The number of calls that a clean converge of these pieces makes.
+/// The number of calls that a clean converge of these objects makes.
 pub(super) async fn calls_of(world: &Toy, trees: &[Tree], prior: Ledger) -> usize {
     world.heal();
     let clean = converge(world, &boxed(trees), prior, "i1").await;
@@ -277,7 +277,7 @@ async fn a_create_that_fails_at_any_call_converges_on_retry_even_if_the_ledger_w
                 let again = converge(&world, &boxed(&first()), prior, instance).await;
                 assert!(again.failures.is_empty(), "call {at} {fault:?}: {:?}", again.failures);
                 assert_eq!(world.contents(), expected(&first()));
-                assert!(again.ledger.0.values().all(|e| e.settled));
+                assert!(again.ledger.0.values().all(|e| !e.pending));
                 assert!(remove_all(&world, again.ledger).await.failures.is_empty());
                 assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?}, ledger survives: {ledger_survives}");
             }
@@ -357,7 +357,7 @@ async fn an_adopted_object_survives_a_destroy() {
     let thing = Thing { content: "1".into(), resource: None, instance: None, id: "x".into() };
     world.earth.lock().unwrap().things.insert(Key::new(Side::Cluster, "root", "a"), thing);
     let mut tree = root("a", "1", &[]);
-    tree.welcome = Welcome::Adopt;
+    tree.on_existing = OnExisting::Adopt;
     let result = converge(&world, &boxed(&[tree]), Ledger::default(), "i1").await;
     assert_eq!(result.ledger.0.values().next().unwrap().origin, Origin::Adopted);
     remove_all(&world, result.ledger).await;
@@ -388,5 +388,5 @@ async fn pieces_that_do_not_need_one_another_are_made_at_the_same_time() {
     let result = converge(&world, &boxed(&trees), Ledger::default(), "i1").await;
     assert!(result.failures.is_empty());
     let ids: Vec<_> = result.ledger.0.values().map(|e| e.id.clone().unwrap()).collect();
-    assert_eq!(ids, ["id-1", "id-2", "id-3"], "needed pieces come first");
+    assert_eq!(ids, ["id-1", "id-2", "id-3"], "needed objects come first");
 }

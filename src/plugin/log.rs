@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn a_line_is_what_hclog_writes() {
         assert_eq!(
-            parsed(json!({ "message": "read\n\"it\"", "piece": "cluster/role/a", "attempt": 2 })),
+            parsed(json!({ "message": "read\n\"it\"", "object": "cluster/role/a", "attempt": 2 })),
             json!({
                 "@level": "info", "@message": "read\n\"it\"", "@module": "xeks.engine",
-                "@timestamp": "2026-02-03T04:05:06.000007Z", "piece": "cluster/role/a", "attempt": 2,
+                "@timestamp": "2026-02-03T04:05:06.000007Z", "object": "cluster/role/a", "attempt": 2,
             })
         );
     }

@@ -185,12 +185,12 @@ mod tests {
             ("account_id", Value::string("183295435445")),
             ("region", Value::string("ap-south-1")),
             ("origin", Value::string("created")),
-            ("settled", Value::Bool(true)),
+            ("pending", Value::Bool(false)),
         ]);
         let route = |n: usize| (format!("cluster/ec2_route/rtb-0123456789abcdef0/10.{}.{}.0/24", n / 250, n % 250), entry.clone());
         let mut prior = config.clone();
         prior.insert("id", Value::string("c/pcx-0123456789abcdef0"));
-        prior.insert("pieces", Value::map((0..1000).map(route)));
+        prior.insert("objects", Value::map((0..1000).map(route)));
         let (time, said) = timed("xeks_cluster_peering", &config, &prior);
         soon(time);
         assert!(said.len() <= 31, "{said:?}");

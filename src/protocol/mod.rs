@@ -1,6 +1,6 @@
 //! Terraform's plugin protocol, version 6: each call decodes, asks the provider, encodes.
 //!
-//! The only place that names the protocol's generated types, and the only one that turns errors into diagnostics of the
+//! The only place that names the protocol's generated types, and the only one that locks errors into diagnostics of the
 //! wire. It must not know any single resource, nor how the connection came about.
 
 mod action;
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
 use crate::plugin::MESSAGE_LIMIT;
-use crate::provider::{Configured, Context, DataSource, Ephemeral, Function, Resource, registry};
+use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource, registry};
 
 /// Generated from `proto/`. Public for the tests, which speak to the executable with the clients.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
@@ -83,10 +83,10 @@ impl Protocol {
     }
 
     /// What a call that may reach AWS runs with.
-    fn context(&self) -> Result<Context, Diagnostic> {
+    fn context(&self) -> Result<RequestContext, Diagnostic> {
         let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
         match &session.configured {
-            Some(provider) => Ok(Context { provider: provider.clone(), stop: session.stop.clone() }),
+            Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
             None => Err(error("The provider is not configured", "The host called for AWS before it sent the provider's configuration.")),
         }
     }

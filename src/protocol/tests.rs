@@ -54,7 +54,7 @@ impl Resource for Fake {
         diagnostics
     }
 
-    async fn plan(&self, _: &Context, request: PlanRequest) -> Outcome<Plan> {
+    async fn plan(&self, _: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
         *self.planned.lock().unwrap() = Some(request.clone());
         let mut planned = request.config.clone();
         planned.insert("id", Value::Unknown);
@@ -65,7 +65,7 @@ impl Resource for Fake {
         Outcome::new(Plan { replaces: self.schema.replaced(&request.prior, &planned), planned }, diagnostics)
     }
 
-    async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value> {
+    async fn apply(&self, context: &RequestContext, request: ApplyRequest) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
         match request.planned.get("name").as_str() {
             Some("panics") => panic!("a bug in the fake"),
@@ -76,11 +76,11 @@ impl Resource for Fake {
         Outcome::new(request.planned, diagnostics)
     }
 
-    async fn read(&self, _: &Context, _: Value) -> Outcome<Value> {
+    async fn read(&self, _: &RequestContext, _: Value) -> Outcome<Value> {
         panic!("a bug in the fake")
     }
 
-    async fn import(&self, _: &Context, id: &str) -> Outcome<Value> {
+    async fn import(&self, _: &RequestContext, id: &str) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
         if id == "nothing" {
             diagnostics.error(Path::root(), "nothing to import", "There is no such object.");

@@ -18,7 +18,7 @@ use crate::schema::{DecodeError, Schema, Type, Value};
 
 /// What a request runs with: the configured provider, and the token that StopProvider cancels.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct RequestContext {
     pub provider: Arc<Configured>,
     /// Cancelled on StopProvider: begin nothing new, record what exists, return.
     pub stop: CancellationToken,
@@ -71,13 +71,13 @@ pub trait Resource: Send + Sync {
     /// provider block's region says, where it says one.
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics;
     /// Never called with a configuration that `validate` refused. Values follow from configuration and prior state alone.
-    async fn plan(&self, context: &Context, request: PlanRequest) -> Outcome<Plan>;
+    async fn plan(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan>;
     /// Also called to destroy. On error the value names all that exists.
-    async fn apply(&self, context: &Context, request: ApplyRequest) -> Outcome<Value>;
+    async fn apply(&self, context: &RequestContext, request: ApplyRequest) -> Outcome<Value>;
     /// The state as it is in AWS now; null where nothing of it is left.
-    async fn read(&self, context: &Context, state: Value) -> Outcome<Value>;
+    async fn read(&self, context: &RequestContext, state: Value) -> Outcome<Value>;
     /// The state of what the import id names; null with an error where there is nothing.
-    async fn import(&self, context: &Context, id: &str) -> Outcome<Value>;
+    async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value>;
     /// A state that was just read from where it is stored, with what its schema can't say checked and filled in.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ pub trait DataSource: Send + Sync {
     fn name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
     fn validate(&self, config: &Value) -> Diagnostics;
-    async fn read(&self, context: &Context, config: Value) -> Outcome<Value>;
+    async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value>;
 }
 
 /// A provider-defined function: pure, needs no configuration.
@@ -123,5 +123,5 @@ pub trait Ephemeral: Send + Sync {
     fn name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
     fn validate(&self, config: &Value) -> Diagnostics;
-    async fn open(&self, context: &Context, config: Value) -> Outcome<Value>;
+    async fn open(&self, context: &RequestContext, config: Value) -> Outcome<Value>;
 }

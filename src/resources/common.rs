@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::composite::Located;
-use super::place::Place;
+use super::env::Env;
+use super::lifecycle::Located;
 use crate::aws::error::{Error, Kind};
 use crate::aws::{arn, duration, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Side, Tags, entry_attributes};
-use crate::pieces::Cloud;
-use crate::pieces::eks::{self, cluster::ClusterDescription};
-use crate::schema::{Attribute, Nesting, Value, hole, validators};
+use crate::objects::Context;
+use crate::objects::eks::{self, cluster::ClusterDescription};
+use crate::schema::{Attribute, Nesting, Value, placeholder, validators};
 
 /// Beginning of the names of inline policies that are this provider's own, wherever they stand.
 pub const OWN_POLICIES: &str = "xeks-";
 
 /// An import id with the account's key, and the region where the provider would not look by itself.
-pub fn with_account_and_region(id: String, value: &Value, place: &Place) -> String {
-    let key = hole::text(value.get("workload_account"));
-    match (key, place.region == place.home_region) {
+pub fn with_account_and_region(id: String, value: &Value, env: &Env) -> String {
+    let key = placeholder::text(value.get("workload_account"));
+    match (key, env.region == env.home_region) {
         (None, true) => id,
         (Some(key), true) => format!("{id}/{key}"),
-        (key, false) => format!("{id}/{}/{}", key.unwrap_or_default(), place.region),
+        (key, false) => format!("{id}/{}/{}", key.unwrap_or_default(), env.region),
     }
 }
 
@@ -69,19 +69,19 @@ pub fn arn_in_partition(partition: Option<&str>, text: &str, path: &Path, diagno
 }
 
 /// The cluster, which must be there; the attribute at the path names it.
-pub async fn cluster(cloud: &Cloud, region: &str, name: &str, path: &str) -> Result<ClusterDescription, Located> {
+pub async fn cluster(cx: &Context, region: &str, name: &str, path: &str) -> Result<ClusterDescription, Located> {
     let absent = || {
         let message =
             format!("cluster {name} does not exist in region {region}; check the name, cluster_region and the provider's cluster_account");
-        Error::of_kind(Kind::Absent, "eks:DescribeCluster", cloud.account(Side::Cluster).label(), message)
+        Error::of_kind(Kind::Absent, "eks:DescribeCluster", cx.account(Side::Cluster).label(), message)
     };
-    let found = eks::cluster::describe(cloud, region, name).await.map_err(Located::at(path))?;
+    let found = eks::cluster::describe(cx, region, name).await.map_err(Located::at(path))?;
     let cluster = found.ok_or_else(absent).map_err(Located::at(path))?;
     match cluster.status.as_deref() {
         Some("ACTIVE" | "UPDATING") => Ok(cluster),
         status => {
             let message = format!("cluster {name} is {}, not ACTIVE; wait for it, or repair it", status.unwrap_or("of no status"));
-            let account = cloud.account(Side::Cluster).label();
+            let account = cx.account(Side::Cluster).label();
             Err(Located::at(path)(Error::of_kind(Kind::Absent, "eks:DescribeCluster", account, message)))
         }
     }
@@ -100,7 +100,7 @@ pub fn set_or_null(members: Vec<String>, before: &Value) -> Value {
 /// A document that a user wrote, canonical; left as it is where it has a hole.
 pub fn users_document(text: &str) -> String {
     match policy::parse(text) {
-        Ok(document) if !hole::is_in(text) => policy::canonical_text(&document),
+        Ok(document) if !placeholder::is_in(text) => policy::canonical_text(&document),
         _ => text.to_owned(),
     }
 }
@@ -172,7 +172,7 @@ pub fn common_attributes() -> Vec<Attribute> {
         .check(validators::one_of(&["never", "if_exists"])),
         tags_attribute("Tags of all objects, over the provider's `default_tags`."),
         Attribute::map_of_strings("tags_all", "The provider's `default_tags` and `tags`, as the objects carry them.").computed(),
-        Attribute::nested("pieces", Nesting::Map, entry_attributes(), "The ledger: every AWS object of this resource by `account/kind/name`.")
+        Attribute::nested("objects", Nesting::Map, entry_attributes(), "The ledger: every AWS object of this resource by `account/kind/name`.")
             .computed(),
         timeouts(),
     ]
@@ -226,15 +226,15 @@ pub(super) mod tests {
     fn what_came_out_otherwise_than_planned_is_named_and_what_was_unknown_is_not() {
         let planned = Value::object([
             ("id", Value::string("a")),
-            ("pieces", Value::map([("k", Value::object([("id", Value::string("1")), ("arn", Value::Unknown)]))])),
+            ("objects", Value::map([("k", Value::object([("id", Value::string("1")), ("arn", Value::Unknown)]))])),
         ]);
         let made = Value::object([
             ("id", Value::string("a")),
-            ("pieces", Value::map([("k", Value::object([("id", Value::string("2")), ("arn", Value::string("x"))]))])),
+            ("objects", Value::map([("k", Value::object([("id", Value::string("2")), ("arn", Value::string("x"))]))])),
         ]);
         let mut diagnostics = Diagnostics::new();
         report_surprises("xeks_irsa_trust", &planned, &made, &mut diagnostics);
-        assert!(diagnostics.0[0].detail.contains("pieces[\"k\"].id"), "{}", diagnostics.0[0].detail);
+        assert!(diagnostics.0[0].detail.contains("objects[\"k\"].id"), "{}", diagnostics.0[0].detail);
         assert!(!diagnostics.0[0].detail.contains("arn"));
     }
 

@@ -1,11 +1,11 @@
-//! The managed resources. Each is a short list of pieces; `composite` asks the engine for the rest.
+//! The managed resources. Each is a short list of objects; `composite` asks the engine for the rest.
 
 pub mod cluster_peering;
 mod common;
-mod composite;
 pub mod cross_account_access;
+mod env;
 pub mod irsa_trust;
-mod place;
+mod lifecycle;
 mod preflight;
 mod roles;
 

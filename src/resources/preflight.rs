@@ -2,14 +2,14 @@
 
 use futures::future::join_all;
 
-use super::composite::{Known, Located};
-use super::place::{Part, Place};
+use super::env::{Env, Part};
+use super::lifecycle::{Known, Located};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Job, Key, Ledger, Observed, Origin, Owner, Side, Welcome, World};
-use crate::pieces::Cloud;
+use crate::engine::{Backend, Key, Ledger, Observed, OnExisting, Origin, Owner, Reconcile, Side};
+use crate::objects::Context;
 
 /// The warning of a check that could not be made. The same cause is told once.
 pub fn skipped(error: &Error) -> Diagnostics {
@@ -47,11 +47,12 @@ pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
     diagnostics
 }
 
-/// Objects that exist and are not ours, and objects that must exist and do not, among the pieces that are in no ledger.
-pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, known: &Known, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
+/// Objects that exist and are not ours, and objects that must exist and do not, among the objects that are in no ledger.
+pub async fn foreign(cx: &Context, parts: &[Part], prior: &Ledger, known: &Known, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
     let looks = parts.iter().filter(|part| prior.get(&part.declared.key).is_none()).map(|part| async move {
-        let job = Job { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, needed: Default::default() };
-        (part, part.piece.observe(cloud, &job).await)
+        let reconcile =
+            Reconcile { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, dependencies: Default::default() };
+        (part, part.object.observe(cx, &reconcile).await)
     });
     let mut diagnostics = Diagnostics::new();
     for (part, look) in join_all(looks).await {
@@ -62,11 +63,11 @@ pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, known: &Kn
                 diagnostics.error(path_of(key), format!("{} is not what is meant", key.name), error.to_string());
             }
             Err(error) => diagnostics.extend(skipped(&error)),
-            Ok(None) if part.declared.welcome == Welcome::Require => {
-                diagnostics.error(path_of(key), format!("{} does not exist", key.name), cloud.missing(key).to_string());
+            Ok(None) if part.declared.on_existing == OnExisting::MustExist => {
+                diagnostics.error(path_of(key), format!("{} does not exist", key.name), cx.missing(key).to_string());
             }
-            Ok(Some(observed)) if part.declared.welcome == Welcome::Refuse && !is_ours(cloud, known, key, &observed) => {
-                diagnostics.error(path_of(key), format!("{} already exists", key.name), cloud.stranger(key, &observed).to_string());
+            Ok(Some(observed)) if part.declared.on_existing == OnExisting::Fail && !is_ours(cx, known, key, &observed) => {
+                diagnostics.error(path_of(key), format!("{} already exists", key.name), cx.foreign(key, &observed).to_string());
             }
             Ok(_) => {}
         }
@@ -74,24 +75,23 @@ pub async fn strangers(cloud: &Cloud, parts: &[Part], prior: &Ledger, known: &Kn
     diagnostics
 }
 
-/// What carries this composite's own tag is no stranger: the leftover of an interrupted apply, or the old half of a replace.
-fn is_ours(cloud: &Cloud, known: &Known, key: &Key, observed: &Observed) -> bool {
+/// What carries this composite's own tag is no foreign: the leftover of an interrupted apply, or the old half of a replace.
+fn is_ours(cx: &Context, known: &Known, key: &Key, observed: &Observed) -> bool {
     match &observed.owner {
         Owner::Parent => true,
         Owner::Tagged { resource, instance } => {
-            resource.as_deref() == Some(cloud.resource())
-                || known.names(cloud.resource(), &cloud.account_id(key.side), key, instance.as_deref())
+            resource.as_deref() == Some(cx.resource()) || known.names(cx.resource(), &cx.account_id(key.side), key, instance.as_deref())
         }
     }
 }
 
 /// Roles that a trust names in one of the two accounts must exist: IAM refuses a policy that names one that does not.
-pub async fn principals_exist(cloud: &Cloud, place: &Place, principals: &[String], path: &Path) -> Diagnostics {
+pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], path: &Path) -> Diagnostics {
     let looks = principals.iter().filter_map(|text| {
         let arn = Arn::parse(text).ok()?;
-        let side = [Side::Cluster, Side::Workload].into_iter().find(|side| place.identity(*side).account_id == arn.account)?;
+        let side = [Side::Cluster, Side::Workload].into_iter().find(|side| env.identity(*side).account_id == arn.account)?;
         let (_, name) = arn.role()?;
-        Some(async move { (text, side, crate::pieces::iam::role::exists(cloud, side, &name).await) })
+        Some(async move { (text, side, crate::objects::iam::role::exists(cx, side, &name).await) })
     });
     let mut diagnostics = Diagnostics::new();
     for (text, side, look) in join_all(looks).await {
@@ -102,7 +102,7 @@ pub async fn principals_exist(cloud: &Cloud, place: &Place, principals: &[String
                 format!("{text} does not exist"),
                 format!(
                     "IAM refuses a trust policy that names a role that is not there (looked in {}). Create it first, or leave it out.",
-                    cloud.account(side).label()
+                    cx.account(side).label()
                 ),
             ),
             Err(error) => diagnostics.extend(skipped(&error)),

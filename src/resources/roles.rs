@@ -1,15 +1,15 @@
-//! Roles of a composite: as the configuration describes them, as pieces, and as they are seen.
+//! Roles of a composite: as the configuration describes them, as objects, and as they are seen.
 
 use serde_json::Value as Json;
 
 use super::common::{OWN_POLICIES, map_or_null, set_or_null, tags_attribute, without_sid};
-use super::composite::Located;
-use super::place::{Part, Place};
+use super::env::{Env, Part};
+use super::lifecycle::Located;
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Declared, Key, Ledger, Observed, Origin, Owner, Refreshed, Side, Tags, Welcome, World, found};
-use crate::pieces::{Cloud, iam};
-use crate::schema::{Attribute, Value, hole, validators};
+use crate::engine::{Backend, Declared, Key, Ledger, Observed, OnExisting, Origin, Owner, Refreshed, Side, Tags, found};
+use crate::objects::{Context, iam};
+use crate::schema::{Attribute, Value, placeholder, validators};
 
 /// A role as the configuration describes it.
 #[derive(Clone, Debug)]
@@ -21,25 +21,25 @@ pub struct RoleModel {
     pub permissions_boundary: Option<String>,
     pub max_session_duration: Option<i64>,
     pub tags: Tags,
-    pub welcome: Welcome,
+    pub on_existing: OnExisting,
 }
 
 impl RoleModel {
     /// Reads the nested object of a role. `tags` are the composite's, which the role's own override.
-    pub fn of(role: &Value, adopt: bool, tags: &Tags, place: &Place) -> Self {
+    pub fn of(role: &Value, adopt: bool, tags: &Tags, env: &Env) -> Self {
         let existing = role.get("existing").as_bool().unwrap_or(false);
         RoleModel {
-            name: hole::text(role.get("name")).unwrap_or_default(),
+            name: placeholder::text(role.get("name")).unwrap_or_default(),
             existing,
-            path: hole::text(role.get("path")),
-            description: hole::text(role.get("description")),
-            permissions_boundary: hole::text(role.get("permissions_boundary")),
+            path: placeholder::text(role.get("path")),
+            description: placeholder::text(role.get("description")),
+            permissions_boundary: placeholder::text(role.get("permissions_boundary")),
             max_session_duration: role.get("max_session_duration").as_i64(),
-            tags: place.tags_over(tags, role.get("tags")),
-            welcome: match (existing, adopt) {
-                (true, _) => Welcome::Require,
-                (false, true) => Welcome::Adopt,
-                (false, false) => Welcome::Refuse,
+            tags: env.tags_over(tags, role.get("tags")),
+            on_existing: match (existing, adopt) {
+                (true, _) => OnExisting::MustExist,
+                (false, true) => OnExisting::Adopt,
+                (false, false) => OnExisting::Fail,
             },
         }
     }
@@ -48,21 +48,21 @@ impl RoleModel {
         Key::new(side, iam::role::KIND, &self.name)
     }
 
-    /// The role as a piece with this trust.
-    pub fn part(&self, side: Side, trust: Vec<Json>, needs: Vec<Key>, place: &Place) -> Part {
+    /// The role as an object with this trust.
+    pub fn part(&self, side: Side, trust: Vec<Json>, depends_on: Vec<Key>, env: &Env) -> Part {
         let trust: Vec<Json> = trust.into_iter().map(without_sid).collect();
-        let document = hole::value(policy::canonical_text(&policy::document(trust.clone())));
-        let tags = hole::map_value(&self.tags);
+        let document = placeholder::value(policy::canonical_text(&policy::document(trust.clone())));
+        let tags = placeholder::map_value(&self.tags);
         let declared = Declared {
-            arn: hole::value(place.role_arn(side, self)),
+            arn: placeholder::value(env.role_arn(side, self)),
             adopted_document: if trust.is_empty() { Value::Null } else { document.clone() },
             document,
             adopted_tags: if self.existing { Value::Null } else { tags.clone() },
             tags,
             has_id: true,
-            ..place.declare(self.key(side), self.welcome.clone())
+            ..env.declare(self.key(side), self.on_existing.clone())
         };
-        let piece = iam::role::Role {
+        let object = iam::role::Role {
             side,
             name: self.name.clone(),
             path: self.path.clone(),
@@ -72,37 +72,44 @@ impl RoleModel {
             trust,
             tags: self.tags.clone(),
             adopted_tags: !self.existing,
-            welcome: self.welcome.clone(),
-            needs,
+            on_existing: self.on_existing.clone(),
+            depends_on,
         };
-        Part { declared, piece: Box::new(piece) }
+        Part { declared, object: Box::new(object) }
     }
 
     /// An inline policy of the role. One whose name begins with `xeks-` is ours wherever it stands.
-    pub fn inline_policy_part(&self, side: Side, name: &str, document: String, mut needs: Vec<Key>, place: &Place) -> Part {
+    pub fn inline_policy_part(&self, side: Side, name: &str, document: String, mut depends_on: Vec<Key>, env: &Env) -> Part {
         let stamped = name.starts_with(OWN_POLICIES);
-        let welcome = if stamped { Welcome::Overwrite } else { Welcome::AsParent(self.key(side)) };
-        needs.push(self.key(side));
-        let text = hole::value(&document);
+        let on_existing = if stamped { OnExisting::Overwrite } else { OnExisting::InheritFrom(self.key(side)) };
+        depends_on.push(self.key(side));
+        let text = placeholder::value(&document);
         let key = Key::new(side, iam::inline_policy::KIND, format!("{}/{name}", self.name));
-        let declared = Declared { document: text.clone(), adopted_document: text, ..place.declare(key, welcome.clone()) };
-        let piece =
-            iam::inline_policy::InlinePolicy { side, role: self.name.clone(), name: name.to_owned(), document, stamped, needs, welcome };
-        Part { declared, piece: Box::new(piece) }
+        let declared = Declared { document: text.clone(), adopted_document: text, ..env.declare(key, on_existing.clone()) };
+        let object = iam::inline_policy::InlinePolicy {
+            side,
+            role: self.name.clone(),
+            name: name.to_owned(),
+            document,
+            stamped,
+            depends_on,
+            on_existing,
+        };
+        Part { declared, object: Box::new(object) }
     }
 
-    pub fn attachment_part(&self, side: Side, policy_arn: &str, place: &Place) -> Part {
+    pub fn attachment_part(&self, side: Side, policy_arn: &str, env: &Env) -> Part {
         let parent = self.key(side);
         let key = Key::new(side, iam::policy_attachment::KIND, format!("{}/{policy_arn}", self.name));
-        let welcome = Welcome::AsParent(parent.clone());
-        let piece = iam::policy_attachment::PolicyAttachment {
+        let on_existing = OnExisting::InheritFrom(parent.clone());
+        let object = iam::policy_attachment::PolicyAttachment {
             side,
             role: self.name.clone(),
             policy_arn: policy_arn.to_owned(),
-            needs: vec![parent],
-            welcome: welcome.clone(),
+            depends_on: vec![parent],
+            on_existing: on_existing.clone(),
         };
-        Part { declared: place.declare(key, welcome), piece: Box::new(piece) }
+        Part { declared: env.declare(key, on_existing), object: Box::new(object) }
     }
 }
 
@@ -136,12 +143,12 @@ pub fn refuse_on_existing(role: &Value, path: &Path, refused: &[&str], diagnosti
     }
 }
 
-impl Place {
-    /// The role's ARN for an output: of its piece; where no piece can be named yet, as it will be if it follows from the configuration.
-    pub fn role_arn_of(&self, side: Side, role: &RoleModel, pieces: &Value) -> Value {
-        match pieces {
-            Value::Unknown => hole::value(self.role_arn(side, role)),
-            pieces => pieces.get(&role.key(side).to_string()).get("arn").clone(),
+impl Env {
+    /// The role's ARN for an output: of its object; where no object can be named yet, as it will be if it follows from the configuration.
+    pub fn role_arn_of(&self, side: Side, role: &RoleModel, objects: &Value) -> Value {
+        match objects {
+            Value::Unknown => placeholder::value(self.role_arn(side, role)),
+            objects => objects.get(&role.key(side).to_string()).get("arn").clone(),
         }
     }
 
@@ -150,29 +157,23 @@ impl Place {
         let identity = self.identity(side);
         match self.arns.get(&role.key(side)) {
             Some(arn) => arn.clone(),
-            None if role.welcome != Welcome::Refuse => hole::unknown(),
+            None if role.on_existing != OnExisting::Fail => placeholder::unknown(),
             None => arn::role(&identity.partition, &identity.account_id, role.path.as_deref().unwrap_or("/"), &role.name),
         }
     }
 }
 
 /// The ARN of a role that may be there under another path than we would choose. Absent and required: an error.
-pub async fn look_up_role(
-    cloud: &Cloud,
-    place: &Place,
-    side: Side,
-    role: &RoleModel,
-    path: &str,
-) -> Result<Option<(Key, String)>, Located> {
+pub async fn look_up_role(cx: &Context, env: &Env, side: Side, role: &RoleModel, path: &str) -> Result<Option<(Key, String)>, Located> {
     let key = role.key(side);
-    if role.welcome == Welcome::Refuse || place.arns.contains_key(&key) || hole::is_in(&role.name) {
+    if role.on_existing == OnExisting::Fail || env.arns.contains_key(&key) || placeholder::is_in(&role.name) {
         return Ok(None);
     }
-    match iam::role::arn(cloud, side, &role.name).await.map_err(Located::at(path))? {
+    match iam::role::arn(cx, side, &role.name).await.map_err(Located::at(path))? {
         Some(arn) => Ok(Some((key, arn))),
-        None if role.existing => Err(Located::at(path)(crate::engine::World::missing(cloud, &key))),
+        None if role.existing => Err(Located::at(path)(crate::engine::Backend::missing(cx, &key))),
         None => {
-            let identity = place.identity(side);
+            let identity = env.identity(side);
             let arn = arn::role(&identity.partition, &identity.account_id, role.path.as_deref().unwrap_or("/"), &role.name);
             Ok(Some((key, arn)))
         }
@@ -204,13 +205,13 @@ pub fn refresh_role(value: &mut Value, attribute: &str, side: Side, role: &RoleM
 const DEFAULT_SESSION: i64 = 3600;
 
 /// Names in the ledger the inline policies that others put onto a role of our own.
-pub fn find_inline_policies(side: Side, role: &RoleModel, expected: &[String], place: &Place, seen: &mut Refreshed) {
-    find(side, role, "inline_policies", iam::inline_policy::KIND, expected, place, seen);
+pub fn find_inline_policies(side: Side, role: &RoleModel, expected: &[String], env: &Env, seen: &mut Refreshed) {
+    find(side, role, "inline_policies", iam::inline_policy::KIND, expected, env, seen);
 }
 
 /// Names in the ledger the managed policies that others attached to a role of our own.
-pub fn find_attachments(side: Side, role: &RoleModel, expected: &[String], place: &Place, seen: &mut Refreshed) {
-    find(side, role, "attached_policies", iam::policy_attachment::KIND, expected, place, seen);
+pub fn find_attachments(side: Side, role: &RoleModel, expected: &[String], env: &Env, seen: &mut Refreshed) {
+    find(side, role, "attached_policies", iam::policy_attachment::KIND, expected, env, seen);
 }
 
 /// Managed policies that the user lists: what is attached, exclusive on a role of our own. Not listed: not looked at.
@@ -220,14 +221,14 @@ pub fn refresh_attachments(
     side: Side,
     role: &RoleModel,
     expected: &[String],
-    place: &Place,
+    env: &Env,
     seen: &mut Refreshed,
 ) {
     let mut object = value.get(attribute).clone();
     if object.get("managed_policy_arns").is_null() {
         return;
     }
-    find_attachments(side, role, expected, place, seen);
+    find_attachments(side, role, expected, env, seen);
     let prefix = format!("{}/", role.name);
     let of_role = seen.ledger.0.keys().filter(|key| key.side == side && key.kind == iam::policy_attachment::KIND);
     let attached: Vec<String> = of_role.filter_map(|key| key.name.strip_prefix(&prefix).map(str::to_owned)).collect();
@@ -235,14 +236,14 @@ pub fn refresh_attachments(
     value.insert(attribute, object);
 }
 
-fn find(side: Side, role: &RoleModel, fact: &str, kind: &str, expected: &[String], place: &Place, seen: &mut Refreshed) {
+fn find(side: Side, role: &RoleModel, fact: &str, kind: &str, expected: &[String], env: &Env, seen: &mut Refreshed) {
     let key = role.key(side);
     let own = seen.ledger.get(&key).is_some_and(|entry| entry.origin.is_own());
     let Some(observed) = seen.observed.get(&key).filter(|_| own) else { return };
     let others = strings(&observed.facts[fact]).into_iter().filter(|name| !expected.contains(name));
     for name in others.collect::<Vec<_>>() {
         let key = Key::new(side, kind, format!("{}/{name}", role.name));
-        seen.ledger.0.entry(key).or_insert_with(|| found(&place.identity(side).account_id, None, Origin::Found));
+        seen.ledger.0.entry(key).or_insert_with(|| found(&env.identity(side).account_id, None, Origin::Found));
     }
 }
 
@@ -254,35 +255,35 @@ pub fn may_turn_existing(path: &Path, prior: &Ledger, planned: &Value, roles: &[
         let stays = adopts || planned.get(attribute).get("existing").as_bool() == Some(true);
         let name = planned.get(attribute).get("name").as_str();
         let role = name.and_then(|name| prior.get(&Key::new(*side, iam::role::KIND, name)));
-        let turns = role.is_some_and(|e| e.origin == Origin::Imported || (e.origin == Origin::Adopted && stays));
-        *path == Path::of(attribute).attribute("existing") && turns
+        let locks = role.is_some_and(|e| e.origin == Origin::Imported || (e.origin == Origin::Adopted && stays));
+        *path == Path::of(attribute).attribute("existing") && locks
     })
 }
 
 /// Whether a role that an import sees is one that we were told to use, not to make: it does not carry this resource's tag, and
 /// something else of this resource does. Where nothing does, all of it was made by hand, and is imported to be ours.
-fn is_existing(observed: &Observed, cloud: &Cloud, seen: &Refreshed) -> bool {
-    let is_ours = |owner: &Owner| matches!(owner, Owner::Tagged { resource: Some(resource), .. } if resource == cloud.resource());
-    let in_trust = |observed: &Observed| !own_statements(&observed.facts["trusted"], cloud).is_empty();
+fn is_existing(observed: &Observed, cx: &Context, seen: &Refreshed) -> bool {
+    let is_ours = |owner: &Owner| matches!(owner, Owner::Tagged { resource: Some(resource), .. } if resource == cx.resource());
+    let in_trust = |observed: &Observed| !own_statements(&observed.facts["trusted"], cx).is_empty();
     !is_ours(&observed.owner) && seen.observed.values().any(|other| is_ours(&other.owner) || in_trust(other))
 }
 
 /// The statements of a trust policy that are this resource's by their Sids.
-fn own_statements<'a>(trust: &'a Json, cloud: &Cloud) -> Vec<&'a Json> {
-    let is_ours = |statement: &&Json| policy::sid_of(statement).is_some_and(|sid| cloud.ownership.sid_instance(sid).is_some());
+fn own_statements<'a>(trust: &'a Json, cx: &Context) -> Vec<&'a Json> {
+    let is_ours = |statement: &&Json| policy::sid_of(statement).is_some_and(|sid| cx.ownership.sid_instance(sid).is_some());
     policy::statements_of(trust).into_iter().filter(is_ours).collect()
 }
 
 /// What of a discovered role's trust policy is this resource's: of an existing role the statements with our Sids, else all.
-pub fn discovered_trust<'a>(role: &Value, trust: &'a Json, cloud: &Cloud) -> Vec<&'a Json> {
-    if role.get("existing").as_bool() == Some(true) { own_statements(trust, cloud) } else { policy::statements_of(trust) }
+pub fn discovered_trust<'a>(role: &Value, trust: &'a Json, cx: &Context) -> Vec<&'a Json> {
+    if role.get("existing").as_bool() == Some(true) { own_statements(trust, cx) } else { policy::statements_of(trust) }
 }
 
 /// The role's object as an import sees it.
-pub fn discovered_role(role: &Value, observed: &Observed, cloud: &Cloud, seen: &Refreshed, inherited: &Tags) -> Value {
+pub fn discovered_role(role: &Value, observed: &Observed, cx: &Context, seen: &Refreshed, inherited: &Tags) -> Value {
     let mut role = role.clone();
     let facts = &observed.facts;
-    let existing = is_existing(observed, cloud, seen);
+    let existing = is_existing(observed, cx, seen);
     role.insert("existing", Value::Bool(existing));
     if existing {
         return role;

@@ -5,10 +5,10 @@
 
 mod attribute;
 mod budget;
-pub mod hole;
 pub mod json;
 pub mod msgpack;
 mod number;
+pub mod placeholder;
 mod types;
 mod upgrade;
 pub mod validators;

@@ -23,7 +23,7 @@ class Row:
     #: Reads what the change is about; equal before and after healing.
     read: Callable[[World], Any]
     change: Callable[[World], Any]
-    #: The path that the plan must name, as a prefix: `username`, `pieces["cluster/iam_role/x"].document`.
+    #: The path that the plan must name, as a prefix: `username`, `objects["cluster/iam_role/x"].document`.
     path: str
 
 

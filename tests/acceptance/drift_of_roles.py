@@ -32,8 +32,8 @@ def boundary(account: str, name: str = "boundary") -> str:
     return f"arn:aws:iam::{NUMBERS[account]}:policy/{name}"
 
 
-def piece(account: str, kind: str, name: str) -> str:
-    return f'pieces["{account}/{kind}/{name}"]'
+def object_path(account: str, kind: str, name: str) -> str:
+    return f'objects["{account}/{kind}/{name}"]'
 
 
 def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]:
@@ -75,7 +75,7 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
     def delete(world: World):
         world.delete_role(account, role)
 
-    of_role, of_policy = piece(account, "iam_role", role), piece(account, "iam_role_policy", f"{role}/{inline}")
+    of_role, of_policy = object_path(account, "iam_role", role), object_path(account, "iam_role_policy", f"{role}/{inline}")
     tags, bound = f"{of_role}.tags", f"{attribute}.permissions_boundary"
     return [
         row("trust policy", trust, f"{of_role}.document", "update_assume_role_policy", PolicyDocument=OPEN),
@@ -89,7 +89,7 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
         row("tag added", tagged, tags, "tag_role", Tags=[{"Key": "stray", "Value": "y"}]),
         row("inline policy changed", document, f"{of_policy}.document", "put_role_policy", PolicyName=inline, PolicyDocument=DENY),
         row("inline policy deleted", document, of_policy, "delete_role_policy", PolicyName=inline),
-        row("inline policy added", inline_names, "pieces", "put_role_policy", PolicyName="stray", PolicyDocument=DENY),
+        row("inline policy added", inline_names, "objects", "put_role_policy", PolicyName="stray", PolicyDocument=DENY),
         row("managed policy attached", attached, "", "attach_role_policy", PolicyArn=READ_ONLY),
         Row(f"{attribute}: deleted with all that hangs on it", whole, delete, of_role),
     ]  # fmt: skip

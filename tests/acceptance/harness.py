@@ -131,7 +131,7 @@ class Plan:
         return self.changes[address]["actions"] if address in self.changes else ["no-op"]
 
     def changed(self, address: str) -> list[str]:
-        """Paths of the attributes of `address` that differ or become unknown: `username`, `pieces["…"].document`."""
+        """Paths of the attributes of `address` that differ or become unknown: `username`, `objects["…"].document`."""
         if address not in self.changes:
             return []
         change = self.changes[address]

@@ -126,7 +126,7 @@ def test_a_statement_that_a_killed_replacement_left_on_a_role_of_others_is_seen_
     root = workspace(access(f'name = "{ACCESS}", existing = true'))
     root.apply()
     trust = json.dumps(world.trust("cluster", ACCESS))
-    (instance,) = {piece["instance"] for piece in root.state(ADDRESS)["pieces"].values()} - {None}
+    (instance,) = {object["instance"] for object in root.state(ADDRESS)["objects"].values()} - {None}
     of_another = trust.replace(instance, "0123456789abcdef")
     assert of_another != trust
     world.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=of_another)

@@ -2,7 +2,7 @@
 
 import pytest
 from drift import Row
-from drift_of_roles import boundary, piece, prepare, role_rows
+from drift_of_roles import boundary, object_path, prepare, role_rows
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
 ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
@@ -68,7 +68,7 @@ def entry_rows() -> list[Row]:
             resourceArn=world.entry(ACCESS_ARN)["accessEntryArn"], tagKeys=[key]
         )
 
-    entry = piece("cluster", "eks_access_entry", f"{CLUSTER}/{ACCESS}")
+    entry = object_path("cluster", "eks_access_entry", f"{CLUSTER}/{ACCESS}")
     in_policies = "kubernetes.policies"
     return [
         Row("access entry: username", shown("username"), change("update_access_entry", username="someone"), "kubernetes.username"),
@@ -103,8 +103,8 @@ def workload_rows() -> list[Row]:
     def retag(key: str):
         return change("tag_instance_profile", InstanceProfileName=WORKLOAD, Tags=[{"Key": key, "Value": "y"}])
 
-    profile = piece("workload", "iam_instance_profile", WORKLOAD)
-    membership = piece("workload", "iam_instance_profile_role", f"{WORKLOAD}/{WORKLOAD}")
+    profile = object_path("workload", "iam_instance_profile", WORKLOAD)
+    membership = object_path("workload", "iam_instance_profile_role", f"{WORKLOAD}/{WORKLOAD}")
     detach = change("detach_role_policy", RoleName=WORKLOAD, PolicyArn=BUCKETS)
     empty = change("remove_role_from_instance_profile", InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
     return [

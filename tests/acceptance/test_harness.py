@@ -4,9 +4,9 @@ from harness import differing
 
 
 def test_a_changed_leaf_is_named_by_its_full_path():
-    before = {"pieces": {"cluster/iam_role/a": {"document": "x", "origin": "created"}}, "username": "u"}
-    after = {"pieces": {"cluster/iam_role/a": {"document": "y", "origin": "created"}}, "username": "u"}
-    assert differing(before, after) == {'pieces["cluster/iam_role/a"].document'}
+    before = {"objects": {"cluster/iam_role/a": {"document": "x", "origin": "created"}}, "username": "u"}
+    after = {"objects": {"cluster/iam_role/a": {"document": "y", "origin": "created"}}, "username": "u"}
+    assert differing(before, after) == {'objects["cluster/iam_role/a"].document'}
 
 
 def test_an_unknown_leaf_counts_as_changed():

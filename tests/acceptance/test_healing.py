@@ -120,12 +120,12 @@ def test_a_role_that_was_made_again_is_told_and_healed(workspace, aws, how, acco
     plan = root.plan()
     assert plan.actions(ADDRESS) == ["update"]
     changed, told = plan.changed(ADDRESS), "\n".join(map(str, plan.warnings))
-    entry = f'pieces["cluster/eks_access_entry/{CLUSTER}/{principal.rsplit("/", 1)[1]}"]'
+    entry = f'objects["cluster/eks_access_entry/{CLUSTER}/{principal.rsplit("/", 1)[1]}"]'
     if direct or account == "cluster":
         assert f"{entry}.id" in changed and f"{entry}.arn" in changed, changed
         assert all(word in told for word in (name, "deleted and made again", "401", "AROA")), told
     else:
-        assert f'pieces["cluster/iam_role/{ACCESS}"].document' in changed, changed
+        assert f'objects["cluster/iam_role/{ACCESS}"].document' in changed, changed
         assert all(word in told for word in (f"trust policy of {ACCESS}", "gone", "AROA")), told
 
     root.apply("tfplan")
@@ -208,7 +208,7 @@ def test_an_entry_of_others_comes_back_with_all_that_they_gave_it(adopted, aws):
     assert not enters(aws)
 
     plan = root.plan()
-    entry = f'pieces["cluster/eks_access_entry/{CLUSTER}/{ACCESS}"]'
+    entry = f'objects["cluster/eks_access_entry/{CLUSTER}/{ACCESS}"]'
     assert f"{entry}.document" in plan.changed(ADDRESS), "the plan shows what comes back"
     root.apply("tfplan")
 
@@ -355,7 +355,7 @@ def test_a_pod_role_that_was_made_again_is_trusted_again(workspace, aws, existin
     assert not chained_session(aws)
 
     plan = root.plan()
-    assert f'pieces["workload/iam_role/{ROLE}"].document' in plan.changed(TRUST)
+    assert f'objects["workload/iam_role/{ROLE}"].document' in plan.changed(TRUST)
     told = "\n".join(map(str, plan.warnings))
     assert f"trust policy of {ROLE}" in told and "AROA" in told, told
     root.apply("tfplan")
@@ -386,7 +386,7 @@ def test_an_oidc_provider_that_was_deleted_or_made_again_lets_pods_in_again(work
     assert not assume(aws, "nodejs", "nodejs-sa").startswith("arn:")
 
     plan = root.plan()
-    assert any(path.startswith('pieces["workload/iam_oidc_provider') for path in plan.changed(TRUST))
+    assert any(path.startswith('objects["workload/iam_oidc_provider') for path in plan.changed(TRUST))
     root.apply("tfplan")
 
     assert assume(aws, "nodejs", "nodejs-sa").startswith(session)
@@ -402,7 +402,7 @@ def test_a_role_of_others_that_was_made_again_lets_pods_in_again(workspace, aws)
     world.make_role("workload", ROLE, TRUSTS_EC2)
     assert assume(aws, "nodejs", "nodejs-sa") == "AccessDenied"
 
-    assert f'pieces["workload/iam_role/{ROLE}"].document' in root.plan().changed(TRUST)
+    assert f'objects["workload/iam_role/{ROLE}"].document' in root.plan().changed(TRUST)
     root.apply("tfplan")
 
     assert assume(aws, "nodejs", "nodejs-sa").startswith("arn:")

@@ -5,7 +5,7 @@ The OIDC provider is shared: its tags and thumbprints are set at creation and ar
 
 import pytest
 from drift import Row
-from drift_of_roles import DENY, boundary, piece, prepare, role_rows
+from drift_of_roles import DENY, boundary, object_path, prepare, role_rows
 from test_irsa import ADDRESS, CHAINED, POD, ROLE, trust
 from world import World
 
@@ -54,12 +54,12 @@ ROWS = {
     "federated": [
         *role_rows("workload", "role", ROLE, "bucket"),
         Row("role: managed policy detached", lambda world: world.managed_policies("workload", ROLE), workload("detach_role_policy", PolicyArn=BUCKETS), "role.managed_policy_arns"),
-        Row("OIDC provider: client id removed", provider, drop_client, 'pieces["workload/iam_oidc_provider'),
-        Row("OIDC provider: deleted", provider, drop_provider, 'pieces["workload/iam_oidc_provider'),
+        Row("OIDC provider: client id removed", provider, drop_client, 'objects["workload/iam_oidc_provider'),
+        Row("OIDC provider: deleted", provider, drop_provider, 'objects["workload/iam_oidc_provider'),
     ],
     "chained": [
         *role_rows("cluster", "pod_role", POD, f"xeks-assume-{ROLE}"),
-        Row("role: trust policy", lambda world: world.trust("workload", ROLE), workload("update_assume_role_policy", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'), piece("workload", "iam_role", ROLE)),
+        Row("role: trust policy", lambda world: world.trust("workload", ROLE), workload("update_assume_role_policy", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'), object_path("workload", "iam_role", ROLE)),
         Row("role: inline policy changed", document, workload("put_role_policy", PolicyName="bucket", PolicyDocument=DENY), "role.inline_policies"),
     ],
 }  # fmt: skip

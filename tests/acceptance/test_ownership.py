@@ -60,12 +60,12 @@ def test_what_was_deleted_by_hand_is_made_again(workspace, aws, delete):
     before = network.left()
     root = workspace(all_of_all(aws))
     root.apply()
-    made = {address: set(state["pieces"]) for address, state in root.resources().items()}
+    made = {address: set(state["objects"]) for address, state in root.resources().items()}
     delete(world, network)
 
     root.apply()
 
-    assert {address: set(state["pieces"]) for address, state in root.resources().items()} == made
+    assert {address: set(state["objects"]) for address, state in root.resources().items()} == made
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)

@@ -26,7 +26,7 @@ REPLACE = tuple(
 # Runs when all new halves are done and no old one is begun: Terraform deletes what it replaced after what depends on it.
 GATE = """
 resource "terraform_data" "gate" {
-  triggers_replace = [for one in [xeks_cross_account_access.ec2, xeks_irsa_trust.app, xeks_irsa_trust.pod] : values(one.pieces)[*].instance]
+  triggers_replace = [for one in [xeks_cross_account_access.ec2, xeks_irsa_trust.app, xeks_irsa_trust.pod] : values(one.objects)[*].instance]
   depends_on       = [xeks_cluster_peering.team]
   provisioner "local-exec" {
     command = "test ! -e armed || { touch reached; while test -e armed; do sleep 0.02; done; }"

@@ -137,11 +137,11 @@ def test_ipv6_blocks_get_routes_and_rules(workspace, network):
 def test_a_block_more_and_a_block_less_churn_nothing_else(workspace, network):
     root = workspace(peering(network.workload_vpc, 'workload_cidrs = ["10.30.0.0/24"]'))
     root.apply()
-    pieces = root.state(ADDRESS)["pieces"]
+    objects = root.state(ADDRESS)["objects"]
 
     root.write(peering(network.workload_vpc, 'workload_cidrs = ["10.30.0.0/24", "10.30.1.0/24"]'))
     plan = root.plan()
-    changed = [path for path in plan.changed(ADDRESS) if path.startswith("pieces[")]
+    changed = [path for path in plan.changed(ADDRESS) if path.startswith("objects[")]
     assert changed and all("10.30.1.0/24" in path for path in changed)
     network.aws.clear_calls()
     root.apply("tfplan")
@@ -149,8 +149,8 @@ def test_a_block_more_and_a_block_less_churn_nothing_else(workspace, network):
         call["action"] for call in network.aws.calls() if not call["action"].startswith(("Describe", "Get", "Assume"))
     ]
     assert sorted(writes) == ["AuthorizeSecurityGroupIngress", "CreateRoute", "CreateRoute", "CreateTags"]
-    now = root.state(ADDRESS)["pieces"]
-    assert {name: now[name] for name in pieces} == pieces
+    now = root.state(ADDRESS)["objects"]
+    assert {name: now[name] for name in objects} == objects
 
     root.write(peering(network.workload_vpc, 'workload_cidrs = ["10.30.1.0/24"]'))
     root.apply()

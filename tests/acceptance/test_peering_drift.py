@@ -132,8 +132,8 @@ def change_rule(world: World):
     )
 
 
-def piece(account: str, kind: str, name: str = "") -> str:
-    return f'pieces["{account}/ec2_{kind}/{name}'
+def object_path(account: str, kind: str, name: str = "") -> str:
+    return f'objects["{account}/ec2_{kind}/{name}'
 
 
 BOTH = ("cluster", "workload")
@@ -141,20 +141,20 @@ PEERING = {"workload": "vpc_peering_connection", "cluster": "vpc_peering_connect
 BLOCKS = {"cluster": HERE, "workload": THERE}
 
 COMMON = [
-    *(Row(f"route of the {a} VPC: deleted", routes(a), delete_route(a, BLOCKS[a]), piece(a, "route")) for a in BOTH),
-    Row("peering connection: deleted, its routes left as blackholes", all_there, delete_connection, piece("workload", PEERING["workload"])),
-    *(Row(f"tag changed in the {a} account", tags(a), tag(a, "team", "y"), piece(a, PEERING[a])) for a in BOTH),
-    *(Row(f"tag removed in the {a} account", tags(a), untag(a, "team"), piece(a, PEERING[a])) for a in BOTH),
-    *(Row(f"tag added in the {a} account", tags(a), tag(a, "stray", "y"), piece(a, PEERING[a])) for a in BOTH),
-    Row("note of the wanted routes: removed", tags("cluster"), lambda world: untag("cluster", next(k for k, _ in tags("cluster")(world) if k.startswith("xeks:use:")))(world), piece("cluster", "vpc_peering_connection_use")),
-    Row("HTTPS rule: revoked", rules, revoke, piece("cluster", "security_group_rule")),
-    Row("HTTPS rule: tag changed", rules, tag_rule, piece("cluster", "security_group_rule")),
-    Row("HTTPS rule: changed into another", rule_blocks, change_rule, piece("cluster", "security_group_rule")),
+    *(Row(f"route of the {a} VPC: deleted", routes(a), delete_route(a, BLOCKS[a]), object_path(a, "route")) for a in BOTH),
+    Row("peering connection: deleted, its routes left as blackholes", all_there, delete_connection, object_path("workload", PEERING["workload"])),
+    *(Row(f"tag changed in the {a} account", tags(a), tag(a, "team", "y"), object_path(a, PEERING[a])) for a in BOTH),
+    *(Row(f"tag removed in the {a} account", tags(a), untag(a, "team"), object_path(a, PEERING[a])) for a in BOTH),
+    *(Row(f"tag added in the {a} account", tags(a), tag(a, "stray", "y"), object_path(a, PEERING[a])) for a in BOTH),
+    Row("note of the wanted routes: removed", tags("cluster"), lambda world: untag("cluster", next(k for k, _ in tags("cluster")(world) if k.startswith("xeks:use:")))(world), object_path("cluster", "vpc_peering_connection_use")),
+    Row("HTTPS rule: revoked", rules, revoke, object_path("cluster", "security_group_rule")),
+    Row("HTTPS rule: tag changed", rules, tag_rule, object_path("cluster", "security_group_rule")),
+    Row("HTTPS rule: changed into another", rule_blocks, change_rule, object_path("cluster", "security_group_rule")),
 ]  # fmt: skip
 ROWS = {
     "names": [
         *COMMON,
-        *(Row(f"DNS option of the {a} side: off", dns(a), set_dns(a, False), piece(a, "vpc_peering_connection_options")) for a in BOTH),
+        *(Row(f"DNS option of the {a} side: off", dns(a), set_dns(a, False), object_path(a, "vpc_peering_connection_options")) for a in BOTH),
     ],
     "no-names": [Row(f"DNS option of the {a} side: on", dns(a), set_dns(a, True), "dns_resolution") for a in BOTH],
 }  # fmt: skip
@@ -196,8 +196,8 @@ def test_a_table_that_appears_gets_routes_and_one_that_goes_is_forgotten(workspa
         # Only tables that serve the cluster's subnets count.
         root.assert_empty_plan()
         return
-    named = f'pieces["workload/ec2_route/{table}/{THERE}"]'
-    assert [path for path in root.plan().changed(ADDRESS) if path.startswith("pieces[")] == [named]
+    named = f'objects["workload/ec2_route/{table}/{THERE}"]'
+    assert [path for path in root.plan().changed(ADDRESS) if path.startswith("objects[")] == [named]
     root.apply()
     assert net.routes(account) == kept | {f"{table}/{THERE}": next(iter(kept.values()))}
     root.assert_empty_plan()
@@ -249,7 +249,7 @@ def test_a_block_that_appears_gets_routes_and_one_that_goes_loses_them(workspace
     kept, rules_before = net.routes(other), sorted(net.rules())
     added = net.add_block(account, "100.70.0.0/16")
 
-    changed = [path for path in root.plan().changed(ADDRESS) if path.startswith("pieces[")]
+    changed = [path for path in root.plan().changed(ADDRESS) if path.startswith("objects[")]
     assert changed and all("100.70.0.0/16" in path for path in changed)
     root.apply()
     assert {route.split("/", 1)[1] for route in net.routes(other)} == {BLOCKS[other], "100.70.0.0/16"}

@@ -70,7 +70,7 @@ def test_forgotten_and_imported_is_as_before(workspace, network):
     root.import_(ADDRESS, id).must_work()
     assert network.left() == there, "an import writes nothing"
     root.assert_empty_plan()
-    assert {piece["origin"] for piece in root.state(ADDRESS)["pieces"].values()} == {"imported"}
+    assert {object["origin"] for object in root.state(ADDRESS)["objects"].values()} == {"imported"}
     root.destroy()
     assert network.left() == before
 

@@ -39,7 +39,7 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
     assert set(network.routes("cluster").values()) == set(network.routes("workload").values()) == {made}
     assert network.dns(made) == {"cluster": True, "workload": True}
     # Nothing but the note of what is ours there.
-    (instance,) = {each["instance"] for each in root.state("xeks_cluster_peering.team")["pieces"].values()} - {None}
+    (instance,) = {each["instance"] for each in root.state("xeks_cluster_peering.team")["objects"].values()} - {None}
     assert network.seen("workload", made).get("Tags", []) == []
     noted = [tag["Key"] for tag in network.seen("cluster", made)["Tags"]]
     assert sorted(noted) == [f"xeks:routes:{instance}:0", f"xeks:use:{instance}"]
@@ -93,9 +93,9 @@ def test_what_was_there_before_survives(workspace, network):
     told = {str(warning) for warning in root.apply().warnings if "somebody else's" in str(warning)}
     assert [f"these lead over {made} already: {table} to 10.20.0.0/16. " in one for one in told] == [True]
     root.assert_empty_plan()
-    pieces = root.state(ADDRESS)["pieces"]
-    assert pieces[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"
-    assert pieces[f"cluster/ec2_security_group_rule/{network.group}/443/10.30.0.0/16"]["origin"] == "adopted"
+    objects = root.state(ADDRESS)["objects"]
+    assert objects[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"
+    assert objects[f"cluster/ec2_security_group_rule/{network.group}/443/10.30.0.0/16"]["origin"] == "adopted"
 
     root.destroy()
     assert network.left() == before

@@ -131,9 +131,9 @@ def meddle(account: str, role: str, own_policy: str | None = None, bounded: bool
     return change
 
 
-def attach_strays(world: World, pieces: dict) -> None:
+def attach_strays(world: World, objects: dict) -> None:
     """What others attached has to go before a role can be deleted."""
-    for account, kind, name in (key.split("/", 2) for key in pieces):
+    for account, kind, name in (key.split("/", 2) for key in objects):
         if kind == "iam_role":
             world.iam(account).attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
 
@@ -233,7 +233,7 @@ def test_what_is_rendered_suffices_for_a_whole_life_and_is_used(workspace, aws, 
     root.forget(address)
     root.import_(address, id).must_work()
     root.assert_empty_plan()
-    attach_strays(world, root.state(address)["pieces"])
+    attach_strays(world, root.state(address)["objects"])
     root.destroy()
 
     for account, policy in wanted.items():

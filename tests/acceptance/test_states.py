@@ -11,7 +11,7 @@ from world import traces
 
 INTERRUPTED = access(name="interrupted", access_role='name = "late-a"', workload_role='name = "late-w"')
 #: What an entry of the ledger did not always say.
-LATER = ("tags", "instance", "added", "settled")
+LATER = ("tags", "instance", "added", "pending")
 #: A note on a peering connection is found by its instance, and has had one from the first.
 NOTE = "ec2_vpc_peering_connection_use"
 
@@ -47,7 +47,7 @@ def test_states_of_all_modes_are_kept_and_an_older_ledger_of_them_plans_empty(wo
 
 def as_of_old(attributes: dict) -> None:
     """Takes from the ledger what it did not always say of objects that are a resource's alone."""
-    for key, entry in attributes["pieces"].items():
+    for key, entry in attributes["objects"].items():
         if entry["origin"] in ("created", "imported") and NOTE not in key:
             for name in LATER:
                 del entry[name]
@@ -84,7 +84,7 @@ def test_a_ledger_that_is_not_understood_and_a_state_of_the_oldest_kind_are_refu
     (state,) = [state for key, state in states.stored().items() if key == ("xeks_irsa_trust", "v0-plain")]
     later = json.loads(json.dumps(state).replace('"origin": "created"', '"origin": "borrowed"'))
     states.lay_down(root, {("xeks_irsa_trust", "later"): later})
-    root.try_plan("-refresh=false").must_fail("The state of xeks_irsa_trust can't be read", "pieces[", "state rm")
+    root.try_plan("-refresh=false").must_fail("The state of xeks_irsa_trust can't be read", "objects[", "state rm")
 
     flat = {"schema_version": 0, "attributes_flat": {"id": "x", "cluster_name": "y"}}
     states.lay_down(root, {("xeks_irsa_trust", "old"): flat})

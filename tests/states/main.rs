@@ -98,9 +98,9 @@ fn reads(resource: &Arc<dyn Resource>, version: i64, stored: &Json) -> Result<()
         return Err(format!("nothing becomes of {missing:?}, which every configuration has"));
     }
     // A ledger that loses a line loses an object.
-    let lines = |pieces: &Json| pieces.as_object().map_or(0, serde_json::Map::len);
-    let read = Ledger::from_value(state.get("pieces")).0.len();
-    if version == resource.schema().version() && read != lines(&attributes["pieces"]) || read == 0 {
+    let lines = |objects: &Json| objects.as_object().map_or(0, serde_json::Map::len);
+    let read = Ledger::from_value(state.get("objects")).0.len();
+    if version == resource.schema().version() && read != lines(&attributes["objects"]) || read == 0 {
         return Err(format!("{read} entries of the ledger are left"));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! EC2's Query API, version 2016-11-15, as far as connections need it: VPCs, routes, peering, security groups, network ACLs.
 //!
 //! Requests are signed, sent and repeated by the SDK's own parts (`client`); answers are XML (`xml`). One EC2 object, one file.
-//! Knows no piece. Why this is no SDK client: docs/decisions/0004.
+//! Knows no object. Why this is no SDK client: docs/decisions/0004.
 
 mod client;
 mod endpoint;

@@ -7,9 +7,9 @@ use super::question::Question;
 use crate::aws::{Arn, Error};
 use crate::data_sources::hops::Hop;
 use crate::data_sources::steps::{Accounts, Found, Step};
-use crate::pieces::eks::access_entry::{Facts, Reach};
-use crate::pieces::eks::admission;
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::access_entry::{Facts, Reach};
+use crate::objects::eks::admission;
+use crate::objects::eks::cluster::ClusterDescription;
 
 const ENTRY: &str = "access_entry";
 const POLICY: &str = "access_policy";

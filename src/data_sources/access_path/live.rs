@@ -12,7 +12,7 @@ use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
 use crate::aws::{Account, Arn, Error, Kind, principals, sessions, token};
 use crate::data_sources::hops::{Chain, Hop, Status};
 use crate::data_sources::steps::Step;
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::cluster::ClusterDescription;
 
 const API_SERVER: &str = "api_server";
 

@@ -20,8 +20,8 @@ use super::steps::{self, Accounts};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::pieces::eks::cluster::{self, ClusterDescription};
-use crate::provider::{Context, DataSource, Outcome};
+use crate::objects::eks::cluster::{self, ClusterDescription};
+use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Schema, Value};
 
 /// The data source as the registry takes it.
@@ -46,7 +46,7 @@ impl DataSource for AccessPath {
         Diagnostics::new()
     }
 
-    async fn read(&self, context: &Context, mut config: Value) -> Outcome<Value> {
+    async fn read(&self, context: &RequestContext, mut config: Value) -> Outcome<Value> {
         let question = Question::of(&config);
         match explain(context, &question).await {
             Ok((region, chain)) => {
@@ -59,7 +59,7 @@ impl DataSource for AccessPath {
 }
 
 /// The region that was looked in, and the chain.
-async fn explain(context: &Context, question: &Question) -> Result<(String, Chain), Diagnostics> {
+async fn explain(context: &RequestContext, question: &Question) -> Result<(String, Chain), Diagnostics> {
     let accounts = Accounts::of_provider(context, question.workload_account.as_deref()).await?;
     let owner = accounts.cluster.identity().clone();
     let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());

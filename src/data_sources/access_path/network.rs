@@ -23,7 +23,7 @@ mod tests;
 
 use crate::aws::Account;
 use crate::data_sources::hops::{Hop, Status};
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::cluster::ClusterDescription;
 
 use facts::{Facts, Family};
 

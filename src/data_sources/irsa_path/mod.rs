@@ -18,8 +18,8 @@ use super::identity::assume_role;
 use super::steps::{self, Accounts};
 use crate::aws::arn;
 use crate::diagnostics::Diagnostics;
-use crate::pieces::eks::cluster;
-use crate::provider::{Context, DataSource, Outcome};
+use crate::objects::eks::cluster;
+use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Schema, Value};
 
 const ISSUER: &str = "issuer";
@@ -46,7 +46,7 @@ impl DataSource for IrsaPath {
         schema::validate(config)
     }
 
-    async fn read(&self, context: &Context, mut config: Value) -> Outcome<Value> {
+    async fn read(&self, context: &RequestContext, mut config: Value) -> Outcome<Value> {
         let question = Question::of(&config);
         match explain(context, &question).await {
             Ok((region, chain)) => {
@@ -59,7 +59,7 @@ impl DataSource for IrsaPath {
 }
 
 /// The region that was looked in, and the chain.
-async fn explain(context: &Context, question: &Question) -> Result<(Option<String>, Chain), Diagnostics> {
+async fn explain(context: &RequestContext, question: &Question) -> Result<(Option<String>, Chain), Diagnostics> {
     let accounts = Accounts::of_provider(context, question.workload_account.as_deref()).await?;
     let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());
     let chain: Vec<String> = question.pod_role.iter().chain([&question.role]).cloned().collect();

@@ -72,7 +72,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let (cluster, issuer) = (config.get("cluster_name"), config.get("issuer_url"));
     if cluster.is_null() && issuer.is_null() || cluster.is_given() && issuer.is_given() {
-        let why = "Exactly one of cluster_name and issuer_url is needed: where the tokens come from.";
+        let why = "Exactly one of cluster_name and issuer_url is dependencies: where the tokens come from.";
         validators::refuse(&Path::of("cluster_name"), why, &mut diagnostics);
     }
     if issuer.is_given() && config.get("region").is_given() {

@@ -20,7 +20,7 @@ use self::place::{Place, text};
 use crate::aws::accounts::{Account, AccountError};
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::provider::{Context, DataSource, Outcome};
+use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Schema, Value};
 
 /// The data source as the registry takes it.
@@ -56,7 +56,7 @@ impl DataSource for RunnerPolicy {
         schema::validate(config)
     }
 
-    async fn read(&self, context: &Context, config: Value) -> Outcome<Value> {
+    async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value> {
         match sides(context, &config).await {
             Ok(sides) => written(config, sides),
             Err(error) => Outcome::new(Value::Null, error.diagnostic().into()),
@@ -98,7 +98,7 @@ fn written(mut config: Value, mut sides: Sides) -> Outcome<Value> {
 }
 
 /// Where the two sides are: as given, else as the provider's accounts say.
-async fn sides(context: &Context, config: &Value) -> Result<Sides, AccountError> {
+async fn sides(context: &RequestContext, config: &Value) -> Result<Sides, AccountError> {
     let key = text(config, "workload_account");
     let (cluster, workload) = futures::join!(
         async { if config.get("cluster_account_id").is_null() { context.provider.cluster().await.map(Some) } else { Ok(None) } },

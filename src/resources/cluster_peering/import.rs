@@ -6,9 +6,9 @@ use super::model::Model;
 use super::network;
 use crate::aws::ec2::RouteTable;
 use crate::engine::{Refreshed, Side};
-use crate::pieces::Cloud;
-use crate::pieces::ec2::{acceptance, rule};
-use crate::resources::composite::Located;
+use crate::objects::Context;
+use crate::objects::ec2::{acceptance, rule};
+use crate::resources::lifecycle::Located;
 use crate::schema::{Schema, Value};
 
 const FORM: &str = "CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]], such as prac-eks-abhi/pcx-0123456789abcdef0";
@@ -32,7 +32,7 @@ pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
 }
 
 /// Fills in what the first look saw: what is there only in part is what the configuration must have named.
-pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
+pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
     let is_on = |key| seen.observed.get(&key).is_some_and(|observed| observed.facts["dns_resolution"] == true);
     let on = is_on(model.link.key()) && is_on(acceptance::key(&model.link));
     value.insert("dns_resolution", Value::Bool(on));
@@ -42,7 +42,7 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, seen: &
         [(Side::Cluster, "cluster_route_table_ids", "workload_cidrs"), (Side::Workload, "workload_route_table_ids", "cluster_cidrs")]
     {
         let end = model.link.end(side);
-        let all = network::tables(cloud, side, &end.region, &end.vpc_id).await.map_err(Located::at(tables))?;
+        let all = network::tables(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(tables))?;
         let id = model.link.id.as_deref().unwrap_or_default();
         let (found_tables, found_blocks) = over(&all, id);
         for (name, found) in [(tables, found_tables), (blocks, found_blocks)] {

@@ -5,8 +5,8 @@
 mod import;
 mod model;
 mod network;
+mod objects;
 mod outputs;
-mod parts;
 mod preflight;
 mod schema;
 
@@ -17,14 +17,14 @@ use async_trait::async_trait;
 
 use self::model::Model;
 use super::common;
-use super::composite::{Composed, Composite, Known, Located};
-use super::place::{Part, Place};
+use super::env::{Env, Part};
+use super::lifecycle::{Composed, Composite, Known, Located};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};
-use crate::pieces::ec2::Link;
-use crate::pieces::{Cloud, ec2};
+use crate::objects::ec2::Link;
+use crate::objects::{Context, ec2};
 use crate::provider::Resource;
-use crate::schema::{Schema, Value, hole};
+use crate::schema::{Schema, Value, placeholder};
 
 struct ClusterPeering;
 
@@ -38,8 +38,8 @@ impl Composite for ClusterPeering {
     const NAME: &'static str = "xeks_cluster_peering";
     type Model = Model;
 
-    fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place)
+    fn model(&self, value: &Value, env: &Env) -> Model {
+        Model::of(value, env)
     }
 
     fn validate(&self, config: &Value, _: Option<&str>) -> Diagnostics {
@@ -51,32 +51,32 @@ impl Composite for ClusterPeering {
         common::any_unknown(value, &names)
     }
 
-    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+    fn identity(&self, value: &Value, env: &Env) -> Vec<String> {
         let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
-        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
-        let mut identity = vec![cluster, format!("{}/{}", place.workload.account_id, text("workload_vpc_id"))];
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, text("cluster_name"));
+        let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, text("workload_vpc_id"))];
         // Beside the resource that has the connection, another of the same cluster and VPC may use it.
-        if model::reuses(value, place) {
+        if model::reuses(value, env) {
             identity.push("reused".to_owned());
         }
         identity
     }
 
     /// `CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]]`.
-    fn import_id(&self, value: &Value, place: &Place) -> String {
-        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
-        common::with_account_and_region(format!("{}/{}", text("cluster_name"), text("peering_connection_id")), value, place)
+    fn import_id(&self, value: &Value, env: &Env) -> String {
+        let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
+        common::with_account_and_region(format!("{}/{}", text("cluster_name"), text("peering_connection_id")), value, env)
     }
 
-    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
-        parts::parts(model, place)
+    fn parts(&self, model: &Model, env: &Env) -> Vec<Part> {
+        objects::objects(model, env)
     }
 
-    fn outputs(&self, model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-        let mut outputs = outputs::outputs(model, value, place, pieces);
+    fn outputs(&self, model: &Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
+        let mut outputs = outputs::outputs(model, value, env, objects);
         let mut known = value.clone();
         known.insert("peering_connection_id", outputs["peering_connection_id"].clone());
-        outputs.insert("id", hole::value(self.import_id(&known, place)));
+        outputs.insert("id", placeholder::value(self.import_id(&known, env)));
         outputs
     }
 
@@ -91,20 +91,20 @@ impl Composite for ClusterPeering {
         }
     }
 
-    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
-        network::resolve(cloud, value, place).await
+    async fn resolve(&self, cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+        network::resolve(cx, value, env).await
     }
 
-    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
-        network::refresh(&self.model(value, place), cloud, value, place, seen).await
+    async fn refreshed(&self, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
+        network::refresh(&self.model(value, env), cx, value, env, seen).await
     }
 
     fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String> {
         import::parse(schema, id)
     }
 
-    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-        import::discovered(&self.model(value, place), cloud, value, seen).await
+    async fn discovered(&self, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, env), cx, value, seen).await
     }
 
     fn path_of(&self, key: &Key) -> Path {
@@ -117,8 +117,8 @@ impl Composite for ClusterPeering {
         })
     }
 
-    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics {
-        preflight::preflight(&self.model(value, place), cloud, value, prior, place, known).await
+    async fn preflight(&self, cx: &Context, value: &Value, prior: &Value, env: &Env, known: &Known) -> Diagnostics {
+        preflight::preflight(&self.model(value, env), cx, value, prior, env, known).await
     }
 
     fn only_one(&self, value: &Value) -> Option<(Path, String)> {
@@ -138,7 +138,7 @@ impl Composite for ClusterPeering {
         makes.then(|| format!("{}/{} {}/{}", cluster.account_id, cluster.vpc_id, workload.account_id, workload.vpc_id))
     }
 
-    /// A connection that went away is made anew in place, under another id.
+    /// A connection that went away is made anew in env, under another id.
     fn changes_in_place(&self, path: &Path, prior: &Ledger, _planned: &Value) -> bool {
         *path == Path::of("peering_connection_id") && !prior.0.keys().any(|key| key.kind == ec2::peering::KIND)
     }

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::aws::cidr;
-use crate::engine::{Entry, Origin, Side, Tags, Welcome};
-use crate::pieces::ec2::{End, Link};
-use crate::resources::place::Place;
-use crate::schema::{Value, hole};
+use crate::engine::{Entry, OnExisting, Origin, Side, Tags};
+use crate::objects::ec2::{End, Link};
+use crate::resources::env::Env;
+use crate::schema::{Value, placeholder};
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub cluster: String,
     pub link: Link,
-    pub welcome: Welcome,
+    pub on_existing: OnExisting,
     /// Whether the connection is, or will be, this resource's alone. `None`: that shows only when it is looked for.
     pub own: Option<bool>,
     /// All blocks of both VPCs.
@@ -31,16 +31,16 @@ pub struct Model {
 }
 
 /// Whether the connection is another's, which this resource only uses.
-pub fn reuses(value: &Value, place: &Place) -> bool {
-    let text = |name: &str| hole::text(value.get(name)).unwrap_or_default();
+pub fn reuses(value: &Value, env: &Env) -> bool {
+    let text = |name: &str| placeholder::text(value.get(name)).unwrap_or_default();
     let link = Link { name: name(&text("cluster_name"), &text("workload_vpc_id")), ..Link::default() };
-    let entry = place.ledger.get(&link.key());
-    is_given(place, entry) || entry.is_some_and(|entry| entry.origin == Origin::Adopted)
+    let entry = env.ledger.get(&link.key());
+    is_given(env, entry) || entry.is_some_and(|entry| entry.origin == Origin::Adopted)
 }
 
 /// Whether the configuration names the connection. Naming the one that was made here changes nothing.
-fn is_given(place: &Place, entry: Option<&Entry>) -> bool {
-    place.given.contains("peering_connection_id") && entry.is_none_or(|entry| entry.origin != Origin::Created)
+fn is_given(env: &Env, entry: Option<&Entry>) -> bool {
+    env.given.contains("peering_connection_id") && entry.is_none_or(|entry| entry.origin != Origin::Created)
 }
 
 fn name(cluster: &str, workload_vpc: &str) -> String {
@@ -48,12 +48,12 @@ fn name(cluster: &str, workload_vpc: &str) -> String {
 }
 
 impl Model {
-    /// Reads a value with defaults in place.
-    pub fn of(value: &Value, place: &Place) -> Self {
-        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+    /// Reads a value with defaults in env.
+    pub fn of(value: &Value, env: &Env) -> Self {
+        let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
         let chosen = |name: &str, found: &str| {
             let own = value.get(name);
-            hole::texts(if own.is_null() { value.at(found) } else { own })
+            placeholder::texts(if own.is_null() { value.at(found) } else { own })
         };
         let blocks = |name: &str, found: &str| chosen(name, found).iter().map(|block| cidr::canonical(block)).collect::<Vec<_>>();
         let (cluster, workload_vpc) = (text("cluster_name"), text("workload_vpc_id"));
@@ -62,33 +62,29 @@ impl Model {
             if value.get("https_source_cidrs").is_null() { workload_cidrs.clone() } else { blocks("https_source_cidrs", "") };
         let mut link = Link {
             name: name(&cluster, &workload_vpc),
-            cluster: End {
-                vpc_id: text("network.cluster_vpc_id"),
-                account_id: place.cluster.account_id.clone(),
-                region: place.region.clone(),
-            },
-            workload: End { vpc_id: workload_vpc, account_id: place.workload.account_id.clone(), region: place.workload_region.clone() },
+            cluster: End { vpc_id: text("network.cluster_vpc_id"), account_id: env.cluster.account_id.clone(), region: env.region.clone() },
+            workload: End { vpc_id: workload_vpc, account_id: env.workload.account_id.clone(), region: env.workload_region.clone() },
             id: None,
         };
-        let entry = place.ledger.get(&link.key());
+        let entry = env.ledger.get(&link.key());
         link.id = value.get("peering_connection_id").as_str().map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
         let adopt = value.get("adopt").as_str() == Some("if_exists");
-        let welcome = match (is_given(place, entry), adopt) {
-            (true, _) => Welcome::Require,
-            (false, true) => Welcome::Adopt,
-            (false, false) => Welcome::Refuse,
+        let on_existing = match (is_given(env, entry), adopt) {
+            (true, _) => OnExisting::MustExist,
+            (false, true) => OnExisting::Adopt,
+            (false, false) => OnExisting::Fail,
         };
         Model {
-            own: match (entry, &welcome) {
-                (Some(entry), welcome) => Some(entry.origin.described_by(welcome).is_own()),
-                (None, Welcome::Adopt) => None,
-                (None, welcome) => Some(*welcome == Welcome::Refuse),
+            own: match (entry, &on_existing) {
+                (Some(entry), on_existing) => Some(entry.origin.described_by(on_existing).is_own()),
+                (None, OnExisting::Adopt) => None,
+                (None, on_existing) => Some(*on_existing == OnExisting::Fail),
             },
             cluster,
             link,
-            welcome,
-            cluster_blocks: hole::texts(value.at("network.cluster_cidrs")),
-            workload_blocks: hole::texts(value.at("network.workload_cidrs")),
+            on_existing,
+            cluster_blocks: placeholder::texts(value.at("network.cluster_cidrs")),
+            workload_blocks: placeholder::texts(value.at("network.workload_cidrs")),
             cluster_cidrs: blocks("cluster_cidrs", "network.cluster_cidrs"),
             workload_cidrs,
             cluster_tables: chosen("cluster_route_table_ids", "network.cluster_route_table_ids"),
@@ -96,7 +92,7 @@ impl Model {
             group: text("network.cluster_security_group_id"),
             https_sources: if value.get("allow_https").as_bool() == Some(false) { Vec::new() } else { https_sources },
             dns_resolution: value.get("dns_resolution").as_bool() == Some(true),
-            tags: place.tags_all(value),
+            tags: env.tags_all(value),
         }
     }
 

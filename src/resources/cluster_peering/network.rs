@@ -8,47 +8,48 @@ use super::model::Model;
 use crate::aws::ec2::{RouteTable, Select, Vpc};
 use crate::aws::{Error, Kind};
 use crate::engine::{Entry, Origin, Refreshed, Side, found};
-use crate::pieces::ec2::{acceptance, dns_resolution, rule};
-use crate::pieces::eks::cluster::{self, ClusterDescription};
-use crate::pieces::{Cloud, ec2};
+use crate::objects::ec2::{acceptance, dns_resolution, rule};
+use crate::objects::eks::cluster::{self, ClusterDescription};
+use crate::objects::{Context, ec2};
 use crate::resources::common;
-use crate::resources::composite::Located;
-use crate::resources::place::Place;
-use crate::schema::{Value, hole};
+use crate::resources::env::Env;
+use crate::resources::lifecycle::Located;
+use crate::schema::{Value, placeholder};
 
 /// Fills in what is unknown. On an import the VPC is the connection's other end.
-pub async fn resolve(cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
-    let name = hole::text(value.get("cluster_name")).unwrap_or_default();
-    if !value.get("network").is_unknown() && !value.get("network").is_null() || hole::is_in(&name) || hole::is_in(&place.region) {
+pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+    let name = placeholder::text(value.get("cluster_name")).unwrap_or_default();
+    if !value.get("network").is_unknown() && !value.get("network").is_null() || placeholder::is_in(&name) || placeholder::is_in(&env.region)
+    {
         return Ok(());
     }
-    let cluster = common::cluster(cloud, &place.region, &name, "cluster_name").await?;
+    let cluster = common::cluster(cx, &env.region, &name, "cluster_name").await?;
     if value.get("workload_vpc_id").is_null() {
-        find_workload_vpc(cloud, &cluster, value, place).await?;
+        find_workload_vpc(cx, &cluster, value, env).await?;
     }
-    let network = look(cloud, &cluster, value, place).await?;
+    let network = look(cx, &cluster, value, env).await?;
     value.insert("cluster_vpc_id", network.get("cluster_vpc_id").clone());
     value.insert("network", network);
-    place.clusters.insert(name, cluster);
+    env.clusters.insert(name, cluster);
     Ok(())
 }
 
 /// Brings the network and the status up to date, and names in the ledger what others turned on or changed of ours.
-pub async fn refresh(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
+pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
     let status = seen.observed.get(&model.link.key()).and_then(|o| o.facts["status"].as_str()).unwrap_or("deleted");
     value.insert("status", Value::string(status));
     refresh_dns_resolution(model, value, seen);
-    find_changed_rules(model, cloud, place, seen).await.map_err(Located::at("allow_https"))?;
-    let described = cluster::describe(cloud, &place.region, &model.cluster).await.map_err(Located::at("cluster_name"))?;
+    find_changed_rules(model, cx, env, seen).await.map_err(Located::at("allow_https"))?;
+    let described = cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))?;
     // A cluster that is gone may come back under its name; until then the network stays what it was.
     let Some(described) = described.filter(|cluster| cluster.vpc_id.is_some()) else { return Ok(()) };
     value.insert("cluster_vpc_id", Value::optional_string(described.vpc_id.as_deref()));
     if described.vpc_id.as_deref() != value.at("network.cluster_vpc_id").as_str() {
         return Ok(());
     }
-    match look(cloud, &described, value, place).await {
+    match look(cx, &described, value, env).await {
         Ok(network) => value.insert("network", network),
-        // A VPC that is gone takes all that is in it along: the pieces show it.
+        // A VPC that is gone takes all that is in it along: the objects show it.
         Err(located) if located.error.is(Kind::Absent) => {}
         Err(located) => return Err(located),
     }
@@ -56,35 +57,35 @@ pub async fn refresh(model: &Model, cloud: &Cloud, value: &mut Value, place: &Pl
 }
 
 /// The VPC that has that id, which must be there.
-async fn vpc(cloud: &Cloud, side: Side, region: &str, id: &str) -> Result<Vpc, Error> {
-    let client = cloud.ec2(side, Some(region));
+async fn vpc(cx: &Context, side: Side, region: &str, id: &str) -> Result<Vpc, Error> {
+    let client = cx.ec2(side, Some(region));
     let select = Select::id(id);
-    let found = cloud.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next();
-    found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cloud.label(side), format!("{id} does not exist in {region}")))
+    let found = cx.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next();
+    found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cx.label(side), format!("{id} does not exist in {region}")))
 }
 
 /// All route tables of a VPC.
-pub async fn tables(cloud: &Cloud, side: Side, region: &str, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
-    let client = cloud.ec2(side, Some(region));
+pub async fn tables(cx: &Context, side: Side, region: &str, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
+    let client = cx.ec2(side, Some(region));
     let select = Select::by("vpc-id", [vpc_id]);
-    cloud.patiently(|| client.describe_route_tables(&select)).await
+    cx.patiently(|| client.describe_route_tables(&select)).await
 }
 
-async fn look(cloud: &Cloud, cluster: &ClusterDescription, value: &Value, place: &Place) -> Result<Value, Located> {
+async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &Env) -> Result<Value, Located> {
     let absent = || {
         let message = format!("cluster {} is in no VPC", cluster.name);
-        Located::at("cluster_name")(Error::of_kind(Kind::Absent, "eks:DescribeCluster", cloud.label(Side::Cluster), message))
+        Located::at("cluster_name")(Error::of_kind(Kind::Absent, "eks:DescribeCluster", cx.label(Side::Cluster), message))
     };
     let vpc_id = cluster.vpc_id.as_deref().ok_or_else(absent)?;
     let near = async {
-        tokio::try_join!(vpc(cloud, Side::Cluster, &place.region, vpc_id), tables(cloud, Side::Cluster, &place.region, vpc_id))
+        tokio::try_join!(vpc(cx, Side::Cluster, &env.region, vpc_id), tables(cx, Side::Cluster, &env.region, vpc_id))
             .map_err(Located::at("cluster_name"))
     };
     let workload_vpc = value.get("workload_vpc_id").as_str();
     let far = async {
-        let Some(id) = workload_vpc.filter(|_| !hole::is_in(&place.workload_region)) else { return Ok(None) };
-        let region = &place.workload_region;
-        let both = tokio::try_join!(vpc(cloud, Side::Workload, region, id), tables(cloud, Side::Workload, region, id));
+        let Some(id) = workload_vpc.filter(|_| !placeholder::is_in(&env.workload_region)) else { return Ok(None) };
+        let region = &env.workload_region;
+        let both = tokio::try_join!(vpc(cx, Side::Workload, region, id), tables(cx, Side::Workload, region, id));
         both.map(Some).map_err(Located::at("workload_vpc_id"))
     };
     let ((near, near_tables), far) = tokio::try_join!(near, far)?;
@@ -104,25 +105,25 @@ async fn look(cloud: &Cloud, cluster: &ClusterDescription, value: &Value, place:
 }
 
 /// From the connection that an import names to the VPC at its other end.
-async fn find_workload_vpc(cloud: &Cloud, cluster: &ClusterDescription, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+async fn find_workload_vpc(cx: &Context, cluster: &ClusterDescription, value: &mut Value, env: &mut Env) -> Result<(), Located> {
     let at = || Located::at("peering_connection_id");
     let id = value.get("peering_connection_id").as_str().unwrap_or_default().to_owned();
     let refuse =
-        |message: String| at()(Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", cloud.label(Side::Cluster), message));
-    let found = ec2::connection(cloud, Side::Cluster, Some(&place.region), &id).await.map_err(at())?;
-    let found = found.ok_or_else(|| refuse(format!("{id} does not exist in {}", place.region)))?;
+        |message: String| at()(Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", cx.label(Side::Cluster), message));
+    let found = ec2::connection(cx, Side::Cluster, Some(&env.region), &id).await.map_err(at())?;
+    let found = found.ok_or_else(|| refuse(format!("{id} does not exist in {}", env.region)))?;
     let ends = [(&found.requester, &found.accepter), (&found.accepter, &found.requester)];
     let other = ends.into_iter().find(|(own, _)| Some(&own.vpc_id) == cluster.vpc_id.as_ref()).map(|(_, other)| other);
     match other {
-        Some(other) if other.owner_id == place.workload.account_id => {
+        Some(other) if other.owner_id == env.workload.account_id => {
             value.insert("workload_vpc_id", Value::string(&other.vpc_id));
             value.insert("workload_region", Value::string(&other.region));
-            place.workload_region.clone_from(&other.region);
+            env.workload_region.clone_from(&other.region);
             Ok(())
         }
         Some(other) => Err(refuse(format!(
             "{id} leads to {} of account {}, and the workload account is {}: name the key of the right one in the id",
-            other.vpc_id, other.owner_id, place.workload.account_id
+            other.vpc_id, other.owner_id, env.workload.account_id
         ))),
         None => Err(refuse(format!(
             "{id} joins {} and {}, and cluster {} is in {}",
@@ -171,19 +172,19 @@ fn refresh_dns_resolution(model: &Model, value: &mut Value, seen: &mut Refreshed
 
 /// Rules of ours that the ledger does not know: those that somebody changed into others, and those of an apply that was killed. Which of
 /// them are wanted the next apply says; the others it takes away.
-async fn find_changed_rules(model: &Model, cloud: &Cloud, place: &Place, seen: &mut Refreshed) -> Result<(), Error> {
+async fn find_changed_rules(model: &Model, cx: &Context, env: &Env, seen: &mut Refreshed) -> Result<(), Error> {
     // A resource that never let anything in needs no right to list rules.
     let has_rules = !model.https_sources.is_empty() || seen.ledger.0.keys().any(|key| key.kind == rule::KIND);
     let Some(instance) = seen.ledger.instance().map(str::to_owned).filter(|_| has_rules && !model.group.is_empty()) else {
         return Ok(());
     };
-    for changed in rule::rules_of(cloud, &place.region, &model.group).await? {
-        let ours = changed.tags.get(crate::pieces::TAG_INSTANCE) == Some(&instance);
+    for changed in rule::rules_of(cx, &env.region, &model.group).await? {
+        let ours = changed.tags.get(crate::objects::TAG_INSTANCE) == Some(&instance);
         let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
         if ours && !known {
             let key = rule::key_of(&model.group, &changed);
-            let entry = found(&place.cluster.account_id, Some(place.region.clone()), Origin::Found);
-            let arn = Some(rule::arn(cloud, &place.region, &changed.id));
+            let entry = found(&env.cluster.account_id, Some(env.region.clone()), Origin::Found);
+            let arn = Some(rule::arn(cx, &env.region, &changed.id));
             let entry = Entry { arn, id: Some(changed.id), instance: Some(instance.clone()), ..entry };
             seen.ledger.0.insert(key, entry);
         }

@@ -7,19 +7,19 @@ use crate::aws::Error;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Side, Tags, Welcome};
-use crate::pieces::ec2::{route, uses};
-use crate::pieces::eks::cluster::ClusterDescription;
-use crate::pieces::{Cloud, TAG_RESOURCE};
-use crate::resources::composite::Known;
-use crate::resources::place::Place;
+use crate::engine::{OnExisting, Side, Tags};
+use crate::objects::ec2::{route, usage};
+use crate::objects::eks::cluster::ClusterDescription;
+use crate::objects::{Context, TAG_RESOURCE};
+use crate::resources::env::Env;
+use crate::resources::lifecycle::Known;
 use crate::resources::preflight;
-use crate::schema::{Value, hole};
+use crate::schema::{Value, placeholder};
 
-pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, known: &Known) -> Diagnostics {
+pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value, env: &Env, known: &Known) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if prior.is_null() {
-        if let Some(cluster) = place.clusters.get(&model.cluster) {
+        if let Some(cluster) = env.clusters.get(&model.cluster) {
             endpoint_access(cluster, &mut diagnostics);
         }
         overlap(model, &mut diagnostics);
@@ -28,12 +28,12 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
         return diagnostics;
     }
     let mut model = model.clone();
-    if let Err(error) = find_own(&mut model, cloud).await {
+    if let Err(error) = find_own(&mut model, cx).await {
         diagnostics.extend(preflight::skipped(&error));
         return diagnostics;
     }
     let model = &model;
-    let notes = match notes(model, cloud).await {
+    let notes = match notes(model, cx).await {
         Ok(notes) => notes,
         Err(error) => {
             diagnostics.extend(preflight::skipped(&error));
@@ -42,7 +42,7 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
     };
     // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
     let known = prior.is_null().then_some(known);
-    let of = |side| routes(model, cloud, side, place, known, notes.as_ref());
+    let of = |side| routes(model, cx, side, env, known, notes.as_ref());
     let (near, far) = futures::join!(of(Side::Cluster), of(Side::Workload));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
@@ -53,19 +53,19 @@ pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Valu
 
 /// A connection of these VPCs that this resource has without a state that says so: the old half of a replacement, or what a lost
 /// state named. Routes over it are its own.
-async fn find_own(model: &mut Model, cloud: &Cloud) -> Result<(), Error> {
-    if model.link.id.is_none() && !hole::is_in(&model.link.name) {
-        let found = model.link.find(cloud).await?;
-        let own = |tags: &Tags| tags.get(TAG_RESOURCE) == Some(&cloud.ownership.resource);
-        model.link.id = found.filter(|found| model.welcome == Welcome::Adopt || own(&found.tags)).map(|found| found.id);
+async fn find_own(model: &mut Model, cx: &Context) -> Result<(), Error> {
+    if model.link.id.is_none() && !placeholder::is_in(&model.link.name) {
+        let found = model.link.find(cx).await?;
+        let own = |tags: &Tags| tags.get(TAG_RESOURCE) == Some(&cx.ownership.resource);
+        model.link.id = found.filter(|found| model.on_existing == OnExisting::Adopt || own(&found.tags)).map(|found| found.id);
     }
     Ok(())
 }
 
 /// The tags of a connection that is not this resource's own: on those is noted what resources of this provider made there.
-async fn notes(model: &Model, cloud: &Cloud) -> Result<Option<Tags>, Error> {
+async fn notes(model: &Model, cx: &Context) -> Result<Option<Tags>, Error> {
     let Some(id) = model.link.id.as_deref().filter(|_| model.own != Some(true)) else { return Ok(None) };
-    Ok(model.link.see(cloud, Side::Cluster, id).await?.map(|found| found.tags))
+    Ok(model.link.see(cx, Side::Cluster, id).await?.map(|found| found.tags))
 }
 
 /// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
@@ -122,13 +122,13 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
 }
 
 /// One side's tables and what stands in them already.
-async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: Option<&Known>, notes: Option<&Tags>) -> Diagnostics {
+async fn routes(model: &Model, cx: &Context, side: Side, env: &Env, known: Option<&Known>, notes: Option<&Tags>) -> Diagnostics {
     let end = model.link.end(side);
     let wanted = model.routes(side);
-    if wanted.iter().any(|(table, block)| hole::is_in(table) || hole::is_in(block)) || hole::is_in(&end.vpc_id) {
+    if wanted.iter().any(|(table, block)| placeholder::is_in(table) || placeholder::is_in(block)) || placeholder::is_in(&end.vpc_id) {
         return Diagnostics::new();
     }
-    let tables = match network::tables(cloud, side, &end.region, &end.vpc_id).await {
+    let tables = match network::tables(cx, side, &end.region, &end.vpc_id).await {
         Ok(tables) => tables,
         Err(error) => return preflight::skipped(&error),
     };
@@ -145,10 +145,10 @@ async fn routes(model: &Model, cloud: &Cloud, side: Side, place: &Place, known: 
             missing.push(id);
             continue;
         };
-        let account = &place.identity(side).account_id;
-        if place.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cloud.ownership.resource, account, &key, None)) {
+        let account = &env.identity(side).account_id;
+        if env.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cx.ownership.resource, account, &key, None)) {
             in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
-            let noted = notes.is_none_or(|tags| uses::is_noted(tags, &route::thing(side, id, block)));
+            let noted = notes.is_none_or(|tags| usage::is_noted(tags, &route::thing(side, id, block)));
             if !noted && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
                 of_others.push(format!("{id} to {block}"));
             }

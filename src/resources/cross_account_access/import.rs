@@ -5,10 +5,10 @@ use serde_json::Value as Json;
 use super::model::{Model, default_service};
 use crate::aws::{arn, policy};
 use crate::engine::{Refreshed, Side};
-use crate::pieces::{Cloud, iam};
+use crate::objects::{Context, iam};
 use crate::resources::common;
-use crate::resources::composite::Located;
-use crate::resources::place::Place;
+use crate::resources::env::Env;
+use crate::resources::lifecycle::Located;
 use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
 
@@ -45,24 +45,24 @@ fn named(name: &str) -> Value {
 }
 
 /// Fills in what the first look saw: the roles' own attributes, trust, policies, the instance profile, the access entry.
-pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-    let tags = place.tags_all(value);
+pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+    let tags = env.tags_all(value);
     if let Some(access) = &model.access
         && let Some(observed) = seen.observed.get(&access.key(Side::Cluster))
     {
-        let mut role = roles::discovered_role(value.get("access_role"), observed, cloud, seen, &tags);
-        let trust = roles::discovered_trust(&role, &observed.facts["trusted"], cloud);
-        discovered_trust(&mut role, &trust, &place.role_arn(Side::Workload, &model.workload));
+        let mut role = roles::discovered_role(value.get("access_role"), observed, cx, seen, &tags);
+        let trust = roles::discovered_trust(&role, &observed.facts["trusted"], cx);
+        discovered_trust(&mut role, &trust, &env.role_arn(Side::Workload, &model.workload));
         value.insert("access_role", role);
     }
     if let Some(observed) = seen.observed.get(&model.workload.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("workload_role"), observed, cloud, seen, &tags);
+        let mut role = roles::discovered_role(value.get("workload_role"), observed, cx, seen, &tags);
         let existing = role.get("existing").as_bool() == Some(true);
         if !existing {
             let services = trusted_services(&observed.facts["trusted"]);
             role.insert(
                 "trusted_services",
-                if services == [default_service(&place.workload.partition)] {
+                if services == [default_service(&env.workload.partition)] {
                     Value::Null
                 } else {
                     common::set_or_null(services, &Value::Null)
@@ -71,7 +71,7 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
         }
         role.insert("managed_policy_arns", roles::discovered_attachments(&role, &observed.facts));
         let profile =
-            iam::instance_profile::to_import(cloud, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
+            iam::instance_profile::to_import(cx, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
         if let Some(profile) = profile {
             role.insert("instance_profile", Value::Bool(true));
             role.insert("instance_profile_name", Value::optional_string(Some(profile).filter(|p| *p != model.workload.name)));
@@ -79,16 +79,16 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
         value.insert("workload_role", role);
     }
     if let Some(observed) = seen.observed.get(&model.entry_key()) {
-        value.insert("kubernetes", discovered_entry(&observed.facts, place));
+        value.insert("kubernetes", discovered_entry(&observed.facts, env));
     }
     Ok(())
 }
 
-fn discovered_entry(facts: &Json, place: &Place) -> Value {
+fn discovered_entry(facts: &Json, env: &Env) -> Value {
     let username = if facts["default_username"].as_bool() == Some(true) { None } else { facts["username"].as_str() };
     let policies = facts["policies"].as_object().into_iter().flatten().map(|(policy_arn, scope)| {
         let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
-        let name = if arn::access_policy(&place.cluster.partition, short) == *policy_arn { short } else { policy_arn };
+        let name = if arn::access_policy(&env.cluster.partition, short) == *policy_arn { short } else { policy_arn };
         let namespaces = common::set_or_null(strings(&scope["namespaces"]), &Value::Null);
         (name.to_owned(), Value::object([("scope", Value::optional_string(scope["scope"].as_str())), ("namespaces", namespaces)]))
     });

@@ -5,8 +5,8 @@
 
 mod import;
 mod model;
+mod objects;
 mod outputs;
-mod parts;
 mod preflight;
 mod refresh;
 mod rules;
@@ -19,14 +19,14 @@ use async_trait::async_trait;
 
 use self::model::Model;
 use super::common;
-use super::composite::{Composed, Composite, Known, Located};
-use super::place::{Part, Place};
+use super::env::{Env, Part};
+use super::lifecycle::{Composed, Composite, Known, Located};
 use super::roles;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};
-use crate::pieces::{Cloud, eks, iam};
+use crate::objects::{Context, eks, iam};
 use crate::provider::Resource;
-use crate::schema::{Schema, Value, hole};
+use crate::schema::{Schema, Value, placeholder};
 
 struct CrossAccountAccess;
 
@@ -40,8 +40,8 @@ impl Composite for CrossAccountAccess {
     const NAME: &'static str = "xeks_cross_account_access";
     type Model = Model;
 
-    fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place)
+    fn model(&self, value: &Value, env: &Env) -> Model {
+        Model::of(value, env)
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -58,25 +58,25 @@ impl Composite for CrossAccountAccess {
             || common::any_unknown(value, &flags)
     }
 
-    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+    fn identity(&self, value: &Value, env: &Env) -> Vec<String> {
         let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
-        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
-        vec![cluster, text("access_role.name"), format!("{}/{}", place.workload.account_id, text("workload_role.name"))]
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, text("cluster_name"));
+        vec![cluster, text("access_role.name"), format!("{}/{}", env.workload.account_id, text("workload_role.name"))]
     }
 
     /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`.
-    fn import_id(&self, value: &Value, place: &Place) -> String {
-        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+    fn import_id(&self, value: &Value, env: &Env) -> String {
+        let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
         let id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
-        common::with_account_and_region(id, value, place)
+        common::with_account_and_region(id, value, env)
     }
 
-    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
-        parts::parts(model, place)
+    fn parts(&self, model: &Model, env: &Env) -> Vec<Part> {
+        objects::objects(model, env)
     }
 
-    fn outputs(&self, model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-        outputs::outputs(model, value, place, pieces)
+    fn outputs(&self, model: &Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(model, value, env, objects)
     }
 
     fn observed_attributes(&self) -> &'static [&'static str] {
@@ -93,22 +93,22 @@ impl Composite for CrossAccountAccess {
         }
     }
 
-    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
-        let model = self.model(value, place);
+    async fn resolve(&self, cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+        let model = self.model(value, env);
         let mut roles = vec![(Side::Workload, &model.workload, "workload_role.name")];
         roles.extend(model.access.as_ref().map(|access| (Side::Cluster, access, "access_role.name")));
-        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cloud, place, *side, role, path));
+        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cx, env, *side, role, path));
         let (cluster, arns) = futures::join!(
             async {
                 if !value.get("cluster").is_unknown() {
                     return Ok(None);
                 }
-                common::cluster(cloud, &place.region, &model.cluster, "cluster_name").await.map(Some)
+                common::cluster(cx, &env.region, &model.cluster, "cluster_name").await.map(Some)
             },
             futures::future::join_all(lookups),
         );
         for arn in arns {
-            place.arns.extend(arn?);
+            env.arns.extend(arn?);
         }
         if let Some(cluster) = cluster? {
             let mut described = cluster_value(&cluster);
@@ -116,17 +116,17 @@ impl Composite for CrossAccountAccess {
                 described.insert("authentication_mode", Value::string("API_AND_CONFIG_MAP"));
             }
             value.insert("cluster", described);
-            place.clusters.insert(model.cluster.clone(), cluster);
+            env.clusters.insert(model.cluster.clone(), cluster);
         }
         Ok(())
     }
 
-    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
-        let model = self.model(value, place);
-        if let Some(cluster) = eks::cluster::describe(cloud, &place.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
+    async fn refreshed(&self, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
+        let model = self.model(value, env);
+        if let Some(cluster) = eks::cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
             value.insert("cluster", cluster_value(&cluster));
         }
-        refresh::refresh(&model, value, place, seen);
+        refresh::refresh(&model, value, env, seen);
         Ok(())
     }
 
@@ -134,8 +134,8 @@ impl Composite for CrossAccountAccess {
         import::parse(schema, id)
     }
 
-    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-        import::discovered(&self.model(value, place), cloud, value, place, seen).await
+    async fn discovered(&self, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, env), cx, value, env, seen).await
     }
 
     fn path_of(&self, key: &Key) -> Path {
@@ -147,8 +147,8 @@ impl Composite for CrossAccountAccess {
         }
     }
 
-    async fn preflight(&self, cloud: &Cloud, value: &Value, prior: &Value, place: &Place, _: &Known) -> Diagnostics {
-        preflight::preflight(&self.model(value, place), cloud, value, prior, place).await
+    async fn preflight(&self, cx: &Context, value: &Value, prior: &Value, env: &Env, _: &Known) -> Diagnostics {
+        preflight::preflight(&self.model(value, env), cx, value, prior, env).await
     }
 
     fn leaves(&self, value: &Value, key: &Key) -> bool {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{Key, Side, Tags, Welcome};
-use crate::pieces::{eks, iam};
-use crate::resources::place::Place;
+use crate::engine::{Key, OnExisting, Side, Tags};
+use crate::objects::{eks, iam};
+use crate::resources::env::Env;
 use crate::resources::roles::RoleModel;
-use crate::schema::{Value, hole};
+use crate::schema::{Value, placeholder};
 
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -43,37 +43,37 @@ pub struct Policy {
 }
 
 impl Model {
-    /// Reads a value with defaults in place.
-    pub fn of(value: &Value, place: &Place) -> Self {
-        let tags = place.tags_all(value);
+    /// Reads a value with defaults in env.
+    pub fn of(value: &Value, env: &Env) -> Self {
+        let tags = env.tags_all(value);
         let adopt = value.get("adopt").as_str() == Some("if_exists");
         let (access, workload) = (value.get("access_role"), value.get("workload_role"));
         let direct = value.get("mode").as_str() == Some("direct");
-        let role = |role: &Value| RoleModel::of(role, adopt, &tags, place);
+        let role = |role: &Value| RoleModel::of(role, adopt, &tags, env);
         let policies = value.at("kubernetes.policies").entries().into_iter().flatten();
         let workload_role = role(workload);
         Model {
-            cluster: hole::text(value.get("cluster_name")).unwrap_or_default(),
+            cluster: placeholder::text(value.get("cluster_name")).unwrap_or_default(),
             access: (!direct).then(|| role(access)),
-            external_id: hole::text(access.get("external_id")),
+            external_id: placeholder::text(access.get("external_id")),
             trust_account: access.get("trust").as_str() == Some("account"),
-            trusted_principals: hole::texts(access.get("trusted_principal_arns")),
+            trusted_principals: placeholder::texts(access.get("trusted_principal_arns")),
             manage_policy: workload.get("manage_policy").as_bool().unwrap_or(true),
-            trusted_services: match hole::texts(workload.get("trusted_services")) {
-                services if services.is_empty() => vec![default_service(&place.workload.partition).to_owned()],
+            trusted_services: match placeholder::texts(workload.get("trusted_services")) {
+                services if services.is_empty() => vec![default_service(&env.workload.partition).to_owned()],
                 services => services,
             },
             instance_profile: workload
                 .get("instance_profile")
                 .as_bool()
                 .unwrap_or(false)
-                .then(|| hole::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())),
-            managed_policies: hole::texts(workload.get("managed_policy_arns")),
-            username: hole::text(value.at("kubernetes.username")),
-            groups: hole::texts(value.at("kubernetes.groups")).into_iter().collect(),
+                .then(|| placeholder::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())),
+            managed_policies: placeholder::texts(workload.get("managed_policy_arns")),
+            username: placeholder::text(value.at("kubernetes.username")),
+            groups: placeholder::texts(value.at("kubernetes.groups")).into_iter().collect(),
             policies: policies
                 .map(|(name, policy)| {
-                    let namespaces = hole::texts(policy.get("namespaces")).into_iter().collect();
+                    let namespaces = placeholder::texts(policy.get("namespaces")).into_iter().collect();
                     (name.clone(), Policy { namespace_scope: policy.get("scope").as_str() == Some("namespace"), namespaces })
                 })
                 .collect(),
@@ -92,8 +92,8 @@ impl Model {
         }
     }
 
-    pub fn welcome(&self) -> Welcome {
-        if self.adopt { Welcome::Adopt } else { Welcome::Refuse }
+    pub fn on_existing(&self) -> OnExisting {
+        if self.adopt { OnExisting::Adopt } else { OnExisting::Fail }
     }
 
     pub fn entry_key(&self) -> Key {

@@ -7,29 +7,29 @@ use serde_json::json;
 
 use super::model::Model;
 use crate::engine::Side;
-use crate::resources::place::Place;
-use crate::schema::{Value, hole};
+use crate::resources::env::Env;
+use crate::schema::{Value, placeholder};
 
 /// The API version that `aws eks get-token` answers with; kubectl refuses a mismatch (aws-cli, eks/get_token.py).
 const EXEC_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
 
-pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
+pub fn outputs(model: &Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
     let (principal_side, principal) = model.principal();
-    let workload = pieces.get(&model.workload.key(Side::Workload).to_string());
+    let workload = objects.get(&model.workload.key(Side::Workload).to_string());
     let access = match &model.access {
-        Some(access) => pieces.get(&access.key(Side::Cluster).to_string()),
+        Some(access) => objects.get(&access.key(Side::Cluster).to_string()),
         None => &Value::Null,
     };
-    let profile = model.instance_profile_key().map_or(&Value::Null, |key| pieces.get(&key.to_string()));
+    let profile = model.instance_profile_key().map_or(&Value::Null, |key| objects.get(&key.to_string()));
     let session = format!(
         "arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}",
-        place.identity(principal_side).partition,
-        place.identity(principal_side).account_id,
+        env.identity(principal_side).partition,
+        env.identity(principal_side).account_id,
         principal.name
     );
-    let workload_arn = place.role_arn_of(Side::Workload, &model.workload, pieces);
-    let access_arn = model.access.as_ref().map_or(Value::Null, |access| place.role_arn_of(Side::Cluster, access, pieces));
-    let client = Client::of(model, value, place, &access_arn);
+    let workload_arn = env.role_arn_of(Side::Workload, &model.workload, objects);
+    let access_arn = model.access.as_ref().map_or(Value::Null, |access| env.role_arn_of(Side::Cluster, access, objects));
+    let client = Client::of(model, value, env, &access_arn);
     // What is not known of the client decides which lines and arguments there are at all.
     let shaped = value.get("client").is_wholly_known();
     let when_shaped = |output: Value| if shaped { output } else { Value::Unknown };
@@ -39,8 +39,8 @@ pub fn outputs(model: &Model, value: &Value, place: &Place, pieces: &Value) -> B
         ("workload_role_arn", workload_arn),
         ("workload_role_id", workload.get("id").clone()),
         ("instance_profile_arn", profile.get("arn").clone()),
-        ("access_entry_arn", pieces.get(&model.entry_key().to_string()).get("arn").clone()),
-        ("username", hole::value(model.username.clone().unwrap_or(session))),
+        ("access_entry_arn", objects.get(&model.entry_key().to_string()).get("arn").clone()),
+        ("username", placeholder::value(model.username.clone().unwrap_or(session))),
         ("kubeconfig", when_shaped(client.kubeconfig(value.get("cluster")))),
         ("aws_config", when_shaped(client.aws_config(model))),
         ("exec", when_shaped(client.exec())),
@@ -61,9 +61,9 @@ struct Client {
 }
 
 impl Client {
-    fn of(model: &Model, value: &Value, place: &Place, role_arn: &Value) -> Self {
+    fn of(model: &Model, value: &Value, env: &Env, role_arn: &Value) -> Self {
         let client = value.get("client");
-        let text = |name: &str| hole::text(client.get(name));
+        let text = |name: &str| placeholder::text(client.get(name));
         let by_role_arn = client.get("auth").as_str() == Some("role_arn");
         let profile = match (text("profile_name"), &model.access) {
             (Some(name), _) => Some(name),
@@ -73,14 +73,14 @@ impl Client {
         };
         Client {
             cluster: model.cluster.clone(),
-            region: place.region.clone(),
+            region: env.region.clone(),
             profile,
             config_file: text("config_file"),
             session_name: text("session_name"),
             credential_source: text("credential_source").unwrap_or_else(|| "Ec2InstanceMetadata".to_owned()),
             source_profile: text("source_profile"),
             by_role_arn,
-            role_arn: hole::text(role_arn).unwrap_or_else(hole::unknown),
+            role_arn: placeholder::text(role_arn).unwrap_or_else(placeholder::unknown),
         }
     }
 
@@ -107,8 +107,8 @@ impl Client {
         Value::object([
             ("api_version", Value::string(EXEC_API_VERSION)),
             ("command", Value::string("aws")),
-            ("args", Value::List(self.args().into_iter().map(hole::value).collect())),
-            ("env", Value::map(self.env().into_iter().map(|(name, value)| (name, hole::value(value))))),
+            ("args", Value::List(self.args().into_iter().map(placeholder::value).collect())),
+            ("env", Value::map(self.env().into_iter().map(|(name, value)| (name, placeholder::value(value))))),
         ])
     }
 
@@ -117,7 +117,7 @@ impl Client {
         if cluster.is_null() {
             return Value::Null;
         }
-        let text = |name: &str| hole::text(cluster.get(name)).unwrap_or_default();
+        let text = |name: &str| placeholder::text(cluster.get(name)).unwrap_or_default();
         let name = text("arn");
         let env: Vec<_> = self.env().into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         let mut yaml = String::from("apiVersion: v1\nkind: Config\n");
@@ -135,7 +135,7 @@ impl Client {
             args = json!(self.args()),
             env = json!(env),
         );
-        hole::value(yaml)
+        placeholder::value(yaml)
     }
 
     /// The profile of the AWS CLI that assumes the access role. Chained sessions end after an hour whatever is asked, so no duration.
@@ -156,7 +156,7 @@ impl Client {
         }
         lines.push("sts_regional_endpoints = regional".to_owned());
         lines.push(format!("region = {}", self.region));
-        hole::value(lines.join("\n") + "\n")
+        placeholder::value(lines.join("\n") + "\n")
     }
 }
 

@@ -1,47 +1,45 @@
 //! Checks at plan time that only this resource has: the cluster's mode, its policies, its principals, and how far its rights reach.
 
 use super::model::Model;
-use super::parts;
+use super::objects;
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::Side;
-use crate::pieces::{Cloud, eks};
-use crate::resources::place::Place;
+use crate::objects::{Context, eks};
+use crate::resources::env::Env;
 use crate::resources::preflight;
 use crate::schema::Value;
 
 /// Access policies that make their holder the cluster's master.
 const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
 
-pub async fn preflight(model: &Model, cloud: &Cloud, value: &Value, prior: &Value, place: &Place) -> Diagnostics {
+pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value, env: &Env) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    mode(model, place, &mut diagnostics);
+    mode(model, env, &mut diagnostics);
     blast_radius(model, value, prior, &mut diagnostics);
     if model.access.is_some() {
-        let trust = policy::document(parts::access_trust(model, place));
+        let trust = policy::document(objects::access_trust(model, env));
         if let Err(why) = trust_fits(&trust) {
             diagnostics.error(Path::of("access_role.trusted_principal_arns"), "Trust policy of the access role is too long", why);
         }
     }
     let changed = |path: &str| prior.at(path) != value.at(path);
-    let (policies, principals) = futures::join!(
-        async { if changed("kubernetes.policies") { policies(model, cloud, place).await } else { Diagnostics::new() } },
-        async {
+    let (policies, principals) =
+        futures::join!(async { if changed("kubernetes.policies") { policies(model, cx, env).await } else { Diagnostics::new() } }, async {
             if changed("access_role.trusted_principal_arns") {
-                preflight::principals_exist(cloud, place, &model.trusted_principals, &Path::of("access_role.trusted_principal_arns")).await
+                preflight::principals_exist(cx, env, &model.trusted_principals, &Path::of("access_role.trusted_principal_arns")).await
             } else {
                 Diagnostics::new()
             }
-        },
-    );
+        },);
     diagnostics.extend(policies);
     diagnostics.extend(principals);
     diagnostics
 }
 
 /// Access entries need an authentication mode with API in it (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries").
-fn mode(model: &Model, place: &Place, diagnostics: &mut Diagnostics) {
-    let Some(cluster) = place.clusters.get(&model.cluster) else { return };
+fn mode(model: &Model, env: &Env, diagnostics: &mut Diagnostics) {
+    let Some(cluster) = env.clusters.get(&model.cluster) else { return };
     if cluster.authentication_mode.as_deref() != Some("CONFIG_MAP") {
         return;
     }
@@ -59,7 +57,7 @@ fn mode(model: &Model, place: &Place, diagnostics: &mut Diagnostics) {
                 "The authentication mode of cluster {} in account {} is CONFIG_MAP. Nothing was made. Set on_config_map = \"upgrade\" to have it \
                  changed, or run `aws eks update-cluster-config --name {} --region {} --access-config authenticationMode=API_AND_CONFIG_MAP`. \
                  The change is one way; aws-auth goes on working.",
-                model.cluster, place.cluster.account_id, model.cluster, place.region
+                model.cluster, env.cluster.account_id, model.cluster, env.region
             ),
         );
     }
@@ -89,17 +87,17 @@ fn blast_radius(model: &Model, value: &Value, prior: &Value, diagnostics: &mut D
 }
 
 /// Asks ListAccessPolicies, never a list of our own.
-async fn policies(model: &Model, cloud: &Cloud, place: &Place) -> Diagnostics {
+async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if model.policies.is_empty() {
         return diagnostics;
     }
-    let known = match eks::cluster::access_policies(cloud, &place.region).await {
+    let known = match eks::cluster::access_policies(cx, &env.region).await {
         Ok(known) => known,
         Err(error) => return preflight::skipped(&error),
     };
     for name in model.policies.keys() {
-        let policy_arn = arn::access_policy(&place.cluster.partition, name);
+        let policy_arn = arn::access_policy(&env.cluster.partition, name);
         if !known.contains(&policy_arn) {
             let names: Vec<&str> = known.iter().filter_map(|arn| arn.rsplit('/').next()).collect();
             diagnostics.error(
@@ -108,7 +106,7 @@ async fn policies(model: &Model, cloud: &Cloud, place: &Place) -> Diagnostics {
                 format!(
                     "{}Account {} knows: {}.",
                     preflight::nearest(name, &names),
-                    place.identity(Side::Cluster).account_id,
+                    env.identity(Side::Cluster).account_id,
                     names.join(", ")
                 ),
             );

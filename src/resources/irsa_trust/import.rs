@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::model::{Model, STS_AUDIENCE};
-use super::parts::assume_policy_name;
+use super::objects::assume_policy_name;
 use crate::engine::{Refreshed, Side};
-use crate::pieces::{Cloud, iam};
+use crate::objects::{Context, iam};
 use crate::resources::common;
-use crate::resources::composite::Located;
-use crate::resources::place::Place;
+use crate::resources::env::Env;
+use crate::resources::lifecycle::Located;
 use crate::resources::roles::{self, strings};
 use crate::schema::{Schema, Value};
 
@@ -60,8 +60,8 @@ pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
 }
 
 /// Fills in what the first look saw: the roles' own attributes and policies, and whom they trust.
-pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-    let tags = place.tags_all(value);
+pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+    let tags = env.tags_all(value);
     let trusting = match &model.pod_role {
         Some(pod_role) => seen.observed.get(&pod_role.key(Side::Cluster)),
         None => seen.observed.get(&model.role.key(Side::Workload)),
@@ -69,15 +69,15 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
     if let Some(pod_role) = &model.pod_role
         && let Some(observed) = seen.observed.get(&pod_role.key(Side::Cluster))
     {
-        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), observed, cloud, seen, &tags));
+        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), observed, cx, seen, &tags));
     }
     if let Some(observed) = seen.observed.get(&model.role.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("role"), observed, cloud, seen, &tags);
+        let mut role = roles::discovered_role(value.get("role"), observed, cx, seen, &tags);
         let existing = role.get("existing").as_bool() == Some(true);
         let mut policies = BTreeMap::new();
         // Those of an existing role carry no mark of ours: they are left to whoever wrote them.
         for name in strings(&observed.facts["inline_policies"]).into_iter().filter(|_| !existing) {
-            let document = iam::inline_policy::document(cloud, Side::Workload, &model.role.name, &name)
+            let document = iam::inline_policy::document(cx, Side::Workload, &model.role.name, &name)
                 .await
                 .map_err(Located::at("role.inline_policies"))?;
             policies.extend(document.map(|document| (name, Value::string(document))));
@@ -88,7 +88,7 @@ pub async fn discovered(model: &Model, cloud: &Cloud, value: &mut Value, place: 
     }
     if let Some(observed) = trusting {
         let role = value.get(if model.pod_role.is_some() { "pod_role" } else { "role" });
-        let trust = roles::discovered_trust(role, &observed.facts["trusted"], cloud);
+        let trust = roles::discovered_trust(role, &observed.facts["trusted"], cx);
         discovered_subjects(value, &trust);
     }
     Ok(())

@@ -5,8 +5,8 @@
 
 mod import;
 mod model;
+mod objects;
 mod outputs;
-mod parts;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ use async_trait::async_trait;
 
 use self::model::Model;
 use super::common;
-use super::composite::{Composed, Composite, Known, Located};
-use super::place::{Part, Place};
+use super::env::{Env, Part};
+use super::lifecycle::{Composed, Composite, Known, Located};
 use super::roles;
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Refreshed, Side};
-use crate::pieces::{Cloud, eks, iam};
+use crate::objects::{Context, eks, iam};
 use crate::provider::Resource;
-use crate::schema::{Schema, Value, hole};
+use crate::schema::{Schema, Value, placeholder};
 
 struct IrsaTrust;
 
@@ -38,8 +38,8 @@ impl Composite for IrsaTrust {
     const NAME: &'static str = "xeks_irsa_trust";
     type Model = Model;
 
-    fn model(&self, value: &Value, place: &Place) -> Model {
-        Model::of(value, place)
+    fn model(&self, value: &Value, env: &Env) -> Model {
+        Model::of(value, env)
     }
 
     fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -63,38 +63,38 @@ impl Composite for IrsaTrust {
         )
     }
 
-    /// Not the clusters of `cluster_names` nor the issuers: they change in place.
-    fn identity(&self, value: &Value, place: &Place) -> Vec<String> {
+    /// Not the clusters of `cluster_names` nor the issuers: they change in env.
+    fn identity(&self, value: &Value, env: &Env) -> Vec<String> {
         let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
-        let cluster = format!("{}/{}/{}", place.cluster.account_id, place.region, text("cluster_name"));
-        vec![cluster, text("pod_role.name"), format!("{}/{}", place.workload.account_id, text("role.name"))]
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, text("cluster_name"));
+        vec![cluster, text("pod_role.name"), format!("{}/{}", env.workload.account_id, text("role.name"))]
     }
 
     /// `CLUSTER/ROLE[/ACCOUNT_KEY]`, `https://ISSUER/ROLE`, chained `CLUSTER/POD_ROLE>ROLE`.
-    fn import_id(&self, value: &Value, place: &Place) -> String {
-        let text = |path: &str| hole::text(value.at(path)).unwrap_or_default();
+    fn import_id(&self, value: &Value, env: &Env) -> String {
+        let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
         let mut sources = match model::clusters(value) {
-            clusters if clusters.is_empty() => hole::texts(value.get("issuer_urls")),
+            clusters if clusters.is_empty() => placeholder::texts(value.get("issuer_urls")),
             clusters => clusters,
         };
         // A set of one cluster is told from one cluster by a comma.
         if sources.len() == 1 && !value.get("cluster_names").is_null() {
             sources.push(String::new());
         }
-        let role = match hole::text(value.at("pod_role.name")) {
+        let role = match placeholder::text(value.at("pod_role.name")) {
             Some(pod_role) => format!("{pod_role}>{}", text("role.name")),
             None => text("role.name"),
         };
         let id = format!("{}/{role}", sources.join(","));
-        if id.starts_with("https://") { id } else { common::with_account_and_region(id, value, place) }
+        if id.starts_with("https://") { id } else { common::with_account_and_region(id, value, env) }
     }
 
-    fn parts(&self, model: &Model, place: &Place) -> Vec<Part> {
-        parts::parts(model, place)
+    fn parts(&self, model: &Model, env: &Env) -> Vec<Part> {
+        objects::objects(model, env)
     }
 
-    fn outputs(&self, model: &Model, _value: &Value, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-        outputs::outputs(model, place, pieces)
+    fn outputs(&self, model: &Model, _value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
+        outputs::outputs(model, env, objects)
     }
 
     fn observed_attributes(&self) -> &'static [&'static str] {
@@ -111,48 +111,48 @@ impl Composite for IrsaTrust {
         keep_equal_documents(value, prior);
     }
 
-    async fn resolve(&self, cloud: &Cloud, value: &mut Value, place: &mut Place) -> Result<(), Located> {
+    async fn resolve(&self, cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
         let given = value.get("issuer_urls").clone();
         if !given.is_null() {
             value.insert("issuers", https(&given));
         }
-        let model = self.model(value, place);
+        let model = self.model(value, env);
         let mut roles = vec![(Side::Workload, &model.role, "role.name")];
         roles.extend(model.pod_role.as_ref().map(|role| (Side::Cluster, role, "pod_role.name")));
-        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cloud, place, *side, role, path));
+        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cx, env, *side, role, path));
         let path = if value.get("cluster_names").is_null() { "cluster_name" } else { "cluster_names" };
         let ask = value.get("issuers").is_unknown();
-        let named = model.clusters.iter().all(|name| !hole::is_in(name)) && !hole::is_in(&place.region);
+        let named = model.clusters.iter().all(|name| !placeholder::is_in(name)) && !placeholder::is_in(&env.region);
         let ask = ask && named;
-        let clusters = model.clusters.iter().filter(|_| ask).map(|name| common::cluster(cloud, &place.region, name, path));
+        let clusters = model.clusters.iter().filter(|_| ask).map(|name| common::cluster(cx, &env.region, name, path));
         let (clusters, arns) = futures::join!(futures::future::join_all(clusters), futures::future::join_all(lookups));
         for arn in arns {
-            place.arns.extend(arn?);
+            env.arns.extend(arn?);
         }
         let clusters = clusters.into_iter().collect::<Result<Vec<_>, _>>()?;
         if ask {
             value.insert("issuers", issuers(&clusters));
         }
         for cluster in clusters {
-            place.clusters.insert(cluster.name.clone(), cluster);
+            env.clusters.insert(cluster.name.clone(), cluster);
         }
         Ok(())
     }
 
-    async fn refreshed(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &mut Refreshed) -> Result<(), Located> {
-        let model = self.model(value, place);
+    async fn refreshed(&self, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
+        let model = self.model(value, env);
         if let Some(pod_role) = &model.pod_role {
             roles::refresh_role(value, "pod_role", Side::Cluster, pod_role, seen);
-            roles::find_inline_policies(Side::Cluster, pod_role, &import::own_policies(&model), place, seen);
-            roles::find_attachments(Side::Cluster, pod_role, &[], place, seen);
+            roles::find_inline_policies(Side::Cluster, pod_role, &import::own_policies(&model), env, seen);
+            roles::find_attachments(Side::Cluster, pod_role, &[], env, seen);
         }
         let expected: Vec<String> = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
         roles::refresh_role(value, "role", Side::Workload, &model.role, seen);
-        roles::find_inline_policies(Side::Workload, &model.role, &expected, place, seen);
-        roles::refresh_attachments(value, "role", Side::Workload, &model.role, &model.managed_policies, place, seen);
+        roles::find_inline_policies(Side::Workload, &model.role, &expected, env, seen);
+        roles::refresh_attachments(value, "role", Side::Workload, &model.role, &model.managed_policies, env, seen);
         refresh_documents(&model, value, seen);
 
-        let clusters = model.clusters.iter().map(|name| eks::cluster::describe(cloud, &place.region, name));
+        let clusters = model.clusters.iter().map(|name| eks::cluster::describe(cx, &env.region, name));
         let clusters = futures::future::try_join_all(clusters).await.map_err(Located::at("cluster_name"))?;
         // A cluster that is gone may come back under its name; until then its issuer stays what it was.
         if let Some(clusters) = clusters.into_iter().collect::<Option<Vec<_>>>().filter(|clusters| !clusters.is_empty()) {
@@ -165,8 +165,8 @@ impl Composite for IrsaTrust {
         import::parse(schema, id)
     }
 
-    async fn discovered(&self, cloud: &Cloud, value: &mut Value, place: &Place, seen: &Refreshed) -> Result<(), Located> {
-        import::discovered(&self.model(value, place), cloud, value, place, seen).await
+    async fn discovered(&self, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+        import::discovered(&self.model(value, env), cx, value, env, seen).await
     }
 
     fn path_of(&self, key: &Key) -> Path {
@@ -178,10 +178,10 @@ impl Composite for IrsaTrust {
         }
     }
 
-    async fn preflight(&self, _: &Cloud, value: &Value, prior: &Value, place: &Place, _: &Known) -> Diagnostics {
+    async fn preflight(&self, _: &Context, value: &Value, prior: &Value, env: &Env, _: &Known) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let model = self.model(value, place);
-        let size = policy::size(&policy::document(parts::web_identity_trust(&model, place)));
+        let model = self.model(value, env);
+        let size = policy::size(&policy::document(objects::web_identity_trust(&model, env)));
         if size > policy::TRUST_LIMIT {
             diagnostics.error(
                 Path::of("service_accounts"),
@@ -205,7 +205,7 @@ impl Composite for IrsaTrust {
                     "Whoever may create a service account that fits {} gets role {} of account {}.",
                     wide.join(", "),
                     model.role.name,
-                    place.workload.account_id
+                    env.workload.account_id
                 ),
             );
         }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::aws::arn;
 use crate::aws::policy::statements::ServiceAccount;
 use crate::engine::{Key, Side, Tags};
-use crate::pieces::iam;
-use crate::pieces::iam::oidc_provider::Manage;
-use crate::resources::place::Place;
+use crate::objects::iam;
+use crate::objects::iam::oidc_provider::Manage;
+use crate::resources::env::Env;
 use crate::resources::roles::RoleModel;
-use crate::schema::{Value, hole};
+use crate::schema::{Value, placeholder};
 
 /// The audience of tokens that STS takes, unless another is asked for.
 pub const STS_AUDIENCE: &str = "sts.amazonaws.com";
@@ -34,22 +34,23 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a value with defaults in place.
-    pub fn of(value: &Value, place: &Place) -> Self {
-        let tags = place.tags_all(value);
+    /// Reads a value with defaults in env.
+    pub fn of(value: &Value, env: &Env) -> Self {
+        let tags = env.tags_all(value);
         let adopt = value.get("adopt").as_str() == Some("if_exists");
         let chained = value.get("mode").as_str() == Some("chained");
         let oidc = value.get("oidc_provider");
-        let issuers: BTreeSet<String> = hole::texts(value.get("issuers")).iter().map(|url| arn::issuer_host(url).to_owned()).collect();
+        let issuers: BTreeSet<String> =
+            placeholder::texts(value.get("issuers")).iter().map(|url| arn::issuer_host(url).to_owned()).collect();
         Model {
             clusters: clusters(value),
             issuers: issuers.into_iter().collect(),
             service_accounts: service_accounts(value.get("service_accounts")),
-            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags, place)),
-            role: RoleModel::of(value.get("role"), adopt, &tags, place),
-            inline_policies: hole::map(value.at("role.inline_policies")).into_iter().collect(),
-            managed_policies: hole::texts(value.at("role.managed_policy_arns")),
-            audiences: match hole::texts(value.get("audiences")) {
+            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags, env)),
+            role: RoleModel::of(value.get("role"), adopt, &tags, env),
+            inline_policies: placeholder::map(value.at("role.inline_policies")).into_iter().collect(),
+            managed_policies: placeholder::texts(value.at("role.managed_policy_arns")),
+            audiences: match placeholder::texts(value.get("audiences")) {
                 audiences if audiences.is_empty() => vec![STS_AUDIENCE.to_owned()],
                 audiences => audiences,
             },
@@ -58,8 +59,8 @@ impl Model {
                 Some("retain") => Manage::Retain,
                 _ => Manage::Shared,
             },
-            thumbprints: (!oidc.get("thumbprints").is_null()).then(|| hole::texts(oidc.get("thumbprints"))),
-            oidc_tags: place.tags_over(&tags, oidc.get("tags")),
+            thumbprints: (!oidc.get("thumbprints").is_null()).then(|| placeholder::texts(oidc.get("thumbprints"))),
+            oidc_tags: env.tags_over(&tags, oidc.get("tags")),
         }
     }
 
@@ -75,22 +76,23 @@ impl Model {
     /// The audience to ask for in a pod's token: STS's own where it is allowed, or may be.
     pub fn token_audience(&self) -> &str {
         let sts = self.audiences.iter().find(|a| *a == STS_AUDIENCE);
-        let audience = sts.or(self.audiences.iter().find(|a| hole::is_in(a))).or(self.audiences.first());
+        let audience = sts.or(self.audiences.iter().find(|a| placeholder::is_in(a))).or(self.audiences.first());
         audience.map_or(STS_AUDIENCE, String::as_str)
     }
 }
 
 /// The names of the clusters that are asked for their issuers.
 pub fn clusters(value: &Value) -> Vec<String> {
-    let one = hole::text(value.get("cluster_name"));
-    one.into_iter().chain(hole::texts(value.get("cluster_names"))).collect()
+    let one = placeholder::text(value.get("cluster_name"));
+    one.into_iter().chain(placeholder::texts(value.get("cluster_names"))).collect()
 }
 
 fn service_accounts(value: &Value) -> Vec<ServiceAccount> {
     if value.is_unknown() {
-        return vec![ServiceAccount { namespace: hole::unknown(), name: hole::unknown() }];
+        return vec![ServiceAccount { namespace: placeholder::unknown(), name: placeholder::unknown() }];
     }
-    let text =
-        |member: &Value, name: &str| hole::text(member.get(name)).or_else(|| member.is_unknown().then(hole::unknown)).unwrap_or_default();
+    let text = |member: &Value, name: &str| {
+        placeholder::text(member.get(name)).or_else(|| member.is_unknown().then(placeholder::unknown)).unwrap_or_default()
+    };
     value.members().iter().map(|m| ServiceAccount { namespace: text(m, "namespace"), name: text(m, "name") }).collect()
 }

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use super::model::{Model, STS_AUDIENCE};
 use crate::aws::policy::statements::ServiceAccount;
 use crate::engine::Side;
-use crate::resources::place::Place;
-use crate::schema::{Value, hole};
+use crate::resources::env::Env;
+use crate::schema::{Value, placeholder};
 
 /// Where a chained pod's token and config file are mounted. Not the webhook's folder: its variables must not be there, since the Go
 /// and Java SDKs would use the pod role whatever the profile says.
@@ -17,17 +17,17 @@ const CONFIG_FOLDER: &str = "/etc/xeks/aws";
 /// Lifetime of a projected token in seconds, as the pod identity webhook asks for it.
 const TOKEN_SECONDS: i64 = 86_400;
 
-pub fn outputs(model: &Model, place: &Place, pieces: &Value) -> BTreeMap<&'static str, Value> {
-    let role = pieces.get(&model.role.key(Side::Workload).to_string());
-    let issuers_known = !model.issuers.iter().any(|issuer| hole::is_in(issuer));
+pub fn outputs(model: &Model, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
+    let role = objects.get(&model.role.key(Side::Workload).to_string());
+    let issuers_known = !model.issuers.iter().any(|issuer| placeholder::is_in(issuer));
     let providers = model.issuers.iter().map(|issuer| {
-        let arn = pieces.get(&model.provider_key(issuer).to_string()).get("arn").clone();
+        let arn = objects.get(&model.provider_key(issuer).to_string()).get("arn").clone();
         (format!("https://{issuer}"), arn)
     });
-    let role_arn = place.role_arn_of(Side::Workload, &model.role, pieces);
-    let pod_role_arn = model.pod_role.as_ref().map_or(Value::Null, |pod| place.role_arn_of(Side::Cluster, pod, pieces));
+    let role_arn = env.role_arn_of(Side::Workload, &model.role, objects);
+    let pod_role_arn = model.pod_role.as_ref().map_or(Value::Null, |pod| env.role_arn_of(Side::Cluster, pod, objects));
     let annotations = annotations(model, &role_arn);
-    let config = config(model, place, &role_arn, &pod_role_arn);
+    let config = config(model, env, &role_arn, &pod_role_arn);
     BTreeMap::from([
         ("role_arn", role_arn),
         ("role_id", role.get("id").clone()),
@@ -35,8 +35,11 @@ pub fn outputs(model: &Model, place: &Place, pieces: &Value) -> BTreeMap<&'stati
         ("oidc_provider_arns", if issuers_known { Value::map(providers) } else { Value::Unknown }),
         ("service_account_manifests", manifests(model, &annotations, config.as_deref())),
         // Whether there is an annotation for the audience depends on which one it is.
-        ("service_account_annotations", if hole::is_in(model.token_audience()) { Value::Unknown } else { hole::map_value(&annotations) }),
-        ("aws_config", config.map_or(Value::Null, hole::value)),
+        (
+            "service_account_annotations",
+            if placeholder::is_in(model.token_audience()) { Value::Unknown } else { placeholder::map_value(&annotations) },
+        ),
+        ("aws_config", config.map_or(Value::Null, placeholder::value)),
     ])
 }
 
@@ -44,7 +47,7 @@ pub fn outputs(model: &Model, place: &Place, pieces: &Value) -> BTreeMap<&'stati
 fn annotations(model: &Model, role_arn: &Value) -> BTreeMap<String, String> {
     let mut annotations = BTreeMap::new();
     if model.pod_role.is_none() {
-        annotations.insert("eks.amazonaws.com/role-arn".to_owned(), hole::text(role_arn).unwrap_or_default());
+        annotations.insert("eks.amazonaws.com/role-arn".to_owned(), placeholder::text(role_arn).unwrap_or_default());
         if model.token_audience() != STS_AUDIENCE {
             annotations.insert("eks.amazonaws.com/audience".to_owned(), model.token_audience().to_owned());
         }
@@ -53,21 +56,21 @@ fn annotations(model: &Model, role_arn: &Value) -> BTreeMap<String, String> {
 }
 
 /// The default profile assumes the role, with the pod role's credentials from the projected token. Chained sessions end after an hour.
-fn config(model: &Model, place: &Place, role_arn: &Value, pod_role_arn: &Value) -> Option<String> {
+fn config(model: &Model, env: &Env, role_arn: &Value, pod_role_arn: &Value) -> Option<String> {
     model.pod_role.as_ref()?;
-    let text = |value: &Value| hole::text(value).unwrap_or_default();
+    let text = |value: &Value| placeholder::text(value).unwrap_or_default();
     let lines = [
         "[default]".to_owned(),
         format!("role_arn = {}", text(role_arn)),
         "source_profile = xeks-pod".to_owned(),
         "sts_regional_endpoints = regional".to_owned(),
-        format!("region = {}", place.region),
+        format!("region = {}", env.region),
         String::new(),
         "[profile xeks-pod]".to_owned(),
         format!("role_arn = {}", text(pod_role_arn)),
         format!("web_identity_token_file = {TOKEN_FOLDER}/token"),
         "sts_regional_endpoints = regional".to_owned(),
-        format!("region = {}", place.region),
+        format!("region = {}", env.region),
     ];
     Some(lines.join("\n") + "\n")
 }
@@ -82,7 +85,7 @@ fn manifests(model: &Model, annotations: &BTreeMap<String, String>, config: Opti
             documents.push(pod_template(account, model.token_audience()));
         }
     }
-    hole::value(documents.iter().map(yaml).collect::<Vec<_>>().join("---\n"))
+    placeholder::value(documents.iter().map(yaml).collect::<Vec<_>>().join("---\n"))
 }
 
 fn service_account(account: &ServiceAccount, annotations: &BTreeMap<String, String>) -> Json {
@@ -102,7 +105,7 @@ fn config_map_name(account: &ServiceAccount) -> String {
     format!("{}-aws-config", account.name)
 }
 
-/// What a pod's template needs: the token, the config file, and the variable that points to it. To be merged into the workload's own.
+/// What a pod's template depends_on: the token, the config file, and the variable that points to it. To be merged into the workload's own.
 fn pod_template(account: &ServiceAccount, audience: &str) -> Json {
     let token = json!({"serviceAccountToken": {"audience": audience, "expirationSeconds": TOKEN_SECONDS, "path": "token"}});
     let mounts = json!([

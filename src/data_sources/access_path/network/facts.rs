@@ -6,7 +6,7 @@ use crate::aws::Error;
 use crate::aws::cidr::Cidr;
 use crate::aws::ec2::{NatGateway, NetworkAcl, PeeringConnection, RouteTable, SecurityGroup, SecurityGroupRule, Subnet};
 use crate::data_sources::hops::Hop;
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::cluster::ClusterDescription;
 
 use super::Source;
 use super::traffic::{internet, listed};

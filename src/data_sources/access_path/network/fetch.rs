@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use crate::aws::ec2::{Ec2, NatGateway, PeeringConnection, RouteTable, Select};
 use crate::aws::{Account, Error};
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::cluster::ClusterDescription;
 
 use super::Source;
 use super::facts::{Facts, Place, Seen, resolves_privately};

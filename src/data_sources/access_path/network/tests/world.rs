@@ -5,7 +5,7 @@ use crate::aws::ec2::{
     AclEntry, NatGateway, NetworkAcl, PeerVpc, PeeringConnection, ReferencedGroup, Route, RouteTable, RouteTableAssociation, SecurityGroup,
     SecurityGroupRule, Subnet,
 };
-use crate::pieces::eks::cluster::ClusterDescription;
+use crate::objects::eks::cluster::ClusterDescription;
 
 use super::super::Source;
 use super::super::facts::{Facts, Place};

@@ -1,0 +1,109 @@
+//! The cluster's authentication mode, brought one step from CONFIG_MAP to API_AND_CONFIG_MAP. Never undone.
+
+use async_trait::async_trait;
+use aws_sdk_eks::types::{AuthenticationMode, UpdateAccessConfigRequest, UpdateStatus};
+
+use super::cluster;
+use crate::aws::wait;
+use crate::aws::{Error, Kind};
+use crate::engine::{Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side};
+use crate::objects::context::Context;
+
+pub const KIND: &str = "eks_access_config";
+
+/// The authentication mode of a cluster that must take access entries.
+#[derive(Clone, Debug)]
+pub struct AccessConfig {
+    pub cluster: String,
+    pub region: String,
+}
+
+#[async_trait]
+impl Object<Context> for AccessConfig {
+    fn key(&self) -> Key {
+        Key::new(Side::Cluster, KIND, &self.cluster)
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.region.clone())
+    }
+
+    fn on_existing(&self) -> OnExisting {
+        OnExisting::MustExist
+    }
+
+    async fn observe(&self, cx: &Context, _: &Reconcile) -> Result<Option<Observed>, Error> {
+        let cluster = cluster::describe(cx, &self.region, &self.cluster).await?;
+        Ok(cluster.map(|cluster| Observed {
+            arn: None,
+            id: None,
+            document: None,
+            tags: None,
+            owner: Owner::Parent,
+            differs: cluster.authentication_mode.as_deref() == Some("CONFIG_MAP"),
+            facts: serde_json::json!({"authentication_mode": cluster.authentication_mode}),
+        }))
+    }
+
+    /// A cluster is not made here: it must exist.
+    async fn create(&self, cx: &Context, _: &Reconcile) -> Result<Made, Error> {
+        Err(crate::engine::Backend::missing(cx, &self.key()))
+    }
+
+    async fn update(&self, cx: &Context, _: &Reconcile, observed: &Observed) -> Result<Made, Error> {
+        if observed.differs {
+            self.upgrade(cx).await?;
+        }
+        Ok(Made::default())
+    }
+}
+
+impl AccessConfig {
+    async fn takes_no_entries(&self, cx: &Context) -> Result<bool, Error> {
+        let cluster = cluster::describe(cx, &self.region, &self.cluster).await?;
+        Ok(cluster.is_some_and(|cluster| cluster.authentication_mode.as_deref() == Some("CONFIG_MAP")))
+    }
+
+    /// EKS changes the mode in an update of its own, which takes minutes (UpdateClusterConfig, DescribeUpdate).
+    async fn upgrade(&self, cx: &Context) -> Result<(), Error> {
+        let client = cx.eks(Some(&self.region));
+        let config = UpdateAccessConfigRequest::builder().authentication_mode(AuthenticationMode::ApiAndConfigMap).build();
+        let call = "eks:UpdateClusterConfig";
+        let request = || client.update_cluster_config().name(&self.cluster).access_config(config.clone()).send();
+        // Another update of the cluster may be under way: ours waits for it, and it may have been this very one.
+        let busy = |e: &Error| e.code.as_deref() == Some("ResourceInUseException");
+        let answer = wait::retry_while(&cx.limits(), "the cluster's other update to end", busy, || async {
+            if !self.takes_no_entries(cx).await? {
+                return Ok(None);
+            }
+            match cx.ask(call, Side::Cluster, request).await {
+                Err(error) if error.is(Kind::Invalid) && !self.takes_no_entries(cx).await? => Ok(None),
+                answer => answer.map(Some),
+            }
+        })
+        .await?;
+        let Some(answer) = answer else { return Ok(()) };
+        let update = answer.update.and_then(|u| u.id).unwrap_or_default();
+        let label = cx.label(Side::Cluster);
+        let what = format!("cluster {} to change its authentication mode", self.cluster);
+        wait::until(&cx.limits(), &what, "eks:DescribeUpdate", label, || async {
+            let request = || client.describe_update().name(&self.cluster).update_id(&update).send();
+            let update = cx.ask("eks:DescribeUpdate", Side::Cluster, request).await?.update;
+            match update.as_ref().and_then(|u| u.status()) {
+                Some(UpdateStatus::Successful) => Ok(Some(())),
+                Some(UpdateStatus::Failed | UpdateStatus::Cancelled) => {
+                    let errors = update.iter().flat_map(|u| u.errors()).filter_map(|e| e.error_message().map(str::to_owned));
+                    let why = errors.collect::<Vec<_>>().join("; ");
+                    Err(Error::of_kind(
+                        Kind::Other,
+                        call,
+                        label,
+                        format!("the change of the authentication mode of cluster {} failed: {why}", self.cluster),
+                    ))
+                }
+                _ => Ok(None),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,89 @@
+//! What one process must not do twice at the same time, since AWS has no lock for it: rewrite the trust policy of a role that several
+//! resources add to, or delete what another resource has just begun to use.
+//!
+//! Terraform applies many resources at once, all through this one process. Other processes are not seen here.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+static EXCLUSIVE: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+static SHARED: LazyLock<Mutex<HashMap<String, Arc<RwLock<()>>>>> = LazyLock::new(Mutex::default);
+/// AWS gives a RoleId once, so that nothing has to be taken out again.
+static DELETED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+
+/// The only writer of the object with that ARN in this process, while the guard is held. Waits for the one before it.
+pub async fn exclusive(arn: &str) -> OwnedMutexGuard<()> {
+    named(&EXCLUSIVE, arn).lock_owned().await
+}
+
+/// The shared objects that a request relies on: no other request of this process deletes them before it ends.
+#[derive(Debug, Default)]
+pub struct Held(Mutex<Vec<OwnedRwLockReadGuard<()>>>);
+
+impl Held {
+    /// Relies on the object from now on. Waits while another request deletes it.
+    pub async fn hold(&self, arn: &str) {
+        let guard = named(&SHARED, arn).read_owned().await;
+        self.0.lock().push(guard);
+    }
+}
+
+/// The right to delete a shared object; `None` while a request holds it. No request comes to hold it while the guard is held.
+pub fn try_exclusive(arn: &str) -> Option<OwnedRwLockWriteGuard<()>> {
+    named(&SHARED, arn).try_write_owned().ok()
+}
+
+/// Records that the role with that RoleId was deleted: it relies on nothing any more, although a listing may still show it.
+pub fn mark_deleted(role_id: &str) {
+    DELETED.lock().insert(role_id.to_owned());
+}
+
+pub fn is_deleted(role_id: &str) -> bool {
+    DELETED.lock().contains(role_id)
+}
+
+fn named<T: Default>(all: &Mutex<HashMap<String, Arc<T>>>, name: &str) -> Arc<T> {
+    all.lock().entry(name.to_owned()).or_default().clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_object_that_a_request_relies_on_is_not_deleted() {
+        let (one, two) = (Held::default(), Held::default());
+        one.hold("shared").await;
+        two.hold("shared").await;
+        assert!(try_exclusive("shared").is_none());
+        drop(one);
+        assert!(try_exclusive("shared").is_none());
+        drop(two);
+        let deleting = try_exclusive("shared");
+        assert!(deleting.is_some() && try_exclusive("shared").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_to_rely_on_an_object_waits_for_its_deletion() {
+        let deleting = try_exclusive("awaited").unwrap();
+        let held = Held::default();
+        let mut hold = Box::pin(held.hold("awaited"));
+        assert!(futures::poll!(&mut hold).is_pending());
+        drop(deleting);
+        hold.await;
+        assert!(try_exclusive("awaited").is_none());
+    }
+
+    #[tokio::test]
+    async fn writers_of_one_object_come_one_after_the_other() {
+        let first = exclusive("role").await;
+        let mut second = Box::pin(exclusive("role"));
+        assert!(futures::poll!(&mut second).is_pending());
+        exclusive("another role").await;
+        drop(first);
+        second.await;
+    }
+}

@@ -1,0 +1,193 @@
+//! The objects of one connection from the workload account to a cluster, as the resource of that name lists them.
+
+use std::collections::BTreeSet;
+
+use xeks::aws::policy::{canonical_text, statements};
+use xeks::engine::{Key, Ledger, Object, OnExisting, Side, Tags, converge, refresh, remove_all};
+use xeks::objects::Context;
+use xeks::objects::eks::policy_association::{PolicyAssociation, Scope};
+use xeks::objects::eks::{access_config::AccessConfig, access_entry, access_entry::AccessEntry};
+use xeks::objects::iam::inline_policy::InlinePolicy;
+use xeks::objects::iam::instance_profile::InstanceProfile;
+use xeks::objects::iam::instance_profile_role::InstanceProfileRole;
+use xeks::objects::iam::policy_attachment::PolicyAttachment;
+use xeks::objects::iam::role::{self, Role};
+
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT};
+
+pub const ACCESS: &str = "EKS-CrossAccount-Access-Role";
+pub const WORKLOAD: &str = "EC2-EKS-CrossAccount-Role";
+pub const ADMIN: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+pub const VIEW: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
+pub const MANAGED: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+pub const RESOURCE: &[&str] = &["xeks_cross_account_access", CLUSTER_ACCOUNT, CLUSTER, ACCESS, WORKLOAD];
+
+pub type Objects = Vec<Box<dyn Object<Context>>>;
+
+/// What a test changes about the connection.
+#[derive(Clone)]
+pub struct Connection {
+    pub cluster: String,
+    pub existing_workload: bool,
+    pub existing_access: bool,
+    pub adopt: bool,
+    pub upgrade: bool,
+    pub description: Option<String>,
+    pub username: Option<String>,
+    pub policies: Vec<(&'static str, Scope, Vec<&'static str>)>,
+    pub managed: Vec<&'static str>,
+    pub tags: Tags,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Connection {
+            cluster: CLUSTER.into(),
+            existing_workload: false,
+            existing_access: false,
+            adopt: false,
+            upgrade: false,
+            description: Some("Access to the cluster".into()),
+            username: None,
+            policies: vec![(ADMIN, Scope::Cluster, vec![])],
+            managed: vec![MANAGED],
+            tags: Tags::from([("owner".into(), "platform".into())]),
+        }
+    }
+}
+
+impl Connection {
+    pub fn objects(&self) -> Objects {
+        let (workload, access) = (role::key(Side::Workload, WORKLOAD), role::key(Side::Cluster, ACCESS));
+        let trust = if self.existing_workload { vec![] } else { vec![statements::trust_services("", &["ec2.amazonaws.com".into()])] };
+        let assume = canonical_text(&statements::assume_policy(&[arn(CLUSTER_ACCOUNT, ACCESS)]));
+        let describe = format!("arn:aws:eks:{REGION}:{CLUSTER_ACCOUNT}:cluster/{}", self.cluster);
+        let describe = canonical_text(&statements::describe_cluster_policy(&describe));
+        let mut objects: Objects = vec![
+            Box::new(self.role(Side::Workload, WORKLOAD, self.existing_workload, trust, vec![])),
+            Box::new(policy(Side::Workload, WORKLOAD, &format!("xeks-assume-{ACCESS}"), assume)),
+            Box::new(self.role(
+                Side::Cluster,
+                ACCESS,
+                self.existing_access,
+                vec![statements::trust_principals("", &[arn(WORKLOAD_ACCOUNT, WORKLOAD)], Some("xeks"))],
+                vec![workload.clone()],
+            )),
+            Box::new(policy(Side::Cluster, ACCESS, "xeks-eks-describe", describe)),
+            self.boxed_entry(vec![access.clone()]),
+        ];
+        for policy_arn in &self.managed {
+            let (role, policy_arn) = (WORKLOAD.to_owned(), (*policy_arn).to_owned());
+            let (depends_on, on_existing) = (vec![workload.clone()], OnExisting::InheritFrom(workload.clone()));
+            objects.push(Box::new(PolicyAttachment { side: Side::Workload, role, policy_arn, depends_on, on_existing }));
+        }
+        objects.extend(self.policies.iter().map(|(policy_arn, scope, namespaces)| self.association(policy_arn, *scope, namespaces)));
+        if !self.existing_workload {
+            objects.extend(self.profile(workload));
+        }
+        if self.upgrade {
+            objects.push(Box::new(AccessConfig { cluster: self.cluster.clone(), region: REGION.into() }));
+        }
+        objects
+    }
+
+    /// Brings it about, and expects no failure.
+    pub async fn make(&self, cx: &Context, prior: Ledger, instance: &str) -> Ledger {
+        let made = converge(cx, &self.objects(), prior, instance).await;
+        let failures: Vec<String> = made.failures.iter().map(|f| format!("{} {}: {}", f.verb, f.key, f.error)).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        // The state goes through Terraform and back.
+        Ledger::from_value(&made.ledger.to_value())
+    }
+
+    /// Makes it twice, as under `create_before_destroy`, and expects the removal of the older to leave what the newer took over.
+    pub async fn is_replaced(&self, aws: &Aws) {
+        let before = aws.dump();
+        let cx = aws.cx(RESOURCE).await;
+        let old = self.make(&cx, Ledger::default(), "i1").await;
+        let new = self.make(&cx, Ledger::default(), "i2").await;
+        aws.calls();
+        assert!(remove_all(&cx, old).await.failures.is_empty());
+        assert_eq!(aws.writes(), [""; 0]);
+        assert_eq!(refresh(&cx, &self.objects(), new.clone()).await.unwrap().ledger, new);
+        assert!(remove_all(&cx, new).await.failures.is_empty());
+        assert_eq!(aws.dump(), before);
+    }
+
+    fn on_existing(&self, existing: bool) -> OnExisting {
+        match (existing, self.adopt) {
+            (true, _) => OnExisting::MustExist,
+            (false, true) => OnExisting::Adopt,
+            (false, false) => OnExisting::Fail,
+        }
+    }
+
+    fn role(&self, side: Side, name: &str, existing: bool, trust: Vec<serde_json::Value>, depends_on: Vec<Key>) -> Role {
+        Role {
+            side,
+            name: name.into(),
+            path: None,
+            description: self.description.clone(),
+            permissions_boundary: None,
+            max_session_duration: None,
+            trust,
+            tags: self.tags.clone(),
+            adopted_tags: !existing,
+            on_existing: self.on_existing(existing),
+            depends_on,
+        }
+    }
+
+    fn boxed_entry(&self, mut depends_on: Vec<Key>) -> Box<dyn Object<Context>> {
+        if self.upgrade {
+            depends_on.push(Key::new(Side::Cluster, "eks_access_config", &self.cluster));
+        }
+        Box::new(AccessEntry {
+            cluster: self.cluster.clone(),
+            region: REGION.into(),
+            role: ACCESS.into(),
+            principal_arn: arn(CLUSTER_ACCOUNT, ACCESS),
+            principal: role::key(Side::Cluster, ACCESS),
+            username: self.username.clone(),
+            groups: BTreeSet::from(["viewers".to_owned()]),
+            tags: self.tags.clone(),
+            policies: self.policies.iter().map(|(policy_arn, ..)| (*policy_arn).to_owned()).collect(),
+            on_existing: self.on_existing(false),
+            depends_on,
+        })
+    }
+
+    fn association(&self, policy_arn: &str, scope: Scope, namespaces: &[&str]) -> Box<dyn Object<Context>> {
+        let entry = access_entry::key(&self.cluster, ACCESS);
+        Box::new(PolicyAssociation {
+            cluster: self.cluster.clone(),
+            region: REGION.into(),
+            role: ACCESS.into(),
+            principal_arn: arn(CLUSTER_ACCOUNT, ACCESS),
+            policy_arn: policy_arn.into(),
+            scope,
+            namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect(),
+            depends_on: vec![entry.clone()],
+            on_existing: OnExisting::InheritFrom(entry),
+        })
+    }
+
+    fn profile(&self, workload: Key) -> [Box<dyn Object<Context>>; 2] {
+        let key = Key::new(Side::Workload, "iam_instance_profile", WORKLOAD);
+        let (depends_on, on_existing) = (vec![key.clone(), workload], OnExisting::InheritFrom(key));
+        [
+            Box::new(InstanceProfile { name: WORKLOAD.into(), path: None, tags: self.tags.clone(), on_existing: self.on_existing(false) }),
+            Box::new(InstanceProfileRole { profile: WORKLOAD.into(), role: WORKLOAD.into(), depends_on, on_existing }),
+        ]
+    }
+}
+
+pub fn arn(account: &str, role: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{role}")
+}
+
+fn policy(side: Side, role: &str, name: &str, document: String) -> InlinePolicy {
+    let key = role::key(side, role);
+    let (role, name, depends_on) = (role.into(), name.into(), vec![key]);
+    InlinePolicy { side, role, name, document, stamped: true, depends_on, on_existing: OnExisting::Overwrite }
+}

@@ -1,0 +1,175 @@
+//! The two-account AWS of tests/aws, as these tests see it: one for the whole run, reset for each test.
+//!
+//! It runs in the Python environment that XEKS_VENV names (`make unit` sets it). Where that is not set the tests say so loudly and
+//! pass over; where it is set and the AWS does not start, they fail.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+use tokio::sync::MutexGuard;
+use tokio_util::sync::CancellationToken;
+use xeks::aws::settings::{Endpoints, Keys, Secret, Settings};
+use xeks::aws::{Accounts, Pair};
+use xeks::objects::{Context, Ownership};
+
+pub const REGION: &str = "ap-south-1";
+pub const CLUSTER: &str = "prac-eks-abhi";
+pub const CLUSTER_ACCOUNT: &str = "183295435445";
+pub const WORKLOAD_ACCOUNT: &str = "185863138492";
+
+static SERVER: tokio::sync::Mutex<Option<Server>> = tokio::sync::Mutex::const_new(None);
+
+struct Server {
+    /// Ends by itself when this process does.
+    _process: Child,
+    ready: Json,
+}
+
+/// The AWS, for one test alone.
+pub struct Aws {
+    server: MutexGuard<'static, Option<Server>>,
+}
+
+impl Aws {
+    /// Waits for one's turn. `None`, loudly, where there is no environment to run it in.
+    pub async fn lease() -> Option<Self> {
+        let Ok(venv) = std::env::var("XEKS_VENV") else {
+            eprintln!("!!! NOT TESTED AGAINST THE TWO-ACCOUNT AWS: XEKS_VENV is not set (make unit sets it)");
+            return None;
+        };
+        let mut server = SERVER.lock().await;
+        if server.is_none() {
+            *server = Some(start(&venv));
+        }
+        let aws = Aws { server };
+        aws.admin("reset", json!({}));
+        Some(aws)
+    }
+
+    /// What a resource sees: the runners' credentials, which have the least permissions that xeks needs.
+    pub async fn cx(&self, resource: &[&str]) -> Context {
+        self.cloud_of("runner", resource).await
+    }
+
+    /// Both accounts with the root users' credentials, to look and to meddle.
+    pub async fn root(&self) -> Pair {
+        self.pair("root").await
+    }
+
+    pub fn admin(&self, route: &str, body: Json) -> Json {
+        let endpoint = self.endpoint().trim_start_matches("http://").to_owned();
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(&endpoint).expect("the AWS answers");
+        let head =
+            format!("POST /_xeks/{route} HTTP/1.1\r\nHost: {endpoint}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("the request goes out");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 200"), "{route}: {answer}");
+        let text = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_owned() };
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Everything there is, for a comparison of before and after.
+    pub fn dump(&self) -> Json {
+        self.admin("dump", json!({}))
+    }
+
+    /// The names of the calls since the last time, in order.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.admin("calls/list", json!({"since": 0}));
+        self.admin("calls/clear", json!({}));
+        let name = |c: &Json| format!("{}:{}", c["service"].as_str().unwrap_or(""), c["action"].as_str().unwrap_or(""));
+        calls["calls"].as_array().expect("a list").iter().map(name).filter(|n| n != "sts:GetCallerIdentity").collect()
+    }
+
+    /// Those of the calls that change something.
+    pub fn writes(&self) -> Vec<String> {
+        let reads = |call: &String| ["Get", "List", "Describe"].iter().any(|r| call.split(':').nth(1).is_some_and(|a| a.starts_with(r)));
+        self.calls().into_iter().filter(|c| !reads(c)).collect()
+    }
+
+    fn endpoint(&self) -> &str {
+        self.ready()["endpoint"].as_str().expect("an endpoint")
+    }
+
+    fn ready(&self) -> &Json {
+        &self.server.as_ref().expect("a server").ready
+    }
+
+    async fn cloud_of(&self, caller: &str, resource: &[&str]) -> Context {
+        Context {
+            pair: self.pair(caller).await,
+            region: REGION.into(),
+            ownership: Ownership::new(resource),
+            deadline: tokio::time::Instant::now() + Duration::from_secs(300),
+            stop: CancellationToken::new(),
+            import_id: "CLUSTER/ROLE/ROLE".into(),
+            role_arns: vec![],
+            peering_ids: vec![],
+            recorded: Default::default(),
+            warnings: Mutex::default(),
+            held: Default::default(),
+            deleted: Mutex::default(),
+        }
+    }
+
+    async fn pair(&self, caller: &str) -> Pair {
+        let settings = |account: &str| {
+            let keys = &self.ready()["accounts"][account]["credentials"][caller];
+            let secret = |name: &str| keys[name].as_str().map(Secret::new);
+            let url = Some(self.endpoint().to_owned());
+            Settings {
+                region: Some(REGION.into()),
+                keys: Some(Keys {
+                    access_key: secret("access_key_id").expect("a key"),
+                    secret_key: secret("secret_access_key").expect("a secret"),
+                    token: secret("session_token"),
+                }),
+                endpoints: Endpoints { eks: url.clone(), iam: url.clone(), sts: url.clone(), ec2: url },
+                ..Settings::default()
+            }
+        };
+        let accounts = Accounts::new(settings("cluster"), Some(settings("workload")), BTreeMap::new(), false);
+        accounts.pair(None).await.expect("both accounts")
+    }
+}
+
+fn start(venv: &str) -> Server {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws");
+    let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-{}.json", std::process::id()));
+    let mut command = Command::new(Path::new(venv).join("bin/python"));
+    command.args(["-m", "xeks_aws", "serve", "--story", "--ready-file"]).arg(&ready).env("PYTHONPATH", home);
+    let mut process = command.spawn().unwrap_or_else(|e| panic!("XEKS_VENV={venv} has no Python that runs: {e}"));
+    let began = Instant::now();
+    while !ready.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the AWS of tests/aws is not ready after a minute");
+        if let Some(status) = process.try_wait().expect("the process can be asked") {
+            panic!("the AWS of tests/aws ended with {status}: is {venv} installed from tests/aws/requirements.txt?");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = std::fs::read_to_string(&ready).expect("the ready file");
+    std::fs::remove_file(&ready).ok();
+    Server { _process: process, ready: serde_json::from_str(&text).expect("JSON") }
+}
+
+fn unchunked(mut body: &str) -> String {
+    let mut text = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).expect("a chunk's size");
+        if size == 0 {
+            break;
+        }
+        text.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    text
+}

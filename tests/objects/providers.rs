@@ -1,0 +1,191 @@
+//! OIDC providers, which several trusts share: made once, kept while anybody needs them, removed by whoever leaves last.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use xeks::aws::arn::oidc_provider;
+use xeks::aws::policy::statements::{ServiceAccount, trust_web_identity};
+use xeks::engine::{Ledger, Object, OnExisting, Origin, Side, Tags, converge, refresh, remove_all};
+use xeks::objects::Context;
+use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider};
+use xeks::objects::iam::role::Role;
+
+use crate::emulator::{Aws, WORKLOAD_ACCOUNT};
+
+const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+const STS: &str = "sts.amazonaws.com";
+
+#[tokio::test]
+async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
+    let Some(aws) = Aws::lease().await else { return };
+    let before = aws.dump();
+    let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
+    let (made_one, made_two) = tokio::join!(make(&one, "one", STS, Manage::Shared), make(&two, "two", "vault", Manage::Shared));
+    let ids = client_ids(&aws).await.unwrap();
+    assert_eq!(ids, [STS, "vault"]);
+    let key = oidc_provider::key(Side::Workload, ISSUER);
+    let entry = made_one.get(&key).unwrap();
+    assert_eq!((entry.origin, entry.added.len()), (Origin::Shared, 0));
+    aws.calls();
+    assert_eq!(refresh(&one, &objects("one", STS, Manage::Shared), made_one.clone()).await.unwrap().ledger, made_one);
+    let again = converge(&one, &objects("one", STS, Manage::Shared), made_one.clone(), "i-one").await;
+    assert_eq!((again.ledger, aws.writes()), (made_one.clone(), vec![]));
+
+    drop((one, two));
+    let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
+    assert!(remove_all(&one, made_one).await.failures.is_empty());
+    assert!(client_ids(&aws).await.is_some(), "the second one still needs it");
+    assert!(remove_all(&two, made_two).await.failures.is_empty());
+    assert_eq!(aws.dump(), before);
+}
+
+#[tokio::test]
+async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
+    let Some(aws) = Aws::lease().await else { return };
+    let before = aws.dump();
+    let names = ["one", "two", "three", "four"];
+    let mut all = Vec::new();
+    for name in names {
+        let cx = aws.cx(&[name]).await;
+        all.push((name, make(&cx, name, STS, Manage::Shared).await));
+    }
+    // A listing may still show what was deleted a moment ago.
+    aws.admin("consistency", json!({"seconds": 1.0, "iam_reads": true}));
+    let removed = all.into_iter().map(|(name, ledger)| {
+        let aws = &aws;
+        async move { remove_all(&aws.cx(&[name]).await, ledger).await }
+    });
+    assert!(futures::future::join_all(removed).await.iter().all(|r| r.failures.is_empty()));
+    assert_eq!(aws.dump(), before);
+}
+
+#[tokio::test]
+async fn a_provider_is_not_deleted_under_a_trust_that_is_just_being_made() {
+    let Some(aws) = Aws::lease().await else { return };
+    for round in 0..8 {
+        aws.admin("reset", json!({}));
+        let ledger = make(&aws.cx(&["leaving"]).await, "leaving", STS, Manage::Shared).await;
+        // Sooner or later within the other's calls.
+        aws.admin("faults/add", json!({"kind": "latency", "action": "CreateRole", "seconds": 0.05 * f64::from(round)}));
+        let (leaving, coming) = (aws.cx(&["leaving"]).await, aws.cx(&["coming"]).await);
+        let (removed, _) = tokio::join!(remove_all(&leaving, ledger), make(&coming, "coming", STS, Manage::Shared));
+        assert!(removed.failures.is_empty());
+        assert!(client_ids(&aws).await.is_some(), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_of_others_gets_our_client_id_and_loses_it_again() {
+    let Some(aws) = Aws::lease().await else { return };
+    make_provider(&aws, &[STS]).await;
+    let before = aws.dump();
+    let cx = aws.cx(&["one"]).await;
+    for manage in [Manage::Shared, Manage::Existing] {
+        let made = make(&cx, "one", "vault", manage).await;
+        let entry = made.get(&oidc_provider::key(Side::Workload, ISSUER)).unwrap();
+        assert_eq!(entry.added.iter().collect::<Vec<_>>(), ["client-id:vault"]);
+        assert_eq!(client_ids(&aws).await.unwrap(), [STS, "vault"]);
+        assert!(remove_all(&cx, made).await.failures.is_empty());
+        assert_eq!(aws.dump(), before, "{manage:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_id_that_another_role_needs_stays_on_a_provider_of_others() {
+    let Some(aws) = Aws::lease().await else { return };
+    make_provider(&aws, &[STS]).await;
+    let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
+    let made_one = make(&one, "one", "vault", Manage::Shared).await;
+    let made_two = make(&two, "two", "vault", Manage::Shared).await;
+    assert!(remove_all(&one, made_one).await.failures.is_empty());
+    assert_eq!(client_ids(&aws).await.unwrap(), [STS, "vault"]);
+    assert!(remove_all(&two, made_two).await.failures.is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
+    let Some(aws) = Aws::lease().await else { return };
+    let cx = aws.cx(&["one"]).await;
+    let made = make(&cx, "one", STS, Manage::Shared).await;
+    aws.admin("faults/add", json!({"kind": "deny", "action": "ListRoles", "times": null}));
+    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(client_ids(&aws).await.is_some());
+    let warnings = cx.warnings.lock().unwrap();
+    assert!(warnings[0].contains("iam:ListRoles") && warnings[0].contains(ISSUER), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_role_that_somebody_made_by_hand_keeps_the_provider() {
+    let Some(aws) = Aws::lease().await else { return };
+    let cx = aws.cx(&["one"]).await;
+    let made = make(&cx, "one", STS, Manage::Shared).await;
+    let trust = json!({"Version": "2012-10-17", "Statement": trust(STS)});
+    let root = aws.root().await;
+    root.workload.iam().create_role().role_name("by-hand").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    drop(cx);
+    assert!(remove_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
+    assert!(client_ids(&aws).await.is_some());
+}
+
+#[tokio::test]
+async fn a_retained_provider_stays_and_a_required_one_must_be_there() {
+    let Some(aws) = Aws::lease().await else { return };
+    let cx = aws.cx(&["one"]).await;
+    let result = converge(&cx, &objects("one", STS, Manage::Existing), Ledger::default(), "i-one").await;
+    assert!(result.failures[0].error.to_string().contains("does not exist"), "{:?}", result.failures);
+    let made = make(&cx, "one", STS, Manage::Retain).await;
+    assert!(remove_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
+    assert!(client_ids(&aws).await.is_some());
+}
+
+/// The objects of one trust: the provider and a role that names it.
+fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Context>>> {
+    let provider = OidcProvider {
+        side: Side::Workload,
+        issuer: ISSUER.into(),
+        client_ids: BTreeSet::from([audience.to_owned()]),
+        thumbprints: None,
+        tags: Tags::from([("owner".into(), "platform".into())]),
+        manage,
+    };
+    let role = Role {
+        side: Side::Workload,
+        name: name.into(),
+        path: None,
+        description: None,
+        permissions_boundary: None,
+        max_session_duration: None,
+        trust: vec![trust(audience)],
+        tags: Tags::new(),
+        adopted_tags: true,
+        on_existing: OnExisting::Fail,
+        depends_on: vec![provider.key()],
+    };
+    vec![Box::new(provider), Box::new(role)]
+}
+
+fn trust(audience: &str) -> serde_json::Value {
+    let account = ServiceAccount { namespace: "nodejs".into(), name: "nodejs-sa".into() };
+    trust_web_identity("", &oidc_provider("aws", WORKLOAD_ACCOUNT, ISSUER), &[account], &[audience.to_owned()])
+}
+
+async fn make(cx: &Context, name: &str, audience: &str, manage: Manage) -> Ledger {
+    let made = converge(cx, &objects(name, audience, manage), Ledger::default(), &format!("i-{name}")).await;
+    assert!(made.failures.is_empty(), "{:?}", made.failures);
+    Ledger::from_value(&made.ledger.to_value())
+}
+
+async fn make_provider(aws: &Aws, client_ids: &[&str]) {
+    let root = aws.root().await;
+    let create = root.workload.iam().create_open_id_connect_provider().url(format!("https://{ISSUER}"));
+    create.set_client_id_list(Some(client_ids.iter().map(|id| (*id).to_owned()).collect())).send().await.unwrap();
+}
+
+/// The provider's client ids, sorted; `None` where there is no provider.
+async fn client_ids(aws: &Aws) -> Option<Vec<String>> {
+    let arn = oidc_provider("aws", WORKLOAD_ACCOUNT, ISSUER);
+    let answer = aws.root().await.workload.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.ok()?;
+    let mut ids = answer.client_id_list().to_vec();
+    ids.sort();
+    Some(ids)
+}
