@@ -27,7 +27,7 @@ use super::error::{Error, Kind, Named};
 use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use super::wait::{Limits, retry_while};
-use crate::engine::Side;
+use crate::aws::Side;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.

@@ -12,8 +12,8 @@ pub use super::account::{Account, Identity};
 use super::error::{Error, Kind};
 use super::settings::Settings;
 use super::transport::Transports;
+use crate::aws::Side;
 use crate::diagnostics::{Diagnostic, Path, Severity, sentence};
-use crate::engine::Side;
 
 /// All configured accounts. Nothing is loaded before it is asked for.
 #[derive(Debug, Default)]

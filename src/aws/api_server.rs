@@ -169,7 +169,7 @@ mod tests {
 
     fn account() -> Account {
         let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));
-        Account::fixture(crate::engine::Side::Cluster, "183295435445", "ap-south-1", http)
+        Account::fixture(crate::aws::Side::Cluster, "183295435445", "ap-south-1", http)
     }
 
     #[tokio::test(start_paused = true)]

@@ -90,7 +90,7 @@ fn presigned(endpoint: &str, credentials: &Credentials, region: &str, cluster: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Side;
+    use crate::aws::Side;
 
     fn account() -> Account {
         let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));

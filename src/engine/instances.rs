@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sweep::{Fault, Toy, boxed, calls_of, first, leaf, root};
 use super::*;
+use crate::aws::Side;
 
 fn key(kind: &str, name: &str) -> Key {
     Key::new(Side::Cluster, kind, name)

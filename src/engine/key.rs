@@ -2,29 +2,7 @@
 
 use std::fmt;
 
-/// One of the two accounts that a connection joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// The account that owns the EKS cluster.
-    Cluster,
-    /// The account that owns the instances, roles and buckets of a team.
-    Workload,
-}
-
-impl Side {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Side::Cluster => "cluster",
-            Side::Workload => "workload",
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::aws::Side;
 
 /// The key of an object in the ledger, written `account/kind/name`; the name may hold slashes itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,11 +20,7 @@ impl Key {
     /// Reads `account/kind/name`. `None` where it has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '/');
-        let side = match parts.next()? {
-            "cluster" => Side::Cluster,
-            "workload" => Side::Workload,
-            _ => return None,
-        };
+        let side = Side::parse(parts.next()?)?;
         let (kind, name) = (parts.next()?, parts.next()?);
         (!kind.is_empty() && !name.is_empty()).then(|| Key::new(side, kind, name))
     }

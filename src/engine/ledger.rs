@@ -204,8 +204,8 @@ fn value_of(entry: &Entry) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Side;
     use super::*;
+    use crate::aws::Side;
 
     #[test]
     fn a_ledger_reads_back_as_it_was_written() {

@@ -20,7 +20,7 @@ mod sweep;
 mod verify;
 
 pub use converge::{Converged, Failure, Touch, converge, remove_all};
-pub use key::{Key, Side};
+pub use key::Key;
 pub use ledger::{Entry, Ledger, Origin, entry_attributes};
 pub use object::{Backend, Contention, Made, Object, Observed, OnExisting, Owner, Reconcile, Tags};
 pub use plan::{Declared, plan};

@@ -5,8 +5,9 @@ use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
 
-use super::key::{Key, Side};
+use super::key::Key;
 use super::ledger::{Entry, Origin};
+use crate::aws::Side;
 
 pub type Tags = BTreeMap<String, String>;
 

@@ -139,8 +139,9 @@ fn id_of(declared: &Declared, all: &BTreeMap<&Key, &Declared>, prior: &Ledger) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, Side, found};
+    use super::super::{Entry, found};
     use super::*;
+    use crate::aws::Side;
 
     fn role(name: &str) -> Declared {
         let null = Value::Null;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::*;
+use crate::aws::Side;
 
 /// When the call with the given number fails.
 #[derive(Clone, Copy, Debug, PartialEq)]

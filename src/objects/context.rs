@@ -16,8 +16,8 @@ use super::{ec2, iam};
 use super::{foreign, removal};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
-use crate::aws::{Account, Error, Kind, Named, Pair};
-use crate::engine::{Backend, Entry, Key, Ledger, Observed, Side};
+use crate::aws::{Account, Error, Kind, Named, Pair, Side};
+use crate::engine::{Backend, Entry, Key, Ledger, Observed};
 
 /// How long what IAM was told a moment ago may be unseen elsewhere. AWS names no bound; a principal that is still unknown after
 /// this is taken for a wrong one.

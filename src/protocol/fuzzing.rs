@@ -8,8 +8,7 @@ use futures::FutureExt;
 
 use super::wire::{DynamicValue, plan_resource_change, validate_resource_config};
 use super::{Offer, Protocol, convert};
-use crate::aws::{Account, Accounts, Nobody};
-use crate::engine::Side;
+use crate::aws::{Account, Accounts, Nobody, Side};
 use crate::provider::{Configured, Resource};
 use crate::schema::{Attribute, Nesting, Shape, Value};
 

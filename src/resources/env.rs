@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::accounts::{Identity, Pair};
-use crate::aws::arn;
+use crate::aws::{Side, arn};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Declared, Key, Ledger, Object, OnExisting, Side, Tags};
+use crate::engine::{Declared, Key, Ledger, Object, OnExisting, Tags};
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::{Context, ec2};
 use crate::provider::configuration::{Configured, IgnoreTags};

@@ -4,11 +4,12 @@ use futures::future::join_all;
 
 use super::env::{Env, Part};
 use super::lifecycle::{Known, Located};
+use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Backend, Key, Ledger, Observed, OnExisting, Origin, Owner, Reconcile, Side};
+use crate::engine::{Backend, Key, Ledger, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::Context;
 
 /// The warning of a check that could not be made. The same cause is told once.

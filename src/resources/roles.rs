@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use super::common::{OWN_POLICIES, map_or_null, set_or_null, tags_attribute, without_sid};
 use super::env::{Env, Part};
 use super::lifecycle::Located;
-use crate::aws::{arn, names, policy};
+use crate::aws::{Side, arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Backend, Declared, Key, Ledger, Observed, OnExisting, Origin, Owner, Refreshed, Side, Tags, found};
+use crate::engine::{Backend, Declared, Key, Ledger, Observed, OnExisting, Origin, Owner, Refreshed, Tags, found};
 use crate::objects::{Context, iam};
 use crate::schema::{Attribute, Value, placeholder, validators};
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use xeks::aws::Side;
 use xeks::aws::policy::{canonical_text, statements};
-use xeks::engine::{Key, Ledger, Object, OnExisting, Side, Tags, converge, refresh, remove_all};
+use xeks::engine::{Key, Ledger, Object, OnExisting, Tags, converge, refresh, remove_all};
 use xeks::objects::Context;
 use xeks::objects::eks::policy_association::{PolicyAssociation, Scope};
 use xeks::objects::eks::{access_config::AccessConfig, access_entry, access_entry::AccessEntry};

@@ -1,7 +1,8 @@
 //! The life of a connection: made, read, changed behind its back, healed, replaced, imported, removed.
 
 use serde_json::json;
-use xeks::engine::{Key, Ledger, Origin, Side, import, refresh, remove_all};
+use xeks::aws::Side;
+use xeks::engine::{Key, Ledger, Origin, import, refresh, remove_all};
 use xeks::objects::eks::access_entry;
 use xeks::objects::eks::policy_association::Scope;
 use xeks::objects::iam::role;

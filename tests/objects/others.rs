@@ -1,8 +1,8 @@
 //! Objects of others: adopted with additions only, refused where they are foreign', and left as they were found.
 
 use serde_json::{Value as Json, json};
-use xeks::aws::policy;
-use xeks::engine::{Key, Ledger, Object, OnExisting, Origin, Side, Tags, converge, refresh, remove_all};
+use xeks::aws::{Side, policy};
+use xeks::engine::{Key, Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
 use xeks::objects::Context;
 use xeks::objects::eks::access_entry;
 use xeks::objects::eks::policy_association::{self, Scope};

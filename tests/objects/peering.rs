@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+use xeks::aws::Side;
 use xeks::aws::ec2::Select;
-use xeks::engine::{Ledger, Object, OnExisting, Origin, Side, Tags, converge, refresh, remove_all};
+use xeks::engine::{Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
 use xeks::objects::Context;
 use xeks::objects::ec2::acceptance::Acceptance;
 use xeks::objects::ec2::dns_resolution::DnsResolution;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use xeks::aws::Side;
 use xeks::aws::arn::oidc_provider;
 use xeks::aws::policy::statements::{ServiceAccount, trust_web_identity};
-use xeks::engine::{Ledger, Object, OnExisting, Origin, Side, Tags, converge, refresh, remove_all};
+use xeks::engine::{Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
 use xeks::objects::Context;
 use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider};
 use xeks::objects::iam::role::Role;

@@ -11,8 +11,8 @@ use super::link::{self, Link};
 use super::peering::{is_in_transition, retag};
 use super::{dns_resolution, note, usage};
 use crate::aws::ec2::PeeringConnection;
-use crate::aws::{Error, Kind, wait};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side, Tags};
+use crate::aws::{Error, Kind, Side, wait};
+use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::{removal, tags};
 

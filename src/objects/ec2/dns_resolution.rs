@@ -10,8 +10,8 @@ use super::link::{self, Link};
 use super::usage::{self, Thing};
 use super::{acceptance, peering};
 use crate::aws::ec2::PeeringConnection;
-use crate::aws::{Answer, Error};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Reconcile, Side};
+use crate::aws::{Answer, Error, Side};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Reconcile};
 use crate::objects::context::Context;
 
 pub const KIND: &str = "ec2_vpc_peering_connection_options";

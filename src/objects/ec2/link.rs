@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::peering;
 use crate::aws::ec2::{PeeringConnection, Select};
-use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Key, Observed, Owner, Reconcile, Side};
+use crate::aws::{Answer, Error, Kind, Side};
+use crate::engine::{Entry, Key, Observed, Owner, Reconcile};
 use crate::objects::context::Context;
 
 /// States of a connection that is, or may become, active (VPC peering guide, "VPC peering connection lifecycle"). The others can't

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::link::{self, Link};
 use super::{acceptance, dns_resolution};
 use crate::aws::ec2::{PeeringConnection, PeeringRequest, Select};
-use crate::aws::{Error, Kind, wait};
-use crate::engine::{Backend, Entry, Key, Made, Object, Observed, OnExisting, Reconcile, Side, Tags};
+use crate::aws::{Error, Kind, Side, wait};
+use crate::engine::{Backend, Entry, Key, Made, Object, Observed, OnExisting, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::{TAG_INSTANCE, TAG_RESOURCE, locks, removal, tags};
 

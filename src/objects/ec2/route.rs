@@ -11,8 +11,8 @@ use super::link::{self, Link};
 use super::usage::Thing;
 use super::{acceptance, usage};
 use crate::aws::ec2::{Route as Found, RouteTable, Select};
-use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Reconcile, Side};
+use crate::aws::{Answer, Error, Kind, Side};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Reconcile};
 use crate::objects::context::Context;
 
 pub const KIND: &str = "ec2_route";

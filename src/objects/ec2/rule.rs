@@ -13,8 +13,8 @@ use super::note::{USER, earlier_creates};
 use super::peering::retag;
 use super::usage::instance;
 use crate::aws::ec2::{IngressRule, SecurityGroupRule, Select};
-use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side, Tags};
+use crate::aws::{Answer, Error, Kind, Side};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::{TAG_INSTANCE, TAG_RESOURCE, removal, tags};
 

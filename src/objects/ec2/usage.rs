@@ -14,9 +14,9 @@ use futures::future::try_join_all;
 use super::link::{self, Link};
 use super::note::{self, Note};
 use super::{acceptance, dns_resolution, peering, route};
-use crate::aws::Error;
 use crate::aws::ec2::PeeringConnection;
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side, Tags};
+use crate::aws::{Error, Side};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::{TAG_INSTANCE, TAG_RESOURCE, tags};
 

@@ -5,8 +5,8 @@ use aws_sdk_eks::types::{AuthenticationMode, UpdateAccessConfigRequest, UpdateSt
 
 use super::cluster;
 use crate::aws::wait;
-use crate::aws::{Error, Kind};
-use crate::engine::{Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side};
+use crate::aws::{Error, Kind, Side};
+use crate::engine::{Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
 use crate::objects::context::Context;
 
 pub const KIND: &str = "eks_access_config";

@@ -2,8 +2,8 @@
 
 use aws_sdk_eks::types;
 
-use crate::aws::{Account, Answer, Error, Named};
-use crate::engine::{Side, Tags};
+use crate::aws::{Account, Answer, Error, Named, Side};
+use crate::engine::Tags;
 use crate::objects::context::Context;
 
 /// What DescribeCluster tells, as far as connections need it.

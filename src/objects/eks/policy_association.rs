@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{access_entry, principal};
-use crate::aws::{Answer, Error, arn};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side};
+use crate::aws::{Answer, Error, Side, arn};
+use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
 use crate::objects::context::Context;
 use crate::objects::removal;
 

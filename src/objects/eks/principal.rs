@@ -1,8 +1,8 @@
 //! The principal of an access entry: a role, which the ledger names by its bare name.
 
 use super::access_entry;
-use crate::aws::{Answer, Arn, Error};
-use crate::engine::{Entry, Reconcile, Side};
+use crate::aws::{Answer, Arn, Error, Side};
+use crate::engine::{Entry, Reconcile};
 use crate::objects::context::Context;
 use crate::objects::iam::role;
 

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::aws::{Error, Kind, policy};
-use crate::engine::Side;
+use crate::aws::{Error, Kind, Side, policy};
 use crate::objects::context::Context;
 use crate::objects::locks;
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{role, trust};
-use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side};
+use crate::aws::{Answer, Error, Kind, Side, policy};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::context::Context;
 use crate::objects::ownership::Ownership;
 use crate::objects::removal;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_iam::types;
 use serde_json::json;
 
-use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side, Tags};
+use crate::aws::{Answer, Error, Kind, Side};
+use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::{removal, tags};
 

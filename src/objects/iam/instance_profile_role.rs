@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::instance_profile;
-use crate::aws::{Answer, Error, Kind};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side};
+use crate::aws::{Answer, Error, Kind, Side};
+use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
 use crate::objects::context::Context;
 use crate::objects::{removal, tags};
 

@@ -16,8 +16,8 @@ use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::federation::{audiences, takes, trusts_in};
-use crate::aws::{Answer, Error, Kind, arn};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Side, Tags};
+use crate::aws::{Answer, Error, Kind, Side, arn};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::ownership::digest;
 use crate::objects::{locks, tags};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::role;
-use crate::aws::{Answer, Error};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side};
+use crate::aws::{Answer, Error, Side};
+use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
 use crate::objects::context::Context;
 use crate::objects::removal;
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::trust;
-use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Side, Tags};
+use crate::aws::{Answer, Error, Kind, Side, policy};
+use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile, Tags};
 use crate::objects::context::Context;
 use crate::objects::ownership::Ownership;
 use crate::objects::{removal, tags};

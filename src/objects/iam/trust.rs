@@ -5,8 +5,7 @@ use aws_config::retry::RetryConfig;
 use serde_json::Value;
 
 use crate::aws::wait::Pauses;
-use crate::aws::{Error, Kind, Named, policy};
-use crate::engine::Side;
+use crate::aws::{Error, Kind, Named, Side, policy};
 use crate::objects::context::{Context, PROPAGATION, QUIET};
 use crate::objects::locks;
 use crate::objects::ownership::Ownership;

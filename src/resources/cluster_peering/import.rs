@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::model::Model;
 use super::network;
+use crate::aws::Side;
 use crate::aws::ec2::RouteTable;
-use crate::engine::{Refreshed, Side};
+use crate::engine::Refreshed;
 use crate::objects::Context;
 use crate::objects::ec2::{acceptance, rule};
 use crate::resources::lifecycle::Located;

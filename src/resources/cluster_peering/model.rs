@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::cidr;
-use crate::engine::{Entry, OnExisting, Origin, Side, Tags};
+use crate::aws::{Side, cidr};
+use crate::engine::{Entry, OnExisting, Origin, Tags};
 use crate::objects::ec2::{End, Link};
 use crate::resources::env::Env;
 use crate::schema::{Value, placeholder};

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::model::Model;
 use crate::aws::ec2::{RouteTable, Select, Vpc};
-use crate::aws::{Error, Kind};
-use crate::engine::{Entry, Origin, Refreshed, Side, found};
+use crate::aws::{Error, Kind, Side};
+use crate::engine::{Entry, Origin, Refreshed, found};
 use crate::objects::ec2::{acceptance, dns_resolution, rule};
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::{Context, ec2};

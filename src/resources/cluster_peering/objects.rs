@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::model::Model;
-use crate::engine::{Declared, Key, Object, OnExisting, Side};
+use crate::aws::Side;
+use crate::engine::{Declared, Key, Object, OnExisting};
 use crate::objects::Context;
 use crate::objects::ec2::acceptance::Acceptance;
 use crate::objects::ec2::dns_resolution::DnsResolution;

@@ -3,11 +3,11 @@
 
 use super::model::Model;
 use super::network;
-use crate::aws::Error;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
+use crate::aws::{Error, Side};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{OnExisting, Side, Tags};
+use crate::engine::{OnExisting, Tags};
 use crate::objects::ec2::{route, usage};
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::{Context, TAG_RESOURCE};

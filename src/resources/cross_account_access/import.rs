@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::model::{Model, default_service};
-use crate::aws::{arn, policy};
-use crate::engine::{Refreshed, Side};
+use crate::aws::{Side, arn, policy};
+use crate::engine::Refreshed;
 use crate::objects::{Context, iam};
 use crate::resources::common;
 use crate::resources::env::Env;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::{Key, OnExisting, Side, Tags};
+use crate::aws::Side;
+use crate::engine::{Key, OnExisting, Tags};
 use crate::objects::{eks, iam};
 use crate::resources::env::Env;
 use crate::resources::roles::RoleModel;

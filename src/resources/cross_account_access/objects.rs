@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use super::model::{Model, Policy};
-use crate::aws::arn;
 use crate::aws::policy::statements;
-use crate::engine::{Declared, Key, OnExisting, Side};
+use crate::aws::{Side, arn};
+use crate::engine::{Declared, Key, OnExisting};
 use crate::objects::{eks, iam};
 use crate::resources::common::document_text;
 use crate::resources::env::{Env, Part};

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::model::Model;
-use crate::engine::Side;
+use crate::aws::Side;
 use crate::resources::env::Env;
 use crate::schema::{Value, placeholder};
 

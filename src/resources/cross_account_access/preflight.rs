@@ -2,9 +2,8 @@
 
 use super::model::Model;
 use super::objects;
-use crate::aws::{arn, policy};
+use crate::aws::{Side, arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::Side;
 use crate::objects::{Context, eks};
 use crate::resources::env::Env;
 use crate::resources::preflight;

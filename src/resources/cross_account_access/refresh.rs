@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::model::Model;
-use crate::aws::arn;
-use crate::engine::{Key, Origin, Refreshed, Side, found};
+use crate::aws::{Side, arn};
+use crate::engine::{Key, Origin, Refreshed, found};
 use crate::objects::eks;
 use crate::resources::common;
 use crate::resources::env::Env;

@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::model::{Model, STS_AUDIENCE};
 use super::objects::assume_policy_name;
-use crate::engine::{Refreshed, Side};
+use crate::aws::Side;
+use crate::engine::Refreshed;
 use crate::objects::{Context, iam};
 use crate::resources::common;
 use crate::resources::env::Env;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::arn;
 use crate::aws::policy::statements::ServiceAccount;
-use crate::engine::{Key, Side, Tags};
+use crate::aws::{Side, arn};
+use crate::engine::{Key, Tags};
 use crate::objects::iam;
 use crate::objects::iam::oidc_provider::Manage;
 use crate::resources::env::Env;

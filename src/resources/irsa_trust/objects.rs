@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::model::Model;
-use crate::aws::arn;
 use crate::aws::policy::statements;
-use crate::engine::{Declared, OnExisting, Side};
+use crate::aws::{Side, arn};
+use crate::engine::{Declared, OnExisting};
 use crate::objects::iam::oidc_provider::{self, Manage, OidcProvider};
 use crate::resources::common::{document_text, users_document};
 use crate::resources::env::{Env, Part};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::model::{Model, STS_AUDIENCE};
+use crate::aws::Side;
 use crate::aws::policy::statements::ServiceAccount;
-use crate::engine::Side;
 use crate::resources::env::Env;
 use crate::schema::{Value, placeholder};
 

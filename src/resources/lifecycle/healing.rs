@@ -79,7 +79,8 @@ fn decayed(document: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Entry, OnExisting, Origin, Side, found};
+    use crate::aws::Side;
+    use crate::engine::{Entry, OnExisting, Origin, found};
 
     fn entry(id: Option<&str>, document: Option<&str>) -> Entry {
         Entry { id: id.map(str::to_owned), document: document.map(str::to_owned), ..found("183295435445", None, Origin::Created) }

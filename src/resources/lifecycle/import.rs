@@ -93,7 +93,8 @@ fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Side, found};
+    use crate::aws::Side;
+    use crate::engine::found;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

@@ -49,7 +49,8 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Origin, Side, found};
+    use crate::aws::Side;
+    use crate::engine::{Origin, found};
 
     #[test]
     fn what_was_imported_without_a_tag_is_known_to_its_own_composite_and_to_all_once_it_is_replaced() {

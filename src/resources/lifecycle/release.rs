@@ -33,7 +33,8 @@ fn hangs_on(key: &Key, role: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Side, found};
+    use crate::aws::Side;
+    use crate::engine::found;
 
     #[test]
     fn what_hangs_on_an_existing_role_is_released_and_what_we_made_is_not() {

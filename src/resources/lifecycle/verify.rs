@@ -128,7 +128,7 @@ fn listed<'a>(keys: impl ExactSizeIterator<Item = &'a Key>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Side;
+    use crate::aws::Side;
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_eks::types;
 
 use super::STANDARD;
-use crate::aws::{Answer, Error};
-use crate::engine::{Side, Tags};
+use crate::aws::{Answer, Error, Side};
+use crate::engine::Tags;
 use crate::objects::context::Context;
 use crate::objects::tags;
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{attached_arns, facts, get, inline_names, retag};
-use crate::aws::{Answer, Error, Kind, policy};
-use crate::engine::{Entry, Key, Origin, Side, Tags};
+use crate::aws::{Answer, Error, Kind, Side, policy};
+use crate::engine::{Entry, Key, Origin, Tags};
 use crate::objects::context::Context;
 use crate::objects::iam::trust;
 use crate::objects::{locks, removal, tags};
