@@ -146,6 +146,32 @@ pub fn sid_of(statement: &Value) -> Option<&str> {
     statement.get("Sid").and_then(Value::as_str).filter(|sid| !sid.is_empty())
 }
 
+/// The statement with that Sid: a name that changes nothing of what it allows.
+pub fn with_sid(statement: &Value, sid: String) -> Value {
+    let mut statement = statement.clone();
+    if let Value::Object(members) = &mut statement {
+        members.insert("Sid".into(), Value::String(sid));
+    }
+    statement
+}
+
+pub fn without_sid(statement: &Value) -> Value {
+    let mut statement = statement.clone();
+    if let Value::Object(members) = &mut statement {
+        members.remove("Sid");
+    }
+    statement
+}
+
+/// The document without any Sid.
+pub fn without_sids(document: &Value) -> Value {
+    let mut out = document.clone();
+    if let Value::Object(members) = &mut out {
+        members.insert("Statement".into(), statements_of(document).into_iter().map(without_sid).collect());
+    }
+    out
+}
+
 fn with_statements(document: &Value, all: Vec<Value>) -> Value {
     let mut out = document.as_object().cloned().unwrap_or_default();
     out.entry("Version").or_insert_with(|| json!("2012-10-17"));

@@ -10,9 +10,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::aws::{Account, Error, Kind, names};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::objects::eks::access_entry::{Facts, Reach};
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::{self, ClusterDescription};
+use crate::objects::eks::entries::{EntryFacts, Reach};
 use crate::provider::configuration::IgnoreTags;
 use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Attribute, Nesting, Schema, Value, validators};
@@ -69,7 +69,7 @@ impl DataSource for Cluster {
 }
 
 /// All access entries by principal; none where the cluster takes none. One that goes while this is read is left out.
-async fn entries(account: &Account, region: &str, cluster: &ClusterDescription) -> Result<BTreeMap<String, Facts>, Error> {
+async fn entries(account: &Account, region: &str, cluster: &ClusterDescription) -> Result<BTreeMap<String, EntryFacts>, Error> {
     let name = cluster.name.as_str();
     if cluster.authentication_mode.as_deref() == Some("CONFIG_MAP") {
         return Ok(BTreeMap::new());
@@ -79,14 +79,14 @@ async fn entries(account: &Account, region: &str, cluster: &ClusterDescription) 
             admission::entry(account, region, name, &principal),
             admission::policies(account, region, name, &principal)
         )?;
-        Ok::<_, Error>(entry.map(|entry| (principal, Facts { policies, ..entry })))
+        Ok::<_, Error>(entry.map(|entry| (principal, EntryFacts { policies, ..entry })))
     };
     let principals = admission::principals(account, region, name).await?;
-    let found: Vec<Option<(String, Facts)>> = stream::iter(principals).map(read).buffered(AT_A_TIME).try_collect().await?;
+    let found: Vec<Option<(String, EntryFacts)>> = stream::iter(principals).map(read).buffered(AT_A_TIME).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
-fn state(region: &str, cluster: &ClusterDescription, entries: Option<&BTreeMap<String, Facts>>, ignore: &IgnoreTags) -> Value {
+fn state(region: &str, cluster: &ClusterDescription, entries: Option<&BTreeMap<String, EntryFacts>>, ignore: &IgnoreTags) -> Value {
     let text = |value: &Option<String>| Value::optional_string(value.as_deref());
     let tags = cluster.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !ignore.holds(key));
     Value::object([
@@ -113,14 +113,14 @@ fn state(region: &str, cluster: &ClusterDescription, entries: Option<&BTreeMap<S
     ])
 }
 
-fn entry_value(entry: &Facts) -> Value {
+fn entry_value(entry: &EntryFacts) -> Value {
     let policy = |reach: &Reach| {
         Value::object([("scope", Value::string(reach.scope.as_str())), ("namespaces", Value::set_of_strings(&reach.namespaces))])
     };
     Value::object([
         ("username", Value::string(&entry.username)),
         ("groups", Value::set_of_strings(&entry.groups)),
-        ("type", Value::string(&entry.kind)),
+        ("type", Value::string(&entry.entry_type)),
         ("policies", Value::map(entry.policies.iter().map(|(arn, reach)| (arn, policy(reach))))),
     ])
 }
@@ -203,7 +203,7 @@ fn entry_attributes() -> Vec<Attribute> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::eks::policy_association::Scope;
+    use crate::objects::eks::entries::Scope;
     use crate::schema::msgpack;
 
     fn described() -> ClusterDescription {
@@ -223,8 +223,12 @@ mod tests {
     fn the_state_fits_the_schema_with_and_without_entries() {
         let reach = Reach { scope: Scope::Namespace, namespaces: ["dev".to_owned()].into() };
         let policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy".to_owned();
-        let entry =
-            Facts { username: "ci".into(), kind: "STANDARD".into(), policies: [(policy.clone(), reach)].into(), ..Facts::default() };
+        let entry = EntryFacts {
+            username: "ci".into(),
+            entry_type: "STANDARD".into(),
+            policies: [(policy.clone(), reach)].into(),
+            ..EntryFacts::default()
+        };
         let principal = "arn:aws:iam::183295435445:role/ci".to_owned();
         let entries = BTreeMap::from([(principal.clone(), entry)]);
         for entries in [None, Some(&BTreeMap::new()), Some(&entries)] {

@@ -16,52 +16,56 @@ fn instance<'a>(ledger: &'a Ledger, kind: &str, name: &str) -> Option<&'a str> {
 
 #[tokio::test]
 async fn a_take_over_that_fails_at_any_call_is_removed_whole_by_its_ledger() {
-    let world = Toy::new();
-    converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
-    world.heal();
+    let backend = Toy::new();
+    converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
+    backend.heal();
     // The state was lost: the next create mints another instance.
-    let calls = calls_of(&world, &first(), Ledger::default()).await;
+    let calls = calls_of(&backend, &first(), Ledger::default()).await;
     for at in 1..=calls {
         for fault in [Fault::Before, Fault::After] {
-            let world = Toy::new();
-            converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
-            world.fail_at(at, fault);
-            let partial = converge(&world, &boxed(&first()), Ledger::default(), "i2").await;
+            let backend = Toy::new();
+            converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
+            backend.fail_at(at, fault);
+            let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i2").await;
             assert_eq!(partial.failures.len(), 1, "call {at} {fault:?}");
-            world.heal();
-            let read = refresh(&world, &boxed(&first()), Ledger::from_value(&partial.ledger.to_value())).await.unwrap();
+            backend.heal();
+            let read = refresh(&backend, &boxed(&first()), Ledger::from_value(&partial.ledger.to_value())).await.unwrap();
             assert_eq!(read.ledger.0.len(), partial.ledger.0.len(), "call {at} {fault:?}: a read lost what was being taken over");
-            let again = converge(&world, &boxed(&first()), read.ledger, "i2").await;
+            let again = converge(&backend, &boxed(&first()), read.ledger, "i2").await;
             assert!(again.failures.is_empty(), "call {at} {fault:?}: {:?}", again.failures);
             assert!(again.ledger.0.values().all(|e| !e.pending && e.added.is_empty()), "{:?}", again.ledger);
-            assert!(remove_all(&world, again.ledger).await.failures.is_empty());
-            assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?}");
+            assert!(delete_all(&backend, again.ledger).await.failures.is_empty());
+            assert_eq!(backend.contents(), BTreeMap::new(), "call {at} {fault:?}");
 
-            let world = Toy::new();
-            converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
-            world.fail_at(at, fault);
-            let partial = converge(&world, &boxed(&first()), Ledger::default(), "i2").await;
-            world.heal();
+            let backend = Toy::new();
+            converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
+            backend.fail_at(at, fault);
+            let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i2").await;
+            backend.heal();
             let named: Vec<String> = partial.ledger.0.keys().map(Key::to_string).collect();
-            let removed = remove_all(&world, partial.ledger).await;
-            // A leaf that was not reached may still hang on its root: that is said, not passed over.
+            let removed = delete_all(&backend, partial.ledger).await;
+            // A leaf that was not reached may still be attached to its root: that is an error, not passed over.
             let said: Vec<String> = removed.failures.iter().map(|f| f.key.to_string()).collect();
-            assert!(world.contents().keys().all(|k| said.contains(k) || !named.contains(k)), "call {at} {fault:?}: {:?}", world.contents());
+            assert!(
+                backend.contents().keys().all(|k| said.contains(k) || !named.contains(k)),
+                "call {at} {fault:?}: {:?}",
+                backend.contents()
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn what_hangs_on_an_imported_object_goes_with_its_instance() {
-    let world = Toy::new();
-    converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
-    let imported = import(&world, &boxed(&first())).await.unwrap().ledger;
+async fn what_is_attached_to_an_imported_object_has_its_instance() {
+    let backend = Toy::new();
+    converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
+    let imported = import(&backend, &boxed(&first())).await.unwrap().ledger;
     assert_eq!(instance(&imported, "root", "a"), Some("i1"));
     assert_eq!(instance(&imported, "leaf", "a/p"), Some("i1"));
     assert_eq!(imported.instance(), Some("i1"), "the next create goes on with the instance that is there");
     let mut trees = first();
     trees.push(leaf("a", "new", "1"));
-    let more = converge(&world, &boxed(&trees), imported, "i2").await;
+    let more = converge(&backend, &boxed(&trees), imported, "i2").await;
     assert!(more.failures.is_empty());
     assert_eq!(instance(&more.ledger, "leaf", "a/new"), Some("i1"));
     assert_eq!(more.ledger.get(&key("leaf", "a/new")).unwrap().origin, Origin::Created);
@@ -69,45 +73,45 @@ async fn what_hangs_on_an_imported_object_goes_with_its_instance() {
 
 #[tokio::test]
 async fn an_entry_keeps_its_instance_through_changes() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&[root("a", "1", &[])]), Ledger::default(), "i1").await.ledger;
-    let changed = converge(&world, &boxed(&[root("a", "2", &[]), root("b", "1", &[])]), made, "i2").await.ledger;
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&[root("a", "1", &[])]), Ledger::default(), "i1").await.ledger;
+    let changed = converge(&backend, &boxed(&[root("a", "2", &[]), root("b", "1", &[])]), made, "i2").await.ledger;
     assert_eq!((instance(&changed, "root", "a"), instance(&changed, "root", "b")), (Some("i1"), Some("i2")));
-    let again = converge(&world, &boxed(&[root("a", "3", &[]), root("b", "2", &[])]), changed, "i1").await.ledger;
+    let again = converge(&backend, &boxed(&[root("a", "3", &[]), root("b", "2", &[])]), changed, "i1").await.ledger;
     assert_eq!((instance(&again, "root", "a"), instance(&again, "root", "b")), (Some("i1"), Some("i2")));
-    assert!(remove_all(&world, again).await.failures.is_empty());
-    assert_eq!(world.contents(), BTreeMap::new());
+    assert!(delete_all(&backend, again).await.failures.is_empty());
+    assert_eq!(backend.contents(), BTreeMap::new());
 }
 
 #[tokio::test]
-async fn a_document_written_otherwise_is_recorded_though_nothing_is_called() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&[root("a", "abc", &[])]), Ledger::default(), "i1").await.ledger;
-    let same = converge(&world, &boxed(&[root("a", "ABC", &[])]), made, "i1").await.ledger;
+async fn a_document_written_in_another_way_is_recorded_without_a_call() {
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&[root("a", "abc", &[])]), Ledger::default(), "i1").await.ledger;
+    let same = converge(&backend, &boxed(&[root("a", "ABC", &[])]), made, "i1").await.ledger;
     assert_eq!(same.get(&key("root", "a")).unwrap().document.as_deref(), Some("ABC"));
-    assert_eq!(world.contents().into_values().collect::<Vec<_>>(), ["abc"]);
+    assert_eq!(backend.contents().into_values().collect::<Vec<_>>(), ["abc"]);
 }
 
 #[tokio::test]
 async fn an_entry_of_an_old_state_that_names_no_instance_takes_that_of_its_own_object_only() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
     let mut old = made.clone();
     old.0.values_mut().for_each(|entry| entry.instance = None);
-    assert_eq!(refresh(&world, &boxed(&first()), old).await.unwrap().ledger, made);
+    assert_eq!(refresh(&backend, &boxed(&first()), old).await.unwrap().ledger, made);
 
-    let mut imported = import(&world, &boxed(&first())).await.unwrap().ledger;
+    let mut imported = import(&backend, &boxed(&first())).await.unwrap().ledger;
     imported.0.values_mut().for_each(|entry| entry.instance = Some("i0".into()));
-    assert!(refresh(&world, &boxed(&first()), imported).await.unwrap().ledger.get(&key("root", "a")).is_none(), "another create's");
+    assert!(refresh(&backend, &boxed(&first()), imported).await.unwrap().ledger.get(&key("root", "a")).is_none(), "another create's");
 }
 
 #[tokio::test]
-async fn what_hangs_on_a_strangers_object_in_the_place_of_ours_is_the_strangers_too() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
-    world.replace(&key("root", "a"));
+async fn what_is_attached_to_a_foreign_object_under_the_name_of_ours_is_foreign_too() {
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    backend.replace(&key("root", "a"));
 
-    let read = refresh(&world, &boxed(&first()), made.clone()).await.unwrap();
+    let read = refresh(&backend, &boxed(&first()), made.clone()).await.unwrap();
 
     assert!(read.replaced.keys().eq([&key("root", "a")]));
     let left: Vec<String> = read.ledger.0.keys().map(Key::to_string).collect();

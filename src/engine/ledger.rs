@@ -1,6 +1,7 @@
 //! The ledger: what exists of a composite, and whose it is. It is the computed attribute `objects`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::key::Key;
 use super::object::{OnExisting, Tags};
@@ -10,19 +11,21 @@ use crate::schema::{Attribute, DecodeError, Type, Value};
 /// How an object came to be in the ledger; it decides what a destroy does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Made by this resource: deleted with it.
+    /// Created by this resource: deleted with it.
     Created,
-    /// Was there before: survives, with only our additions taken out.
+    /// Existed before: kept at destroy, without what this resource added.
     Adopted,
-    /// Used by several resources: whoever leaves last removes it.
+    /// Used by several resources: the last one deletes it.
     Shared,
-    /// Taken over by `terraform import`: deleted with the resource.
+    /// Taken in by `terraform import`: deleted with the resource.
     Imported,
-    /// Put by somebody else onto an object of ours, where only our own things may be: the next apply removes it.
+    /// Put on an object of this resource by somebody else, where only what the configuration lists may be: the next apply deletes it.
     Found,
 }
 
 impl Origin {
+    const ALL: [Origin; 5] = [Origin::Created, Origin::Adopted, Origin::Shared, Origin::Imported, Origin::Found];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Origin::Created => "created",
@@ -34,10 +37,10 @@ impl Origin {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Origin::Created, Origin::Adopted, Origin::Shared, Origin::Imported, Origin::Found].into_iter().find(|o| o.as_str() == text)
+        Self::ALL.into_iter().find(|origin| origin.as_str() == text)
     }
 
-    /// What the origin is once an object describes the object: a found one becomes ours, one that must exist is adopted.
+    /// The origin once the configuration describes the object: a found one becomes this resource's, one that must exist is adopted.
     pub fn described_by(self, on_existing: &OnExisting) -> Self {
         match (self, on_existing) {
             (_, OnExisting::MustExist) => Origin::Adopted,
@@ -52,7 +55,44 @@ impl Origin {
     }
 }
 
-/// One line of the ledger.
+/// What this resource added to an object that is not its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Added {
+    /// A tag, by its key.
+    Tag(String),
+    /// A client ID of an OIDC provider.
+    ClientId(String),
+    /// The mark that says that this resource uses the object.
+    UseMark,
+    /// Nothing added: the instance that the object carried before it was taken over, until the new one is written on it.
+    PreviousInstance(String),
+}
+
+impl Added {
+    /// Reads what `Display` writes; `None` for anything else.
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None if text == "use" => Some(Added::UseMark),
+            Some(("tag", key)) => Some(Added::Tag(key.to_owned())),
+            Some(("client-id", id)) => Some(Added::ClientId(id.to_owned())),
+            Some(("instance", instance)) => Some(Added::PreviousInstance(instance.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Added {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Added::Tag(key) => write!(f, "tag:{key}"),
+            Added::ClientId(id) => write!(f, "client-id:{id}"),
+            Added::UseMark => f.write_str("use"),
+            Added::PreviousInstance(instance) => write!(f, "instance:{instance}"),
+        }
+    }
+}
+
+/// One object in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The account that the object lives in: a caller of another account must not take its absence for a deletion.
@@ -68,28 +108,19 @@ pub struct Entry {
     pub tags: Option<Tags>,
     /// Which create made the object: the value of its tag `xeks:instance`.
     pub instance: Option<String>,
-    /// What we added to an object that is not ours alone, such as `tag:owner`.
-    pub added: BTreeSet<String>,
+    /// What was added to an object that is not this resource's alone.
+    pub added: BTreeSet<Added>,
     /// True from before the call that creates or changes the object until its answer.
     pub pending: bool,
 }
 
 impl Entry {
-    /// Whether an object that carries this instance is the one that the entry names. While a take-over has had no answer, the
-    /// instance that the object carried before counts too.
+    /// Whether an object that carries this instance is the one that the entry has. Until a take-over has had its answer, the instance that
+    /// the object carried before counts too.
     pub fn is_of(&self, instance: Option<&str>) -> bool {
-        let before = |i: &str| self.added.contains(&instance_before(i));
-        self.instance.as_deref() == instance || (self.pending && instance.is_some_and(before))
+        let previous = |i: &str| self.added.contains(&Added::PreviousInstance(i.to_owned()));
+        self.instance.as_deref() == instance || (self.pending && instance.is_some_and(previous))
     }
-}
-
-/// What an unverified entry's `added` holds while an object with another instance is being taken over.
-pub(super) fn instance_before(instance: &str) -> String {
-    format!("instance:{instance}")
-}
-
-pub(super) fn is_instance_before(added: &str) -> bool {
-    added.starts_with("instance:")
 }
 
 /// What exists of a composite.
@@ -111,9 +142,9 @@ impl Ledger {
     pub fn stored(objects: &Value) -> Result<Self, DecodeError> {
         let path = Path::of("objects");
         let read = |(key, value): (&String, &Value)| {
-            let wrong = |what: &str| DecodeError::new(&path.key(key), format!("{what} that this version of the provider does not know"));
-            let parsed = Key::parse(key).ok_or_else(|| wrong("the name of an object"))?;
-            Ok((parsed, entry_of(value).ok_or_else(|| wrong("an account or an origin"))?))
+            let unknown = |what: &str| DecodeError::new(&path.key(key), format!("{what} that this version of the provider does not know"));
+            let parsed = Key::parse(key).ok_or_else(|| unknown("a name"))?;
+            Ok((parsed, entry_of(value).ok_or_else(|| unknown("an account, an origin or an addition"))?))
         };
         Ok(Ledger(objects.entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
     }
@@ -182,7 +213,7 @@ fn entry_of(value: &Value) -> Option<Entry> {
             .entries()
             .map(|tags| tags.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()),
         instance: text("instance"),
-        added: value.get("added").strings().into_iter().collect(),
+        added: value.get("added").strings().iter().map(|added| Added::parse(added)).collect::<Option<_>>()?,
         pending: value.get("pending").as_bool().unwrap_or(false),
     })
 }
@@ -197,7 +228,7 @@ fn value_of(entry: &Entry) -> Value {
         ("document", Value::optional_string(entry.document.as_deref())),
         ("tags", entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings)),
         ("instance", Value::optional_string(entry.instance.as_deref())),
-        ("added", Value::set_of_strings(entry.added.iter().cloned())),
+        ("added", Value::set_of_strings(entry.added.iter().map(Added::to_string))),
         ("pending", Value::Bool(entry.pending)),
     ])
 }
@@ -218,7 +249,7 @@ mod tests {
             document: Some("{}".into()),
             tags: Some(Tags::from([("k".into(), "v".into())])),
             instance: Some("0123".into()),
-            added: BTreeSet::from(["tag:k".to_owned()]),
+            added: [Added::Tag("k:v".into()), Added::ClientId("c".into()), Added::UseMark, Added::PreviousInstance("i".into())].into(),
             pending: true,
         };
         let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));

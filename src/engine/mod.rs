@@ -1,16 +1,21 @@
-//! Composite resources: objects as data, the ledger of what exists, and one way to observe, plan, converge and remove them.
+//! Composite resources: objects as data, the ledger of what exists, and one way to read, plan, converge and delete them.
 //!
-//! Knows no AWS: what an object does to the world it does through its own type and the world `W` that it is handed.
+//! Knows no AWS beyond the two sides of a connection: what an object does to AWS it does through its own type and the backend `B` that
+//! it is handed. Writes no text that a user reads: an error is a variant, which `resources/lifecycle` renders.
 //!
 //! The rules that keep anything from being lost:
-//! - **Mark before you call, record after**: an entry is in the ledger before the call that makes its object.
-//! - **Removal needs the ledger entry alone**, so that an object gone from the configuration is still removed.
-//! - **Ownership is by instance**: what carries another instance is somebody else's, whatever it is called.
+//! - **Mark before you call, record after**: an entry is in the ledger before the call that creates its object.
+//! - **A deletion needs the ledger entry alone**, so that an object gone from the configuration is still deleted.
+//! - **Ownership is by instance**: an object that carries another instance is foreign, whatever it is called.
 
+mod backend;
 mod converge;
+mod error;
+mod facts;
 #[cfg(test)]
 mod instances;
 mod key;
+mod kind;
 mod ledger;
 mod object;
 mod plan;
@@ -19,10 +24,14 @@ mod refresh;
 mod sweep;
 mod verify;
 
-pub use converge::{Converged, Failure, Touch, converge, remove_all};
+pub use backend::{Accounts, Backend};
+pub use converge::{Change, Converged, converge, delete_all};
+pub use error::{Error, Failure};
+pub use facts::Facts;
 pub use key::Key;
-pub use ledger::{Entry, Ledger, Origin, entry_attributes};
-pub use object::{Backend, Contention, Made, Object, Observed, OnExisting, Owner, Reconcile, Tags};
-pub use plan::{Declared, plan};
+pub use kind::{BadName, Deleted, Kind, parts};
+pub use ledger::{Added, Entry, Ledger, Origin, entry_attributes};
+pub use object::{Contention, Object, Observed, OnExisting, Owner, Reconcile, Tags, Written};
+pub use plan::{Planned, plan};
 pub use refresh::{Refreshed, found, import, refresh};
-pub use verify::{Look, look_again, mend, unverified};
+pub use verify::{Verified, repair, still_visible, to_verify, verify};

@@ -1,41 +1,45 @@
-//! What an object is: one object of a composite, as data, and how it is looked at, made and changed.
+//! What an object of a composite is: data that says what it should be, and how it is read, created and updated.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use super::backend::Backend;
+use super::facts::Facts;
 use super::key::Key;
-use super::ledger::{Entry, Origin};
-use crate::aws::Side;
+use super::kind::Kind;
+use super::ledger::{Added, Entry, Origin};
+use super::plan::Planned;
+use crate::diagnostics::Path;
 
 pub type Tags = BTreeMap<String, String>;
 
-/// What to do where the object of an object that is in no ledger already exists and is not marked as this composite's.
+/// What to do where an object that is in no ledger exists and does not carry this composite's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnExisting {
-    /// A stranger's: an error that says how to adopt or import it.
+    /// An error that says how to adopt or import it.
     Fail,
-    /// Adopt it: add what is ours, survive a destroy.
+    /// Adopt it: add what this resource needs, and keep it at destroy.
     Adopt,
     /// It must exist: adopt it; its absence is an error.
     MustExist,
-    /// Used by several resources. Made if missing.
+    /// Several resources use it. Created if missing.
     Share,
-    /// Its name is ours wherever it stands: rewrite it.
+    /// Its name belongs to this provider wherever it is found: rewrite it.
     Overwrite,
-    /// It hangs on another object: overwritten where that one is ours alone; elsewhere left as it is if it is equal, refused if not.
+    /// It is attached to another object: overwritten where that one is this resource's alone; elsewhere kept if it is equal, an error if not.
     InheritFrom(Key),
 }
 
 /// Who else may write an object while a run does, in another process or by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contention {
-    /// Nobody: it is ours alone.
+    /// No other writer: the object is this resource's alone.
     Exclusive,
-    /// Others, who look again after they took something away, as we do.
+    /// Other resources of this provider, which read again after they took something away, as this one does.
     Cooperative,
-    /// Others, and AWS keeps what the last one wrote: what was read before a write may be old by then.
+    /// Others, and AWS keeps what the last one wrote: a write may rest on an outdated read.
     LastWriteWins,
 }
 
@@ -44,11 +48,11 @@ pub enum Contention {
 pub enum Owner {
     /// The values of the tags `xeks:resource` and `xeks:instance`.
     Tagged { resource: Option<String>, instance: Option<String> },
-    /// It carries no tags and goes with the object that it hangs on.
+    /// It has no tags and belongs to the owner of the object that it is attached to.
     Parent,
 }
 
-/// An object as it is now.
+/// An object as it is in AWS.
 #[derive(Clone, Debug)]
 pub struct Observed {
     pub arn: Option<String>,
@@ -56,83 +60,108 @@ pub struct Observed {
     pub document: Option<String>,
     pub tags: Option<Tags>,
     pub owner: Owner,
-    /// Whether it is otherwise than the object says, for an object of the origin that the reconcile names.
+    /// Whether it differs from what the configuration says, for an object of the origin that the read was asked for.
     pub differs: bool,
-    /// What the resource wants to know for its own attributes; each kind says what it puts here.
-    pub facts: serde_json::Value,
+    /// How a message names it, where its ARN does not say enough.
+    pub label: Option<String>,
+    /// What to do about it where it is foreign, where its kind knows better than the general advice.
+    pub if_foreign: Option<String>,
+    /// What the resource wants to know for its own attributes.
+    pub facts: Facts,
 }
 
-/// What a create or an update made: goes into the ledger.
+impl Observed {
+    /// An object that has neither ARN, id, document nor tags, and belongs to the owner of what it is attached to.
+    pub fn attached(differs: bool) -> Self {
+        let facts = Facts::default();
+        Observed { arn: None, id: None, document: None, tags: None, owner: Owner::Parent, differs, label: None, if_foreign: None, facts }
+    }
+}
+
+/// What a create or an update wrote: goes into the ledger.
 #[derive(Clone, Debug, Default)]
-pub struct Made {
+pub struct Written {
     pub arn: Option<String>,
     pub id: Option<String>,
     pub document: Option<String>,
     pub tags: Option<Tags>,
-    pub added: BTreeSet<String>,
+    pub added: BTreeSet<Added>,
 }
 
-/// What an object works under: the ledger's entry, and how far the object is ours.
+/// What a read or a write of an object starts from: the ledger's entry, and how far the object is this resource's.
 #[derive(Clone, Debug)]
 pub struct Reconcile {
-    /// The entry as it stands in the ledger: before a create or update already marked.
+    /// The entry in the ledger: before a create or update already marked.
     pub entry: Option<Entry>,
-    /// How the object is to be treated: rewritten if own, added to if adopted or shared.
+    /// How to treat the object: rewrite it if it is this resource's own, add to it if it is adopted or shared.
     pub origin: Origin,
-    /// The instance to stamp on what is made.
-    pub instance: String,
-    /// An object that this one needs was made anew in this run: what was bound to the old object is stale.
+    /// The instance that an apply writes on what it creates or takes over; `None` on a read, a plan or an import.
+    pub instance: Option<String>,
+    /// An object that this one depends on was created in this run: what was bound to its predecessor is outdated.
     pub renewed: bool,
-    /// The ledger's entries of the objects that this one needs.
+    /// The ledger's entries of the objects that this one depends on.
     pub dependencies: BTreeMap<Key, Entry>,
 }
 
-/// The world that objects live in: the clients of both accounts.
-#[async_trait]
-pub trait Backend: Send + Sync {
-    type Error: Display + Send + Sync;
-
-    /// The account that the side's objects live in.
-    fn account_id(&self, side: Side) -> String;
-    /// The value of the tag `xeks:resource` on what this composite makes.
-    fn resource(&self) -> &str;
-    /// Whether the user asked to stop: begin nothing new.
-    fn stopped(&self) -> bool;
-    /// The error of an object that was not begun, because the user asked to stop.
-    fn interrupted(&self) -> Self::Error;
-    /// The error of an object that exists and is not ours.
-    fn foreign(&self, key: &Key, observed: &Observed) -> Self::Error;
-    /// The error of an object that must exist and does not.
-    fn missing(&self, key: &Key) -> Self::Error;
-    /// Whether a create failed because an object of that name is there by now.
-    fn is_taken(&self, _error: &Self::Error) -> bool {
-        false
+impl Reconcile {
+    /// For an object that is in no ledger, by a plan or an import.
+    pub fn unrecorded(origin: Origin) -> Self {
+        Reconcile { entry: None, origin, instance: None, renewed: false, dependencies: BTreeMap::new() }
     }
-    /// Removes the object of an entry as far as it is ours; what is gone or carries another instance is done already.
-    async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), Self::Error>;
-    /// Later rounds wait for earlier ones: what hangs on another object has a lower round than that object.
-    fn removal_round(&self, kind: &str) -> u8;
+
+    /// What the ledger says was added to the object.
+    pub fn added(&self) -> BTreeSet<Added> {
+        self.entry.as_ref().map(|entry| entry.added.clone()).unwrap_or_default()
+    }
 }
 
-/// One object of a composite: what it should be. Plain data; the clients are the world's.
+/// One object as the configuration wants it. Plain data: the clients are the backend's.
+///
+/// # Flow
+/// The engine reads an object before every write. It creates what is absent, and updates what differs, what carries another create's
+/// instance, or what depends on an object that was created in this run.
+///
+/// # Guarantees
+/// The ledger has the object's entry before `create` or `update` is called, and what they return after. An error of either leaves that
+/// entry `pending`: the next apply reads the object again, and a destroy deletes it.
+///
+/// # What an implementation must hold
+/// `create` and `update` may be called again after an error at any of their calls, before or after its effect.
 #[async_trait]
-pub trait Object<W: Backend>: Debug + Send + Sync {
+pub trait Object<B: Backend>: Debug + Send + Sync {
+    fn kind(&self) -> &'static dyn Kind<B>;
     fn key(&self) -> Key;
+    /// The attribute that errors of this object point at.
+    fn attribute(&self) -> Path;
+    /// The region that it lives in; `None` for what is global.
     fn region(&self) -> Option<String> {
         None
     }
-    /// The objects that must stand before this one.
+    /// The objects that must exist before this one.
     fn depends_on(&self) -> Vec<Key> {
         Vec::new()
     }
     fn on_existing(&self) -> OnExisting;
-    /// Who else may write the object of the reconcile's entry.
-    fn contention(&self, _job: &Reconcile) -> Contention {
+    fn contention(&self, _reconcile: &Reconcile) -> Contention {
         Contention::Exclusive
     }
+    /// What a plan shows of it.
+    fn planned(&self, env: &B::Env) -> Planned;
+    /// What is missing where it must exist and does not, and what to do.
+    fn if_missing(&self) -> String {
+        let name = self.key().name;
+        format!(
+            "{name} does not exist, and the configuration says that it does (`existing`). Create it first, or leave `existing` out to have xeks create it."
+        )
+    }
+    /// Whether the configuration leaves this ledger entry, found on the object or imported with it, to others.
+    fn is_unmanaged(&self, _attached: &Key) -> bool {
+        false
+    }
     /// The object as it is; `None` where there is none.
-    async fn observe(&self, world: &W, reconcile: &Reconcile) -> Result<Option<Observed>, W::Error>;
-    async fn create(&self, world: &W, reconcile: &Reconcile) -> Result<Made, W::Error>;
-    /// Brings what was observed to what the object says.
-    async fn update(&self, world: &W, reconcile: &Reconcile, observed: &Observed) -> Result<Made, W::Error>;
+    async fn read(&self, backend: &B, reconcile: &Reconcile) -> Result<Option<Observed>, B::Error>;
+    /// Creates the object and writes the instance on it.
+    async fn create(&self, backend: &B, reconcile: &Reconcile, instance: &str) -> Result<Written, B::Error>;
+    /// Brings what was read to what the configuration says.
+    async fn update(&self, backend: &B, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, B::Error>;
 }

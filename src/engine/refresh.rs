@@ -1,65 +1,67 @@
-//! Reading: the ledger as the world is now, in one round of concurrent looks.
+//! Reading: the ledger as AWS is now, in one round of reads at the same time.
 
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::converge::{Failure, stands};
+use super::backend::Backend;
+use super::converge::is_same_object;
+use super::error::{Error, Failure};
 use super::key::Key;
 use super::ledger::{Entry, Ledger, Origin};
-use super::object::{Backend, Object, Observed, OnExisting, Owner, Reconcile};
+use super::object::{Object, Observed, OnExisting, Owner, Reconcile};
 
-/// The ledger brought up to date, and what was seen.
+/// The ledger brought up to date, and what was read.
 #[derive(Debug)]
 pub struct Refreshed {
     pub ledger: Ledger,
     pub observed: BTreeMap<Key, Observed>,
-    /// What stands in the place of an object of ours that is gone.
+    /// Foreign objects under the names of objects of this resource that are gone.
     pub replaced: BTreeMap<Key, Observed>,
 }
 
-/// Looks at every entry of the ledger that an object describes. What is gone, or was replaced by somebody else's object, leaves the
-/// ledger. Entries that no object describes stay: they are what an interrupted apply has still to remove.
-pub async fn refresh<W: Backend>(world: &W, objects: &[Box<dyn Object<W>>], prior: Ledger) -> Result<Refreshed, Failure<W::Error>> {
+/// Reads every object that is in the ledger. An entry whose object is gone, or was replaced by a foreign one, leaves the ledger. Entries
+/// that no object describes are kept: an interrupted apply has still to delete them.
+pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], prior: Ledger) -> Result<Refreshed, Failure<B::Error>> {
     let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
-    let described: Vec<&dyn Object<W>> = objects.iter().map(AsRef::as_ref).filter(|object| prior.get(&object.key()).is_some()).collect();
-    look(world, &described, &prior, &mut refreshed).await?;
-    // What needs an object that turned out to be another one than the ledger's is judged by that one.
-    let renewed: Vec<_> =
-        described.iter().copied().filter(|object| object.depends_on().iter().any(|key| is_another(key, &prior, &refreshed))).collect();
+    let recorded: Vec<&dyn Object<B>> = objects.iter().map(AsRef::as_ref).filter(|object| prior.get(&object.key()).is_some()).collect();
+    read(backend, &recorded, &prior, &mut refreshed).await?;
+    // What depends on an object that turned out to have another id than the ledger's is read with that one.
+    let depends_on_another = |object: &&dyn Object<B>| object.depends_on().iter().any(|key| has_another_id(key, &prior, &refreshed));
+    let again: Vec<_> = recorded.iter().copied().filter(depends_on_another).collect();
     let now = refreshed.ledger.clone();
-    look(world, &renewed, &now, &mut refreshed).await?;
-    leave(&described, &mut refreshed);
-    hang(objects, &mut refreshed);
+    read(backend, &again, &now, &mut refreshed).await?;
+    drop_orphans(&recorded, &mut refreshed);
+    inherit_instances(objects, &mut refreshed);
     Ok(refreshed)
 }
 
-fn is_another(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {
+fn has_another_id(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {
     let ids = (prior.get(key).and_then(|e| e.id.as_ref()), refreshed.ledger.get(key).and_then(|e| e.id.as_ref()));
     matches!(ids, (Some(before), Some(now)) if before != now)
 }
 
-async fn look<W: Backend>(
-    world: &W,
-    objects: &[&dyn Object<W>],
+async fn read<B: Backend>(
+    backend: &B,
+    objects: &[&dyn Object<B>],
     prior: &Ledger,
     refreshed: &mut Refreshed,
-) -> Result<(), Failure<W::Error>> {
-    let looks = objects.iter().filter_map(|object| {
+) -> Result<(), Failure<B::Error>> {
+    let reads = objects.iter().filter_map(|object| {
         let entry = prior.get(&object.key())?.clone();
         let origin = entry.origin.described_by(&object.on_existing());
         let dependencies = prior.select(object.depends_on());
         Some(async move {
-            let reconcile = Reconcile { origin, instance: String::new(), renewed: false, entry: Some(entry.clone()), dependencies };
-            (object.key(), entry, object.observe(world, &reconcile).await)
+            let reconcile = Reconcile { entry: Some(entry.clone()), dependencies, ..Reconcile::unrecorded(origin) };
+            (object.key(), entry, object.read(backend, &reconcile).await)
         })
     });
-    for (key, entry, look) in join_all(looks).await {
+    for (key, entry, read) in join_all(reads).await {
         refreshed.replaced.remove(&key);
-        let observed = look.map_err(|error| Failure { key: key.clone(), verb: "read", error })?;
-        let entry = observed.as_ref().map(|observed| with_instance(entry, observed, world.resource()));
+        let observed = read.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let entry = observed.as_ref().map(|observed| with_instance(entry, observed, backend.resource()));
         match (entry, observed) {
-            (Some(entry), Some(observed)) if stands(&entry, &observed) => {
+            (Some(entry), Some(observed)) if is_same_object(&entry, &observed) => {
                 refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
                 refreshed.observed.insert(key, observed);
             }
@@ -73,54 +75,53 @@ async fn look<W: Backend>(
     Ok(())
 }
 
-/// What hung on an object that is gone went with it. What hangs on its successor under the same name is whoever's that one is: nothing
-/// but the name says that it was ours, where it has neither tags nor an id.
-fn leave<W: Backend>(described: &[&dyn Object<W>], refreshed: &mut Refreshed) {
-    let gone = |key: &Key| refreshed.replaced.contains_key(key);
-    let nameless = |key: &Key| {
-        let told = |observed: &Observed| observed.owner != Owner::Parent || observed.id.is_some();
-        refreshed.observed.get(key).is_some_and(|observed| !told(observed))
-    };
-    let left: Vec<Key> = described.iter().filter(|p| nameless(&p.key()) && p.depends_on().iter().any(gone)).map(|p| p.key()).collect();
-    for key in left {
+/// What was attached to an object that is gone is gone too. What is attached to a foreign object under the same name belongs to that one's
+/// owner: where it has neither tags nor an id, nothing but the name says that it was this resource's.
+fn drop_orphans<B: Backend>(recorded: &[&dyn Object<B>], refreshed: &mut Refreshed) {
+    let replaced = |key: &Key| refreshed.replaced.contains_key(key);
+    let is_known_by_name_only =
+        |key: &Key| refreshed.observed.get(key).is_some_and(|observed| observed.owner == Owner::Parent && observed.id.is_none());
+    let is_orphan = |object: &&&dyn Object<B>| is_known_by_name_only(&object.key()) && object.depends_on().iter().any(replaced);
+    let orphans: Vec<Key> = recorded.iter().filter(is_orphan).map(|object| object.key()).collect();
+    for key in orphans {
         refreshed.ledger.0.remove(&key);
         refreshed.observed.remove(&key);
     }
 }
 
-/// Looks at every object and records what is found as imported; objects that share or must exist keep their own origin.
-pub async fn import<W: Backend>(world: &W, objects: &[Box<dyn Object<W>>]) -> Result<Refreshed, Failure<W::Error>> {
-    let looks = objects.iter().map(|object| async move {
+/// Reads every object and records what is found as imported; objects that are shared or must exist keep their own origin.
+pub async fn import<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>]) -> Result<Refreshed, Failure<B::Error>> {
+    let reads = objects.iter().map(|object| async move {
         let origin = match object.on_existing() {
             OnExisting::Share => Origin::Shared,
             OnExisting::MustExist => Origin::Adopted,
             _ => Origin::Imported,
         };
-        let reconcile = Reconcile { origin, instance: String::new(), renewed: false, entry: None, dependencies: BTreeMap::new() };
-        (object.key(), object.region(), origin, object.observe(world, &reconcile).await)
+        (object.key(), object.region(), origin, object.read(backend, &Reconcile::unrecorded(origin)).await)
     });
     let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
-    for (key, region, origin, look) in join_all(looks).await {
-        let Some(observed) = look.map_err(|error| Failure { key: key.clone(), verb: "read", error })? else { continue };
-        let mut entry = found(&world.account_id(key.side), region, origin);
+    for (key, region, origin, read) in join_all(reads).await {
+        let read = read.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let Some(observed) = read else { continue };
+        let mut entry = found(backend.account_id(key.side), region, origin);
         if let (Owner::Tagged { instance, .. }, Origin::Imported) = (&observed.owner, origin) {
             entry.instance.clone_from(instance);
         }
         refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
         refreshed.observed.insert(key, observed);
     }
-    hang(objects, &mut refreshed);
+    inherit_instances(objects, &mut refreshed);
     Ok(refreshed)
 }
 
-/// What carries no tags goes with the object that it hangs on, where its entry names no instance.
-fn hang<W: Backend>(objects: &[Box<dyn Object<W>>], refreshed: &mut Refreshed) {
+/// An entry without tags that names no instance has that of the object that it is attached to.
+fn inherit_instances<B: Backend>(objects: &[Box<dyn Object<B>>], refreshed: &mut Refreshed) {
     for object in objects {
         let OnExisting::InheritFrom(parent) = object.on_existing() else { continue };
         let instance = refreshed.ledger.get(&parent).filter(|p| p.origin.is_own()).and_then(|p| p.instance.clone());
-        let hangs = refreshed.observed.get(&object.key()).is_some_and(|o| o.owner == Owner::Parent);
+        let is_attached = refreshed.observed.get(&object.key()).is_some_and(|o| o.owner == Owner::Parent);
         if let Some(entry) = refreshed.ledger.0.get_mut(&object.key())
-            && hangs
+            && is_attached
             && entry.origin.is_own()
             && entry.instance.is_none()
         {
@@ -129,7 +130,7 @@ fn hang<W: Backend>(objects: &[Box<dyn Object<W>>], refreshed: &mut Refreshed) {
     }
 }
 
-/// The entry of an old state, which may not say which create made the object: the one that the object names, if it is this composite's.
+/// The entry of an old state, which may not say which create made the object: the instance that the object carries, if it is this composite's.
 fn with_instance(entry: Entry, observed: &Observed, resource: &str) -> Entry {
     match &observed.owner {
         Owner::Tagged { resource: Some(r), instance } if entry.instance.is_none() && entry.origin.is_own() && r == resource => {
@@ -155,7 +156,7 @@ pub fn found(account_id: &str, region: Option<String>, origin: Origin) -> Entry 
     }
 }
 
-/// The entry with what was seen. An id that the object itself does not tell stays the ledger's.
+/// The entry with what was read. Where the object itself has no id, the ledger's is kept.
 pub(super) fn seen(entry: &Entry, observed: &Observed) -> Entry {
     Entry {
         arn: observed.arn.clone(),

@@ -1,14 +1,14 @@
-//! The engine's own proof: a small world in which every call fails in turn, before or after its effect. Whatever fails, a
+//! The engine's own proof: a small store of objects in which every call fails in turn, before or after its effect. Whatever fails, a
 //! retry converges, and a destroy leaves nothing behind.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use serde_json::json;
 
 use super::*;
 use crate::aws::Side;
+use crate::diagnostics::Path;
 
 /// When the call with the given number fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,62 +26,64 @@ struct Thing {
 }
 
 #[derive(Default)]
-struct Earth {
+struct Store {
     things: BTreeMap<Key, Thing>,
     calls: usize,
     made: usize,
 }
 
 pub(super) struct Toy {
-    earth: Mutex<Earth>,
+    store: Mutex<Store>,
     fault: Mutex<Option<(usize, Fault)>>,
 }
 
 impl Toy {
     pub(super) fn new() -> Self {
-        Toy { earth: Mutex::default(), fault: Mutex::new(None) }
+        Toy { store: Mutex::default(), fault: Mutex::new(None) }
     }
 
-    fn call<T>(&self, effect: impl FnOnce(&mut Earth) -> Result<T, String>) -> Result<T, String> {
-        let mut earth = self.earth.lock().unwrap();
-        earth.calls += 1;
-        let fault = self.fault.lock().unwrap().filter(|(at, _)| *at == earth.calls).map(|(_, fault)| fault);
+    fn call<T>(&self, effect: impl FnOnce(&mut Store) -> Result<T, String>) -> Result<T, String> {
+        let mut store = self.store.lock().unwrap();
+        store.calls += 1;
+        let fault = self.fault.lock().unwrap().filter(|(at, _)| *at == store.calls).map(|(_, fault)| fault);
         match fault {
             Some(Fault::Before) => Err("failed before its effect".into()),
-            Some(Fault::After) => effect(&mut earth).and(Err("answer lost".into())),
-            None => effect(&mut earth),
+            Some(Fault::After) => effect(&mut store).and(Err("answer lost".into())),
+            None => effect(&mut store),
         }
     }
 
     pub(super) fn fail_at(&self, call: usize, fault: Fault) {
-        self.earth.lock().unwrap().calls = 0;
+        self.store.lock().unwrap().calls = 0;
         *self.fault.lock().unwrap() = Some((call, fault));
     }
 
     pub(super) fn heal(&self) {
         *self.fault.lock().unwrap() = None;
-        self.earth.lock().unwrap().calls = 0;
+        self.store.lock().unwrap().calls = 0;
     }
 
-    /// Somebody else deletes an object and makes another one under its name, with all that hung on it.
+    /// Somebody deletes an object and creates another one under its name, with what was attached to it.
     pub(super) fn replace(&self, key: &Key) {
-        if let Some(thing) = self.earth.lock().unwrap().things.get_mut(key) {
+        if let Some(thing) = self.store.lock().unwrap().things.get_mut(key) {
             *thing = Thing { resource: None, instance: None, id: "theirs".into(), ..thing.clone() };
         }
     }
 
     pub(super) fn contents(&self) -> BTreeMap<String, String> {
-        self.earth.lock().unwrap().things.iter().map(|(k, t)| (k.to_string(), t.content.clone())).collect()
+        self.store.lock().unwrap().things.iter().map(|(k, t)| (k.to_string(), t.content.clone())).collect()
     }
 }
 
-#[async_trait]
+impl Accounts for Toy {
+    fn account_id(&self, _: Side) -> &str {
+        "111111111111"
+    }
+}
+
 impl Backend for Toy {
     type Error = String;
-
-    fn account_id(&self, _: Side) -> String {
-        "111111111111".into()
-    }
+    type Env = Toy;
 
     fn resource(&self) -> &str {
         "ours"
@@ -91,34 +93,53 @@ impl Backend for Toy {
         false
     }
 
-    fn interrupted(&self) -> String {
-        "interrupted".into()
+    fn is_conflict(&self, _: &String) -> bool {
+        false
     }
 
-    fn foreign(&self, key: &Key, _: &Observed) -> String {
-        format!("{key} is a stranger's")
+    fn kind(&self, name: &str) -> Option<&'static dyn Kind<Self>> {
+        KINDS.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+static KINDS: [&dyn Kind<Toy>; 2] = [&Part { name: "root", order: 1 }, &Part { name: "leaf", order: 0 }];
+
+/// A root, or a leaf that is attached to one: `ROOT/NAME`.
+struct Part {
+    name: &'static str,
+    order: u8,
+}
+
+#[async_trait]
+impl Kind<Toy> for Part {
+    fn name(&self) -> &'static str {
+        self.name
     }
 
-    fn missing(&self, key: &Key) -> String {
-        format!("{key} is missing")
+    fn delete_order(&self) -> u8 {
+        self.order
     }
 
-    async fn remove(&self, key: &Key, entry: &Entry) -> Result<(), String> {
-        self.call(|earth| {
-            let ours = earth.things.get(key).is_some_and(|t| t.instance.is_none() || entry.is_of(t.instance.as_deref()));
-            let hangs = earth.things.keys().any(|k| k.kind == "leaf" && k.name.starts_with(&format!("{}/", key.name)));
-            if ours && hangs {
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        if self.name == "leaf" { parts::<2>(name, "ROOT/NAME").map(drop) } else { parts::<1>(name, "ROOT").map(drop) }
+    }
+
+    async fn delete(&self, backend: &Toy, key: &Key, entry: &Entry) -> Result<Deleted, String> {
+        backend.call(|store| {
+            let ours = store.things.get(key).is_some_and(|t| t.instance.is_none() || entry.is_of(t.instance.as_deref()));
+            let has_leaves = store.things.keys().any(|k| k.kind == "leaf" && k.name.starts_with(&format!("{}/", key.name)));
+            if ours && has_leaves {
                 return Err("DeleteConflict".into());
             }
             if ours && entry.origin != Origin::Adopted {
-                earth.things.remove(key);
+                store.things.remove(key);
             }
-            Ok(())
+            Ok(Deleted::Now)
         })
     }
 
-    fn removal_round(&self, kind: &str) -> u8 {
-        if kind == "leaf" { 0 } else { 1 }
+    async fn still_visible(&self, backend: &Toy, key: &Key, _: &Entry) -> Result<bool, String> {
+        backend.call(|store| Ok(store.things.contains_key(key)))
     }
 }
 
@@ -132,8 +153,16 @@ pub(super) struct Tree {
 
 #[async_trait]
 impl Object<Toy> for Tree {
+    fn kind(&self) -> &'static dyn Kind<Toy> {
+        KINDS[usize::from(self.key.kind == "leaf")]
+    }
+
     fn key(&self) -> Key {
         self.key.clone()
+    }
+
+    fn attribute(&self) -> Path {
+        Path::of(&self.key.kind)
     }
 
     fn depends_on(&self) -> Vec<Key> {
@@ -148,55 +177,56 @@ impl Object<Toy> for Tree {
         self.on_existing.clone()
     }
 
-    async fn observe(&self, world: &Toy, _: &Reconcile) -> Result<Option<Observed>, String> {
+    fn planned(&self, _: &Toy) -> Planned {
+        Planned { has_id: self.key.kind != "leaf", ..Planned::default() }
+    }
+
+    async fn read(&self, backend: &Toy, _: &Reconcile) -> Result<Option<Observed>, String> {
         tokio::task::yield_now().await;
-        world.call(|earth| {
-            Ok(earth.things.get(&self.key).map(|t| Observed {
-                arn: None,
+        backend.call(|store| {
+            Ok(store.things.get(&self.key).map(|t| Observed {
                 id: (self.key.kind != "leaf").then(|| t.id.clone()),
                 // Contents that differ in case only mean the same.
                 document: Some(if t.content.eq_ignore_ascii_case(&self.content) { self.content.clone() } else { t.content.clone() }),
-                tags: None,
                 owner: if self.key.kind == "leaf" {
                     Owner::Parent
                 } else {
                     Owner::Tagged { resource: t.resource.clone(), instance: t.instance.clone() }
                 },
-                differs: !t.content.eq_ignore_ascii_case(&self.content),
-                facts: json!({}),
+                ..Observed::attached(!t.content.eq_ignore_ascii_case(&self.content))
             }))
         })
     }
 
-    async fn create(&self, world: &Toy, reconcile: &Reconcile) -> Result<Made, String> {
+    async fn create(&self, backend: &Toy, _: &Reconcile, instance: &str) -> Result<Written, String> {
         tokio::task::yield_now().await;
-        world.call(|earth| {
-            if earth.things.contains_key(&self.key) {
+        backend.call(|store| {
+            if store.things.contains_key(&self.key) {
                 return Err("exists".into());
             }
-            earth.made += 1;
-            let id = format!("id-{}", earth.made);
-            earth.things.insert(self.key.clone(), self.thing(reconcile, id.clone()));
-            Ok(Made { id: Some(id), document: Some(self.content.clone()), ..Made::default() })
+            store.made += 1;
+            let id = format!("id-{}", store.made);
+            store.things.insert(self.key.clone(), self.thing(instance, id.clone()));
+            Ok(Written { id: Some(id), document: Some(self.content.clone()), ..Written::default() })
         })
     }
 
-    async fn update(&self, world: &Toy, reconcile: &Reconcile, observed: &Observed) -> Result<Made, String> {
-        world.call(|earth| {
+    async fn update(&self, backend: &Toy, _: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, String> {
+        backend.call(|store| {
             let id = observed.id.clone().unwrap_or_default();
-            earth.things.insert(self.key.clone(), self.thing(reconcile, id.clone()));
-            Ok(Made { id: Some(id), document: Some(self.content.clone()), ..Made::default() })
+            store.things.insert(self.key.clone(), self.thing(instance, id.clone()));
+            Ok(Written { id: Some(id), document: Some(self.content.clone()), ..Written::default() })
         })
     }
 }
 
 impl Tree {
-    fn thing(&self, reconcile: &Reconcile, id: String) -> Thing {
+    fn thing(&self, instance: &str, id: String) -> Thing {
         let tagged = self.key.kind != "leaf";
         Thing {
             content: self.content.clone(),
             resource: tagged.then(|| "ours".into()),
-            instance: if tagged { Some(reconcile.instance.clone()) } else { None },
+            instance: if tagged { Some(instance.to_owned()) } else { None },
             id,
         }
     }
@@ -235,11 +265,11 @@ fn expected(trees: &[Tree]) -> BTreeMap<String, String> {
 }
 
 /// The number of calls that a clean converge of these objects makes.
-pub(super) async fn calls_of(world: &Toy, trees: &[Tree], prior: Ledger) -> usize {
-    world.heal();
-    let clean = converge(world, &boxed(trees), prior, "i1").await;
+pub(super) async fn calls_of(backend: &Toy, trees: &[Tree], prior: Ledger) -> usize {
+    backend.heal();
+    let clean = converge(backend, &boxed(trees), prior, "i1").await;
     assert!(clean.failures.is_empty(), "{:?}", clean.failures);
-    world.earth.lock().unwrap().calls
+    backend.store.lock().unwrap().calls
 }
 
 #[tokio::test]
@@ -248,16 +278,16 @@ async fn a_create_that_fails_at_any_call_is_removed_whole_by_its_ledger() {
     let mut cases = 0;
     for at in 1..=calls {
         for fault in [Fault::Before, Fault::After] {
-            let world = Toy::new();
-            world.fail_at(at, fault);
-            let partial = converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+            let backend = Toy::new();
+            backend.fail_at(at, fault);
+            let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
             assert_eq!(partial.failures.len(), 1, "call {at} {fault:?}");
             // The state goes through Terraform and back.
             let ledger = Ledger::from_value(&partial.ledger.to_value());
-            world.heal();
-            let removed = remove_all(&world, ledger).await;
+            backend.heal();
+            let removed = delete_all(&backend, ledger).await;
             assert!(removed.failures.is_empty(), "call {at} {fault:?}: {:?}", removed.failures);
-            assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?} left something behind");
+            assert_eq!(backend.contents(), BTreeMap::new(), "call {at} {fault:?} left something behind");
             cases += 1;
         }
     }
@@ -270,17 +300,17 @@ async fn a_create_that_fails_at_any_call_converges_on_retry_even_if_the_ledger_w
     for at in 1..=calls {
         for fault in [Fault::Before, Fault::After] {
             for ledger_survives in [true, false] {
-                let world = Toy::new();
-                world.fail_at(at, fault);
-                let partial = converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
-                world.heal();
+                let backend = Toy::new();
+                backend.fail_at(at, fault);
+                let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
+                backend.heal();
                 let (prior, instance) = if ledger_survives { (partial.ledger, "i1") } else { (Ledger::default(), "i2") };
-                let again = converge(&world, &boxed(&first()), prior, instance).await;
+                let again = converge(&backend, &boxed(&first()), prior, instance).await;
                 assert!(again.failures.is_empty(), "call {at} {fault:?}: {:?}", again.failures);
-                assert_eq!(world.contents(), expected(&first()));
+                assert_eq!(backend.contents(), expected(&first()));
                 assert!(again.ledger.0.values().all(|e| !e.pending));
-                assert!(remove_all(&world, again.ledger).await.failures.is_empty());
-                assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?}, ledger survives: {ledger_survives}");
+                assert!(delete_all(&backend, again.ledger).await.failures.is_empty());
+                assert_eq!(backend.contents(), BTreeMap::new(), "call {at} {fault:?}, ledger survives: {ledger_survives}");
             }
         }
     }
@@ -288,24 +318,24 @@ async fn a_create_that_fails_at_any_call_converges_on_retry_even_if_the_ledger_w
 
 #[tokio::test]
 async fn an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
-    let calls = calls_of(&world, &second(), made).await;
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    let calls = calls_of(&backend, &second(), made).await;
     for at in 1..=calls {
         for fault in [Fault::Before, Fault::After] {
             for next in [Some(second()), Some(first()), None] {
-                let world = Toy::new();
-                let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
-                world.fail_at(at, fault);
-                let partial = converge(&world, &boxed(&second()), made, "i1").await;
+                let backend = Toy::new();
+                let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+                backend.fail_at(at, fault);
+                let partial = converge(&backend, &boxed(&second()), made, "i1").await;
                 assert!(!partial.failures.is_empty(), "call {at} {fault:?}");
-                world.heal();
+                backend.heal();
                 let after = match &next {
-                    Some(trees) => converge(&world, &boxed(trees), partial.ledger, "i1").await,
-                    None => remove_all(&world, partial.ledger).await,
+                    Some(trees) => converge(&backend, &boxed(trees), partial.ledger, "i1").await,
+                    None => delete_all(&backend, partial.ledger).await,
                 };
                 assert!(after.failures.is_empty(), "call {at} {fault:?}: {:?}", after.failures);
-                assert_eq!(world.contents(), expected(&next.unwrap_or_default()), "call {at} {fault:?}");
+                assert_eq!(backend.contents(), expected(&next.unwrap_or_default()), "call {at} {fault:?}");
             }
         }
     }
@@ -315,67 +345,67 @@ async fn an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed()
 async fn a_destroy_that_fails_at_any_call_is_finished_by_the_next() {
     for at in 1..=first().len() {
         for fault in [Fault::Before, Fault::After] {
-            let world = Toy::new();
-            let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
-            world.fail_at(at, fault);
-            let partial = remove_all(&world, made).await;
+            let backend = Toy::new();
+            let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+            backend.fail_at(at, fault);
+            let partial = delete_all(&backend, made).await;
             assert!(!partial.failures.is_empty() && !partial.ledger.is_empty());
-            world.heal();
-            let after = remove_all(&world, partial.ledger).await;
+            backend.heal();
+            let after = delete_all(&backend, partial.ledger).await;
             assert!(after.failures.is_empty() && after.ledger.is_empty());
-            assert_eq!(world.contents(), BTreeMap::new(), "call {at} {fault:?}");
+            assert_eq!(backend.contents(), BTreeMap::new(), "call {at} {fault:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn the_old_half_of_a_replace_leaves_what_the_new_half_took_over() {
-    let world = Toy::new();
-    let old = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
-    let new = converge(&world, &boxed(&[root("a", "9", &[])]), Ledger::default(), "i2").await;
+    let backend = Toy::new();
+    let old = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    let new = converge(&backend, &boxed(&[root("a", "9", &[])]), Ledger::default(), "i2").await;
     assert!(new.failures.is_empty(), "{:?}", new.failures);
     // The leaf of `a` goes by name; a kind that can't be tagged checks its parent's instance in its own removal.
-    let removed = remove_all(&world, old).await;
+    let removed = delete_all(&backend, old).await;
     assert!(removed.failures.is_empty());
-    assert_eq!(world.contents(), expected(&[root("a", "9", &[])]));
+    assert_eq!(backend.contents(), expected(&[root("a", "9", &[])]));
 }
 
 #[tokio::test]
-async fn a_strangers_object_is_refused_and_left_alone() {
-    let world = Toy::new();
+async fn a_foreign_object_is_refused_and_kept() {
+    let backend = Toy::new();
     let thing = Thing { content: "theirs".into(), resource: None, instance: None, id: "x".into() };
-    world.earth.lock().unwrap().things.insert(Key::new(Side::Cluster, "root", "b"), thing);
-    let result = converge(&world, &boxed(&first()), Ledger::default(), "i1").await;
+    backend.store.lock().unwrap().things.insert(Key::new(Side::Cluster, "root", "b"), thing);
+    let result = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
     assert_eq!(result.failures.len(), 1);
-    assert_eq!(result.failures[0].error, "cluster/root/b is a stranger's");
-    assert!(remove_all(&world, result.ledger).await.failures.is_empty());
-    assert_eq!(world.contents(), BTreeMap::from([("cluster/root/b".to_owned(), "theirs".to_owned())]));
+    assert!(result.failures[0].key.name == "b" && matches!(result.failures[0].error, Error::Foreign(_)), "{:?}", result.failures);
+    assert!(delete_all(&backend, result.ledger).await.failures.is_empty());
+    assert_eq!(backend.contents(), BTreeMap::from([("cluster/root/b".to_owned(), "theirs".to_owned())]));
 }
 
 #[tokio::test]
 async fn an_adopted_object_survives_a_destroy() {
-    let world = Toy::new();
+    let backend = Toy::new();
     let thing = Thing { content: "1".into(), resource: None, instance: None, id: "x".into() };
-    world.earth.lock().unwrap().things.insert(Key::new(Side::Cluster, "root", "a"), thing);
+    backend.store.lock().unwrap().things.insert(Key::new(Side::Cluster, "root", "a"), thing);
     let mut tree = root("a", "1", &[]);
     tree.on_existing = OnExisting::Adopt;
-    let result = converge(&world, &boxed(&[tree]), Ledger::default(), "i1").await;
+    let result = converge(&backend, &boxed(&[tree]), Ledger::default(), "i1").await;
     assert_eq!(result.ledger.0.values().next().unwrap().origin, Origin::Adopted);
-    remove_all(&world, result.ledger).await;
-    assert_eq!(world.contents().len(), 1);
+    delete_all(&backend, result.ledger).await;
+    assert_eq!(backend.contents().len(), 1);
 }
 
 #[tokio::test]
 async fn a_refresh_drops_what_is_gone_and_what_was_replaced_and_shows_what_changed() {
-    let world = Toy::new();
-    let made = converge(&world, &boxed(&first()), Ledger::default(), "i1").await.ledger;
+    let backend = Toy::new();
+    let made = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await.ledger;
     {
-        let mut earth = world.earth.lock().unwrap();
-        earth.things.remove(&Key::new(Side::Cluster, "root", "c"));
-        earth.things.get_mut(&Key::new(Side::Cluster, "root", "b")).unwrap().instance = Some("theirs".into());
-        earth.things.get_mut(&Key::new(Side::Cluster, "root", "a")).unwrap().content = "drifted".into();
+        let mut store = backend.store.lock().unwrap();
+        store.things.remove(&Key::new(Side::Cluster, "root", "c"));
+        store.things.get_mut(&Key::new(Side::Cluster, "root", "b")).unwrap().instance = Some("theirs".into());
+        store.things.get_mut(&Key::new(Side::Cluster, "root", "a")).unwrap().content = "drifted".into();
     }
-    let refreshed = refresh(&world, &boxed(&first()), made).await.unwrap();
+    let refreshed = refresh(&backend, &boxed(&first()), made).await.unwrap();
     let keys: Vec<String> = refreshed.ledger.0.keys().map(Key::to_string).collect();
     assert_eq!(keys, ["cluster/leaf/a/p", "cluster/root/a"], "what hung on b is whoever's b is now");
     let a = refreshed.ledger.get(&Key::new(Side::Cluster, "root", "a")).unwrap();
@@ -383,11 +413,28 @@ async fn a_refresh_drops_what_is_gone_and_what_was_replaced_and_shows_what_chang
 }
 
 #[tokio::test]
-async fn pieces_that_do_not_need_one_another_are_made_at_the_same_time() {
-    let world = Toy::new();
+async fn an_object_is_created_after_those_that_it_depends_on() {
+    let backend = Toy::new();
     let trees = [root("a", "1", &[]), root("b", "1", &["a"]), root("c", "1", &["b"])];
-    let result = converge(&world, &boxed(&trees), Ledger::default(), "i1").await;
+    let result = converge(&backend, &boxed(&trees), Ledger::default(), "i1").await;
     assert!(result.failures.is_empty());
     let ids: Vec<_> = result.ledger.0.values().map(|e| e.id.clone().unwrap()).collect();
     assert_eq!(ids, ["id-1", "id-2", "id-3"], "needed objects come first");
+}
+
+#[tokio::test]
+async fn an_entry_whose_kind_or_name_is_not_understood_is_kept_and_nothing_is_called_for_it() {
+    for (kind, name) in [("leaf", "a"), ("leaf", "a/"), ("leaf", "/p"), ("root", ""), ("moon", "a")] {
+        let backend = Toy::new();
+        let made = converge(&backend, &boxed(&[root("a", "1", &[])]), Ledger::default(), "i1").await.ledger;
+        let mut ledger = made.clone();
+        let key = Key { side: Side::Cluster, kind: kind.into(), name: name.into() };
+        ledger.0.insert(key.clone(), found("111111111111", None, Origin::Created));
+        backend.heal();
+        let deleted = delete_all(&backend, ledger).await;
+        let [failure] = deleted.failures.as_slice() else { panic!("{kind} {name:?}: {:?}", deleted.failures) };
+        assert_eq!(failure.key, key);
+        assert!(matches!(failure.error, Error::BadName(_) | Error::UnknownKind), "{kind} {name:?}: {:?}", failure.error);
+        assert!(deleted.ledger.get(&key).is_some(), "{kind} {name:?} is lost");
+    }
 }

@@ -1,83 +1,99 @@
-//! After the writing: whether what was made is to be seen by now, and whether what others write too is still as it should be.
+//! After the writes: whether what was created or updated is visible, whether what other processes write too is still as it should be,
+//! and whether what was deleted is gone.
 //!
-//! One round at a time. How long to go on, and how often, is the caller's.
+//! One round at a time. How long to go on, and how often, the caller decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 
-use super::converge::{Converged, Failure, Touch, bring_about_again, stands};
+use super::backend::Backend;
+use super::converge::{Change, Converged, converge_again, is_same_object};
+use super::error::{Error, Failure};
 use super::key::Key;
-use super::ledger::Ledger;
-use super::object::{Backend, Contention, Object, Observed, Reconcile};
+use super::ledger::{Entry, Ledger};
+use super::object::{Contention, Object, Observed, Reconcile};
 
-/// What a converge leaves to be looked at: what it made or changed, and what others may be changing. What it could not bring about is
-/// not waited for.
-pub fn unverified<W: Backend>(objects: &[Box<dyn Object<W>>], made: &Converged<W::Error>) -> BTreeMap<Key, Contention> {
-    let contention =
-        |object: &dyn Object<W>| reconcile_of(object, &made.ledger).map(|reconcile| (object.key(), object.contention(&reconcile)));
-    let all = objects.iter().filter_map(|object| contention(object.as_ref()));
+/// What to read again after a converge: what it created or updated, and what other resources may be changing. Not what failed.
+pub fn to_verify<B: Backend>(objects: &[Box<dyn Object<B>>], made: &Converged<B::Error>) -> BTreeMap<Key, Contention> {
+    let contention = |object: &dyn Object<B>| {
+        let reconcile = recorded(object, &made.ledger)?;
+        Some((object.key(), object.contention(&reconcile)))
+    };
     let failed = |key: &Key| made.failures.iter().any(|failure| failure.key == *key);
-    all.filter(|(key, contention)| made.touched.contains_key(key) || (*contention == Contention::Cooperative && !failed(key))).collect()
+    let all = objects.iter().filter_map(|object| contention(object.as_ref()));
+    all.filter(|(key, contention)| made.changes.contains_key(key) || (*contention == Contention::Cooperative && !failed(key))).collect()
 }
 
-/// What a look found.
+/// What a round of reads found.
 #[derive(Debug, Default)]
-pub struct Look {
-    /// Not to be seen, or not what its object says.
-    pub missing: BTreeSet<Key>,
-    /// Made by this run, and by now another create's.
-    pub taken: Vec<Key>,
+pub struct Verified {
+    /// Not visible, or not what the configuration says.
+    pub pending: BTreeSet<Key>,
+    /// Created by this run, and taken over by another one since.
+    pub taken_over: Vec<Key>,
 }
 
-/// Looks at the objects of these keys.
-pub async fn look_again<W: Backend>(
-    world: &W,
-    objects: &[Box<dyn Object<W>>],
-    made: &Converged<W::Error>,
+/// Reads the objects of these keys.
+pub async fn verify<B: Backend>(
+    backend: &B,
+    objects: &[Box<dyn Object<B>>],
+    made: &Converged<B::Error>,
     keys: &BTreeMap<Key, Contention>,
-) -> Result<Look, Failure<W::Error>> {
-    let looks = objects.iter().filter(|object| keys.contains_key(&object.key())).filter_map(|object| {
-        let reconcile = reconcile_of(object.as_ref(), &made.ledger)?;
-        Some(async move { (object.key(), object.observe(world, &reconcile).await, reconcile) })
+) -> Result<Verified, Failure<B::Error>> {
+    let reads = objects.iter().filter(|object| keys.contains_key(&object.key())).filter_map(|object| {
+        let reconcile = recorded(object.as_ref(), &made.ledger)?;
+        Some(async move { (object.key(), object.read(backend, &reconcile).await, reconcile) })
     });
-    let mut look = Look::default();
-    for (key, observed, reconcile) in join_all(looks).await {
-        let observed = observed.map_err(|error| Failure { key: key.clone(), verb: "read", error })?;
-        let is_ours = |observed: &Observed| reconcile.entry.as_ref().is_some_and(|entry| stands(entry, observed));
+    let mut verified = Verified::default();
+    for (key, observed, reconcile) in join_all(reads).await {
+        let observed = observed.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let is_ours = |observed: &Observed| reconcile.entry.as_ref().is_some_and(|entry| is_same_object(entry, observed));
         match observed {
             Some(observed) if is_ours(&observed) && !observed.differs => {}
-            Some(observed) if !is_ours(&observed) && made.touched.get(&key) == Some(&Touch::Made) => look.taken.push(key),
-            // What was taken over by this run may still be shown with the instance that it had before.
+            Some(observed) if !is_ours(&observed) && made.changes.get(&key) == Some(&Change::Created) => verified.taken_over.push(key),
+            // What this run took over may still be shown with the instance that it had before.
             _ => {
-                look.missing.insert(key);
+                verified.pending.insert(key);
             }
         }
     }
-    Ok(look)
+    Ok(verified)
 }
 
-/// Brings about once more what others took away.
-pub async fn mend<W: Backend>(
-    world: &W,
-    objects: &[Box<dyn Object<W>>],
-    made: Converged<W::Error>,
+/// Brings the objects of these keys, of which another process took something away, to what the configuration says once more.
+pub async fn repair<B: Backend>(
+    backend: &B,
+    objects: &[Box<dyn Object<B>>],
+    made: Converged<B::Error>,
     instance: &str,
     keys: &BTreeSet<Key>,
-) -> Converged<W::Error> {
+) -> Converged<B::Error> {
     let lost = objects.iter().map(AsRef::as_ref).filter(|object| keys.contains(&object.key())).collect();
-    let mut again = bring_about_again(world, lost, made.ledger, instance).await;
-    again.touched.extend(made.touched);
+    let mut again = converge_again(backend, lost, made.ledger, instance).await;
+    again.changes.extend(made.changes);
     again.failures.extend(made.failures);
+    again.deleted.extend(made.deleted);
     again
 }
 
-/// What a look at an object that is in the ledger works under.
-fn reconcile_of<W: Backend>(object: &dyn Object<W>, ledger: &Ledger) -> Option<Reconcile> {
+/// Those of the deleted objects that readers are still shown. One that was deleted together with its parent is not asked for.
+pub async fn still_visible<B: Backend>(backend: &B, deleted: &[(Key, Entry)]) -> Result<Vec<Key>, B::Error> {
+    let is_deleted = |key: &Key| deleted.iter().any(|(other, _)| other == key);
+    let reads = deleted.iter().filter_map(|(key, entry)| {
+        let kind = backend.kind(&key.kind)?;
+        let alone = !kind.parents(key).iter().any(is_deleted);
+        alone.then(|| async move { Ok(kind.still_visible(backend, key, entry).await?.then(|| key.clone())) })
+    });
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+/// What a read of an object that is in the ledger starts from.
+fn recorded<B: Backend>(object: &dyn Object<B>, ledger: &Ledger) -> Option<Reconcile> {
     let entry = ledger.get(&object.key())?.clone();
     let origin = entry.origin.described_by(&object.on_existing());
-    let instance = entry.instance.clone().unwrap_or_default();
-    Some(Reconcile { origin, instance, renewed: false, dependencies: ledger.select(object.depends_on()), entry: Some(entry) })
+    let (instance, dependencies) = (entry.instance.clone(), ledger.select(object.depends_on()));
+    Some(Reconcile { entry: Some(entry), origin, instance, renewed: false, dependencies })
 }
 
 #[cfg(test)]
@@ -87,60 +103,60 @@ mod tests {
     use super::*;
     use crate::engine::converge;
 
-    async fn made(world: &Toy, instance: &str) -> Converged<String> {
-        converge(world, &boxed(&[root("a", "1", &[])]), Ledger::default(), instance).await
+    async fn made(backend: &Toy, instance: &str) -> Converged<String> {
+        converge(backend, &boxed(&[root("a", "1", &[])]), Ledger::default(), instance).await
     }
 
     #[tokio::test]
-    async fn what_was_made_and_stands_is_looked_at_once_and_found() {
-        let world = Toy::new();
-        let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
-        let open = unverified(&objects, &made);
+    async fn what_was_created_and_is_visible_is_read_once() {
+        let backend = Toy::new();
+        let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
+        let open = to_verify(&objects, &made);
         assert_eq!(open.values().collect::<Vec<_>>(), [&Contention::Exclusive]);
-        let look = look_again(&world, &objects, &made, &open).await.unwrap();
-        assert!(look.missing.is_empty() && look.taken.is_empty());
-        let again = converge(&world, &objects, made.ledger, "i1").await;
-        assert!(unverified(&objects, &again).is_empty(), "what was not touched is not looked at");
+        let verified = verify(&backend, &objects, &made, &open).await.unwrap();
+        assert!(verified.pending.is_empty() && verified.taken_over.is_empty());
+        let again = converge(&backend, &objects, made.ledger, "i1").await;
+        assert!(to_verify(&objects, &again).is_empty(), "what was not written is not read again");
     }
 
     #[tokio::test]
-    async fn what_others_mind_is_looked_at_untouched_too_and_what_could_not_be_made_is_not() {
-        let world = Toy::new();
+    async fn a_shared_object_is_read_again_though_unchanged_and_one_that_failed_is_not() {
+        let backend = Toy::new();
         let mut shared = root("a", "1", &[]);
         shared.on_existing = OnExisting::Share;
         let objects = boxed(&[shared]);
-        world.fail_at(2, Fault::Before);
-        let failed = converge(&world, &objects, Ledger::default(), "i1").await;
+        backend.fail_at(2, Fault::Before);
+        let failed = converge(&backend, &objects, Ledger::default(), "i1").await;
         assert_eq!((failed.failures.len(), failed.ledger.0.len()), (1, 1), "marked, and its create failed");
-        assert!(unverified(&objects, &failed).is_empty());
-        world.heal();
-        let made = converge(&world, &objects, failed.ledger, "i1").await;
-        let again = converge(&world, &objects, made.ledger, "i1").await;
-        assert!(again.touched.is_empty() && unverified(&objects, &again).len() == 1);
+        assert!(to_verify(&objects, &failed).is_empty());
+        backend.heal();
+        let made = converge(&backend, &objects, failed.ledger, "i1").await;
+        let again = converge(&backend, &objects, made.ledger, "i1").await;
+        assert!(again.changes.is_empty() && to_verify(&objects, &again).len() == 1);
     }
 
     #[tokio::test]
-    async fn what_cant_be_seen_or_is_otherwise_is_missing_and_can_be_mended() {
-        let world = Toy::new();
-        let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
-        let open = unverified(&objects, &made);
-        let changed = converge(&world, &boxed(&[root("a", "2", &[])]), made.ledger.clone(), "i1").await;
+    async fn what_is_not_as_configured_is_pending_and_can_be_repaired() {
+        let backend = Toy::new();
+        let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
+        let open = to_verify(&objects, &made);
+        let changed = converge(&backend, &boxed(&[root("a", "2", &[])]), made.ledger.clone(), "i1").await;
         assert!(changed.failures.is_empty());
-        let look = look_again(&world, &objects, &made, &open).await.unwrap();
-        assert_eq!(look.missing.len(), 1);
-        let mended = mend(&world, &objects, made, "i1", &look.missing).await;
-        assert!(mended.failures.is_empty());
-        assert!(look_again(&world, &objects, &mended, &open).await.unwrap().missing.is_empty());
+        let verified = verify(&backend, &objects, &made, &open).await.unwrap();
+        assert_eq!(verified.pending.len(), 1);
+        let repaired = repair(&backend, &objects, made, "i1", &verified.pending).await;
+        assert!(repaired.failures.is_empty());
+        assert!(verify(&backend, &objects, &repaired, &open).await.unwrap().pending.is_empty());
     }
 
     #[tokio::test]
-    async fn what_another_create_took_over_is_told_apart_from_what_is_not_to_be_seen_yet() {
-        let world = Toy::new();
-        let (objects, first) = (boxed(&[root("a", "1", &[])]), made(&world, "i1").await);
-        let second = made(&world, "i2").await;
-        let look = look_again(&world, &objects, &first, &unverified(&objects, &first)).await.unwrap();
-        assert_eq!(look.taken.len(), 1, "made by the first run, the second one's by now");
-        let look = look_again(&world, &objects, &second, &unverified(&objects, &second)).await.unwrap();
-        assert!(look.taken.is_empty() && look.missing.is_empty());
+    async fn an_object_that_another_create_took_over_is_told_from_one_that_is_not_visible_yet() {
+        let backend = Toy::new();
+        let (objects, first) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
+        let second = made(&backend, "i2").await;
+        let verified = verify(&backend, &objects, &first, &to_verify(&objects, &first)).await.unwrap();
+        assert_eq!(verified.taken_over.len(), 1, "created by the first run, taken over by the second");
+        let verified = verify(&backend, &objects, &second, &to_verify(&objects, &second)).await.unwrap();
+        assert!(verified.taken_over.is_empty() && verified.pending.is_empty());
     }
 }

@@ -1,17 +1,20 @@
-//! The objects: one AWS object, one file. Each says how it is observed, made, changed and removed.
+//! The objects: one kind of AWS object, one file. Each says how it is read, created, updated and deleted.
 //!
-//! Knows no resource: which objects make up a connection is theirs to say.
+//! From bottom to top: `ownership`, `tags` and `locks` know no kind; `context` has the clients; `env` what a plan knows; `iam`, `eks` and
+//! `ec2` have the kinds; `kinds` lists them. Knows no resource: which objects make up a connection, `resources` says.
 
 pub mod context;
 pub mod ec2;
 pub mod eks;
-mod foreign;
+pub mod env;
 pub mod iam;
+mod kinds;
 mod locks;
 mod ownership;
-mod removal;
 mod tags;
 
 pub use context::Context;
+pub use env::Env;
+pub use kinds::KINDS;
 pub use locks::Held;
 pub use ownership::{Ownership, TAG_INSTANCE, TAG_RESOURCE};

@@ -1,22 +1,24 @@
 //! Whose an object is: the two ownership tags, and the Sid that stands for them where nothing can be tagged.
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Owner, Tags};
+use crate::aws::policy;
+use crate::engine::{Entry, Origin, Owner, Tags};
 
 /// Says what the object belongs to: type, cluster, accounts and names. Follows from the configuration, so it survives a kill.
 pub const TAG_RESOURCE: &str = "xeks:resource";
 /// Says which create made the object. Minted on each create and kept in the ledger.
 pub const TAG_INSTANCE: &str = "xeks:instance";
-/// Tags of ours, never part of `tags`.
+/// Beginning of the keys of the provider's own tags, which are never part of `tags`.
 const PREFIX: &str = "xeks:";
-/// Beginning of every Sid of ours, and how many hexadecimal digits of the composite's digest follow.
+/// Beginning of every Sid that the provider writes, and how many hexadecimal digits of the composite's digest follow.
 const SID: &str = "Xeks";
 const SID_DIGITS: usize = 12;
 /// A tag's value has at most 256 characters (IAM and EKS, Tag).
 const MAX_TAG_VALUE: usize = 256;
 
-/// What marks the objects of one composite, and which tags are none of its business.
+/// What marks the objects of one composite, and which tags it neither sets nor looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
     /// Value of the tag `xeks:resource`.
@@ -37,12 +39,37 @@ impl Ownership {
         Ownership { resource, ..Self::default() }
     }
 
-    /// The tags that a create or a take-over stamps.
+    /// The owner of what the create with that instance made.
+    pub fn owner(&self, instance: &str) -> Owner {
+        Owner::Tagged { resource: Some(self.resource.clone()), instance: Some(instance.to_owned()) }
+    }
+
+    /// Whether the owner is this composite, whichever create it was.
+    pub fn is_of_composite(&self, owner: &Owner) -> bool {
+        matches!(owner, Owner::Tagged { resource: Some(resource), .. } if *resource == self.resource)
+    }
+
+    /// Whether what is attached to an object may be taken off it. Foreign objects keep what they have, and so does an object that another
+    /// create of this composite has taken over, or that somebody put in the place of this resource's: `recorded` is the ledger's entry of
+    /// the parent, `owner` whose the parent is now.
+    pub fn may_detach(&self, entry: &Entry, recorded: Option<&Entry>, owner: &Owner) -> bool {
+        let Owner::Tagged { instance, .. } = owner else { return false };
+        if recorded.is_some_and(|parent| parent.origin.is_own() && !is_ours(parent, owner)) {
+            return false;
+        }
+        match entry.origin {
+            Origin::Found => true,
+            Origin::Created | Origin::Imported => !self.is_of_composite(owner) || entry.is_of(instance.as_deref()),
+            Origin::Adopted | Origin::Shared => false,
+        }
+    }
+
+    /// The tags that a create or a take-over writes.
     pub fn tags(&self, instance: &str) -> Tags {
         Tags::from([(TAG_RESOURCE.to_owned(), self.resource.clone()), (TAG_INSTANCE.to_owned(), instance.to_owned())])
     }
 
-    /// Splits an object's tags into its owner and the tags that the user sees: without ours, AWS's own and the ignored ones.
+    /// Splits an object's tags into its owner and the tags that the user sees: without the provider's own, AWS's and the ignored ones.
     pub fn split(&self, all: impl IntoIterator<Item = (String, String)>) -> (Owner, Tags) {
         let (mut resource, mut instance, mut tags) = (None, None, Tags::new());
         for (key, value) in all {
@@ -58,7 +85,7 @@ impl Ownership {
         (Owner::Tagged { resource, instance }, tags)
     }
 
-    /// Beginning of the Sids of this composite's statements in a document that belongs to somebody else, whatever the instance.
+    /// Beginning of the Sids of this composite's statements in a foreign document, whatever the instance.
     pub fn sid_prefix(&self) -> String {
         format!("{SID}{}", &digest(&self.resource)[..SID_DIGITS])
     }
@@ -80,6 +107,12 @@ impl Ownership {
         rest.rsplit_once('x').map(|(instance, _)| instance)
     }
 
+    /// The statements of a document with a Sid of this composite, with that Sid.
+    pub fn marked<'a>(&self, document: &'a Value) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let statements = policy::statements_of(document).into_iter();
+        statements.filter_map(move |s| policy::sid_of(s).filter(|sid| self.sid_instance(sid).is_some()).map(|sid| (sid, s)))
+    }
+
     fn is_hidden(&self, key: &str) -> bool {
         key.starts_with(PREFIX)
             || key.starts_with("aws:")
@@ -88,8 +121,21 @@ impl Ownership {
     }
 }
 
+/// Whether the object may be deleted: this resource's alone, and still the one that the entry has.
+pub fn is_ours(entry: &Entry, owner: &Owner) -> bool {
+    match owner {
+        Owner::Tagged { instance, .. } => entry.origin.is_own() && entry.is_of(instance.as_deref()),
+        Owner::Parent => false,
+    }
+}
+
+/// Whether the object was created by the create that is running: its first answer was lost.
+pub fn is_made_by(owner: &Owner, ownership: &Ownership, instance: &str) -> bool {
+    *owner == ownership.owner(instance)
+}
+
 /// The hexadecimal digits of a text's SHA-256: what stands for it where it is too long or of another alphabet.
-pub(super) fn digest(text: &str) -> String {
+pub fn digest(text: &str) -> String {
     Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
 }
 

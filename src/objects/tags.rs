@@ -1,14 +1,11 @@
-//! What has to be done to an object's tags: on our own they are exactly the wanted ones, to others' ours are added.
+//! What has to be done to an object's tags: an object of this resource has exactly the wanted ones, to a foreign object they are added.
 
 use std::collections::BTreeSet;
 
 use super::ownership::Ownership;
-use crate::engine::{Observed, Origin, Owner, Reconcile, Tags};
+use crate::engine::{Added, Observed, Origin, Reconcile, Tags};
 
-/// Prefix of what an adopted object's entry says was added to it.
-const ADDED: &str = "tag:";
-
-/// Tags to set and keys to take off.
+/// Tags to set, and keys to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     pub set: Tags,
@@ -21,7 +18,7 @@ impl Change {
     }
 }
 
-/// For an object that is ours alone. `seen` is without the tags that are none of our business.
+/// For an object that is this resource's alone. `seen` is without the tags that it neither sets nor looks at.
 pub fn exclusive(wanted: &Tags, seen: &Tags) -> Change {
     Change {
         set: wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -29,20 +26,19 @@ pub fn exclusive(wanted: &Tags, seen: &Tags) -> Change {
     }
 }
 
-/// For an object of ours, with the ownership tags that it lacks. What was imported keeps those that it has.
-pub fn own(ownership: &Ownership, reconcile: &Reconcile, wanted: &Tags, observed: &Observed) -> Change {
+/// For an object of this resource, with the ownership tags that it lacks. What was imported keeps those that it has.
+pub fn own(ownership: &Ownership, reconcile: &Reconcile, instance: &str, wanted: &Tags, observed: &Observed) -> Change {
     let mut change = exclusive(wanted, observed.tags.as_ref().unwrap_or(&Tags::new()));
-    let ours = Owner::Tagged { resource: Some(ownership.resource.clone()), instance: Some(reconcile.instance.clone()) };
-    if reconcile.origin == Origin::Created && observed.owner != ours {
-        change.set.extend(ownership.tags(&reconcile.instance));
+    if reconcile.origin == Origin::Created && observed.owner != ownership.owner(instance) {
+        change.set.extend(ownership.tags(instance));
     }
     change
 }
 
-/// For an object of somebody else: what is missing is added, what we added before and want no more is taken off, what others
-/// set is left.
-pub fn additive(wanted: &Tags, seen: &Tags, added: &BTreeSet<String>) -> Change {
-    let is_ours = |key: &str| added.contains(&format!("{ADDED}{key}"));
+/// For a foreign object: missing tags are added, tags that this resource added before and no longer wants are removed, and what others
+/// set is kept.
+pub fn additive(wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Change {
+    let is_ours = |key: &str| added.contains(&Added::Tag(key.to_owned()));
     Change {
         set: wanted
             .iter()
@@ -53,8 +49,9 @@ pub fn additive(wanted: &Tags, seen: &Tags, added: &BTreeSet<String>) -> Change 
     }
 }
 
-/// What an adopted object's entry shows: the wanted tags that are there, as wanted where others set them, and what is left of ours.
-pub fn shown(wanted: &Tags, seen: &Tags, added: &BTreeSet<String>) -> Tags {
+/// What the entry of an adopted object shows: the wanted tags that exist, as wanted where others set them, and what this resource added
+/// before.
+pub fn shown(wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Tags {
     let ours: BTreeSet<&str> = added_keys(added).collect();
     seen.iter()
         .filter_map(|(k, v)| match wanted.get(k) {
@@ -66,16 +63,19 @@ pub fn shown(wanted: &Tags, seen: &Tags, added: &BTreeSet<String>) -> Tags {
 }
 
 /// What the entry says was added, after a change.
-pub fn added_after(added: &BTreeSet<String>, change: &Change) -> BTreeSet<String> {
+pub fn added_after(added: &BTreeSet<Added>, change: &Change) -> BTreeSet<Added> {
     let mut after = added.clone();
-    after.retain(|a| a.strip_prefix(ADDED).is_none_or(|k| !change.unset.iter().any(|u| u == k)));
-    after.extend(change.set.keys().map(|k| format!("{ADDED}{k}")));
+    after.retain(|added| !matches!(added, Added::Tag(key) if change.unset.contains(key)));
+    after.extend(change.set.keys().cloned().map(Added::Tag));
     after
 }
 
 /// The keys of the tags that an entry says were added.
-pub fn added_keys(added: &BTreeSet<String>) -> impl Iterator<Item = &str> {
-    added.iter().filter_map(|a| a.strip_prefix(ADDED))
+pub fn added_keys(added: &BTreeSet<Added>) -> impl Iterator<Item = &str> {
+    added.iter().filter_map(|added| match added {
+        Added::Tag(key) => Some(key.as_str()),
+        _ => None,
+    })
 }
 
 /// Tags as IAM's calls take them.
@@ -97,45 +97,41 @@ mod tests {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
-    fn added(items: &[&str]) -> BTreeSet<String> {
-        items.iter().map(|i| (*i).to_owned()).collect()
+    fn added(keys: &[&str]) -> BTreeSet<Added> {
+        keys.iter().map(|key| Added::Tag((*key).to_owned())).collect()
     }
 
     #[test]
-    fn our_own_objects_have_exactly_the_wanted_tags() {
+    fn an_object_of_this_resource_has_exactly_the_wanted_tags() {
         let change = exclusive(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x"), ("d", "4")]));
         assert_eq!(change, Change { set: tags(&[("b", "2"), ("c", "3")]), unset: vec!["d".into()] });
         assert!(exclusive(&tags(&[("a", "1")]), &tags(&[("a", "1")])).is_none());
     }
 
     #[test]
-    fn tags_of_others_are_never_rewritten_and_count_as_there() {
+    fn tags_that_others_set_are_never_rewritten_and_count() {
         let (wanted, seen) = (tags(&[("a", "1"), ("b", "2")]), tags(&[("a", "theirs"), ("z", "theirs")]));
         let change = additive(&wanted, &seen, &added(&[]));
         assert_eq!(change, Change { set: tags(&[("b", "2")]), unset: vec![] });
-        assert_eq!(added_after(&added(&[]), &change), added(&["tag:b"]));
+        assert_eq!(added_after(&added(&[]), &change), added(&["b"]));
         assert_eq!(shown(&wanted, &seen, &added(&[])), tags(&[("a", "1")]));
     }
 
     #[test]
-    fn tags_that_we_added_are_kept_right_and_taken_off_again() {
-        let (seen, ours) = (tags(&[("a", "drifted"), ("b", "2"), ("z", "theirs")]), added(&["tag:a", "tag:b"]));
+    fn tags_that_this_resource_added_are_corrected_and_removed_again() {
+        let (seen, ours) = (tags(&[("a", "drifted"), ("b", "2"), ("z", "theirs")]), added(&["a", "b"]));
         let change = additive(&tags(&[("a", "1")]), &seen, &ours);
         assert_eq!(change, Change { set: tags(&[("a", "1")]), unset: vec!["b".into()] });
-        assert_eq!(added_after(&ours, &change), added(&["tag:a"]));
+        assert_eq!(added_after(&ours, &change), added(&["a"]));
         assert_eq!(shown(&tags(&[("a", "1")]), &seen, &ours), tags(&[("a", "drifted"), ("b", "2")]));
     }
 
     #[test]
-    fn a_take_over_stamps_and_an_import_does_not() {
+    fn a_take_over_writes_the_ownership_tags_and_an_import_does_not() {
         let ownership = Ownership::new(&["mine"]);
-        let owner = Owner::Tagged { resource: Some("mine".into()), instance: Some("old".into()) };
-        let facts = serde_json::Value::Null;
-        let observed = Observed { arn: None, id: None, document: None, tags: Some(Tags::new()), owner, differs: false, facts };
-        let mut reconcile =
-            Reconcile { entry: None, origin: Origin::Created, instance: "new".into(), renewed: false, dependencies: Default::default() };
-        assert_eq!(own(&ownership, &reconcile, &Tags::new(), &observed).set, ownership.tags("new"));
-        reconcile.origin = Origin::Imported;
-        assert!(own(&ownership, &reconcile, &Tags::new(), &observed).is_none());
+        let observed = Observed { tags: Some(Tags::new()), owner: ownership.owner("old"), ..Observed::attached(false) };
+        let change = |origin| own(&ownership, &Reconcile::unrecorded(origin), "new", &Tags::new(), &observed);
+        assert_eq!(change(Origin::Created).set, ownership.tags("new"));
+        assert!(change(Origin::Imported).is_none());
     }
 }

@@ -1,13 +1,14 @@
-//! The managed resources. Each is a short list of objects; `composite` asks the engine for the rest.
+//! The managed resources. Each is a list of objects; `lifecycle` asks the engine for the rest.
 
+mod attributes;
 pub mod cluster_peering;
-mod common;
 pub mod cross_account_access;
-mod env;
 pub mod irsa_trust;
 mod lifecycle;
+mod lookups;
 mod preflight;
-mod roles;
+mod role;
+mod values;
 
 #[cfg(any(test, fuzzing))]
-pub use common::without_unknowns;
+pub use lifecycle::without_unknowns;

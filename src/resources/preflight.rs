@@ -2,15 +2,15 @@
 
 use futures::future::join_all;
 
-use super::env::{Env, Part};
-use super::lifecycle::{Known, Located};
+use super::lifecycle::{Located, Run, foreign, missing};
 use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Backend, Key, Ledger, Observed, OnExisting, Origin, Owner, Reconcile};
-use crate::objects::Context;
+use crate::engine::{Backend, Key, Ledger, Object, Observed, OnExisting, Origin, Owner, Reconcile};
+use crate::objects::iam::role;
+use crate::objects::{Context, Env};
 
 /// The warning of a check that could not be made. The same cause is told once.
 pub fn skipped(error: &Error) -> Diagnostics {
@@ -48,27 +48,27 @@ pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
     diagnostics
 }
 
-/// Objects that exist and are not ours, and objects that must exist and do not, among the objects that are in no ledger.
-pub async fn foreign(cx: &Context, parts: &[Part], prior: &Ledger, known: &Known, path_of: impl Fn(&Key) -> Path) -> Diagnostics {
-    let looks = parts.iter().filter(|part| prior.get(&part.declared.key).is_none()).map(|part| async move {
-        let reconcile =
-            Reconcile { entry: None, origin: Origin::Created, instance: String::new(), renewed: false, dependencies: Default::default() };
-        (part, part.object.observe(cx, &reconcile).await)
-    });
+/// Objects that exist and that this resource did not create, and objects that must exist and do not, among those that are in no ledger.
+pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], prior: &Ledger, run: &Run, import_id: &str) -> Diagnostics {
+    let reads = objects
+        .iter()
+        .filter(|object| prior.get(&object.key()).is_none())
+        .map(|object| async move { (object, object.read(cx, &Reconcile::unrecorded(Origin::Created)).await) });
     let mut diagnostics = Diagnostics::new();
-    for (part, look) in join_all(looks).await {
-        let key = &part.declared.key;
-        match look {
+    for (object, read) in join_all(reads).await {
+        let key = object.key();
+        match read {
             // AWS was asked, and what it said can't be what is meant.
             Err(error) if error.is(Kind::Invalid) && error.code.is_none() => {
-                diagnostics.error(path_of(key), format!("{} is not what is meant", key.name), error.to_string());
+                diagnostics.error(object.attribute(), format!("{} is not what is meant", key.name), error.to_string());
             }
             Err(error) => diagnostics.extend(skipped(&error)),
-            Ok(None) if part.declared.on_existing == OnExisting::MustExist => {
-                diagnostics.error(path_of(key), format!("{} does not exist", key.name), cx.missing(key).to_string());
+            Ok(None) if object.on_existing() == OnExisting::MustExist => {
+                diagnostics.error(object.attribute(), format!("{} does not exist", key.name), missing(cx, *object).to_string());
             }
-            Ok(Some(observed)) if part.declared.on_existing == OnExisting::Fail && !is_ours(cx, known, key, &observed) => {
-                diagnostics.error(path_of(key), format!("{} already exists", key.name), cx.foreign(key, &observed).to_string());
+            Ok(Some(observed)) if object.on_existing() == OnExisting::Fail && !is_ours(cx, run, &key, &observed) => {
+                let text = foreign(cx, &key, &observed, import_id).to_string();
+                diagnostics.error(object.attribute(), format!("{} already exists", key.name), text);
             }
             Ok(_) => {}
         }
@@ -76,12 +76,13 @@ pub async fn foreign(cx: &Context, parts: &[Part], prior: &Ledger, known: &Known
     diagnostics
 }
 
-/// What carries this composite's own tag is no foreign: the leftover of an interrupted apply, or the old half of a replace.
-fn is_ours(cx: &Context, known: &Known, key: &Key, observed: &Observed) -> bool {
+/// An object with this composite's own tag is not foreign: the leftover of an interrupted apply, or the old half of a replacement.
+fn is_ours(cx: &Context, run: &Run, key: &Key, observed: &Observed) -> bool {
     match &observed.owner {
         Owner::Parent => true,
-        Owner::Tagged { resource, instance } => {
-            resource.as_deref() == Some(cx.resource()) || known.names(cx.resource(), &cx.account_id(key.side), key, instance.as_deref())
+        Owner::Tagged { instance, .. } => {
+            let account_id = &cx.pair.identity(key.side).account_id;
+            cx.ownership.is_of_composite(&observed.owner) || run.knows(cx.resource(), account_id, key, instance.as_deref())
         }
     }
 }
@@ -92,7 +93,7 @@ pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], pa
         let arn = Arn::parse(text).ok()?;
         let side = [Side::Cluster, Side::Workload].into_iter().find(|side| env.identity(*side).account_id == arn.account)?;
         let (_, name) = arn.role()?;
-        Some(async move { (text, side, crate::objects::iam::role::exists(cx, side, &name).await) })
+        Some(async move { (text, side, role::exists(cx, side, &name).await) })
     });
     let mut diagnostics = Diagnostics::new();
     for (text, side, look) in join_all(looks).await {

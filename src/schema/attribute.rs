@@ -42,8 +42,22 @@ pub struct Attribute {
     pub default: Option<Value>,
     /// A change replaces the resource.
     pub replaces: bool,
+    /// An unknown value leaves open which AWS objects there are.
+    pub decides_objects: bool,
+    /// Read from AWS and kept, rather than computed from other attributes.
+    pub observed: Option<Observed>,
+    in_place: Option<Arc<InPlace>>,
+    equivalent: Option<Equivalent>,
     validators: Vec<Arc<dyn Validator>>,
 }
+
+/// What a plan shows of an attribute that is read from AWS, from the configuration with defaults in place and the prior state: `None` where
+/// it keeps the prior value, or is unknown if there is none.
+pub type Observed = fn(config: &Value, prior: &Value) -> Option<Value>;
+/// Whether a change of a replacing attribute is made in place after all, from the prior state and the planned value of the resource.
+pub type InPlace = dyn Fn(&Value, &Value) -> bool + Send + Sync;
+/// Whether two values of an attribute, the configured and the prior one, mean the same.
+pub type Equivalent = fn(&Value, &Value) -> bool;
 
 impl std::fmt::Debug for Attribute {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,6 +79,10 @@ impl Attribute {
             deprecated: None,
             default: None,
             replaces: false,
+            decides_objects: false,
+            observed: None,
+            in_place: None,
+            equivalent: None,
             validators: Vec::new(),
         }
     }
@@ -144,6 +162,30 @@ impl Attribute {
         self
     }
 
+    /// A change replaces the resource, unless the rule says of the prior state and the planned value that it is made in place.
+    pub fn replaces_unless(mut self, in_place: impl Fn(&Value, &Value) -> bool + Send + Sync + 'static) -> Self {
+        self.in_place = Some(Arc::new(in_place));
+        self.replaces()
+    }
+
+    /// An unknown value leaves open which AWS objects there are: the plan shows none of them.
+    pub fn decides_objects(mut self) -> Self {
+        self.decides_objects = true;
+        self
+    }
+
+    /// Read from AWS: unknown in the plan of a create, and kept from the prior state after, except where `planned` says otherwise.
+    pub fn observed(mut self, planned: Observed) -> Self {
+        self.observed = Some(planned);
+        self.computed()
+    }
+
+    /// A configured value that means the same as the prior one is no change.
+    pub fn equivalent(mut self, equivalent: Equivalent) -> Self {
+        self.equivalent = Some(equivalent);
+        self
+    }
+
     pub fn check(mut self, validator: impl Validator + 'static) -> Self {
         self.validators.push(Arc::new(validator));
         self
@@ -201,7 +243,14 @@ pub(super) fn without_write_only(attributes: &[Attribute], object: &Value) -> Va
     rebuild(attributes, object, &|attribute, value| if attribute.write_only { Value::Null } else { value.clone() })
 }
 
-pub(super) fn replaced(attributes: &[Attribute], prior: &Value, planned: &Value, path: &Path, paths: &mut Vec<Path>) {
+/// The paths of replacing attributes whose value differs. `whole` are the prior state and the planned value of the resource.
+pub(super) fn replaced(
+    attributes: &[Attribute],
+    (prior, planned): (&Value, &Value),
+    whole: (&Value, &Value),
+    path: &Path,
+    paths: &mut Vec<Path>,
+) {
     for attribute in attributes {
         let (before, after) = (prior.get(attribute.name), planned.get(attribute.name));
         if before == after {
@@ -209,11 +258,40 @@ pub(super) fn replaced(attributes: &[Attribute], prior: &Value, planned: &Value,
         }
         let path = path.attribute(attribute.name);
         match &attribute.shape {
-            _ if attribute.replaces => paths.push(path),
-            Shape::Nested(Nesting::Single, nested) => replaced(nested, before, after, &path, paths),
+            _ if attribute.replaces => {
+                let in_place = attribute.in_place.as_ref().is_some_and(|in_place| in_place(whole.0, whole.1));
+                paths.extend((!in_place).then_some(path));
+            }
+            Shape::Nested(Nesting::Single, nested) => replaced(nested, (before, after), whole, &path, paths),
             _ => {}
         }
     }
+}
+
+pub(super) fn leaves_objects_open(attributes: &[Attribute], object: &Value) -> bool {
+    attributes.iter().any(|attribute| {
+        let value = object.get(attribute.name);
+        match &attribute.shape {
+            _ if value.is_unknown() => attribute.decides_objects,
+            Shape::Nested(Nesting::Single, nested) => !value.is_null() && leaves_objects_open(nested, value),
+            _ => false,
+        }
+    })
+}
+
+pub(super) fn with_equivalents_of(attributes: &[Attribute], object: &Value, prior: &Value) -> Value {
+    let mut out = object.clone();
+    for attribute in attributes {
+        let (new, old) = (object.get(attribute.name), prior.get(attribute.name));
+        match &attribute.shape {
+            _ if attribute.equivalent.is_some_and(|same| same(new, old)) => out.insert(attribute.name, old.clone()),
+            Shape::Nested(Nesting::Single, nested) if new.entries().is_some() => {
+                out.insert(attribute.name, with_equivalents_of(nested, new, old));
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Calls `visit` with each object that the value of a nested attribute holds. Members of sets share the set's path.
@@ -298,6 +376,38 @@ mod tests {
         let paths = schema().replaced(&value("a"), &value("b"));
         assert_eq!(paths, [Path::of("role.name")]);
         assert!(schema().replaced(&value("a"), &value("a")).is_empty());
+    }
+
+    #[test]
+    fn a_change_that_is_made_in_place_after_all_replaces_nothing() {
+        let role = vec![Attribute::string("name", "").replaces_unless(|prior, planned| {
+            prior.get("secret") == planned.get("secret") && planned.at("role.name").as_str() == Some("b")
+        })];
+        let schema = Schema::new("", vec![Attribute::nested("role", Nesting::Single, role, "")]);
+        assert!(schema.replaced(&value("a"), &value("b")).is_empty());
+        assert_eq!(schema.replaced(&value("a"), &value("c")), [Path::of("role.name")]);
+    }
+
+    #[test]
+    fn an_unknown_value_leaves_objects_open_where_the_attribute_says_so() {
+        let role = vec![Attribute::string("name", ""), Attribute::bool("existing", "").decides_objects()];
+        let schema = Schema::new("", vec![Attribute::nested("role", Nesting::Single, role, "").decides_objects()]);
+        let of = |name: Value, existing: Value| Value::object([("role", Value::object([("name", name), ("existing", existing)]))]);
+        assert!(!schema.leaves_objects_open(&of(Value::Unknown, Value::Null)));
+        assert!(schema.leaves_objects_open(&of(Value::string("a"), Value::Unknown)));
+        assert!(schema.leaves_objects_open(&Value::object([("role", Value::Unknown)])));
+        assert!(!schema.leaves_objects_open(&Value::object([("role", Value::Null)])));
+    }
+
+    #[test]
+    fn a_value_that_means_the_same_keeps_the_prior_text() {
+        let same: Equivalent = |new, old| matches!((new.as_str(), old.as_str()), (Some(new), Some(old)) if new.eq_ignore_ascii_case(old));
+        let role = vec![Attribute::string("name", "").equivalent(same)];
+        let schema = Schema::new("", vec![Attribute::nested("role", Nesting::Single, role, "")]);
+        let of = |name: &str| Value::object([("role", Value::object([("name", Value::string(name))]))]);
+        assert_eq!(schema.with_equivalents_of(&of("A"), &of("a")), of("a"));
+        assert_eq!(schema.with_equivalents_of(&of("b"), &of("a")), of("b"));
+        assert_eq!(schema.with_equivalents_of(&of("b"), &Value::Null), of("b"));
     }
 
     #[test]

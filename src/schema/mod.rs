@@ -16,7 +16,7 @@ mod value;
 
 use std::fmt;
 
-pub use attribute::{Attribute, Nesting, Shape, attributes};
+pub use attribute::{Attribute, Equivalent, InPlace, Nesting, Observed, Shape, attributes};
 pub use number::Number;
 pub use types::Type;
 pub use upgrade::{Outdated, Step};
@@ -58,17 +58,31 @@ pub struct Schema {
     pub doc: &'static str,
     pub attributes: Vec<Attribute>,
     steps: &'static [Step],
+    rules: Option<Rules>,
 }
+
+/// Rules over several attributes of a configuration. `partition` is what the provider block's region says, where it says one.
+pub type Rules = fn(config: &Value, partition: Option<&str>) -> Diagnostics;
 
 impl Schema {
     /// A schema of version 0.
     pub fn new(doc: &'static str, attributes: Vec<Attribute>) -> Self {
-        Schema { doc, attributes, steps: &[] }
+        Schema { doc, attributes, steps: &[], rules: None }
     }
 
     /// With the steps that take older states to this schema, the first one from version 0 to 1.
     pub fn upgraded_by(self, steps: &'static [Step]) -> Self {
         Schema { steps, ..self }
+    }
+
+    /// With rules over several attributes; those on one attribute are declared with it and checked before.
+    pub fn ruled_by(self, rules: Rules) -> Self {
+        Schema { rules: Some(rules), ..self }
+    }
+
+    /// What the rules over several attributes refuse.
+    pub fn check_rules(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
+        self.rules.map(|rules| rules(config, partition)).unwrap_or_default()
     }
 
     /// Version of the state's layout: how many steps lead to it.
@@ -97,8 +111,23 @@ impl Schema {
     /// The attributes whose change replaces the resource and whose value differs.
     pub fn replaced(&self, prior: &Value, planned: &Value) -> Vec<Path> {
         let mut paths = Vec::new();
-        attribute::replaced(&self.attributes, prior, planned, &Path::root(), &mut paths);
+        attribute::replaced(&self.attributes, (prior, planned), (prior, planned), &Path::root(), &mut paths);
         paths
+    }
+
+    /// Whether an unknown value leaves open which AWS objects there are.
+    pub fn leaves_objects_open(&self, value: &Value) -> bool {
+        attribute::leaves_objects_open(&self.attributes, value)
+    }
+
+    /// The value with the prior one in place of each that means the same.
+    pub fn with_equivalents_of(&self, value: &Value, prior: &Value) -> Value {
+        attribute::with_equivalents_of(&self.attributes, value, prior)
+    }
+
+    /// The attributes that are read from AWS and kept.
+    pub fn observed(&self) -> impl Iterator<Item = (&'static str, attribute::Observed)> {
+        self.attributes.iter().filter_map(|attribute| Some((attribute.name, attribute.observed?)))
     }
 
     /// The value with every write-only attribute null, as plan and state must carry it.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::question::Action;
 use crate::data_sources::hops::Hop;
-use crate::objects::eks::access_entry::Reach;
-use crate::objects::eks::policy_association::Scope;
+use crate::objects::eks::entries::Reach;
+use crate::objects::eks::entries::Scope;
 
 const NAME: &str = "access_policy";
 

@@ -7,9 +7,9 @@ use super::question::Question;
 use crate::aws::{Arn, Error};
 use crate::data_sources::hops::Hop;
 use crate::data_sources::steps::{Accounts, Found, Step};
-use crate::objects::eks::access_entry::{Facts, Reach};
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::ClusterDescription;
+use crate::objects::eks::entries::{EntryFacts, Reach};
 
 const ENTRY: &str = "access_entry";
 const POLICY: &str = "access_policy";
@@ -21,7 +21,7 @@ const STANDARD: &str = "STANDARD";
 #[derive(Debug)]
 pub(super) struct Door<'a> {
     cluster: &'a Result<Option<ClusterDescription>, Error>,
-    entry: Result<Option<Facts>, Error>,
+    entry: Result<Option<EntryFacts>, Error>,
     policies: Result<BTreeMap<String, Reach>, Error>,
     /// Principals of all entries; none where they can't be listed, since they only help to explain.
     others: Vec<String>,
@@ -145,13 +145,13 @@ impl Door<'_> {
 }
 
 /// An entry that is there.
-fn standing(cluster: &str, object: &str, principal: &str, entry: &Facts, last: &Step) -> Hop {
+fn standing(cluster: &str, object: &str, principal: &str, entry: &EntryFacts, last: &Step) -> Hop {
     let again = format!(
         "Apply xeks_cross_account_access again; by hand: aws eks delete-access-entry --cluster-name {cluster} --principal-arn {principal}, then create it \
          and its policies anew."
     );
-    if entry.kind != STANDARD {
-        let reason = format!("The access entry is of type {}, which is for nodes and can't be changed.", entry.kind);
+    if entry.entry_type != STANDARD {
+        let reason = format!("The access entry is of type {}, which is for nodes and can't be changed.", entry.entry_type);
         return Hop::broken(ENTRY, object, reason, format!("{again} Its type must be {STANDARD}."));
     }
     match last.principal() {
@@ -169,7 +169,7 @@ fn standing(cluster: &str, object: &str, principal: &str, entry: &Facts, last: &
 }
 
 /// An entry that is there, for a principal that could not be looked at: EKS binds it to the id that was the principal's then.
-fn unseen(object: &str, entry: &Facts, last: &Step, again: String) -> Hop {
+fn unseen(object: &str, entry: &EntryFacts, last: &Step, again: String) -> Hop {
     let bound = format!("The entry would admit it as {}. Whether it is bound to today's {}", entry.username, last.title());
     match &last.found {
         Found::Unreadable(error) => {
@@ -230,11 +230,11 @@ mod tests {
         Step { written: ACCESS.into(), arn: Arn::parse(ACCESS).unwrap(), sort: Sort::Role, name: "access".into(), found }
     }
 
-    fn entry(created_at: i64, kind: &str) -> Facts {
-        Facts { username: "ops".into(), created_at, kind: kind.into(), ..Facts::default() }
+    fn entry(created_at: i64, kind: &str) -> EntryFacts {
+        EntryFacts { username: "ops".into(), created_at, entry_type: kind.into(), ..EntryFacts::default() }
     }
 
-    fn status(entry: &Facts, step: &Step) -> Status {
+    fn status(entry: &EntryFacts, step: &Step) -> Status {
         standing("prod", "prod", ACCESS, entry, step).status
     }
 

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use aws_sdk_eks::types::{AuthenticationMode, UpdateAccessConfigRequest, UpdateStatus};
 
 use super::cluster;
-use crate::aws::wait;
-use crate::aws::{Error, Kind, Side};
-use crate::engine::{Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
-use crate::objects::context::Context;
+use crate::aws::{Error, Kind as ErrorKind, Side, wait};
+use crate::diagnostics::Path;
+use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::objects::{Context, Env};
 
 pub const KIND: &str = "eks_access_config";
 
@@ -16,12 +16,25 @@ pub const KIND: &str = "eks_access_config";
 pub struct AccessConfig {
     pub cluster: String,
     pub region: String,
+    pub attribute: Path,
+}
+
+pub fn key(cluster: &str) -> Key {
+    Key::new(Side::Cluster, KIND, cluster)
 }
 
 #[async_trait]
 impl Object<Context> for AccessConfig {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &AccessConfigKind
+    }
+
     fn key(&self) -> Key {
-        Key::new(Side::Cluster, KIND, &self.cluster)
+        key(&self.cluster)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
     }
 
     fn region(&self) -> Option<String> {
@@ -32,29 +45,51 @@ impl Object<Context> for AccessConfig {
         OnExisting::MustExist
     }
 
-    async fn observe(&self, cx: &Context, _: &Reconcile) -> Result<Option<Observed>, Error> {
+    fn planned(&self, _: &Env) -> Planned {
+        Planned::default()
+    }
+
+    async fn read(&self, cx: &Context, _: &Reconcile) -> Result<Option<Observed>, Error> {
         let cluster = cluster::describe(cx, &self.region, &self.cluster).await?;
-        Ok(cluster.map(|cluster| Observed {
-            arn: None,
-            id: None,
-            document: None,
-            tags: None,
-            owner: Owner::Parent,
-            differs: cluster.authentication_mode.as_deref() == Some("CONFIG_MAP"),
-            facts: serde_json::json!({"authentication_mode": cluster.authentication_mode}),
-        }))
+        Ok(cluster.map(|cluster| Observed::attached(cluster.authentication_mode.as_deref() == Some("CONFIG_MAP"))))
     }
 
-    /// A cluster is not made here: it must exist.
-    async fn create(&self, cx: &Context, _: &Reconcile) -> Result<Made, Error> {
-        Err(crate::engine::Backend::missing(cx, &self.key()))
+    /// xeks creates no cluster: it must exist, and the engine reports one that does not.
+    async fn create(&self, cx: &Context, _: &Reconcile, _: &str) -> Result<Written, Error> {
+        Err(Error::of_kind(ErrorKind::Absent, "eks:DescribeCluster", cx.label(Side::Cluster), self.if_missing()))
     }
 
-    async fn update(&self, cx: &Context, _: &Reconcile, observed: &Observed) -> Result<Made, Error> {
+    async fn update(&self, cx: &Context, _: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
         if observed.differs {
             self.upgrade(cx).await?;
         }
-        Ok(Made::default())
+        Ok(Written::default())
+    }
+}
+
+pub struct AccessConfigKind;
+
+#[async_trait]
+impl Kind<Context> for AccessConfigKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn delete_order(&self) -> u8 {
+        0
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<1>(name, "CLUSTER").map(drop)
+    }
+
+    /// The authentication mode can't be changed back.
+    async fn delete(&self, _: &Context, _: &Key, _: &Entry) -> Result<Deleted, Error> {
+        Ok(Deleted::Now)
+    }
+
+    async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
+        Ok(false)
     }
 }
 
@@ -77,7 +112,7 @@ impl AccessConfig {
                 return Ok(None);
             }
             match cx.ask(call, Side::Cluster, request).await {
-                Err(error) if error.is(Kind::Invalid) && !self.takes_no_entries(cx).await? => Ok(None),
+                Err(error) if error.is(ErrorKind::Invalid) && !self.takes_no_entries(cx).await? => Ok(None),
                 answer => answer.map(Some),
             }
         })
@@ -95,7 +130,7 @@ impl AccessConfig {
                     let errors = update.iter().flat_map(|u| u.errors()).filter_map(|e| e.error_message().map(str::to_owned));
                     let why = errors.collect::<Vec<_>>().join("; ");
                     Err(Error::of_kind(
-                        Kind::Other,
+                        ErrorKind::Other,
                         call,
                         label,
                         format!("the change of the authentication mode of cluster {} failed: {why}", self.cluster),

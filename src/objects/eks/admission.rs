@@ -1,18 +1,18 @@
-//! Who may enter a cluster, for whoever has its account and no connection: its access entries and what each may do.
+//! Which principals a cluster admits, for a caller that has its account but no connection: its access entries and what each may do.
 //!
-//! Not an object: it reads what is there, whoever made it.
+//! Not an object: it reads what exists, regardless of who created it.
 
 use std::collections::BTreeMap;
 
-use super::access_entry::{Facts, Reach, facts, reaches, without_entries_is_none};
+use super::entries::{EntryFacts, Reach, reaches, without_entries_is_none};
 use crate::aws::{Account, Answer, Error, Named};
 use crate::engine::Tags;
 
 /// The access entry of a principal, without its policies; `None` where there is none, or where the cluster takes none.
-pub async fn entry(account: &Account, region: &str, cluster: &str, principal: &str) -> Result<Option<Facts>, Error> {
+pub async fn entry(account: &Account, region: &str, cluster: &str, principal: &str) -> Result<Option<EntryFacts>, Error> {
     let answer = account.eks(Some(region)).describe_access_entry().cluster_name(cluster).principal_arn(principal).send().await;
     let answer = without_entries_is_none(answer.named("eks:DescribeAccessEntry", account).absent_is_none())?;
-    Ok(answer.and_then(|a| a.access_entry).map(|entry| facts(&entry, Tags::new(), &[], principal)))
+    Ok(answer.and_then(|a| a.access_entry).map(|entry| EntryFacts::new(&entry, Tags::new(), &[], principal)))
 }
 
 /// The policies of an entry and where each holds, by ARN; none where there is no entry.

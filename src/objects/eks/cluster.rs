@@ -1,12 +1,12 @@
-//! A cluster as EKS describes it. Not an object: clusters are there, this provider makes none.
+//! A cluster as EKS describes it. Not an object: xeks creates no cluster.
 
 use aws_sdk_eks::types;
 
 use crate::aws::{Account, Answer, Error, Named, Side};
 use crate::engine::Tags;
-use crate::objects::context::Context;
+use crate::objects::Context;
 
-/// What DescribeCluster tells, as far as connections need it.
+/// What DescribeCluster says, as far as connections need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterDescription {
     pub arn: String,
@@ -44,7 +44,7 @@ pub async fn describe(cx: &Context, region: &str, name: &str) -> Result<Option<C
     Ok(answer.and_then(|a| a.cluster).map(|c| described(&c)))
 }
 
-/// The same for whoever has an account and no connection.
+/// The same for a caller that has an account but no connection.
 pub async fn describe_in(account: &Account, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let answer = account.eks(Some(region)).describe_cluster().name(name).send().await;
     let answer = answer.named("eks:DescribeCluster", account.label()).absent_is_none()?;

@@ -1,81 +1,30 @@
-//! An access policy that is associated with an access entry: `CLUSTER/ROLE/POLICY_NAME`. It has no tags and goes with its entry.
+//! An access policy that is associated with an access entry: `CLUSTER/ROLE/POLICY_NAME`. It has no tags and belongs to the owner of its
+//! entry.
 //!
-//! Ledger: nothing beyond its being there. Associating again changes the scope in place (EKS, AssociateAccessPolicy).
-
-use std::collections::BTreeSet;
+//! Ledger: nothing beyond its existence. Associating again changes the scope in place (EKS, AssociateAccessPolicy).
 
 use async_trait::async_trait;
-use aws_sdk_eks::types::{AccessScope, AccessScopeType, AssociatedAccessPolicy};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::entries::{self, Association, Reach};
 use super::{access_entry, principal};
 use crate::aws::{Answer, Error, Side, arn};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Owner, Reconcile};
-use crate::objects::context::Context;
-use crate::objects::removal;
+use crate::diagnostics::Path;
+use crate::engine::{BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::objects::{Context, Env};
+use crate::schema::placeholder;
 
 pub const KIND: &str = "eks_access_policy_association";
-
-/// Where an access policy holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    Cluster,
-    Namespace,
-}
-
-impl Scope {
-    /// As the configuration and the state have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::Cluster => "cluster",
-            Scope::Namespace => "namespace",
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 pub struct PolicyAssociation {
     pub cluster: String,
     pub region: String,
     pub role: String,
-    /// What counts where no needed object is the role.
     pub principal_arn: String,
     pub policy_arn: String,
-    pub scope: Scope,
-    /// For the scope `Namespace`; a name may end in `*`.
-    pub namespaces: BTreeSet<String>,
-    pub depends_on: Vec<Key>,
-    pub on_existing: OnExisting,
-}
-
-/// How far an association reaches.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
-    pub policy_arn: String,
-    pub scope: Scope,
-    pub namespaces: BTreeSet<String>,
-}
-
-impl Facts {
-    /// `None` for a scope that this version does not know.
-    pub(super) fn of_policy(policy: &AssociatedAccessPolicy) -> Option<Self> {
-        let scope = policy.access_scope()?;
-        Some(Facts {
-            policy_arn: policy.policy_arn()?.to_owned(),
-            scope: match scope.r#type()? {
-                AccessScopeType::Cluster => Scope::Cluster,
-                AccessScopeType::Namespace => Scope::Namespace,
-                _ => return None,
-            },
-            namespaces: scope.namespaces().iter().cloned().collect(),
-        })
-    }
-
-    pub fn of(observed: &Observed) -> Option<Self> {
-        serde_json::from_value(observed.facts.clone()).ok()
-    }
+    /// A namespace may end in `*`.
+    pub reach: Reach,
+    pub attribute: Path,
 }
 
 /// `policy` is the policy's name or ARN.
@@ -86,8 +35,16 @@ pub fn key(cluster: &str, role: &str, policy: &str) -> Key {
 
 #[async_trait]
 impl Object<Context> for PolicyAssociation {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &PolicyAssociationKind
+    }
+
     fn key(&self) -> Key {
         key(&self.cluster, &self.role, &self.policy_arn)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
     }
 
     fn region(&self) -> Option<String> {
@@ -95,94 +52,90 @@ impl Object<Context> for PolicyAssociation {
     }
 
     fn depends_on(&self) -> Vec<Key> {
-        self.depends_on.clone()
+        vec![access_entry::key(&self.cluster, &self.role)]
     }
 
     fn on_existing(&self) -> OnExisting {
-        self.on_existing.clone()
+        OnExisting::InheritFrom(access_entry::key(&self.cluster, &self.role))
     }
 
-    async fn observe(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
-        let principal = principal::arn(reconcile, &self.role, &self.principal_arn);
-        let all = list(cx, Some(&self.region), &self.cluster, principal).await?;
+    fn planned(&self, _: &Env) -> Planned {
+        Planned { is_readable: !placeholder::is_in(&self.principal_arn), ..Planned::default() }
+    }
+
+    async fn read(&self, cx: &Context, _: &Reconcile) -> Result<Option<Observed>, Error> {
+        let all = entries::policies(cx, Some(&self.region), &self.cluster, &self.principal_arn).await?;
         let Some(policy) = all.iter().find(|p| p.policy_arn() == Some(&self.policy_arn)) else { return Ok(None) };
-        let facts = Facts::of_policy(policy);
-        Ok(Some(Observed {
-            arn: None,
-            id: None,
-            document: None,
-            tags: None,
-            owner: Owner::Parent,
-            differs: facts.as_ref() != Some(&self.wanted()),
-            facts: serde_json::to_value(facts).unwrap_or(Value::Null),
-        }))
+        let found = Association::of(policy);
+        let differs = found.as_ref() != Some(&self.wanted());
+        Ok(Some(Observed { facts: found.map(Facts::new).unwrap_or_default(), ..Observed::attached(differs) }))
     }
 
-    async fn create(&self, cx: &Context, reconcile: &Reconcile) -> Result<Made, Error> {
-        self.associate(cx, reconcile).await
+    async fn create(&self, cx: &Context, _: &Reconcile, _: &str) -> Result<Written, Error> {
+        self.associate(cx).await
     }
 
-    async fn update(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Made, Error> {
-        // The entry may have been made anew without this association having gone: nothing to do then.
-        if observed.differs { self.associate(cx, reconcile).await } else { Ok(Made::default()) }
+    async fn update(&self, cx: &Context, _: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
+        // The entry may have been created again with this association restored: nothing to do then.
+        if observed.differs { self.associate(cx).await } else { Ok(Written::default()) }
     }
-}
-
-/// Takes the policy off the entry, unless the entry was taken over by another create.
-pub(in crate::objects) async fn remove(cx: &Context, key: &Key, entry: &Entry) -> Result<(), Error> {
-    let mut parts = key.name.splitn(3, '/');
-    let (Some(cluster), Some(role), Some(policy)) = (parts.next(), parts.next(), parts.next()) else { return Ok(()) };
-    let Some(principal) = principal::find(cx, cluster, role, entry).await? else { return Ok(()) };
-    let Some(parent) = access_entry::owner(cx, cluster, &principal, entry).await? else { return Ok(()) };
-    if !removal::is_ours_on(cx, entry, &access_entry::key(cluster, role), &parent) {
-        return Ok(());
-    }
-    let arn = arn::access_policy(&cx.pair.identity(Side::Cluster).partition, policy);
-    let eks = cx.eks(entry.region.as_deref());
-    let send = || eks.disassociate_access_policy().cluster_name(cluster).principal_arn(&principal).policy_arn(&arn).send();
-    cx.ask("eks:DisassociateAccessPolicy", Side::Cluster, send).await.absent_is_none().map(drop)
-}
-
-/// The policies of an entry; none where there is no entry.
-pub(super) async fn list(cx: &Context, region: Option<&str>, cluster: &str, principal: &str) -> Result<Vec<AssociatedAccessPolicy>, Error> {
-    let eks = cx.eks(region);
-    let pages = || {
-        eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal).into_paginator().items().send().try_collect()
-    };
-    let listed = cx.ask("eks:ListAssociatedAccessPolicies", Side::Cluster, pages).await.absent_is_none();
-    Ok(access_entry::without_entries_is_none(listed)?.unwrap_or_default())
 }
 
 impl PolicyAssociation {
-    fn wanted(&self) -> Facts {
-        Facts { policy_arn: self.policy_arn.clone(), scope: self.scope, namespaces: self.namespaces.clone() }
+    fn wanted(&self) -> Association {
+        Association { policy_arn: self.policy_arn.clone(), reach: self.reach.clone() }
     }
 
-    async fn associate(&self, cx: &Context, reconcile: &Reconcile) -> Result<Made, Error> {
-        let principal = principal::arn(reconcile, &self.role, &self.principal_arn);
-        associate(cx, &self.region, &self.cluster, principal, &self.wanted()).await?;
-        Ok(Made::default())
+    async fn associate(&self, cx: &Context) -> Result<Written, Error> {
+        entries::associate(cx, &self.region, &self.cluster, &self.principal_arn, &self.wanted()).await?;
+        Ok(Written::default())
     }
 }
 
-/// Associates the policy with the entry, or changes its scope.
-pub(super) async fn associate(cx: &Context, region: &str, cluster: &str, principal: &str, wanted: &Facts) -> Result<(), Error> {
-    let kind = match wanted.scope {
-        Scope::Cluster => AccessScopeType::Cluster,
-        Scope::Namespace => AccessScopeType::Namespace,
-    };
-    let namespaces = (!wanted.namespaces.is_empty()).then(|| wanted.namespaces.iter().cloned().collect());
-    let scope = AccessScope::builder().r#type(kind).set_namespaces(namespaces).build();
-    let eks = cx.eks(Some(region));
-    let send = || {
-        eks.associate_access_policy()
-            .cluster_name(cluster)
-            .principal_arn(principal)
-            .policy_arn(&wanted.policy_arn)
-            .access_scope(scope.clone())
-            .send()
-    };
-    cx.ask_until_seen("eks:AssociateAccessPolicy", Side::Cluster, send).await.map(drop)
+pub struct PolicyAssociationKind;
+
+#[async_trait]
+impl Kind<Context> for PolicyAssociationKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn delete_order(&self) -> u8 {
+        0
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        split(name).map(drop)
+    }
+
+    fn parents(&self, key: &Key) -> Vec<Key> {
+        split(&key.name).map(|[cluster, role, _]| access_entry::key(cluster, role)).into_iter().collect()
+    }
+
+    /// Disassociates the policy, unless another create took the entry over.
+    async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        let [cluster, role, policy] = split(&key.name)?;
+        let Some(principal) = principal::find(cx, cluster, role, entry).await? else { return Ok(Deleted::Now) };
+        let Some(parent) = entries::owner(cx, cluster, &principal, entry).await? else { return Ok(Deleted::Now) };
+        if !cx.ownership.may_detach(entry, cx.recorded.get(&access_entry::key(cluster, role)), &parent) {
+            return Ok(Deleted::Now);
+        }
+        let arn = arn::access_policy(&cx.pair.identity(Side::Cluster).partition, policy);
+        let eks = cx.eks(entry.region.as_deref());
+        let send = || eks.disassociate_access_policy().cluster_name(cluster).principal_arn(&principal).policy_arn(&arn).send();
+        cx.ask("eks:DisassociateAccessPolicy", Side::Cluster, send).await.absent_is_none()?;
+        Ok(Deleted::Now)
+    }
+
+    /// Associating again is an upsert: nothing waits for a deletion to show.
+    async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
+
+/// Cluster, role and policy of a name.
+fn split(name: &str) -> Result<[&str; 3], BadName> {
+    parts(name, "CLUSTER/ROLE/POLICY")
 }
 
 #[cfg(test)]
@@ -190,20 +143,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_is_named_the_same_by_name_and_by_arn() {
+    fn a_policy_has_one_key_by_name_and_by_arn() {
         let arn = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy";
         assert_eq!(key("prod", "access", arn), key("prod", "access", "AmazonEKSViewPolicy"));
         assert_eq!(key("prod", "access", arn).to_string(), "cluster/eks_access_policy_association/prod/access/AmazonEKSViewPolicy");
-    }
-
-    #[test]
-    fn namespaces_are_compared_as_a_set() {
-        let of = |names: &[&str]| {
-            let names = names.iter().map(|n| (*n).to_owned()).collect();
-            let scope = AccessScope::builder().r#type(AccessScopeType::Namespace).set_namespaces(Some(names)).build();
-            Facts::of_policy(&AssociatedAccessPolicy::builder().policy_arn("p").access_scope(scope).build())
-        };
-        assert_eq!(of(&["a", "b"]), of(&["b", "a"]));
-        assert_ne!(of(&["a"]), of(&["b"]));
     }
 }

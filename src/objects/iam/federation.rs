@@ -16,16 +16,16 @@ pub(super) async fn trusts_in(cx: &Context, side: Side, arn: &str) -> Result<Opt
         Ok(roles) => roles,
         Err(error) if error.is(Kind::Denied) => {
             cx.warn(format!(
-                "The OIDC provider {arn} in {} was left as it is: whether another role trusts it can't be told without iam:ListRoles. Delete it \
-                 by hand once nothing uses it, or allow iam:ListRoles.",
+                "The OIDC provider {arn} in {} was kept: without iam:ListRoles, xeks can't tell whether another role trusts it. Delete it by hand \
+                 once no role uses it, or allow iam:ListRoles.",
                 cx.label(side)
             ));
             return Ok(None);
         }
         Err(error) => return Err(error),
     };
-    let standing = roles.iter().filter(|role| !locks::is_deleted(role.role_id()));
-    let trusts = standing.filter_map(|role| role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()));
+    let present = roles.iter().filter(|role| !locks::is_deleted(role.role_id()));
+    let trusts = present.filter_map(|role| role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()));
     Ok(Some(trusts.filter(|trust| statements_on(trust, arn).next().is_some()).collect()))
 }
 

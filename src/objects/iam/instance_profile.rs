@@ -1,15 +1,21 @@
-//! An instance profile of the workload account: what an EC2 instance carries to get a role's credentials.
+//! An instance profile of the workload account: what an EC2 instance has to get a role's credentials.
+//!
+//! Ledger: `arn`, `id`, `tags`, `added`.
 
 use async_trait::async_trait;
 use aws_sdk_iam::types;
-use serde_json::json;
 
-use crate::aws::{Answer, Error, Kind, Side};
-use crate::engine::{Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
-use crate::objects::context::Context;
-use crate::objects::{removal, tags};
+use super::role::INSTANCE_PROFILE;
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
+use crate::diagnostics::Path;
+use crate::engine::{
+    BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
+};
+use crate::objects::ownership::{is_made_by, is_ours};
+use crate::objects::{Context, Env, tags};
+use crate::schema::{Value, placeholder};
 
-pub const KIND: &str = "iam_instance_profile";
+pub const KIND: &str = INSTANCE_PROFILE;
 
 #[derive(Clone, Debug)]
 pub struct InstanceProfile {
@@ -18,50 +24,76 @@ pub struct InstanceProfile {
     pub path: Option<String>,
     pub tags: Tags,
     pub on_existing: OnExisting,
+    pub attribute: Path,
+}
+
+/// All tags of a profile but the ownership tags and those that the provider ignores.
+struct SeenTags(Tags);
+
+pub fn key(name: &str) -> Key {
+    Key::new(Side::Workload, KIND, name)
 }
 
 #[async_trait]
 impl Object<Context> for InstanceProfile {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &InstanceProfileKind
+    }
+
     fn key(&self) -> Key {
-        Key::new(Side::Workload, KIND, &self.name)
+        key(&self.name)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
     }
 
     fn on_existing(&self) -> OnExisting {
         self.on_existing.clone()
     }
 
-    async fn observe(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
+    fn planned(&self, env: &Env) -> Planned {
+        let tags = placeholder::map_value(&self.tags);
+        let arn = match (env.arns.get(&self.key()), &self.on_existing) {
+            (Some(arn), _) => Value::string(arn),
+            (None, OnExisting::Adopt) => Value::Unknown,
+            (None, _) => {
+                let path = self.path.as_deref().unwrap_or("/");
+                placeholder::value(arn::instance_profile(&env.workload.partition, &env.workload.account_id, path, &self.name))
+            }
+        };
+        Planned { arn, has_id: true, tags: tags.clone(), adopted_tags: tags, ..Planned::default() }
+    }
+
+    async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
         let Some(profile) = get(cx, &self.name).await? else { return Ok(None) };
         let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
-        let none = Default::default();
-        let added = reconcile.entry.as_ref().map_or(&none, |e| &e.added);
-        let own = reconcile.origin.is_own();
-        let change = if own { tags::exclusive(&self.tags, &seen) } else { tags::additive(&self.tags, &seen, added) };
+        let (own, added) = (reconcile.origin.is_own(), reconcile.added());
+        let change = if own { tags::exclusive(&self.tags, &seen) } else { tags::additive(&self.tags, &seen, &added) };
         Ok(Some(Observed {
             arn: Some(profile.arn().to_owned()),
             id: Some(profile.instance_profile_id().to_owned()),
-            document: None,
-            tags: Some(if own { seen.clone() } else { tags::shown(&self.tags, &seen, added) }),
+            tags: Some(if own { seen.clone() } else { tags::shown(&self.tags, &seen, &added) }),
             owner,
-            differs: !change.is_none(),
-            facts: json!({"roles": roles(&profile), "tags": seen}),
+            facts: Facts::new(SeenTags(seen)),
+            ..Observed::attached(!change.is_none())
         }))
     }
 
-    async fn create(&self, cx: &Context, reconcile: &Reconcile) -> Result<Made, Error> {
+    async fn create(&self, cx: &Context, _: &Reconcile, instance: &str) -> Result<Written, Error> {
         let mut all = self.tags.clone();
-        all.extend(cx.ownership.tags(&reconcile.instance));
+        all.extend(cx.ownership.tags(instance));
         let iam = cx.iam(Side::Workload);
         let send = || {
             let call = iam.create_instance_profile().instance_profile_name(&self.name).set_path(self.path.clone());
             call.set_tags(Some(tags::to_iam(&all))).send()
         };
         match cx.ask("iam:CreateInstanceProfile", Side::Workload, send).await {
-            Ok(answer) => Ok(self.made(answer.instance_profile())),
-            // The answer to a first attempt was lost: what that one made is there.
-            Err(error) if error.is(Kind::Exists) => match get(cx, &self.name).await? {
-                Some(profile) if removal::is_made_by(&cx.ownership.split(tags::from_iam(profile.tags())).0, cx, reconcile) => {
-                    Ok(self.made(Some(&profile)))
+            Ok(answer) => Ok(self.written(answer.instance_profile())),
+            // The answer to a first attempt was lost: the profile that it created exists.
+            Err(error) if error.is(ErrorKind::Exists) => match get(cx, &self.name).await? {
+                Some(profile) if is_made_by(&cx.ownership.split(tags::from_iam(profile.tags())).0, &cx.ownership, instance) => {
+                    Ok(self.written(Some(&profile)))
                 }
                 _ => Err(error),
             },
@@ -69,29 +101,70 @@ impl Object<Context> for InstanceProfile {
         }
     }
 
-    async fn update(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Made, Error> {
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
         let (arn, id) = (observed.arn.clone(), observed.id.clone());
-        let made = Made { arn, id, tags: Some(self.tags.clone()), ..Made::default() };
+        let written = Written { arn, id, tags: Some(self.tags.clone()), ..Written::default() };
         if reconcile.origin.is_own() {
-            retag(cx, &self.name, &tags::own(&cx.ownership, reconcile, &self.tags, observed)).await?;
-            return Ok(made);
+            retag(cx, &self.name, &tags::own(&cx.ownership, reconcile, instance, &self.tags, observed)).await?;
+            return Ok(written);
         }
-        // Written by `observe` of this very type.
-        let seen: Tags = serde_json::from_value(observed.facts["tags"].clone()).unwrap_or_default();
-        let before = reconcile.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
-        let change = tags::additive(&self.tags, &seen, &before);
+        let (before, none) = (reconcile.added(), Tags::new());
+        let seen = observed.facts.get::<SeenTags>().map_or(&none, |seen| &seen.0);
+        let change = tags::additive(&self.tags, seen, &before);
         retag(cx, &self.name, &change).await?;
-        Ok(Made { added: tags::added_after(&before, &change), ..made })
+        Ok(Written { added: tags::added_after(&before, &change), ..written })
+    }
+}
+
+pub struct InstanceProfileKind;
+
+#[async_trait]
+impl Kind<Context> for InstanceProfileKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn delete_order(&self) -> u8 {
+        2
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<1>(name, "PROFILE").map(drop)
+    }
+
+    /// Deletes a profile that this resource created, whatever role it holds; removes the added tags from an adopted one.
+    async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        let Some(profile) = get(cx, &key.name).await? else { return Ok(Deleted::Now) };
+        let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
+        if entry.origin == Origin::Adopted {
+            retag(cx, &key.name, &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+            return Ok(Deleted::Now);
+        }
+        if !is_ours(entry, &owner) {
+            return Ok(Deleted::Now);
+        }
+        let iam = cx.iam(Side::Workload);
+        for role in roles(&profile) {
+            let send = || iam.remove_role_from_instance_profile().instance_profile_name(&key.name).role_name(&role).send();
+            cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none()?;
+        }
+        let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
+        cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none()?;
+        Ok(Deleted::Eventually(Entry { id: Some(profile.instance_profile_id), ..entry.clone() }))
+    }
+
+    async fn still_visible(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<bool, Error> {
+        Ok(get(cx, &key.name).await?.is_some_and(|profile| Some(profile.instance_profile_id()) == entry.id.as_deref()))
     }
 }
 
 impl InstanceProfile {
-    fn made(&self, profile: Option<&types::InstanceProfile>) -> Made {
-        Made {
+    fn written(&self, profile: Option<&types::InstanceProfile>) -> Written {
+        Written {
             arn: profile.map(|p| p.arn().to_owned()),
             id: profile.map(|p| p.instance_profile_id().to_owned()),
             tags: Some(self.tags.clone()),
-            ..Made::default()
+            ..Written::default()
         }
     }
 }
@@ -108,13 +181,13 @@ pub(super) fn roles(profile: &types::InstanceProfile) -> Vec<String> {
     profile.roles().iter().map(|role| role.role_name().to_owned()).collect()
 }
 
-/// The instance profile of the role that an import takes in: one with this resource's tag, else the only one that holds the role,
-/// unless the role is somebody else's.
+/// The instance profile of the role that an import takes in: one with this resource's tag, else the only one that holds the role, unless
+/// the role is a foreign one.
 pub async fn to_import(cx: &Context, role: &str, existing: bool) -> Result<Option<String>, Error> {
     let mut names = of_role(cx, role).await?;
     for name in &names {
         let owner = get(cx, name).await?.map(|profile| cx.ownership.split(tags::from_iam(profile.tags())).0);
-        if matches!(owner, Some(Owner::Tagged { resource: Some(r), .. }) if r == cx.ownership.resource) {
+        if owner.is_some_and(|owner| cx.ownership.is_of_composite(&owner)) {
             return Ok(Some(name.clone()));
         }
     }
@@ -140,30 +213,4 @@ async fn retag(cx: &Context, name: &str, change: &tags::Change) -> Result<(), Er
         cx.ask("iam:UntagInstanceProfile", Side::Workload, send).await?;
     }
     Ok(())
-}
-
-/// Deletes a profile of ours, whatever role it holds; from an adopted one takes our tags.
-pub(in crate::objects) async fn remove(cx: &Context, key: &Key, entry: &Entry) -> Result<(), Error> {
-    let Some(profile) = get(cx, &key.name).await? else { return Ok(()) };
-    let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
-    if entry.origin == Origin::Adopted {
-        return retag(cx, &key.name, &tags::additive(&Tags::new(), &seen, &entry.added)).await;
-    }
-    if !removal::is_ours(entry, &owner) {
-        return Ok(());
-    }
-    let iam = cx.iam(Side::Workload);
-    for role in roles(&profile) {
-        let send = || iam.remove_role_from_instance_profile().instance_profile_name(&key.name).role_name(&role).send();
-        cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none()?;
-    }
-    let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
-    cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none()?;
-    cx.deleted(key, &Entry { id: Some(profile.instance_profile_id), ..entry.clone() });
-    Ok(())
-}
-
-/// Whether readers are still shown the profile that was deleted.
-pub(in crate::objects) async fn is_shown(cx: &Context, key: &Key, entry: &Entry) -> Result<bool, Error> {
-    Ok(get(cx, &key.name).await?.is_some_and(|profile| Some(profile.instance_profile_id()) == entry.id.as_deref()))
 }

@@ -1,12 +1,11 @@
-//! The OIDC provider of a cluster's issuer, named by the issuer without `https://`. One per issuer and account, shared by every
-//! role there that trusts it, so it belongs to no resource: whoever leaves last removes it, if its tag says that this provider
-//! software made it.
+//! The OIDC provider of a cluster's issuer, named by the issuer without `https://`. One per issuer and account, shared by every role that
+//! trusts it, so that it belongs to no resource: the last one to use it deletes it, if its tag says that xeks created it.
 //!
-//! Ledger: `arn`, `document` (which of our client ids are there, and whether it is to be retained), `tags` (null on an existing
-//! one), `added` (the client ids that a provider of others lacked). Thumbprints and tags are set when it is made, never after.
+//! Ledger: `arn`, `document` (which of the configured client IDs it has, and whether it is to be retained), `tags` (null on an existing
+//! one), `added` (the client IDs that a foreign provider lacked). Thumbprints and tags are set when it is created, never after.
 //!
-//! On a provider of others a tag for each client id says that it was added, before it is: so what a killed run added is known again,
-//! and of several resources that rely on it the last one takes it out.
+//! On a foreign provider a tag for each client ID says that it was added, before it is: so what a killed run added is known again, and of
+//! several resources that rely on a client ID the last one removes it.
 
 use std::collections::BTreeSet;
 
@@ -16,31 +15,33 @@ use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
 use super::federation::{audiences, takes, trusts_in};
-use crate::aws::{Answer, Error, Kind, Side, arn};
-use crate::engine::{Contention, Entry, Key, Made, Object, Observed, OnExisting, Origin, Owner, Reconcile, Tags};
-use crate::objects::context::Context;
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
+use crate::diagnostics::Path;
+use crate::engine::{
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
+    parts,
+};
 use crate::objects::ownership::digest;
-use crate::objects::{locks, tags};
+use crate::objects::{Context, Env, locks, tags};
+use crate::schema::{self, placeholder};
 
 pub const KIND: &str = "iam_oidc_provider";
 
-/// Tag of a provider that this software made, to be shared.
+/// Tag of a provider that xeks created, to be shared.
 const TAG_MANAGED: &str = "xeks:managed";
 const SHARED: &str = "shared";
-/// Prefix of what an entry says was added to a provider of others.
-const ADDED: &str = "client-id:";
-/// Beginning of the key of a tag that says so on the provider: a digest of the client id follows, which may be longer than a key.
+/// Beginning of the key of a tag that says that a client ID was added: a digest of the client ID follows, which may be longer than a key.
 const MARK: &str = "xeks:client-id:";
 const MARK_DIGITS: usize = 16;
 
-/// What becomes of the provider.
+/// What happens to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manage {
-    /// Made if missing, deleted on the last use.
+    /// Created if missing, deleted on the last use.
     Shared,
-    /// It must be there, and stays.
+    /// It must exist, and is kept.
     Existing,
-    /// Made if missing, and stays.
+    /// Created if missing, and kept.
     Retain,
 }
 
@@ -54,6 +55,16 @@ pub struct OidcProvider {
     pub thumbprints: Option<Vec<String>>,
     pub tags: Tags,
     pub manage: Manage,
+    pub attribute: Path,
+}
+
+/// What a provider is, beyond what the ledger has.
+struct ProviderFacts {
+    client_ids: BTreeSet<String>,
+    /// Those of the configured client IDs that a tag says were added.
+    marked: BTreeSet<String>,
+    /// Whether xeks created it.
+    is_managed: bool,
 }
 
 pub fn key(side: Side, issuer: &str) -> Key {
@@ -71,174 +82,225 @@ pub fn document<'a>(client_ids: impl IntoIterator<Item = &'a String>, manage: Ma
 
 #[async_trait]
 impl Object<Context> for OidcProvider {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &OidcProviderKind
+    }
+
     fn key(&self) -> Key {
         key(self.side, &self.issuer)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
     }
 
     fn on_existing(&self) -> OnExisting {
         if self.manage == Manage::Existing { OnExisting::MustExist } else { OnExisting::Share }
     }
 
-    /// Whoever leaves deletes it or takes client ids out, and looks afterwards whether somebody came meanwhile.
+    /// A resource that no longer uses it deletes it or removes client IDs, and reads afterwards whether another one came to use it.
     fn contention(&self, _: &Reconcile) -> Contention {
         Contention::Cooperative
     }
 
-    async fn observe(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
+    fn planned(&self, env: &Env) -> Planned {
+        let identity = env.identity(self.side);
+        let document = placeholder::value(document(&self.client_ids, self.manage));
+        Planned {
+            arn: placeholder::value(arn::oidc_provider(&identity.partition, &identity.account_id, arn::issuer_host(&self.issuer))),
+            adopted_document: document.clone(),
+            document,
+            // Set when it is created, never changed.
+            tags: schema::Value::Unknown,
+            ..Planned::default()
+        }
+    }
+
+    fn if_missing(&self) -> String {
+        format!(
+            "the OIDC provider of https://{} does not exist, and the configuration says that it does (oidc_provider.manage = \"existing\"). \
+             Create it first, or leave manage out to have xeks create it.",
+            arn::issuer_host(&self.issuer)
+        )
+    }
+
+    async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
         let arn = provider_arn(cx, &self.key());
-        // Who is about to rely on the provider must not see it go; a read relies on nothing.
-        if !reconcile.instance.is_empty() {
+        // An apply is about to rely on the provider, and must not see it deleted; a read relies on nothing.
+        if reconcile.instance.is_some() {
             cx.held.hold(&arn).await;
         }
         Ok(get(cx, self.side, &arn).await?.map(|found| self.observed(cx, reconcile, arn, &found)))
     }
 
-    async fn create(&self, cx: &Context, reconcile: &Reconcile) -> Result<Made, Error> {
+    async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         match self.make(cx).await {
-            // Somebody else made it meanwhile: another resource of this very apply, often.
-            Err(error) if error.is(Kind::Exists) => {
+            // Another resource created it in the meantime, often one of this very apply.
+            Err(error) if error.is(ErrorKind::Exists) => {
                 let arn = provider_arn(cx, &self.key());
-                let look = || async { get(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: Kind::NotYet, ..error.clone() }) };
-                let found = cx.until_propagated(|e| e.is(Kind::NotYet), look).await?;
-                self.update(cx, reconcile, &self.observed(cx, reconcile, arn.clone(), &found)).await
+                let read = || async { get(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: ErrorKind::NotYet, ..error.clone() }) };
+                let found = cx.until_propagated(|e| e.is(ErrorKind::NotYet), read).await?;
+                self.update(cx, reconcile, instance, &self.observed(cx, reconcile, arn.clone(), &found)).await
             }
             made => made,
         }
     }
 
-    async fn update(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Made, Error> {
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
         let attempt = || async {
             match Box::pin(self.add(cx, reconcile, observed)).await {
-                // Whoever left last deleted it since it was looked at.
-                Err(gone) if gone.is(Kind::Absent) && self.manage != Manage::Existing => match Box::pin(self.make(cx)).await {
-                    // Or it was made a moment ago, and not every call knows of it.
-                    Err(error) if error.is(Kind::Exists) => Err(Error { kind: Kind::NotYet, ..gone }),
+                // The last user before this one deleted it since it was read.
+                Err(gone) if gone.is(ErrorKind::Absent) && self.manage != Manage::Existing => match Box::pin(self.make(cx)).await {
+                    // Or it was created a moment ago, and not every call knows of it.
+                    Err(error) if error.is(ErrorKind::Exists) => Err(Error { kind: ErrorKind::NotYet, ..gone }),
                     made => made,
                 },
                 added => added,
             }
         };
-        cx.until_propagated(|e| e.is(Kind::NotYet), attempt).await
+        cx.until_propagated(|e| e.is(ErrorKind::NotYet), attempt).await
+    }
+}
+
+pub struct OidcProviderKind;
+
+#[async_trait]
+impl Kind<Context> for OidcProviderKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    /// After the roles that trust it.
+    fn delete_order(&self) -> u8 {
+        4
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<1>(name, "ISSUER_HOST").map(drop)
+    }
+
+    /// Deletes a provider that xeks created once no role trusts it; removes the added client IDs from a foreign one.
+    async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        if is_retained(entry) {
+            return Ok(Deleted::Now);
+        }
+        let arn = provider_arn(cx, key);
+        // Resources that are destroyed at the same time come here one after the other: the last one sees that no user is left.
+        let _exclusive = locks::exclusive(&arn).await;
+        let Some(found) = get(cx, key.side, &arn).await? else { return Ok(Deleted::Now) };
+        if entry.origin == Origin::Shared && is_managed(&found) {
+            return delete_if_unused(cx, key, entry, &arn, &found).await;
+        }
+        remove_client_ids(cx, key, entry, &arn, &found).await?;
+        Ok(Deleted::Now)
+    }
+
+    async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {
+        Ok(get(cx, key.side, &provider_arn(cx, key)).await?.is_some_and(|found| is_managed(&found)))
     }
 }
 
 impl OidcProvider {
-    async fn make(&self, cx: &Context) -> Result<Made, Error> {
+    async fn make(&self, cx: &Context) -> Result<Written, Error> {
         let mut all = self.tags.clone();
         all.insert(TAG_MANAGED.into(), SHARED.into());
         let client_ids = self.client_ids.iter().cloned().collect();
         make(cx, self.side, arn::issuer_host(&self.issuer), client_ids, self.thumbprints.clone(), tags::to_iam(&all)).await?;
-        Ok(Made {
+        Ok(Written {
             arn: Some(provider_arn(cx, &self.key())),
             document: Some(document(&self.client_ids, self.manage)),
             tags: Some(self.tags.clone()),
-            ..Made::default()
+            ..Written::default()
         })
     }
 
-    /// Adds the client ids that were not there.
-    async fn add(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Made, Error> {
-        let (there, marked) = (strings(&observed.facts["client_ids"]), strings(&observed.facts["marked"]));
-        let mut added = reconcile.entry.as_ref().map(|e| e.added.clone()).unwrap_or_default();
-        added.extend(marked.iter().map(|id| format!("{ADDED}{id}")));
+    /// Adds the client IDs that it lacks.
+    async fn add(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Written, Error> {
+        let none = ProviderFacts { client_ids: BTreeSet::new(), marked: BTreeSet::new(), is_managed: false };
+        let facts = observed.facts.get().unwrap_or(&none);
+        let mut added = reconcile.added();
+        added.extend(facts.marked.iter().cloned().map(Added::ClientId));
         let arn = provider_arn(cx, &self.key());
         let iam = cx.iam(self.side);
-        for id in self.client_ids.iter().filter(|id| !there.contains(*id)) {
-            if observed.facts["made_here"] != json!(true) {
-                added.insert(format!("{ADDED}{id}"));
+        for id in self.client_ids.difference(&facts.client_ids) {
+            if !facts.is_managed {
+                added.insert(Added::ClientId(id.clone()));
                 let tag = tags::to_iam(&[(mark(id), "added".to_owned())].into());
                 let send = || iam.tag_open_id_connect_provider().open_id_connect_provider_arn(&arn).set_tags(Some(tag.clone())).send();
-                cx.ask_until_seen("iam:TagOpenIDConnectProvider", self.side, send).await?;
+                cx.ask_until_visible("iam:TagOpenIDConnectProvider", self.side, send).await?;
             }
             let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
-            cx.ask_until_seen("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
+            cx.ask_until_visible("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
         }
         let document = Some(document(&self.client_ids, self.manage));
-        Ok(Made { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
+        Ok(Written { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
     }
 
     fn observed(&self, cx: &Context, reconcile: &Reconcile, arn: String, found: &Found) -> Observed {
-        let there: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
-        let marked: BTreeSet<&String> = self.client_ids.iter().filter(|id| is_marked(found, id)).collect();
+        let client_ids: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
+        let marked: BTreeSet<String> = self.client_ids.iter().filter(|id| is_marked(found, id)).cloned().collect();
         let (_, tags) = cx.ownership.split(tags::from_iam(found.tags()));
+        // A resource that comes to rely on what others added is as responsible for it as they are.
+        let differs = !self.client_ids.is_subset(&client_ids) || (reconcile.entry.is_none() && !marked.is_empty());
         Observed {
             arn: Some(arn),
-            id: None,
-            document: Some(document(self.client_ids.intersection(&there), self.manage)),
+            document: Some(document(self.client_ids.intersection(&client_ids), self.manage)),
             tags: (reconcile.origin != Origin::Adopted).then_some(tags),
-            // Never refused: it is nobody's alone.
-            owner: Owner::Parent,
-            // One that comes to rely on what others of us added is as much in charge of it as they are.
-            differs: !self.client_ids.is_subset(&there) || (reconcile.entry.is_none() && !marked.is_empty()),
-            facts: json!({
-                "client_ids": there,
-                "marked": marked,
-                "thumbprints": found.thumbprint_list(),
-                "made_here": is_made_here(found)
-            }),
+            facts: Facts::new(ProviderFacts { client_ids, marked, is_managed: is_managed(found) }),
+            // Never refused: it belongs to no resource alone.
+            ..Observed::attached(differs)
         }
     }
 }
 
-/// Deletes a provider that this software made once no role trusts it; takes our client ids out of one that others made.
-pub(in crate::objects) async fn remove(cx: &Context, key: &Key, entry: &Entry) -> Result<(), Error> {
-    if is_retained(entry) {
-        return Ok(());
-    }
-    let arn = provider_arn(cx, key);
-    // Resources that leave at the same time look one after the other: the last one sees that nobody is left.
-    let _turn = locks::exclusive(&arn).await;
-    let Some(found) = get(cx, key.side, &arn).await? else { return Ok(()) };
-    if entry.origin == Origin::Shared && is_made_here(&found) {
-        return delete_if_unused(cx, key, entry, &arn, &found).await;
-    }
-    let ids: Vec<&str> = entry.added.iter().filter_map(|a| a.strip_prefix(ADDED)).collect();
+async fn remove_client_ids(cx: &Context, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<(), Error> {
+    let ids: Vec<&String> = entry.added.iter().filter_map(|added| if let Added::ClientId(id) = added { Some(id) } else { None }).collect();
     if ids.is_empty() {
         return Ok(());
     }
-    let Some(trusts) = trusts_in(cx, key.side, &arn).await? else { return Ok(()) };
+    let Some(trusts) = trusts_in(cx, key.side, arn).await? else { return Ok(()) };
     let iam = cx.iam(key.side);
-    for id in ids.into_iter().filter(|id| !trusts.iter().any(|trust| takes(trust, &arn, &key.name, id))) {
-        let send = || iam.remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+    for id in ids.into_iter().filter(|id| !trusts.iter().any(|trust| takes(trust, arn, &key.name, id))) {
+        let send = || iam.remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(arn).client_id(id).send();
         cx.ask("iam:RemoveClientIDFromOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
-        // Another process may have begun to rely on it between the look and the call: then it comes back.
-        if trusts_in(cx, key.side, &arn).await?.iter().flatten().any(|trust| takes(trust, &arn, &key.name, id)) {
-            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
+        // Another process may have begun to rely on it between the read and the call: then it is added again.
+        if trusts_in(cx, key.side, arn).await?.iter().flatten().any(|trust| takes(trust, arn, &key.name, id)) {
+            let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(arn).client_id(id).send();
             cx.ask("iam:AddClientIDToOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
-        } else if is_marked(&found, id) {
-            let send = || iam.untag_open_id_connect_provider().open_id_connect_provider_arn(&arn).tag_keys(mark(id)).send();
+        } else if is_marked(found, id) {
+            let send = || iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(mark(id)).send();
             cx.ask("iam:UntagOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
         }
     }
     Ok(())
 }
 
-async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<(), Error> {
+async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<Deleted, Error> {
     let side = key.side;
     let in_use = |trusts: &Option<Vec<Value>>| trusts.as_ref().is_none_or(|t| !t.is_empty());
     if in_use(&trusts_in(cx, side, arn).await?) {
-        return Ok(());
+        return Ok(Deleted::Now);
     }
-    // Roles are listed again with the door closed: a resource that came in meanwhile may have made its role by now.
-    let Some(_alone) = locks::try_exclusive(arn) else { return Ok(()) };
+    // Roles are listed again while no request of this process comes to hold the provider: one that held it may have created its role.
+    let Some(_exclusive) = locks::try_exclusive(arn) else { return Ok(Deleted::Now) };
     if in_use(&trusts_in(cx, side, arn).await?) {
-        return Ok(());
+        return Ok(Deleted::Now);
     }
     let iam = cx.iam(side);
     let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
     cx.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none()?;
-    // The door is this process's alone. A role that another one made meanwhile gets the provider back.
+    // The lock is this process's alone. A role that another process created in the meantime gets the provider back.
     let trusts = trusts_in(cx, side, arn).await?;
     if in_use(&trusts) {
-        return bring_back(cx, key, found, &trusts.unwrap_or_default()).await;
+        restore(cx, key, found, &trusts.unwrap_or_default()).await?;
+        return Ok(Deleted::Now);
     }
-    cx.deleted(key, entry);
-    Ok(())
+    Ok(Deleted::Eventually(entry.clone()))
 }
 
-/// Makes a provider again as it was, and with the client ids that the trust policies ask for: one may have come since it was looked at.
-async fn bring_back(cx: &Context, key: &Key, found: &Found, trusts: &[Value]) -> Result<(), Error> {
-    tracing::info!(provider = key.name, "somebody began to use the OIDC provider while it was deleted: making it again");
+/// Creates a provider again as it was, and with the client IDs that the trust policies ask for: one may have come since it was read.
+async fn restore(cx: &Context, key: &Key, found: &Found, trusts: &[Value]) -> Result<(), Error> {
+    tracing::info!(provider = key.name, "a role began to use the OIDC provider while it was deleted: creating it again");
     let thumbprints = (!found.thumbprint_list().is_empty()).then(|| found.thumbprint_list().to_vec());
     let arn = provider_arn(cx, key);
     let mut client_ids: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
@@ -248,7 +310,7 @@ async fn bring_back(cx: &Context, key: &Key, found: &Found, trusts: &[Value]) ->
     made.exists_is_none().map(drop)
 }
 
-/// Makes the provider of an issuer, given by its host.
+/// Creates the provider of an issuer, given by its host.
 async fn make(
     cx: &Context,
     side: Side,
@@ -265,11 +327,6 @@ async fn make(
     cx.ask("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
 }
 
-/// Whether readers are still shown the provider that was deleted.
-pub(in crate::objects) async fn is_shown(cx: &Context, key: &Key) -> Result<bool, Error> {
-    Ok(get(cx, key.side, &provider_arn(cx, key)).await?.is_some_and(|found| is_made_here(&found)))
-}
-
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {
     let iam = cx.iam(side);
     let send = || iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
@@ -281,7 +338,7 @@ fn provider_arn(cx: &Context, key: &Key) -> String {
     arn::oidc_provider(&identity.partition, &identity.account_id, &key.name)
 }
 
-fn is_made_here(found: &Found) -> bool {
+fn is_managed(found: &Found) -> bool {
     found.tags().iter().any(|tag| tag.key() == TAG_MANAGED && tag.value() == SHARED)
 }
 
@@ -299,10 +356,6 @@ fn is_retained(entry: &Entry) -> bool {
     document.is_some_and(|d| d["Retain"] == json!(true))
 }
 
-fn strings(list: &Value) -> BTreeSet<String> {
-    list.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +364,7 @@ mod tests {
     const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/ABC";
 
     #[test]
-    fn what_is_to_be_retained_is_told_by_the_entry_alone() {
+    fn the_entry_alone_says_whether_a_provider_is_retained() {
         let ids = BTreeSet::from(["b".to_owned(), "a".to_owned()]);
         let mut entry = found("185863138492", None, Origin::Shared);
         assert!(!is_retained(&entry));

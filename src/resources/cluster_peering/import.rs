@@ -1,52 +1,82 @@
-//! Import: from the id to the configuration that would make what is there.
+//! Import: from the id to the configuration that would create what exists.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use super::model::Model;
 use super::network;
+use super::objects::route_attributes;
 use crate::aws::Side;
 use crate::aws::ec2::RouteTable;
 use crate::engine::Refreshed;
 use crate::objects::Context;
-use crate::objects::ec2::{acceptance, rule};
-use crate::resources::lifecycle::Located;
+use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
+use crate::objects::ec2::peering::connection::ConnectionFacts;
+use crate::objects::ec2::security_group_rule;
+use crate::resources::lifecycle::{ImportId, Located, NotAnId};
+use crate::resources::values::Location;
 use crate::schema::{Schema, Value};
 
-const FORM: &str = "CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]], such as prac-eks-abhi/pcx-0123456789abcdef0";
-
-/// The configuration as far as the id tells.
-pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
-    let parts: Vec<&str> = id.split('/').collect();
-    let (cluster, peering) = match parts.as_slice() {
-        [cluster, peering, ..] if parts.len() <= 4 && !cluster.is_empty() && peering.starts_with("pcx-") => (*cluster, *peering),
-        _ => return Err(FORM.to_owned()),
-    };
-    let optional = |at: usize| Value::optional_string(parts.get(at).copied().filter(|text| !text.is_empty()));
-    let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
-    value.insert("cluster_name", Value::string(cluster));
-    value.insert("peering_connection_id", Value::string(peering));
-    value.insert("workload_account", optional(2));
-    value.insert("cluster_region", optional(3));
-    value.insert("cluster_vpc_id", Value::Unknown);
-    value.insert("network", Value::Unknown);
-    Ok(schema.with_defaults(&value))
+/// `CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeeringId {
+    pub cluster: String,
+    /// Id of the connection.
+    pub connection: String,
+    pub location: Location,
 }
 
-/// Fills in what the first look saw: what is there only in part is what the configuration must have named.
-pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
-    let is_on = |key| seen.observed.get(&key).is_some_and(|observed| observed.facts["dns_resolution"] == true);
-    let on = is_on(model.link.key()) && is_on(acceptance::key(&model.link));
+impl fmt::Display for PeeringId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}{}", self.cluster, self.connection, self.location)
+    }
+}
+
+impl FromStr for PeeringId {
+    type Err = NotAnId;
+
+    fn from_str(id: &str) -> Result<Self, NotAnId> {
+        let parts: Vec<&str> = id.split('/').collect();
+        match parts.as_slice() {
+            [cluster, connection, location @ ..] if !cluster.is_empty() && connection.starts_with("pcx-") && location.len() <= 2 => {
+                let [cluster, connection] = [cluster, connection].map(|part| (*part).to_owned());
+                Ok(PeeringId { cluster, connection, location: Location::parse(location) })
+            }
+            _ => Err(NotAnId),
+        }
+    }
+}
+
+impl ImportId for PeeringId {
+    const FORM: &'static str = "CLUSTER/pcx-…[/ACCOUNT_KEY[/REGION]], such as prac-eks-abhi/pcx-0123456789abcdef0";
+
+    fn config(&self, schema: &Schema) -> Value {
+        let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        value.insert("cluster_name", Value::string(&self.cluster));
+        value.insert("peering_connection_id", Value::string(&self.connection));
+        self.location.configure(&mut value);
+        value.insert("cluster_vpc_id", Value::Unknown);
+        value.insert("network", Value::Unknown);
+        schema.with_defaults(&value)
+    }
+}
+
+/// Fills in what the first read found: what exists only in part is what the configuration must have named.
+pub async fn discover(model: &Model, cx: &Context, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
+    let near = seen.observed.get(&accepter::key(&model.link)).and_then(|observed| observed.facts.get());
+    let far = seen.observed.get(&model.link.key()).and_then(|observed| observed.facts.get());
+    let on =
+        near.is_some_and(|facts: &AccepterFacts| facts.dns_resolution) && far.is_some_and(|facts: &ConnectionFacts| facts.dns_resolution);
     value.insert("dns_resolution", Value::Bool(on));
-    let rules = seen.observed.keys().any(|key| key.kind == rule::KIND);
+    let rules = seen.observed.keys().any(|key| key.kind == security_group_rule::KIND);
     value.insert("allow_https", Value::Bool(rules));
-    for (side, tables, blocks) in
-        [(Side::Cluster, "cluster_route_table_ids", "workload_cidrs"), (Side::Workload, "workload_route_table_ids", "cluster_cidrs")]
-    {
-        let end = model.link.end(side);
-        let all = network::tables(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(tables))?;
+    for side in Side::BOTH {
+        let (end, attributes) = (model.link.end(side), route_attributes(side));
+        let all = network::tables(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(attributes.tables))?;
         let id = model.link.id.as_deref().unwrap_or_default();
         let (found_tables, found_blocks) = over(&all, id);
-        for (name, found) in [(tables, found_tables), (blocks, found_blocks)] {
+        for (name, found) in [(attributes.tables, found_tables), (attributes.blocks, found_blocks)] {
             let default: BTreeSet<String> = value.get("network").get(name).strings().into_iter().collect();
             let as_default = found.is_empty() || found == default;
             value.insert(name, if as_default { Value::Null } else { Value::set_of_strings(found) });
@@ -65,8 +95,10 @@ fn over(tables: &[RouteTable], id: &str) -> (BTreeSet<String>, BTreeSet<String>)
 mod tests {
     use super::*;
 
-    fn parsed(id: &str) -> Result<Value, String> {
-        parse(&super::super::schema::schema(), id)
+    fn parsed(id: &str) -> Result<Value, NotAnId> {
+        let id: PeeringId = id.parse()?;
+        assert_eq!(id.to_string().parse(), Ok(id.clone()), "it reads back");
+        Ok(id.config(&super::super::schema::schema()))
     }
 
     #[test]
@@ -79,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_form_is_refused_with_the_form() {
+    fn an_id_of_another_form_is_refused() {
         for id in ["", "c", "pcx-1", "/pcx-1", "c/vpc-1", "c/pcx-1/k/r/x"] {
-            assert!(parsed(id).unwrap_err().contains("CLUSTER/pcx-"), "{id}");
+            assert_eq!(parsed(id), Err(NotAnId), "{id}");
         }
     }
 }

@@ -1,24 +1,32 @@
-//! The configuration of `xeks_cluster_peering` as the rest of the resource reads it. Texts may have holes.
+//! The configuration of `xeks_cluster_peering` as the rest of the resource reads it. Texts may have placeholders.
 
 use std::collections::BTreeSet;
 
 use crate::aws::{Side, cidr};
+use crate::diagnostics::Path;
 use crate::engine::{Entry, OnExisting, Origin, Tags};
-use crate::objects::ec2::{End, Link};
-use crate::resources::env::Env;
+use crate::objects::Env;
+use crate::objects::ec2::peering::{End, Link};
+use crate::resources::lifecycle::FromValue;
+use crate::resources::values::Location;
 use crate::schema::{Value, placeholder};
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub cluster: String,
+    pub location: Location,
+    /// The connection's id as the configuration or the state has it, for the import id; empty where there is none.
+    pub connection_id: String,
     pub link: Link,
     pub on_existing: OnExisting,
     /// Whether the connection is, or will be, this resource's alone. `None`: that shows only when it is looked for.
     pub own: Option<bool>,
+    /// Whether the connection is another resource's, which this one only uses.
+    pub reuses: bool,
     /// All blocks of both VPCs.
     pub cluster_blocks: Vec<String>,
     pub workload_blocks: Vec<String>,
-    /// Blocks of the other VPC that each side has routes to, and the tables that they stand in.
+    /// Blocks of the other VPC that each side has routes to, and the tables that have them.
     pub cluster_cidrs: Vec<String>,
     pub workload_cidrs: Vec<String>,
     pub cluster_tables: Vec<String>,
@@ -30,26 +38,13 @@ pub struct Model {
     pub tags: Tags,
 }
 
-/// Whether the connection is another's, which this resource only uses.
-pub fn reuses(value: &Value, env: &Env) -> bool {
-    let text = |name: &str| placeholder::text(value.get(name)).unwrap_or_default();
-    let link = Link { name: name(&text("cluster_name"), &text("workload_vpc_id")), ..Link::default() };
-    let entry = env.ledger.get(&link.key());
-    is_given(env, entry) || entry.is_some_and(|entry| entry.origin == Origin::Adopted)
-}
-
-/// Whether the configuration names the connection. Naming the one that was made here changes nothing.
+/// Whether the configuration names the connection. Naming the one that this resource created changes nothing.
 fn is_given(env: &Env, entry: Option<&Entry>) -> bool {
     env.given.contains("peering_connection_id") && entry.is_none_or(|entry| entry.origin != Origin::Created)
 }
 
-fn name(cluster: &str, workload_vpc: &str) -> String {
-    format!("{cluster}/{workload_vpc}")
-}
-
-impl Model {
-    /// Reads a value with defaults in env.
-    pub fn of(value: &Value, env: &Env) -> Self {
+impl FromValue for Model {
+    fn from_value(value: &Value, env: &Env) -> Self {
         let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
         let chosen = |name: &str, found: &str| {
             let own = value.get(name);
@@ -61,15 +56,16 @@ impl Model {
         let https_sources =
             if value.get("https_source_cidrs").is_null() { workload_cidrs.clone() } else { blocks("https_source_cidrs", "") };
         let mut link = Link {
-            name: name(&cluster, &workload_vpc),
+            name: format!("{cluster}/{workload_vpc}"),
             cluster: End { vpc_id: text("network.cluster_vpc_id"), account_id: env.cluster.account_id.clone(), region: env.region.clone() },
             workload: End { vpc_id: workload_vpc, account_id: env.workload.account_id.clone(), region: env.workload_region.clone() },
             id: None,
+            attribute: Path::of("peering_connection_id"),
         };
         let entry = env.ledger.get(&link.key());
         link.id = value.get("peering_connection_id").as_str().map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
-        let adopt = value.get("adopt").as_str() == Some("if_exists");
-        let on_existing = match (is_given(env, entry), adopt) {
+        let (given, adopt) = (is_given(env, entry), value.get("adopt").as_str() == Some("if_exists"));
+        let on_existing = match (given, adopt) {
             (true, _) => OnExisting::MustExist,
             (false, true) => OnExisting::Adopt,
             (false, false) => OnExisting::Fail,
@@ -80,6 +76,9 @@ impl Model {
                 (None, OnExisting::Adopt) => None,
                 (None, on_existing) => Some(*on_existing == OnExisting::Fail),
             },
+            reuses: given || entry.is_some_and(|entry| entry.origin == Origin::Adopted),
+            location: Location::of(value, env),
+            connection_id: text("peering_connection_id"),
             cluster,
             link,
             on_existing,
@@ -95,7 +94,9 @@ impl Model {
             tags: env.tags_all(value),
         }
     }
+}
 
+impl Model {
     /// Table and destination of every route that side has.
     pub fn routes(&self, side: Side) -> BTreeSet<(String, String)> {
         let (tables, blocks) = match side {

@@ -2,18 +2,18 @@
 //!
 //! A read brings it up to date, and the plan that follows sees what came or went; an apply looks it up only where no read has.
 
-use serde_json::Value as Json;
-
 use super::model::Model;
 use crate::aws::ec2::{RouteTable, Select, Vpc};
 use crate::aws::{Error, Kind, Side};
 use crate::engine::{Entry, Origin, Refreshed, found};
-use crate::objects::ec2::{acceptance, dns_resolution, rule};
+use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
+use crate::objects::ec2::peering::connection::ConnectionFacts;
+use crate::objects::ec2::peering::{self, options};
+use crate::objects::ec2::security_group_rule as rule;
 use crate::objects::eks::cluster::{self, ClusterDescription};
-use crate::objects::{Context, ec2};
-use crate::resources::common;
-use crate::resources::env::Env;
+use crate::objects::{Context, Env, TAG_INSTANCE};
 use crate::resources::lifecycle::Located;
+use crate::resources::lookups;
 use crate::schema::{Value, placeholder};
 
 /// Fills in what is unknown. On an import the VPC is the connection's other end.
@@ -23,7 +23,7 @@ pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<(
     {
         return Ok(());
     }
-    let cluster = common::cluster(cx, &env.region, &name, "cluster_name").await?;
+    let cluster = lookups::cluster(cx, &env.region, &name, "cluster_name").await?;
     if value.get("workload_vpc_id").is_null() {
         find_workload_vpc(cx, &cluster, value, env).await?;
     }
@@ -36,8 +36,8 @@ pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<(
 
 /// Brings the network and the status up to date, and names in the ledger what others turned on or changed of ours.
 pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
-    let status = seen.observed.get(&model.link.key()).and_then(|o| o.facts["status"].as_str()).unwrap_or("deleted");
-    value.insert("status", Value::string(status));
+    let connection = seen.observed.get(&model.link.key()).and_then(|observed| observed.facts.get());
+    value.insert("status", Value::string(connection.map_or("deleted", |facts: &ConnectionFacts| facts.status.as_str())));
     refresh_dns_resolution(model, value, seen);
     find_changed_rules(model, cx, env, seen).await.map_err(Located::at("allow_https"))?;
     let described = cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))?;
@@ -110,7 +110,7 @@ async fn find_workload_vpc(cx: &Context, cluster: &ClusterDescription, value: &m
     let id = value.get("peering_connection_id").as_str().unwrap_or_default().to_owned();
     let refuse =
         |message: String| at()(Error::of_kind(Kind::Absent, "ec2:DescribeVpcPeeringConnections", cx.label(Side::Cluster), message));
-    let found = ec2::connection(cx, Side::Cluster, Some(&env.region), &id).await.map_err(at())?;
+    let found = peering::describe(cx, Side::Cluster, Some(&env.region), &id).await.map_err(at())?;
     let found = found.ok_or_else(|| refuse(format!("{id} does not exist in {}", env.region)))?;
     let ends = [(&found.requester, &found.accepter), (&found.accepter, &found.requester)];
     let other = ends.into_iter().find(|(own, _)| Some(&own.vpc_id) == cluster.vpc_id.as_ref()).map(|(_, other)| other);
@@ -155,23 +155,27 @@ fn blocks(vpc: &Vpc) -> Vec<String> {
     vpc.cidr_blocks.iter().chain(&vpc.ipv6_cidr_blocks).cloned().collect()
 }
 
-/// Somebody turned the option on, on a connection of ours.
+/// Takes into the ledger a DNS option that others turned on, on a connection of this resource.
 fn refresh_dns_resolution(model: &Model, value: &mut Value, seen: &mut Refreshed) {
     let own = seen.ledger.get(&model.link.key()).filter(|entry| entry.origin.is_own()).cloned();
-    let Some(peering) = own.filter(|_| !model.dns_resolution) else { return };
-    for (side, key) in [(Side::Workload, model.link.key()), (Side::Cluster, acceptance::key(&model.link))] {
-        if seen.observed.get(&key).is_some_and(|o| o.facts["dns_resolution"] == Json::Bool(true)) {
+    let Some(connection) = own.filter(|_| !model.dns_resolution) else { return };
+    let far = seen.observed.get(&model.link.key()).and_then(|observed| observed.facts.get());
+    let near = seen.observed.get(&accepter::key(&model.link)).and_then(|observed| observed.facts.get());
+    let far = far.is_some_and(|facts: &ConnectionFacts| facts.dns_resolution);
+    let near = near.is_some_and(|facts: &AccepterFacts| facts.dns_resolution);
+    for (side, on) in [(Side::Workload, far), (Side::Cluster, near)] {
+        if on {
             let region = Some(model.link.end(side).region.clone());
             let entry = found(&model.link.end(side).account_id, region, Origin::Found);
-            let entry = Entry { id: peering.id.clone(), instance: peering.instance.clone(), ..entry };
-            seen.ledger.0.insert(dns_resolution::key(side, &model.link), entry);
+            let entry = Entry { id: connection.id.clone(), instance: connection.instance.clone(), ..entry };
+            seen.ledger.0.insert(options::key(side, &model.link), entry);
             value.insert("dns_resolution", Value::Bool(true));
         }
     }
 }
 
-/// Rules of ours that the ledger does not know: those that somebody changed into others, and those of an apply that was killed. Which of
-/// them are wanted the next apply says; the others it takes away.
+/// Takes into the ledger rules of this resource that it does not know: those that others changed, and those of an apply that was killed.
+/// The next apply keeps the wanted ones and deletes the others.
 async fn find_changed_rules(model: &Model, cx: &Context, env: &Env, seen: &mut Refreshed) -> Result<(), Error> {
     // A resource that never let anything in needs no right to list rules.
     let has_rules = !model.https_sources.is_empty() || seen.ledger.0.keys().any(|key| key.kind == rule::KIND);
@@ -179,7 +183,7 @@ async fn find_changed_rules(model: &Model, cx: &Context, env: &Env, seen: &mut R
         return Ok(());
     };
     for changed in rule::rules_of(cx, &env.region, &model.group).await? {
-        let ours = changed.tags.get(crate::objects::TAG_INSTANCE) == Some(&instance);
+        let ours = changed.tags.get(TAG_INSTANCE) == Some(&instance);
         let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
         if ours && !known {
             let key = rule::key_of(&model.group, &changed);

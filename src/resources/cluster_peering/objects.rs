@@ -1,93 +1,81 @@
-//! The objects of `xeks_cluster_peering`: which objects there are, in which account, and what they need before them.
+//! The objects of `xeks_cluster_peering`: which there are, in which account, and what they depend on.
 
 use std::collections::BTreeSet;
 
 use super::model::Model;
 use crate::aws::Side;
-use crate::engine::{Declared, Key, Object, OnExisting};
-use crate::objects::Context;
-use crate::objects::ec2::acceptance::Acceptance;
-use crate::objects::ec2::dns_resolution::DnsResolution;
-use crate::objects::ec2::peering::Peering;
-use crate::objects::ec2::route::{self, Route};
-use crate::objects::ec2::rule::Rule;
-use crate::objects::ec2::usage::{Thing, Use};
-use crate::resources::env::{Env, Part};
-use crate::schema::{Value, placeholder};
+use crate::diagnostics::Path;
+use crate::engine::Object;
+use crate::objects::ec2::peering::Untagged;
+use crate::objects::ec2::peering::accepter::Accepter;
+use crate::objects::ec2::peering::connection::Connection;
+use crate::objects::ec2::peering::options::Options;
+use crate::objects::ec2::peering::route::Route;
+use crate::objects::ec2::peering::usage::Usage;
+use crate::objects::ec2::security_group_rule::SecurityGroupRule;
+use crate::objects::{Context, Env};
 
-pub fn objects(model: &Model, env: &Env) -> Vec<Part> {
-    let link = || model.link.clone();
-    let mut parts = vec![
-        peering(model, env),
-        part(model, env, Side::Cluster, Tagged::AsPeering, Acceptance { link: link(), tags: model.tags.clone() }),
-    ];
-    let routes = [Side::Cluster, Side::Workload].map(|side| (side, model.routes(side)));
-    let mut wanted: BTreeSet<Thing> = BTreeSet::new();
-    for (side, routes) in &routes {
-        wanted.extend(routes.iter().map(|(table, destination)| route::thing(*side, table, destination)));
-        wanted.extend(model.dns_resolution.then_some(Thing::DnsResolution(*side)));
+/// The attributes that say which routes a side has.
+pub struct RouteAttributes {
+    pub tables: &'static str,
+    pub blocks: &'static str,
+    /// Both, as a sentence ends with them.
+    pub listed: &'static str,
+}
+
+pub fn route_attributes(side: Side) -> RouteAttributes {
+    match side {
+        Side::Cluster => RouteAttributes {
+            tables: "cluster_route_table_ids",
+            blocks: "workload_cidrs",
+            listed: "cluster_route_table_ids or workload_cidrs",
+        },
+        Side::Workload => RouteAttributes {
+            tables: "workload_route_table_ids",
+            blocks: "cluster_cidrs",
+            listed: "workload_route_table_ids or cluster_cidrs",
+        },
     }
-    parts.push(part(model, env, Side::Cluster, Tagged::Not, Use { link: link(), wanted }));
+}
+
+pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
+    let link = || model.link.clone();
+    let mut objects: Vec<Box<dyn Object<Context>>> = vec![
+        Box::new(Connection {
+            link: link(),
+            blocks: [model.cluster_blocks.clone(), model.workload_blocks.clone()],
+            tags: model.tags.clone(),
+            on_existing: model.on_existing.clone(),
+        }),
+        Box::new(Accepter { link: link(), tags: model.tags.clone(), own: model.own }),
+    ];
+    let routes = Side::BOTH.map(|side| (side, model.routes(side)));
+    let mut wanted: BTreeSet<Untagged> = BTreeSet::new();
+    for (side, routes) in &routes {
+        wanted.extend(routes.iter().map(|(table, destination)| Untagged::route(*side, table, destination)));
+        wanted.extend(model.dns_resolution.then_some(Untagged::DnsResolution(*side)));
+    }
+    objects.push(Box::new(Usage { link: link(), wanted }));
     if model.dns_resolution {
-        let options = [Side::Cluster, Side::Workload].map(|side| DnsResolution { side, link: link() });
-        parts.extend(options.map(|object| part(model, env, object.side, Tagged::Not, object)));
+        let options = |side| Box::new(Options { side, link: link(), attribute: Path::of("dns_resolution") }) as _;
+        objects.extend(Side::BOTH.map(options));
     }
     for (side, routes) in routes {
-        let all = routes.into_iter().map(|(table, destination)| Route { side, link: link(), table, destination });
-        parts.extend(all.map(|object| part(model, env, side, Tagged::Not, object)));
+        let attributes = route_attributes(side);
+        objects.extend(routes.into_iter().map(|(table, destination)| {
+            let (attribute, listed_by) = (Path::of(attributes.tables), attributes.listed);
+            Box::new(Route { side, link: link(), table, destination, attribute, listed_by }) as _
+        }));
     }
-    parts.extend(model.https_sources.iter().map(|block| rule(model, env, block)));
-    parts
-}
-
-/// Whose tags an object shows.
-#[derive(PartialEq)]
-enum Tagged {
-    /// Those of a connection of ours; others' are left alone.
-    AsPeering,
-    Not,
-}
-
-/// An object that hangs on the connection and carries its id.
-fn part(model: &Model, env: &Env, side: Side, tagged: Tagged, object: impl Object<Context> + 'static) -> Part {
-    let tags = match model.own {
-        _ if tagged == Tagged::Not => Value::Null,
-        Some(false) => Value::Null,
-        Some(true) => placeholder::map_value(&model.tags),
-        None => Value::Unknown,
-    };
-    let declared = Declared { tags, bound_to: Some(model.link.key()), ..declare(model, env, object.key(), side, object.on_existing()) };
-    Part { declared, object: Box::new(object) }
-}
-
-fn peering(model: &Model, env: &Env) -> Part {
-    let declared = Declared {
-        // Its id is not known before it is made.
-        arn: Value::Unknown,
-        tags: placeholder::map_value(&model.tags),
-        has_id: true,
-        ..declare(model, env, model.link.key(), Side::Workload, model.on_existing.clone())
-    };
-    let object = Peering {
-        link: model.link.clone(),
-        blocks: [model.cluster_blocks.clone(), model.workload_blocks.clone()],
-        tags: model.tags.clone(),
-        on_existing: model.on_existing.clone(),
-    };
-    Part { declared, object: Box::new(object) }
-}
-
-fn rule(model: &Model, env: &Env, block: &str) -> Part {
-    let object = Rule { region: env.region.clone(), group: model.group.clone(), block: block.to_owned(), tags: model.tags.clone() };
-    let declared = Declared {
-        arn: Value::Unknown,
-        tags: placeholder::map_value(&model.tags),
-        has_id: true,
-        ..declare(model, env, object.key(), Side::Cluster, object.on_existing())
-    };
-    Part { declared, object: Box::new(object) }
-}
-
-fn declare(model: &Model, env: &Env, key: Key, side: Side, on_existing: OnExisting) -> Declared {
-    Declared { region: placeholder::value(&model.link.end(side).region), ..env.declare(key, on_existing) }
+    objects.extend(model.https_sources.iter().map(|block| {
+        let rule = SecurityGroupRule {
+            region: env.region.clone(),
+            group: model.group.clone(),
+            block: block.clone(),
+            tags: model.tags.clone(),
+            attribute: Path::of("allow_https"),
+        };
+        Box::new(rule) as _
+    }));
+    objects
 }

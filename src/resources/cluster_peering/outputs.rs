@@ -1,11 +1,11 @@
-//! What the resource tells: the connection, its status, and every route over it.
+//! The computed attributes: the connection, its status, and every route over it.
 
 use std::collections::BTreeMap;
 
 use super::model::Model;
 use crate::engine::Key;
-use crate::objects::ec2::route;
-use crate::resources::env::Env;
+use crate::objects::Env;
+use crate::objects::ec2::peering::route;
 use crate::schema::Value;
 
 /// The status of a connection that carries traffic.
@@ -32,7 +32,7 @@ fn routes(objects: &Value) -> Value {
     let Some(entries) = objects.entries() else { return Value::Unknown };
     let all = entries.iter().filter_map(|(name, object)| {
         let key = Key::parse(name).filter(|key| key.kind == route::KIND)?;
-        let (table, destination) = route::parts_of(&key)?;
+        let (table, destination) = route::table_and_destination(&key).ok()?;
         let route = Value::object([
             ("account_id", object.get("account_id").clone()),
             ("region", object.get("region").clone()),

@@ -2,7 +2,9 @@
 
 use crate::aws::{arn, cidr, names};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::resources::common;
+use crate::engine::Key;
+use crate::objects::ec2::peering::connection;
+use crate::resources::attributes::{cluster_region, common_attributes};
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 /// Routes that a table may have beyond the default quota, and more than any peering needs (VPC quotas).
@@ -13,7 +15,7 @@ pub fn schema() -> Schema {
                cluster security group. One resource over both accounts, and over regions; once per pair of VPCs.";
     let own = vec![
         Attribute::string("cluster_name", "Name of the cluster.").required().replaces().check(validators::text(names::cluster_name)),
-        common::cluster_region(),
+        cluster_region(),
         Attribute::string("workload_vpc_id", "VPC of the workload account that is to reach the cluster.")
             .required()
             .replaces()
@@ -22,6 +24,7 @@ pub fn schema() -> Schema {
             .optional()
             .computed()
             .replaces()
+            .decides_objects()
             .check(validators::text(names::region)),
         Attribute::string(
             "peering_connection_id",
@@ -32,22 +35,24 @@ pub fn schema() -> Schema {
         )
         .optional()
         .computed()
-        .replaces()
+        .decides_objects()
+        .replaces_unless(|prior, _| !has_connection(prior))
         .check(validators::text(|text: &str| is_id(text, "pcx", "a peering connection's id"))),
         tables("cluster_route_table_ids", "Route tables of the cluster's VPC that get routes. Default: those that serve the cluster's subnets, the main table for subnets without an association included."),
         tables("workload_route_table_ids", "Route tables of the workload VPC that get routes. Default: all of them."),
         blocks("cluster_cidrs", "Blocks of the cluster's VPC that the workload VPC gets routes to. Default: all, IPv4 and IPv6."),
         blocks("workload_cidrs", "Blocks of the workload VPC that the cluster's VPC gets routes to. Default: all, IPv4 and IPv6."),
-        Attribute::bool("allow_https", "Let HTTPS in on the cluster security group.").default_value(Value::Bool(true)),
+        Attribute::bool("allow_https", "Let HTTPS in on the cluster security group.").default_value(Value::Bool(true)).decides_objects(),
         blocks("https_source_cidrs", "Blocks that HTTPS is let in from. Default: `workload_cidrs`."),
         Attribute::bool(
             "dns_resolution",
             "Resolve EC2 host names of either VPC to private addresses from the other one. Not needed for the cluster's private endpoint, whose \
              name resolves publicly. Default `false`.",
         )
-        .default_value(Value::Bool(false)),
+        .default_value(Value::Bool(false))
+        .decides_objects(),
     ];
-    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(validate)
 }
 
 fn tables(name: &'static str, doc: &'static str) -> Attribute {
@@ -78,7 +83,7 @@ fn computed() -> Vec<Attribute> {
     ];
     vec![
         Attribute::string("cluster_vpc_id", "The cluster's VPC. A cluster that was made anew in another VPC replaces the resource.")
-            .computed()
+            .observed(planned_cluster_vpc)
             .replaces(),
         Attribute::string("status", "Status of the peering connection, such as `active`.").computed(),
         Attribute::nested("routes", Nesting::Map, route, "Every route of this resource, by `account/table/destination`.").computed(),
@@ -88,12 +93,23 @@ fn computed() -> Vec<Attribute> {
             network,
             "What was found in both VPCs: the defaults follow it, and a block or table that is added shows as a change.",
         )
-        .computed(),
+        .observed(|_, _| None),
     ]
 }
 
+/// Whether the state has a connection. One that was deleted is created again in place, under another id.
+fn has_connection(prior: &Value) -> bool {
+    let mut keys = prior.get("objects").entries().into_iter().flatten().filter_map(|(key, _)| Key::parse(key));
+    keys.any(|key| key.kind == connection::KIND)
+}
+
+/// A cluster that was created again in another VPC: this network leads to the old one.
+fn planned_cluster_vpc(_: &Value, prior: &Value) -> Option<Value> {
+    (prior.get("cluster_vpc_id") != prior.at("network.cluster_vpc_id")).then_some(Value::Unknown)
+}
+
 /// Rules over several attributes.
-pub fn validate(config: &Value) -> Diagnostics {
+fn validate(config: &Value, _: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if config.get("allow_https").as_bool() == Some(false) && config.get("https_source_cidrs").is_given() {
         validators::refuse(
@@ -138,7 +154,7 @@ mod tests {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object));
+        diagnostics.extend(validate(&object, None));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 

@@ -1,107 +1,137 @@
-//! Import: from the id to the configuration that would make what is there.
+//! Import: from the id to the configuration that would create what exists.
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde_json::Value as Json;
 
 use super::model::{Model, default_service};
-use crate::aws::{Side, arn, policy};
-use crate::engine::Refreshed;
-use crate::objects::{Context, iam};
-use crate::resources::common;
-use crate::resources::env::Env;
-use crate::resources::lifecycle::Located;
-use crate::resources::roles::{self, strings};
+use crate::aws::{arn, policy};
+use crate::engine::{Refreshed, Tags};
+use crate::objects::eks::entries::EntryFacts;
+use crate::objects::iam::instance_profile;
+use crate::objects::{Context, Env};
+use crate::resources::lifecycle::{ImportId, Located, NotAnId};
+use crate::resources::role::Discovered;
+use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
 
-const FORM: &str = "CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]], with an empty ACCESS_ROLE for mode direct, such as \
-                    prac-eks-abhi/EKS-CrossAccount-Access-Role/EC2-EKS-CrossAccount-Role";
+/// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`, with an empty access role for mode `direct`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessId {
+    pub cluster: String,
+    pub access_role: String,
+    pub workload_role: String,
+    pub location: Location,
+}
 
-/// The configuration as far as the id tells.
-pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
-    let parts: Vec<&str> = id.split('/').collect();
-    let (cluster, access, workload) = match parts.as_slice() {
-        [cluster, access, workload, ..] if !cluster.is_empty() && !workload.is_empty() && parts.len() <= 5 => {
-            (*cluster, *access, *workload)
-        }
-        _ => return Err(FORM.to_owned()),
-    };
-    let optional = |at: usize| Value::optional_string(parts.get(at).copied().filter(|text| !text.is_empty()));
-    let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
-    value.insert("cluster_name", Value::string(cluster));
-    value.insert("workload_account", optional(3));
-    value.insert("cluster_region", optional(4));
-    value.insert("mode", Value::string(if access.is_empty() { "direct" } else { "assume_role" }));
-    value.insert("workload_role", named(workload));
-    value.insert("kubernetes", Value::object([("username", Value::Null), ("groups", Value::Null), ("policies", Value::Null)]));
-    if !access.is_empty() {
-        value.insert("access_role", named(access));
+impl fmt::Display for AccessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}{}", self.cluster, self.access_role, self.workload_role, self.location)
     }
-    let mut value = schema.with_defaults(&value);
-    value.insert("cluster", Value::Unknown);
-    Ok(value)
+}
+
+impl FromStr for AccessId {
+    type Err = NotAnId;
+
+    fn from_str(id: &str) -> Result<Self, NotAnId> {
+        let parts: Vec<&str> = id.split('/').collect();
+        match parts.as_slice() {
+            [cluster, access_role, workload_role, location @ ..]
+                if !cluster.is_empty() && !workload_role.is_empty() && location.len() <= 2 =>
+            {
+                let [cluster, access_role, workload_role] = [cluster, access_role, workload_role].map(|part| (*part).to_owned());
+                Ok(AccessId { cluster, access_role, workload_role, location: Location::parse(location) })
+            }
+            _ => Err(NotAnId),
+        }
+    }
+}
+
+impl ImportId for AccessId {
+    const FORM: &'static str = "CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]], with an empty ACCESS_ROLE for mode direct, such as \
+                                prac-eks-abhi/EKS-CrossAccount-Access-Role/EC2-EKS-CrossAccount-Role";
+
+    fn config(&self, schema: &Schema) -> Value {
+        let direct = self.access_role.is_empty();
+        let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        value.insert("cluster_name", Value::string(&self.cluster));
+        self.location.configure(&mut value);
+        value.insert("mode", Value::string(if direct { "direct" } else { "assume_role" }));
+        value.insert("workload_role", named(&self.workload_role));
+        value.insert("kubernetes", Value::object([("username", Value::Null), ("groups", Value::Null), ("policies", Value::Null)]));
+        if !direct {
+            value.insert("access_role", named(&self.access_role));
+        }
+        let mut value = schema.with_defaults(&value);
+        value.insert("cluster", Value::Unknown);
+        value
+    }
 }
 
 fn named(name: &str) -> Value {
     Value::object([("name", Value::string(name))])
 }
 
-/// Fills in what the first look saw: the roles' own attributes, trust, policies, the instance profile, the access entry.
-pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+/// Fills in what the first read found: the roles' own attributes, trust, policies, the instance profile, the access entry.
+pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
     let tags = env.tags_all(value);
     if let Some(access) = &model.access
-        && let Some(observed) = seen.observed.get(&access.key(Side::Cluster))
+        && let Some(mut found) = Discovered::of(access, value, cx, seen, &tags)
     {
-        let mut role = roles::discovered_role(value.get("access_role"), observed, cx, seen, &tags);
-        let trust = roles::discovered_trust(&role, &observed.facts["trusted"], cx);
-        discovered_trust(&mut role, &trust, &env.role_arn(Side::Workload, &model.workload));
-        value.insert("access_role", role);
+        let trust = found.trust(cx);
+        discover_trust(&mut found.value, &trust, &model.workload.arn(env));
+        value.insert("access_role", found.value);
     }
-    if let Some(observed) = seen.observed.get(&model.workload.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("workload_role"), observed, cx, seen, &tags);
-        let existing = role.get("existing").as_bool() == Some(true);
-        if !existing {
-            let services = trusted_services(&observed.facts["trusted"]);
-            role.insert(
-                "trusted_services",
-                if services == [default_service(&env.workload.partition)] {
-                    Value::Null
-                } else {
-                    common::set_or_null(services, &Value::Null)
-                },
-            );
-        }
-        role.insert("managed_policy_arns", roles::discovered_attachments(&role, &observed.facts));
-        let profile =
-            iam::instance_profile::to_import(cx, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
-        if let Some(profile) = profile {
-            role.insert("instance_profile", Value::Bool(true));
-            role.insert("instance_profile_name", Value::optional_string(Some(profile).filter(|p| *p != model.workload.name)));
-        }
-        value.insert("workload_role", role);
-    }
-    if let Some(observed) = seen.observed.get(&model.entry_key()) {
-        value.insert("kubernetes", discovered_entry(&observed.facts, env));
+    discover_workload_role(model, cx, value, env, seen, &tags).await?;
+    if let Some(facts) = seen.observed.get(&model.entry_key()).and_then(|observed| observed.facts.get()) {
+        value.insert("kubernetes", discovered_entry(facts, env));
     }
     Ok(())
 }
 
-fn discovered_entry(facts: &Json, env: &Env) -> Value {
-    let username = if facts["default_username"].as_bool() == Some(true) { None } else { facts["username"].as_str() };
-    let policies = facts["policies"].as_object().into_iter().flatten().map(|(policy_arn, scope)| {
+async fn discover_workload_role(
+    model: &Model,
+    cx: &Context,
+    value: &mut Value,
+    env: &Env,
+    seen: &Refreshed,
+    tags: &Tags,
+) -> Result<(), Located> {
+    let Some(found) = Discovered::of(&model.workload, value, cx, seen, tags) else { return Ok(()) };
+    let (existing, attachments) = (found.is_existing(), found.attachments());
+    let mut role = found.value;
+    if !existing {
+        let services = trusted_services(&found.facts.trusted);
+        let default = services == [default_service(&env.workload.partition)];
+        role.insert("trusted_services", if default { Value::Null } else { set_or_null(services, &Value::Null) });
+    }
+    role.insert("managed_policy_arns", attachments);
+    let profile = instance_profile::to_import(cx, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
+    if let Some(profile) = profile {
+        role.insert("instance_profile", Value::Bool(true));
+        role.insert("instance_profile_name", Value::optional_string(Some(profile).filter(|name| *name != model.workload.name)));
+    }
+    value.insert("workload_role", role);
+    Ok(())
+}
+
+fn discovered_entry(facts: &EntryFacts, env: &Env) -> Value {
+    let policies = facts.policies.iter().map(|(policy_arn, reach)| {
         let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
         let name = if arn::access_policy(&env.cluster.partition, short) == *policy_arn { short } else { policy_arn };
-        let namespaces = common::set_or_null(strings(&scope["namespaces"]), &Value::Null);
-        (name.to_owned(), Value::object([("scope", Value::optional_string(scope["scope"].as_str())), ("namespaces", namespaces)]))
+        let namespaces = set_or_null(reach.namespaces.iter().cloned().collect(), &Value::Null);
+        (name.to_owned(), Value::object([("scope", Value::string(reach.scope.as_str())), ("namespaces", namespaces)]))
     });
-    let policies = Value::map(policies);
     Value::object([
-        ("username", Value::optional_string(username)),
-        ("groups", common::set_or_null(strings(&facts["groups"]), &Value::Null)),
-        ("policies", if policies.entries().is_some_and(|p| p.is_empty()) { Value::Null } else { policies }),
+        ("username", Value::optional_string(Some(&facts.username).filter(|_| !facts.default_username))),
+        ("groups", set_or_null(facts.groups.iter().cloned().collect(), &Value::Null)),
+        ("policies", if facts.policies.is_empty() { Value::Null } else { Value::map(policies) }),
     ])
 }
 
 /// External id, kind of trust and further principals of the access role's trust policy.
-fn discovered_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
+fn discover_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
     let mut others = Vec::new();
     for statement in trust {
         let condition = &statement["Condition"];
@@ -112,20 +142,17 @@ fn discovered_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
             role.insert("trust", Value::string("account"));
             continue;
         }
-        others.extend(one_or_many(&statement["Principal"]["AWS"]).into_iter().filter(|arn| arn != workload_arn));
+        others.extend(policy::values_of(&statement["Principal"]["AWS"]).into_iter().filter(|arn| arn != workload_arn));
     }
-    role.insert("trusted_principal_arns", common::set_or_null(others, &Value::Null));
+    role.insert("trusted_principal_arns", set_or_null(others, &Value::Null));
 }
 
 fn trusted_services(trust: &Json) -> Vec<String> {
-    let mut services: Vec<String> = policy::statements_of(trust).iter().flat_map(|s| one_or_many(&s["Principal"]["Service"])).collect();
+    let mut services: Vec<String> =
+        policy::statements_of(trust).iter().flat_map(|statement| policy::values_of(&statement["Principal"]["Service"])).collect();
     services.sort();
     services.dedup();
     services
-}
-
-fn one_or_many(json: &Json) -> Vec<String> {
-    json.as_str().map_or_else(|| strings(json), |one| vec![one.to_owned()])
 }
 
 #[cfg(test)]
@@ -133,8 +160,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parsed(id: &str) -> Result<Value, String> {
-        parse(&super::super::schema::schema(), id)
+    fn parsed(id: &str) -> Result<Value, NotAnId> {
+        let id: AccessId = id.parse()?;
+        assert_eq!(id.to_string().parse(), Ok(id.clone()), "it reads back");
+        Ok(id.config(&super::super::schema::schema()))
     }
 
     #[test]
@@ -147,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_form_is_refused_with_the_form() {
+    fn an_id_of_another_form_is_refused() {
         for id in ["", "c", "c/a", "/a/w", "c/a/", "c/a/w/k/r/x"] {
-            assert!(parsed(id).unwrap_err().contains("CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE"), "{id}");
+            assert_eq!(parsed(id), Err(NotAnId), "{id}");
         }
     }
 
@@ -158,7 +187,7 @@ mod tests {
         let mut role = named("a");
         let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:w", "arn:other"]}, "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": {"sts:ExternalId": "x1"}}}]});
-        discovered_trust(&mut role, &policy::statements_of(&trust), "arn:w");
+        discover_trust(&mut role, &policy::statements_of(&trust), "arn:w");
         assert_eq!(role.get("external_id"), &Value::string("x1"));
         assert_eq!(role.get("trusted_principal_arns"), &Value::set_of_strings(["arn:other"]));
     }

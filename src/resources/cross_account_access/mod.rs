@@ -1,13 +1,13 @@
 //! `xeks_cross_account_access`: an EC2 role of the workload account uses the cluster of the cluster account.
 //!
-//! workload role → may assume → access role → is named by → access entry → has → access policies; an instance profile holds the
-//! workload role; and a kubeconfig for clients.
+//! workload role → may assume → access role → has → access entry → has → access policies; an instance profile holds the workload role;
+//! and a kubeconfig for clients.
 
+mod check;
 mod import;
 mod model;
 mod objects;
 mod outputs;
-mod preflight;
 mod refresh;
 mod rules;
 mod schema;
@@ -17,17 +17,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::import::AccessId;
 use self::model::Model;
-use super::common;
-use super::env::{Env, Part};
-use super::lifecycle::{Composed, Composite, Known, Located};
-use super::roles;
-use crate::aws::Side;
-use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Key, Ledger, Refreshed};
-use crate::objects::{Context, eks, iam};
+use super::lifecycle::{Change, Composed, Composite, Located, Run};
+use super::lookups;
+use super::role;
+use super::values::known;
+use crate::diagnostics::Diagnostics;
+use crate::engine::{Object, Refreshed};
+use crate::objects::eks::cluster::{self, ClusterDescription};
+use crate::objects::{Context, Env};
 use crate::provider::Resource;
-use crate::schema::{Schema, Value, placeholder};
+use crate::schema::Value;
 
 struct CrossAccountAccess;
 
@@ -40,39 +41,24 @@ pub fn resource() -> Arc<dyn Resource> {
 impl Composite for CrossAccountAccess {
     const NAME: &'static str = "xeks_cross_account_access";
     type Model = Model;
+    type Id = AccessId;
 
-    fn model(&self, value: &Value, env: &Env) -> Model {
-        Model::of(value, env)
+    fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, known(&model.cluster));
+        let access = model.access.as_ref().map_or("", |access| known(&access.name));
+        vec![cluster, access.to_owned(), format!("{}/{}", env.workload.account_id, known(&model.workload.name))]
     }
 
-    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
-        rules::validate(config, partition)
+    fn id(&self, model: &Model) -> AccessId {
+        AccessId {
+            cluster: model.cluster.clone(),
+            access_role: model.access.as_ref().map(|access| access.name.clone()).unwrap_or_default(),
+            workload_role: model.workload.name.clone(),
+            location: model.location.clone(),
+        }
     }
 
-    fn decides_shape(&self, value: &Value) -> bool {
-        let roles = ["access_role", "workload_role", "workload_role.instance_profile", "workload_role.instance_profile_name"];
-        let flags = ["access_role.existing", "workload_role.existing", "workload_role.manage_policy", "access_role.trust"];
-        common::any_unknown(
-            value,
-            &["mode", "cluster_region", "adopt", "on_config_map", "cluster_name", "kubernetes", "kubernetes.policies"],
-        ) || common::any_unknown(value, &roles)
-            || common::any_unknown(value, &flags)
-    }
-
-    fn identity(&self, value: &Value, env: &Env) -> Vec<String> {
-        let text = |path: &str| value.at(path).as_str().unwrap_or_default().to_owned();
-        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, text("cluster_name"));
-        vec![cluster, text("access_role.name"), format!("{}/{}", env.workload.account_id, text("workload_role.name"))]
-    }
-
-    /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`.
-    fn import_id(&self, value: &Value, env: &Env) -> String {
-        let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
-        let id = format!("{}/{}/{}", text("cluster_name"), text("access_role.name"), text("workload_role.name"));
-        common::with_account_and_region(id, value, env)
-    }
-
-    fn parts(&self, model: &Model, env: &Env) -> Vec<Part> {
+    fn objects(&self, model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
         objects::objects(model, env)
     }
 
@@ -80,31 +66,15 @@ impl Composite for CrossAccountAccess {
         outputs::outputs(model, value, env, objects)
     }
 
-    fn observed_attributes(&self) -> &'static [&'static str] {
-        &["cluster"]
-    }
-
-    fn plan_observed(&self, value: &mut Value, _prior: &Value) {
-        // The upgrade is the one change of the cluster that this resource makes.
-        let on_config_map = value.at("cluster.authentication_mode").as_str() == Some("CONFIG_MAP");
-        if on_config_map && value.get("on_config_map").as_str() == Some("upgrade") {
-            let mut cluster = value.get("cluster").clone();
-            cluster.insert("authentication_mode", Value::string("API_AND_CONFIG_MAP"));
-            value.insert("cluster", cluster);
-        }
-    }
-
-    async fn resolve(&self, cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
-        let model = self.model(value, env);
-        let mut roles = vec![(Side::Workload, &model.workload, "workload_role.name")];
-        roles.extend(model.access.as_ref().map(|access| (Side::Cluster, access, "access_role.name")));
-        let lookups = roles.iter().map(|(side, role, path)| roles::look_up_role(cx, env, *side, role, path));
+    async fn resolve(&self, cx: &Context, model: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+        let roles = [Some(&model.workload), model.access.as_ref()].into_iter().flatten();
+        let lookups = roles.map(|role| role::look_up_role(cx, env, role));
         let (cluster, arns) = futures::join!(
             async {
                 if !value.get("cluster").is_unknown() {
                     return Ok(None);
                 }
-                common::cluster(cx, &env.region, &model.cluster, "cluster_name").await.map(Some)
+                lookups::cluster(cx, &env.region, &model.cluster, "cluster_name").await.map(Some)
             },
             futures::future::join_all(lookups),
         );
@@ -122,47 +92,24 @@ impl Composite for CrossAccountAccess {
         Ok(())
     }
 
-    async fn refreshed(&self, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
-        let model = self.model(value, env);
-        if let Some(cluster) = eks::cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
+    async fn refresh(&self, cx: &Context, model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
+        if let Some(cluster) = cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
             value.insert("cluster", cluster_value(&cluster));
         }
-        refresh::refresh(&model, value, env, seen);
+        refresh::refresh(model, value, env, seen);
         Ok(())
     }
 
-    fn import_value(&self, schema: &Schema, id: &str) -> Result<Value, String> {
-        import::parse(schema, id)
+    async fn discover(&self, cx: &Context, model: &Model, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+        import::discover(model, cx, value, env, seen).await
     }
 
-    async fn discovered(&self, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
-        import::discovered(&self.model(value, env), cx, value, env, seen).await
-    }
-
-    fn path_of(&self, key: &Key) -> Path {
-        match (key.side, key.kind.as_str()) {
-            (Side::Workload, iam::instance_profile::KIND) => Path::of("workload_role.instance_profile_name"),
-            (Side::Workload, _) => Path::of("workload_role.name"),
-            (Side::Cluster, eks::access_config::KIND) => Path::of("on_config_map"),
-            (Side::Cluster, _) => Path::of("access_role.name"),
-        }
-    }
-
-    async fn preflight(&self, cx: &Context, value: &Value, prior: &Value, env: &Env, _: &Known) -> Diagnostics {
-        preflight::preflight(&self.model(value, env), cx, value, prior, env).await
-    }
-
-    fn leaves(&self, value: &Value, key: &Key) -> bool {
-        let attached = key.side == Side::Workload && key.kind == iam::policy_attachment::KIND;
-        attached && value.at("workload_role.managed_policy_arns").is_null()
-    }
-
-    fn changes_in_place(&self, path: &Path, prior: &Ledger, planned: &Value) -> bool {
-        roles::may_turn_existing(path, prior, planned, &[("access_role", Side::Cluster), ("workload_role", Side::Workload)])
+    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
+        check::check(model, cx, change, env).await
     }
 }
 
-fn cluster_value(cluster: &eks::cluster::ClusterDescription) -> Value {
+fn cluster_value(cluster: &ClusterDescription) -> Value {
     let text = |text: &Option<String>| Value::optional_string(text.as_deref());
     Value::object([
         ("arn", Value::string(&cluster.arn)),

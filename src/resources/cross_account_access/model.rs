@@ -1,17 +1,25 @@
-//! The configuration of `xeks_cross_account_access` as the rest of the resource reads it. Texts may have holes.
+//! The configuration of `xeks_cross_account_access` as the rest of the resource reads it. Texts may have placeholders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::Side;
 use crate::engine::{Key, OnExisting, Tags};
-use crate::objects::{eks, iam};
-use crate::resources::env::Env;
-use crate::resources::roles::RoleModel;
+use crate::objects::Env;
+use crate::objects::eks::entries::{Reach, Scope};
+use crate::objects::eks::{access_entry, policy_association};
+use crate::objects::iam::instance_profile;
+use crate::resources::lifecycle::FromValue;
+use crate::resources::role::{RoleAttribute, RoleModel};
+use crate::resources::values::Location;
 use crate::schema::{Value, placeholder};
+
+pub const ACCESS_ROLE: RoleAttribute = RoleAttribute { name: "access_role", side: Side::Cluster, lists_policies: false };
+pub const WORKLOAD_ROLE: RoleAttribute = RoleAttribute { name: "workload_role", side: Side::Workload, lists_policies: true };
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub cluster: String,
+    pub location: Location,
     /// The access role; `None` in mode `direct`.
     pub access: Option<RoleModel>,
     pub workload: RoleModel,
@@ -21,12 +29,12 @@ pub struct Model {
     pub manage_policy: bool,
     pub trusted_services: Vec<String>,
     pub instance_profile: Option<String>,
-    pub managed_policies: Vec<String>,
     pub username: Option<String>,
     pub groups: BTreeSet<String>,
     /// By name or ARN, as the user wrote it.
-    pub policies: BTreeMap<String, Policy>,
-    pub adopt: bool,
+    pub policies: BTreeMap<String, Reach>,
+    /// Whether an instance profile or an access entry that exists is adopted.
+    pub on_existing: OnExisting,
     pub upgrade: bool,
     pub tags: Tags,
 }
@@ -36,26 +44,19 @@ pub fn default_service(partition: &str) -> &'static str {
     if partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" }
 }
 
-/// The scope of an access policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    pub namespace_scope: bool,
-    pub namespaces: BTreeSet<String>,
-}
-
-impl Model {
-    /// Reads a value with defaults in env.
-    pub fn of(value: &Value, env: &Env) -> Self {
+impl FromValue for Model {
+    fn from_value(value: &Value, env: &Env) -> Self {
         let tags = env.tags_all(value);
-        let adopt = value.get("adopt").as_str() == Some("if_exists");
-        let (access, workload) = (value.get("access_role"), value.get("workload_role"));
+        let (access, workload) = (value.get(ACCESS_ROLE.name), value.get(WORKLOAD_ROLE.name));
         let direct = value.get("mode").as_str() == Some("direct");
-        let role = |role: &Value| RoleModel::of(role, adopt, &tags, env);
         let policies = value.at("kubernetes.policies").entries().into_iter().flatten();
-        let workload_role = role(workload);
+        let workload_role = RoleModel::of(WORKLOAD_ROLE, value, &tags, env);
+        let has_profile = workload.get("instance_profile").as_bool() == Some(true);
+        let profile_name = placeholder::text(workload.get("instance_profile_name"));
         Model {
             cluster: placeholder::text(value.get("cluster_name")).unwrap_or_default(),
-            access: (!direct).then(|| role(access)),
+            location: Location::of(value, env),
+            access: (!direct).then(|| RoleModel::of(ACCESS_ROLE, value, &tags, env)),
             external_id: placeholder::text(access.get("external_id")),
             trust_account: access.get("trust").as_str() == Some("account"),
             trusted_principals: placeholder::texts(access.get("trusted_principal_arns")),
@@ -64,54 +65,41 @@ impl Model {
                 services if services.is_empty() => vec![default_service(&env.workload.partition).to_owned()],
                 services => services,
             },
-            instance_profile: workload
-                .get("instance_profile")
-                .as_bool()
-                .unwrap_or(false)
-                .then(|| placeholder::text(workload.get("instance_profile_name")).unwrap_or_else(|| workload_role.name.clone())),
-            managed_policies: placeholder::texts(workload.get("managed_policy_arns")),
+            instance_profile: has_profile.then(|| profile_name.unwrap_or_else(|| workload_role.name.clone())),
             username: placeholder::text(value.at("kubernetes.username")),
             groups: placeholder::texts(value.at("kubernetes.groups")).into_iter().collect(),
-            policies: policies
-                .map(|(name, policy)| {
-                    let namespaces = placeholder::texts(policy.get("namespaces")).into_iter().collect();
-                    (name.clone(), Policy { namespace_scope: policy.get("scope").as_str() == Some("namespace"), namespaces })
-                })
-                .collect(),
-            adopt,
+            policies: policies.map(|(name, policy)| (name.clone(), reach(policy))).collect(),
+            on_existing: if value.get("adopt").as_str() == Some("if_exists") { OnExisting::Adopt } else { OnExisting::Fail },
             upgrade: value.get("on_config_map").as_str() == Some("upgrade"),
             workload: workload_role,
             tags,
         }
     }
+}
 
-    /// The role that the access entry names, and the side it lives on.
-    pub fn principal(&self) -> (Side, &RoleModel) {
-        match &self.access {
-            Some(access) => (Side::Cluster, access),
-            None => (Side::Workload, &self.workload),
-        }
+fn reach(policy: &Value) -> Reach {
+    Reach {
+        scope: if policy.get("scope").as_str() == Some("namespace") { Scope::Namespace } else { Scope::Cluster },
+        namespaces: placeholder::texts(policy.get("namespaces")).into_iter().collect(),
     }
+}
 
-    pub fn on_existing(&self) -> OnExisting {
-        if self.adopt { OnExisting::Adopt } else { OnExisting::Fail }
+impl Model {
+    /// The role that the access entry is for.
+    pub fn principal(&self) -> &RoleModel {
+        self.access.as_ref().unwrap_or(&self.workload)
     }
 
     pub fn entry_key(&self) -> Key {
-        Key::new(Side::Cluster, eks::access_entry::KIND, format!("{}/{}", self.cluster, self.principal().1.name))
+        access_entry::key(&self.cluster, &self.principal().name)
     }
 
     pub fn association_key(&self, policy: &str) -> Key {
-        let short = policy.rsplit('/').next().unwrap_or(policy);
-        Key::new(Side::Cluster, eks::policy_association::KIND, format!("{}/{}/{short}", self.cluster, self.principal().1.name))
+        policy_association::key(&self.cluster, &self.principal().name, policy)
     }
 
     pub fn instance_profile_key(&self) -> Option<Key> {
-        self.instance_profile.as_ref().map(|name| Key::new(Side::Workload, iam::instance_profile::KIND, name))
-    }
-
-    pub fn access_config_key(&self) -> Key {
-        Key::new(Side::Cluster, eks::access_config::KIND, &self.cluster)
+        self.instance_profile.as_deref().map(instance_profile::key)
     }
 }
 

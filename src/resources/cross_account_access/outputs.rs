@@ -6,29 +6,25 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::model::Model;
-use crate::aws::Side;
-use crate::resources::env::Env;
+use crate::objects::Env;
 use crate::schema::{Value, placeholder};
 
 /// The API version that `aws eks get-token` answers with; kubectl refuses a mismatch (aws-cli, eks/get_token.py).
 const EXEC_API_VERSION: &str = "client.authentication.k8s.io/v1beta1";
 
 pub fn outputs(model: &Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
-    let (principal_side, principal) = model.principal();
-    let workload = objects.get(&model.workload.key(Side::Workload).to_string());
-    let access = match &model.access {
-        Some(access) => objects.get(&access.key(Side::Cluster).to_string()),
-        None => &Value::Null,
-    };
+    let principal = model.principal();
+    let workload = objects.get(&model.workload.key().to_string());
+    let access = model.access.as_ref().map_or(&Value::Null, |access| objects.get(&access.key().to_string()));
     let profile = model.instance_profile_key().map_or(&Value::Null, |key| objects.get(&key.to_string()));
     let session = format!(
         "arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}",
-        env.identity(principal_side).partition,
-        env.identity(principal_side).account_id,
+        env.identity(principal.side).partition,
+        env.identity(principal.side).account_id,
         principal.name
     );
-    let workload_arn = env.role_arn_of(Side::Workload, &model.workload, objects);
-    let access_arn = model.access.as_ref().map_or(Value::Null, |access| env.role_arn_of(Side::Cluster, access, objects));
+    let workload_arn = model.workload.arn_of(env, objects);
+    let access_arn = model.access.as_ref().map_or(Value::Null, |access| access.arn_of(env, objects));
     let client = Client::of(model, value, env, &access_arn);
     // What is not known of the client decides which lines and arguments there are at all.
     let shaped = value.get("client").is_wholly_known();

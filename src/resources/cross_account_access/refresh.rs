@@ -1,75 +1,76 @@
-//! Drift: what was seen, in the attributes that the user wrote.
+//! Drift: what was read, in the attributes that the user wrote.
 
-use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 use super::model::Model;
-use crate::aws::{Side, arn};
-use crate::engine::{Key, Origin, Refreshed, found};
-use crate::objects::eks;
-use crate::resources::common;
-use crate::resources::env::Env;
-use crate::resources::roles::{self, strings};
+use super::objects::{DESCRIBE_POLICY, assume_policy_name};
+use crate::aws::arn;
+use crate::engine::{Origin, Refreshed, found};
+use crate::objects::Env;
+use crate::objects::eks::entries::{Association, EntryFacts, Reach};
+use crate::resources::role;
+use crate::resources::values::set_or_null;
 use crate::schema::Value;
 
-/// Brings the attributes up to date, and names in the ledger what others put where only ours may be.
+/// Brings the attributes up to date, and takes into the ledger what others put where only what this resource created may be.
 pub fn refresh(model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) {
     if let Some(access) = &model.access {
-        let expected = [super::objects::DESCRIBE_POLICY.to_owned()];
-        roles::refresh_role(value, "access_role", Side::Cluster, access, seen);
-        roles::find_inline_policies(Side::Cluster, access, &expected, env, seen);
-        roles::find_attachments(Side::Cluster, access, &[], env, seen);
+        role::refresh_role(value, access, seen);
+        role::find_inline_policies(access, &[DESCRIBE_POLICY.to_owned()], env, seen);
+        role::find_attachments(access, env, seen);
     }
-    let expected: Vec<String> = model.access.iter().map(|access| super::objects::assume_policy_name(&access.name)).collect();
-    roles::refresh_role(value, "workload_role", Side::Workload, &model.workload, seen);
-    roles::find_inline_policies(Side::Workload, &model.workload, &expected, env, seen);
-    roles::refresh_attachments(value, "workload_role", Side::Workload, &model.workload, &model.managed_policies, env, seen);
+    let expected: Vec<String> = model.access.iter().map(|access| assume_policy_name(&access.name)).collect();
+    role::refresh_role(value, &model.workload, seen);
+    role::find_inline_policies(&model.workload, &expected, env, seen);
+    role::refresh_attachments(value, &model.workload, env, seen);
     refresh_entry(model, value, env, seen);
 }
 
 fn refresh_entry(model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) {
     let key = model.entry_key();
-    let Some(facts) = seen.observed.get(&key).map(|o| o.facts.clone()) else { return };
+    let Some(facts) = seen.observed.get(&key).and_then(|observed| observed.facts.get::<EntryFacts>()).cloned() else { return };
     let Some(entry) = seen.ledger.get(&key) else { return };
     let own = entry.origin.is_own();
     let mut kubernetes = value.get("kubernetes").clone();
     if own {
-        let default = facts["default_username"].as_bool().unwrap_or(false);
-        if !(default && kubernetes.get("username").is_null()) {
-            kubernetes.insert("username", Value::optional_string(facts["username"].as_str()));
+        if !(facts.default_username && kubernetes.get("username").is_null()) {
+            kubernetes.insert("username", Value::string(&facts.username));
         }
-        kubernetes.insert("groups", common::set_or_null(strings(&facts["groups"]), kubernetes.get("groups")));
+        kubernetes.insert("groups", set_or_null(facts.groups.iter().cloned().collect(), kubernetes.get("groups")));
     }
-    let policies = policies(model, &kubernetes, env, seen, own.then_some(&facts["policies"]));
+    let policies = policies(model, &kubernetes, env, seen, own.then_some(&facts.policies));
     kubernetes.insert("policies", policies);
     value.insert("kubernetes", kubernetes);
 }
 
-/// The associated policies by the user's keys. On an entry of our own, those of others too, which go into the ledger as found.
-fn policies(model: &Model, kubernetes: &Value, env: &Env, seen: &mut Refreshed, all: Option<&Json>) -> Value {
-    let mut members = std::collections::BTreeMap::new();
+/// The associated policies by the user's keys. On an entry of this resource those of others too, which go into the ledger as found.
+fn policies(model: &Model, kubernetes: &Value, env: &Env, seen: &mut Refreshed, all: Option<&BTreeMap<String, Reach>>) -> Value {
+    let before = kubernetes.get("policies");
+    let mut members = BTreeMap::new();
     for name in model.policies.keys() {
         if let Some(observed) = seen.observed.get(&model.association_key(name)) {
-            members.insert(name.clone(), scope_value(&observed.facts, kubernetes.get("policies").get(name)));
+            let reach = observed.facts.get().map(|association: &Association| &association.reach);
+            members.insert(name.clone(), reach_value(reach, before.get(name)));
         }
     }
-    for (policy_arn, facts) in all.and_then(Json::as_object).into_iter().flatten() {
+    for (policy_arn, reach) in all.into_iter().flatten() {
         let known = model.policies.keys().any(|name| arn::access_policy(&env.cluster.partition, name) == *policy_arn);
         if !known {
             let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
-            members.insert(short.to_owned(), scope_value(facts, &Value::Null));
-            let key =
-                Key::new(Side::Cluster, eks::policy_association::KIND, format!("{}/{}/{short}", model.cluster, model.principal().1.name));
+            members.insert(short.to_owned(), reach_value(Some(reach), &Value::Null));
             let entry = found(&env.cluster.account_id, Some(env.region.clone()), Origin::Found);
-            seen.ledger.0.entry(key).or_insert(entry);
+            seen.ledger.0.entry(model.association_key(short)).or_insert(entry);
         }
     }
-    if members.is_empty() && kubernetes.get("policies").entries().is_none_or(|p| p.is_empty()) {
-        return kubernetes.get("policies").clone();
+    if members.is_empty() && before.entries().is_none_or(|policies| policies.is_empty()) {
+        return before.clone();
     }
     Value::Map(members)
 }
 
-fn scope_value(facts: &Json, before: &Value) -> Value {
-    let namespaces = common::set_or_null(strings(&facts["namespaces"]), before.get("namespaces"));
-    Value::object([("scope", Value::optional_string(facts["scope"].as_str())), ("namespaces", namespaces)])
+/// Where a policy applies; null where its scope is of a kind that this version does not know.
+fn reach_value(reach: Option<&Reach>, before: &Value) -> Value {
+    let namespaces = reach.map(|reach| reach.namespaces.iter().cloned().collect()).unwrap_or_default();
+    let scope = Value::optional_string(reach.map(|reach| reach.scope.as_str()));
+    Value::object([("scope", scope), ("namespaces", set_or_null(namespaces, before.get("namespaces")))])
 }

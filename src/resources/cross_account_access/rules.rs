@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::resources::{common, roles};
+use crate::resources::attributes;
+use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing};
 use crate::schema::{Value, validators};
-
-/// What an existing role keeps as it is.
-const KEPT_BY_EXISTING: &[&str] = &["path", "description", "permissions_boundary", "max_session_duration", "tags"];
 
 /// Rules over several attributes.
 pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
@@ -27,9 +25,9 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     if !direct && access.is_null() && !config.get("mode").is_unknown() {
         refuse("access_role", "Mode assume_role needs the access role, such as access_role = { name = \"EKS-Access\" }.", &mut diagnostics);
     }
-    roles::refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
-    roles::refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
-    roles::refuse_on_existing(workload, &Path::of("workload_role"), &["trusted_services"], &mut diagnostics);
+    refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
+    refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
+    refuse_on_existing(workload, &Path::of("workload_role"), &["trusted_services"], &mut diagnostics);
     if workload.get("manage_policy").as_bool() == Some(false)
         && workload.get("existing").as_bool() != Some(true)
         && !workload.get("existing").is_unknown()
@@ -111,11 +109,11 @@ fn scopes_fit(policies: &Value, diagnostics: &mut Diagnostics) {
 fn partitions_agree(config: &Value, partition: Option<&str>, diagnostics: &mut Diagnostics) {
     let roles = ["access_role.permissions_boundary", "workload_role.permissions_boundary"];
     let sets = ["access_role.trusted_principal_arns", "workload_role.managed_policy_arns"];
-    common::arns_in_partition(partition, config, &[roles, sets].concat(), diagnostics);
+    attributes::arns_in_partition(partition, config, &[roles, sets].concat(), diagnostics);
     let policies = config.at("kubernetes.policies").entries().into_iter().flatten();
     for (name, _) in policies.filter(|(name, _)| name.starts_with("arn:")) {
         let path = Path::of("kubernetes.policies").key(name);
-        common::arn_in_partition(common::partition_of(config, partition), name, &path, diagnostics);
+        attributes::arn_in_partition(attributes::partition_of(config, partition), name, &path, diagnostics);
     }
 }
 

@@ -1,9 +1,10 @@
 //! The attributes of `xeks_cross_account_access`.
 
+use super::model::{ACCESS_ROLE, WORKLOAD_ROLE};
 use super::rules;
 use crate::aws::{arn, names};
-use crate::resources::common;
-use crate::resources::roles::role_attributes;
+use crate::resources::attributes::{cluster_region, common_attributes};
+use crate::resources::role::role_attributes;
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 pub fn schema() -> Schema {
@@ -13,14 +14,16 @@ pub fn schema() -> Schema {
         Attribute::string("cluster_name", "Name of the cluster in the cluster account.")
             .required()
             .replaces()
+            .decides_objects()
             .check(validators::text(names::cluster_name)),
-        common::cluster_region(),
+        cluster_region(),
         Attribute::string(
             "mode",
             "`assume_role` (default): the workload role assumes the access role, which the access entry names. `direct`: the workload role \
              itself is the access entry's principal; there is no access role.",
         )
         .default_value(Value::string("assume_role"))
+        .decides_objects()
         .replaces()
         .check(validators::one_of(&["assume_role", "direct"])),
         Attribute::nested(
@@ -29,19 +32,25 @@ pub fn schema() -> Schema {
             access_role(),
             "The role in the cluster account. Required unless `mode` is `direct`.",
         )
+        .decides_objects()
         .optional(),
-        Attribute::nested("workload_role", Nesting::Single, workload_role(), "The role in the workload account.").required(),
-        Attribute::nested("kubernetes", Nesting::Single, kubernetes(), "What the principal may do in the cluster.").required(),
+        Attribute::nested("workload_role", Nesting::Single, workload_role(), "The role in the workload account.")
+            .decides_objects()
+            .required(),
+        Attribute::nested("kubernetes", Nesting::Single, kubernetes(), "What the principal may do in the cluster.")
+            .decides_objects()
+            .required(),
         Attribute::string(
             "on_config_map",
             "What to do with a cluster whose authentication mode is CONFIG_MAP: `error` (default) or `upgrade` it one step to \
              API_AND_CONFIG_MAP, which can't be undone.",
         )
         .default_value(Value::string("error"))
+        .decides_objects()
         .check(validators::one_of(&["error", "upgrade"])),
         Attribute::nested("client", Nesting::Single, client(), "Shapes the kubeconfig.").optional(),
     ];
-    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(rules::validate)
 }
 
 fn access_role() -> Vec<Attribute> {
@@ -53,13 +62,14 @@ fn access_role() -> Vec<Attribute> {
              workload account has, which survives a recreated role.",
         )
         .default_value(Value::string("role"))
+        .decides_objects()
         .check(validators::one_of(&["role", "account"])),
         Attribute::set_of_strings("trusted_principal_arns", "Further principals that may assume the role, such as a team's SSO role.")
             .optional()
             .check(validators::each_text(arn::is_principal)),
     ];
     let existing = "Use a role that exists: only our trust statement and our inline policy are added, and taken out again.";
-    attributes([role_attributes(existing), more])
+    attributes([role_attributes(ACCESS_ROLE, existing), more])
 }
 
 fn workload_role() -> Vec<Attribute> {
@@ -68,7 +78,8 @@ fn workload_role() -> Vec<Attribute> {
             "manage_policy",
             "Whether to write the policy that lets the role assume the access role. `false` for roles that can't be edited, such as SSO's.",
         )
-        .default_value(Value::Bool(true)),
+        .default_value(Value::Bool(true))
+        .decides_objects(),
         Attribute::set_of_strings(
             "trusted_services",
             "Services that may assume the role. Default `ec2.amazonaws.com`, in China `ec2.amazonaws.com.cn`.",
@@ -76,16 +87,22 @@ fn workload_role() -> Vec<Attribute> {
         .optional()
         .check(validators::count(1, 20))
         .check(validators::each_text(rules::is_service)),
-        Attribute::bool("instance_profile", "Whether to make an instance profile that holds the role.").default_value(Value::Bool(false)),
+        Attribute::bool("instance_profile", "Whether to make an instance profile that holds the role.")
+            .default_value(Value::Bool(false))
+            .decides_objects(),
         Attribute::string("instance_profile_name", "Name of the instance profile. Default: the role's name.")
             .optional()
+            .decides_objects()
             .check(validators::text(names::instance_profile_name)),
         Attribute::set_of_strings("managed_policy_arns", "Managed policies to attach. When set on a role made here: these and no others.")
             .optional()
             .check(validators::count(0, 20))
             .check(validators::each_text(arn::is_policy)),
     ];
-    attributes([role_attributes("Use a role that exists: only the policy that lets it assume the access role is added."), more])
+    attributes([
+        role_attributes(WORKLOAD_ROLE, "Use a role that exists: only the policy that lets it assume the access role is added."),
+        more,
+    ])
 }
 
 fn kubernetes() -> Vec<Attribute> {
@@ -105,6 +122,7 @@ fn kubernetes() -> Vec<Attribute> {
         Attribute::set_of_strings("groups", "Kubernetes groups.").optional().check(validators::each_text(rules::is_group)),
         Attribute::nested("policies", Nesting::Map, policy, "EKS access policies by name, such as `AmazonEKSViewPolicy`, or ARN.")
             .optional()
+            .decides_objects()
             .check(rules::policies_name_each_policy_once),
     ]
 }
@@ -144,9 +162,20 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("instance_profile_arn", "ARN of the instance profile.").computed(),
         Attribute::string("access_entry_arn", "ARN of the access entry.").computed(),
         Attribute::string("username", "Kubernetes user name of the access entry.").computed(),
-        Attribute::plain("cluster", cluster, "The cluster, as far as clients need it. `certificate_authority` is base64.").computed(),
+        Attribute::plain("cluster", cluster, "The cluster, as far as clients need it. `certificate_authority` is base64.")
+            .observed(planned_cluster),
         Attribute::string("kubeconfig", "A kubeconfig that holds no secret.").computed(),
         Attribute::string("aws_config", "The AWS profile that goes with the kubeconfig; null where it needs none.").computed(),
         Attribute::plain("exec", exec, "The kubeconfig's credential command, for the kubernetes and helm providers.").computed(),
     ]
+}
+
+/// The upgrade of the authentication mode is the one change of the cluster that this resource makes.
+fn planned_cluster(config: &Value, prior: &Value) -> Option<Value> {
+    let on_config_map = prior.at("cluster.authentication_mode").as_str() == Some("CONFIG_MAP");
+    (on_config_map && config.get("on_config_map").as_str() == Some("upgrade")).then(|| {
+        let mut cluster = prior.get("cluster").clone();
+        cluster.insert("authentication_mode", Value::string("API_AND_CONFIG_MAP"));
+        cluster
+    })
 }

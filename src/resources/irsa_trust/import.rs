@@ -1,107 +1,138 @@
-//! Import: from the id to the configuration that would make what is there.
+//! Import: from the id to the configuration that would create what exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use serde_json::Value as Json;
 
-use super::model::{Model, STS_AUDIENCE};
-use super::objects::assume_policy_name;
-use crate::aws::Side;
+use super::model::{Model, STS_AUDIENCE, Source};
+use crate::aws::{Side, policy};
 use crate::engine::Refreshed;
-use crate::objects::{Context, iam};
-use crate::resources::common;
-use crate::resources::env::Env;
-use crate::resources::lifecycle::Located;
-use crate::resources::roles::{self, strings};
+use crate::objects::iam::inline_policy;
+use crate::objects::{Context, Env};
+use crate::resources::lifecycle::{ImportId, Located, NotAnId};
+use crate::resources::role::Discovered;
+use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
 
-const FORM: &str = "CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]] or https://ISSUER/ROLE, and for mode chained CLUSTER/POD_ROLE>ROLE, such as \
-                    prac-eks-abhi/nodejs-app; several clusters or issuers are joined by commas, and a set of one cluster ends in one";
-
-/// The configuration as far as the id tells.
-pub fn parse(schema: &Schema, id: &str) -> Result<Value, String> {
-    let wrong = || FORM.to_owned();
-    let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
-    let roles = if id.starts_with("https://") {
-        // An issuer's URL has slashes itself: the role follows the last one.
-        let (urls, roles) = id.rsplit_once('/').ok_or_else(wrong)?;
-        value.insert("issuer_urls", Value::set_of_strings(urls.split(',')));
-        value.insert("issuers", Value::set_of_strings(urls.split(',')));
-        roles
-    } else {
-        let parts: Vec<&str> = id.split('/').collect();
-        let (clusters, roles) = match parts.as_slice() {
-            [clusters, roles, ..] if parts.len() <= 4 => (*clusters, *roles),
-            _ => return Err(wrong()),
-        };
-        let optional = |at: usize| Value::optional_string(parts.get(at).copied().filter(|text| !text.is_empty()));
-        value.insert("workload_account", optional(2));
-        value.insert("cluster_region", optional(3));
-        if clusters.contains(',') {
-            value.insert("cluster_names", Value::set_of_strings(clusters.split(',').filter(|name| !name.is_empty())));
-        } else {
-            value.insert("cluster_name", Value::optional_string(Some(clusters).filter(|name| !name.is_empty())));
-            if clusters.is_empty() {
-                return Err(wrong());
-            }
-        }
-        value.insert("issuers", Value::Unknown);
-        roles
-    };
-    let (pod_role, role) = roles.split_once('>').map_or((None, roles), |(pod, role)| (Some(pod), role));
-    if role.is_empty() || pod_role == Some("") {
-        return Err(wrong());
-    }
-    let named = |name: &str| Value::object([("name", Value::string(name))]);
-    value.insert("role", named(role));
-    value.insert("service_accounts", Value::set([]));
-    value.insert("mode", Value::string(if pod_role.is_some() { "chained" } else { "federated" }));
-    value.insert("pod_role", pod_role.map_or(Value::Null, named));
-    Ok(schema.with_defaults(&value))
+/// `CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]]` or `https://ISSUER/ROLE`; `POD_ROLE>ROLE` in place of `ROLE` for mode `chained`. Several clusters or
+/// issuers are joined by commas, and a set of one cluster ends in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustId {
+    pub source: Source,
+    pub pod_role: Option<String>,
+    pub role: String,
+    /// Not part of the id where issuers are given.
+    pub location: Location,
 }
 
-/// Fills in what the first look saw: the roles' own attributes and policies, and whom they trust.
-pub async fn discovered(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
-    let tags = env.tags_all(value);
-    let trusting = match &model.pod_role {
-        Some(pod_role) => seen.observed.get(&pod_role.key(Side::Cluster)),
-        None => seen.observed.get(&model.role.key(Side::Workload)),
-    };
-    if let Some(pod_role) = &model.pod_role
-        && let Some(observed) = seen.observed.get(&pod_role.key(Side::Cluster))
-    {
-        value.insert("pod_role", roles::discovered_role(value.get("pod_role"), observed, cx, seen, &tags));
+impl fmt::Display for TrustId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Cluster(name) => write!(f, "{name}/")?,
+            Source::Clusters(names) => write!(f, "{}{}/", names.join(","), if names.len() == 1 { "," } else { "" })?,
+            Source::Issuers(urls) => write!(f, "{}/", urls.join(","))?,
+        }
+        if let Some(pod_role) = &self.pod_role {
+            write!(f, "{pod_role}>")?;
+        }
+        f.write_str(&self.role)?;
+        if matches!(self.source, Source::Issuers(_)) { Ok(()) } else { self.location.fmt(f) }
     }
-    if let Some(observed) = seen.observed.get(&model.role.key(Side::Workload)) {
-        let mut role = roles::discovered_role(value.get("role"), observed, cx, seen, &tags);
-        let existing = role.get("existing").as_bool() == Some(true);
+}
+
+impl FromStr for TrustId {
+    type Err = NotAnId;
+
+    fn from_str(id: &str) -> Result<Self, NotAnId> {
+        let (source, roles, location) = if id.starts_with("https://") {
+            // An issuer's URL has slashes itself: the role follows the last one.
+            let (urls, roles) = id.rsplit_once('/').ok_or(NotAnId)?;
+            (Source::Issuers(urls.split(',').map(str::to_owned).collect()), roles, Location::default())
+        } else {
+            let parts: Vec<&str> = id.split('/').collect();
+            let [clusters, roles, location @ ..] = parts.as_slice() else { return Err(NotAnId) };
+            if clusters.is_empty() || location.len() > 2 {
+                return Err(NotAnId);
+            }
+            let names = || clusters.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            let source = if clusters.contains(',') { Source::Clusters(names()) } else { Source::Cluster((*clusters).to_owned()) };
+            (source, *roles, Location::parse(location))
+        };
+        let (pod_role, role) = roles.split_once('>').map_or((None, roles), |(pod, role)| (Some(pod.to_owned()), role));
+        if role.is_empty() || pod_role.as_deref() == Some("") {
+            return Err(NotAnId);
+        }
+        Ok(TrustId { source, pod_role, role: role.to_owned(), location })
+    }
+}
+
+impl ImportId for TrustId {
+    const FORM: &'static str = "CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]] or https://ISSUER/ROLE, and for mode chained CLUSTER/POD_ROLE>ROLE, such as \
+                                prac-eks-abhi/nodejs-app; several clusters or issuers are joined by commas, and a set of one cluster ends in one";
+
+    fn config(&self, schema: &Schema) -> Value {
+        let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
+        self.location.configure(&mut value);
+        value.insert("issuers", Value::Unknown);
+        match &self.source {
+            Source::Cluster(name) => value.insert("cluster_name", Value::string(name)),
+            Source::Clusters(names) => value.insert("cluster_names", Value::set_of_strings(names.iter().cloned())),
+            Source::Issuers(urls) => {
+                let urls = Value::set_of_strings(urls.iter().cloned());
+                value.insert("issuer_urls", urls.clone());
+                value.insert("issuers", urls);
+            }
+        }
+        let named = |name: &String| Value::object([("name", Value::string(name))]);
+        value.insert("role", named(&self.role));
+        value.insert("service_accounts", Value::set([]));
+        value.insert("mode", Value::string(if self.pod_role.is_some() { "chained" } else { "federated" }));
+        value.insert("pod_role", self.pod_role.as_ref().map_or(Value::Null, named));
+        schema.with_defaults(&value)
+    }
+}
+
+/// Fills in what the first read found: the roles' own attributes and policies, and whom they trust.
+pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+    let tags = env.tags_all(value);
+    let mut trust = Vec::new();
+    if let Some(found) = model.pod_role.as_ref().and_then(|pod_role| Discovered::of(pod_role, value, cx, seen, &tags)) {
+        trust = found.trust(cx);
+        value.insert("pod_role", found.value);
+    }
+    if let Some(found) = Discovered::of(&model.role, value, cx, seen, &tags) {
+        if model.pod_role.is_none() {
+            trust = found.trust(cx);
+        }
+        let (existing, attachments, names) = (found.is_existing(), found.attachments(), found.facts.inline_policies.clone());
+        let mut role = found.value;
         let mut policies = BTreeMap::new();
-        // Those of an existing role carry no mark of ours: they are left to whoever wrote them.
-        for name in strings(&observed.facts["inline_policies"]).into_iter().filter(|_| !existing) {
-            let document = iam::inline_policy::document(cx, Side::Workload, &model.role.name, &name)
-                .await
-                .map_err(Located::at("role.inline_policies"))?;
+        // Those of an existing role carry no mark of this resource: they belong to others.
+        for name in names.into_iter().filter(|_| !existing) {
+            let document = inline_policy::document(cx, Side::Workload, &model.role.name, &name).await;
+            let document = document.map_err(Located::at("role.inline_policies"))?;
             policies.extend(document.map(|document| (name, Value::string(document))));
         }
         role.insert("inline_policies", if policies.is_empty() { Value::Null } else { Value::Map(policies) });
-        role.insert("managed_policy_arns", roles::discovered_attachments(&role, &observed.facts));
+        role.insert("managed_policy_arns", attachments);
         value.insert("role", role);
     }
-    if let Some(observed) = trusting {
-        let role = value.get(if model.pod_role.is_some() { "pod_role" } else { "role" });
-        let trust = roles::discovered_trust(role, &observed.facts["trusted"], cx);
-        discovered_subjects(value, &trust);
+    let trusting = model.pod_role.as_ref().unwrap_or(&model.role);
+    if seen.observed.contains_key(&trusting.key()) {
+        discover_subjects(value, &trust);
     }
     Ok(())
 }
 
 /// Service accounts and audiences from the conditions of web identity trusts.
-fn discovered_subjects(value: &mut Value, trust: &[&Json]) {
+fn discover_subjects(value: &mut Value, trust: &[&Json]) {
     let (mut subjects, mut audiences) = (BTreeSet::new(), BTreeSet::new());
     for statement in trust {
         for condition in statement["Condition"].as_object().into_iter().flat_map(|operators| operators.values()) {
             for (key, expected) in condition.as_object().into_iter().flatten() {
-                let texts = expected.as_str().map_or_else(|| strings(expected), |one| vec![one.to_owned()]);
+                let texts = policy::values_of(expected);
                 if key.ends_with(":sub") {
                     subjects.extend(texts);
                 } else if key.ends_with(":aud") {
@@ -116,12 +147,7 @@ fn discovered_subjects(value: &mut Value, trust: &[&Json]) {
     });
     value.insert("service_accounts", Value::set(accounts));
     let default = audiences.len() == 1 && audiences.contains(STS_AUDIENCE);
-    value.insert("audiences", if default { Value::Null } else { common::set_or_null(audiences.into_iter().collect(), &Value::Null) });
-}
-
-/// Names of inline policies that are this resource's own on the pod role.
-pub fn own_policies(model: &Model) -> [String; 1] {
-    [assume_policy_name(&model.role.name)]
+    value.insert("audiences", if default { Value::Null } else { set_or_null(audiences.into_iter().collect(), &Value::Null) });
 }
 
 #[cfg(test)]
@@ -130,8 +156,10 @@ mod tests {
     use crate::aws::policy;
     use serde_json::json;
 
-    fn parsed(id: &str) -> Result<Value, String> {
-        parse(&super::super::schema::schema(), id)
+    fn parsed(id: &str) -> Result<Value, NotAnId> {
+        let id: TrustId = id.parse()?;
+        assert_eq!(id.to_string().parse(), Ok(id.clone()), "it reads back");
+        Ok(id.config(&super::super::schema::schema()))
     }
 
     #[test]
@@ -148,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_form_is_refused_with_the_form() {
+    fn an_id_of_another_form_is_refused() {
         for id in ["", "c", "c/", "/r", "c/>r", "c/p>", "c/r/k/r/x"] {
-            assert!(parsed(id).unwrap_err().contains("CLUSTER/ROLE"), "{id}");
+            assert_eq!(parsed(id), Err(NotAnId), "{id}");
         }
     }
 
@@ -158,7 +186,7 @@ mod tests {
     fn subjects_and_audiences_are_read_back_from_the_trust() {
         let mut value = parsed("c/r").unwrap();
         let trust = json!({"Statement": [{"Condition": {"StringEquals": {"iss:aud": "sts.amazonaws.com", "iss:sub": "system:serviceaccount:a:b"}}}]});
-        discovered_subjects(&mut value, &policy::statements_of(&trust));
+        discover_subjects(&mut value, &policy::statements_of(&trust));
         assert_eq!(value.get("service_accounts").members().len(), 1);
         assert!(value.get("audiences").is_null());
     }

@@ -1,24 +1,38 @@
-//! The configuration of `xeks_irsa_trust` as the rest of the resource reads it. Texts may have holes.
+//! The configuration of `xeks_irsa_trust` as the rest of the resource reads it. Texts may have placeholders.
 
 use std::collections::BTreeSet;
 
 use crate::aws::policy::statements::ServiceAccount;
 use crate::aws::{Side, arn};
 use crate::engine::{Key, Tags};
-use crate::objects::iam;
-use crate::objects::iam::oidc_provider::Manage;
-use crate::resources::env::Env;
-use crate::resources::roles::RoleModel;
+use crate::objects::Env;
+use crate::objects::iam::oidc_provider::{self, Manage};
+use crate::resources::lifecycle::FromValue;
+use crate::resources::role::{RoleAttribute, RoleModel};
+use crate::resources::values::Location;
 use crate::schema::{Value, placeholder};
 
-/// The audience of tokens that STS takes, unless another is asked for.
+pub const POD_ROLE: RoleAttribute = RoleAttribute { name: "pod_role", side: Side::Cluster, lists_policies: false };
+pub const ROLE: RoleAttribute = RoleAttribute { name: "role", side: Side::Workload, lists_policies: true };
+
+/// The audience of tokens that STS accepts, unless another is asked for.
 pub const STS_AUDIENCE: &str = "sts.amazonaws.com";
+
+/// Whose tokens are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Cluster(String),
+    /// A set of clusters, such as blue and green.
+    Clusters(Vec<String>),
+    /// URLs of issuers, whose clusters are not asked.
+    Issuers(Vec<String>),
+}
 
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Clusters to ask for their issuers; none where the issuers are given.
-    pub clusters: Vec<String>,
-    /// Issuers without `https://`, sorted; one hole where they are not known yet.
+    pub source: Source,
+    pub location: Location,
+    /// Issuers without `https://`, sorted; one placeholder where they are not known yet.
     pub issuers: Vec<String>,
     pub service_accounts: Vec<ServiceAccount>,
     /// The role in the cluster account; `None` in mode `federated`.
@@ -26,30 +40,27 @@ pub struct Model {
     pub role: RoleModel,
     /// Name and JSON, as the user wrote it.
     pub inline_policies: Vec<(String, String)>,
-    pub managed_policies: Vec<String>,
     pub audiences: Vec<String>,
     pub manage: Manage,
     pub thumbprints: Option<Vec<String>>,
     pub oidc_tags: Tags,
 }
 
-impl Model {
-    /// Reads a value with defaults in env.
-    pub fn of(value: &Value, env: &Env) -> Self {
+impl FromValue for Model {
+    fn from_value(value: &Value, env: &Env) -> Self {
         let tags = env.tags_all(value);
-        let adopt = value.get("adopt").as_str() == Some("if_exists");
         let chained = value.get("mode").as_str() == Some("chained");
         let oidc = value.get("oidc_provider");
-        let issuers: BTreeSet<String> =
-            placeholder::texts(value.get("issuers")).iter().map(|url| arn::issuer_host(url).to_owned()).collect();
+        let urls = placeholder::texts(value.get("issuers"));
+        let issuers: BTreeSet<String> = urls.iter().map(|url| arn::issuer_host(url).to_owned()).collect();
         Model {
-            clusters: clusters(value),
+            source: source(value),
+            location: Location::of(value, env),
             issuers: issuers.into_iter().collect(),
             service_accounts: service_accounts(value.get("service_accounts")),
-            pod_role: chained.then(|| RoleModel::of(value.get("pod_role"), adopt, &tags, env)),
-            role: RoleModel::of(value.get("role"), adopt, &tags, env),
+            pod_role: chained.then(|| RoleModel::of(POD_ROLE, value, &tags, env)),
+            role: RoleModel::of(ROLE, value, &tags, env),
             inline_policies: placeholder::map(value.at("role.inline_policies")).into_iter().collect(),
-            managed_policies: placeholder::texts(value.at("role.managed_policy_arns")),
             audiences: match placeholder::texts(value.get("audiences")) {
                 audiences if audiences.is_empty() => vec![STS_AUDIENCE.to_owned()],
                 audiences => audiences,
@@ -63,6 +74,17 @@ impl Model {
             oidc_tags: env.tags_over(&tags, oidc.get("tags")),
         }
     }
+}
+
+impl Model {
+    /// The clusters to ask for their issuers; none where the issuers are given.
+    pub fn clusters(&self) -> &[String] {
+        match &self.source {
+            Source::Cluster(name) => std::slice::from_ref(name),
+            Source::Clusters(names) => names,
+            Source::Issuers(_) => &[],
+        }
+    }
 
     /// The account that trusts the cluster's tokens.
     pub fn trusting_side(&self) -> Side {
@@ -70,7 +92,7 @@ impl Model {
     }
 
     pub fn provider_key(&self, issuer: &str) -> Key {
-        Key::new(self.trusting_side(), iam::oidc_provider::KIND, issuer)
+        oidc_provider::key(self.trusting_side(), issuer)
     }
 
     /// The audience to ask for in a pod's token: STS's own where it is allowed, or may be.
@@ -81,10 +103,13 @@ impl Model {
     }
 }
 
-/// The names of the clusters that are asked for their issuers.
-pub fn clusters(value: &Value) -> Vec<String> {
-    let one = placeholder::text(value.get("cluster_name"));
-    one.into_iter().chain(placeholder::texts(value.get("cluster_names"))).collect()
+fn source(value: &Value) -> Source {
+    let names = value.get("cluster_names");
+    match placeholder::text(value.get("cluster_name")) {
+        Some(name) => Source::Cluster(name),
+        None if !names.is_null() => Source::Clusters(placeholder::texts(names)),
+        None => Source::Issuers(placeholder::texts(value.get("issuer_urls"))),
+    }
 }
 
 fn service_accounts(value: &Value) -> Vec<ServiceAccount> {

@@ -1,45 +1,45 @@
-//! The objects of `xeks_irsa_trust`: which objects there are, in which account, and what they need before them.
-
-use std::collections::BTreeSet;
+//! The objects of `xeks_irsa_trust`: which there are, in which account, and what they depend on.
 
 use serde_json::Value as Json;
 
 use super::model::Model;
+use crate::aws::arn;
 use crate::aws::policy::statements;
-use crate::aws::{Side, arn};
-use crate::engine::{Declared, OnExisting};
-use crate::objects::iam::oidc_provider::{self, Manage, OidcProvider};
-use crate::resources::common::{document_text, users_document};
-use crate::resources::env::{Env, Part};
-use crate::schema::{Value, placeholder};
-
-pub fn objects(model: &Model, env: &Env) -> Vec<Part> {
-    let mut parts: Vec<Part> = model.issuers.iter().map(|issuer| provider(model, env, issuer)).collect();
-    let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
-    match &model.pod_role {
-        None => parts.push(model.role.part(Side::Workload, web_identity_trust(model, env), providers, env)),
-        Some(pod_role) => {
-            let trust = vec![statements::trust_principals("", &[env.role_arn(Side::Cluster, pod_role)], None)];
-            let assume = statements::assume_policy(&[env.role_arn(Side::Workload, &model.role)]);
-            let assume_name = assume_policy_name(&model.role.name);
-            parts.push(pod_role.part(Side::Cluster, web_identity_trust(model, env), providers, env));
-            parts.push(pod_role.inline_policy_part(Side::Cluster, &assume_name, document_text(&assume), vec![], env));
-            parts.push(model.role.part(Side::Workload, trust, vec![pod_role.key(Side::Cluster)], env));
-        }
-    }
-    for (name, document) in &model.inline_policies {
-        parts.push(model.role.inline_policy_part(Side::Workload, name, users_document(document), vec![], env));
-    }
-    parts.extend(model.managed_policies.iter().map(|policy| model.role.attachment_part(Side::Workload, policy, env)));
-    parts
-}
+use crate::diagnostics::Path;
+use crate::engine::Object;
+use crate::objects::iam::oidc_provider::OidcProvider;
+use crate::objects::{Context, Env};
+use crate::resources::role::document_text;
+use crate::resources::values::users_document;
 
 /// Name of the inline policy that lets the pod role assume the role.
 pub fn assume_policy_name(role: &str) -> String {
     format!("xeks-assume-{role}")
 }
 
-/// One statement an issuer: condition keys carry the issuer's name.
+pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
+    let role = &model.role;
+    let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
+    let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
+    let trust = web_identity_trust(model, env);
+    match &model.pod_role {
+        None => objects.push(Box::new(role.object(&trust, providers))),
+        Some(pod_role) => {
+            let assume = document_text(&statements::assume_policy(&[role.arn(env)]));
+            objects.push(Box::new(pod_role.object(&trust, providers)));
+            objects.push(Box::new(pod_role.inline_policy(&assume_policy_name(&role.name), assume, pod_role.name_path())));
+            let trust = [statements::trust_principals("", &[pod_role.arn(env)], None)];
+            objects.push(Box::new(role.object(&trust, vec![pod_role.key()])));
+        }
+    }
+    for (name, document) in &model.inline_policies {
+        objects.push(Box::new(role.inline_policy(name, users_document(document), Path::of("role.inline_policies"))));
+    }
+    objects.extend(role.attachments().map(|attachment| Box::new(attachment) as _));
+    objects
+}
+
+/// One statement for each issuer: condition keys carry the issuer's name.
 pub fn web_identity_trust(model: &Model, env: &Env) -> Vec<Json> {
     let identity = env.identity(model.trusting_side());
     let statement = |issuer: &String| {
@@ -49,27 +49,14 @@ pub fn web_identity_trust(model: &Model, env: &Env) -> Vec<Json> {
     model.issuers.iter().map(statement).collect()
 }
 
-fn provider(model: &Model, env: &Env, issuer: &str) -> Part {
-    let side = model.trusting_side();
-    let identity = env.identity(side);
-    let on_existing = if model.manage == Manage::Existing { OnExisting::MustExist } else { OnExisting::Share };
-    let document = placeholder::value(oidc_provider::document(&model.audiences, model.manage));
-    let declared = Declared {
-        arn: placeholder::value(arn::oidc_provider(&identity.partition, &identity.account_id, issuer)),
-        adopted_document: document.clone(),
-        document,
-        // Set when it is made, never churned.
-        tags: Value::Unknown,
-        adopted_tags: Value::Null,
-        ..env.declare(model.provider_key(issuer), on_existing)
-    };
-    let object = OidcProvider {
-        side,
+fn provider(model: &Model, issuer: &str) -> OidcProvider {
+    OidcProvider {
+        side: model.trusting_side(),
         issuer: issuer.to_owned(),
-        client_ids: model.audiences.iter().cloned().collect::<BTreeSet<_>>(),
+        client_ids: model.audiences.iter().cloned().collect(),
         thumbprints: model.thumbprints.clone(),
         tags: model.oidc_tags.clone(),
         manage: model.manage,
-    };
-    Part { declared, object: Box::new(object) }
+        attribute: Path::of("oidc_provider.manage"),
+    }
 }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::model::{Model, STS_AUDIENCE};
-use crate::aws::Side;
 use crate::aws::policy::statements::ServiceAccount;
-use crate::resources::env::Env;
+use crate::objects::Env;
 use crate::schema::{Value, placeholder};
 
 /// Where a chained pod's token and config file are mounted. Not the webhook's folder: its variables must not be there, since the Go
@@ -18,14 +17,14 @@ const CONFIG_FOLDER: &str = "/etc/xeks/aws";
 const TOKEN_SECONDS: i64 = 86_400;
 
 pub fn outputs(model: &Model, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
-    let role = objects.get(&model.role.key(Side::Workload).to_string());
+    let role = objects.get(&model.role.key().to_string());
     let issuers_known = !model.issuers.iter().any(|issuer| placeholder::is_in(issuer));
     let providers = model.issuers.iter().map(|issuer| {
         let arn = objects.get(&model.provider_key(issuer).to_string()).get("arn").clone();
         (format!("https://{issuer}"), arn)
     });
-    let role_arn = env.role_arn_of(Side::Workload, &model.role, objects);
-    let pod_role_arn = model.pod_role.as_ref().map_or(Value::Null, |pod| env.role_arn_of(Side::Cluster, pod, objects));
+    let role_arn = model.role.arn_of(env, objects);
+    let pod_role_arn = model.pod_role.as_ref().map_or(Value::Null, |pod| pod.arn_of(env, objects));
     let annotations = annotations(model, &role_arn);
     let config = config(model, env, &role_arn, &pod_role_arn);
     BTreeMap::from([

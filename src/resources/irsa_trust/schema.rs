@@ -1,13 +1,13 @@
 //! The attributes of `xeks_irsa_trust`, and the rules that need no AWS.
 
+use super::model::{POD_ROLE, ROLE};
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::resources::common;
-use crate::resources::roles::{self, role_attributes};
+use crate::objects::iam::role::OWN_POLICIES;
+use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, tags_attribute};
+use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, role_attributes};
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
-/// What an existing role keeps as it is.
-const KEPT_BY_EXISTING: &[&str] = &["path", "description", "permissions_boundary", "max_session_duration", "tags"];
 /// The three ways to say whose tokens are trusted.
 const SOURCES: [&str; 3] = ["cluster_name", "cluster_names", "issuer_urls"];
 
@@ -27,7 +27,7 @@ pub fn schema() -> Schema {
             .optional()
             .check(validators::count(1, 20))
             .check(validators::each_text(names::issuer_url)),
-        common::cluster_region(),
+        cluster_region(),
         Attribute::nested("service_accounts", Nesting::Set, service_account(), "Service accounts that may use the role.")
             .required()
             .check(validators::count(1, 10_000)),
@@ -37,17 +37,24 @@ pub fn schema() -> Schema {
              in the cluster account trusts them and assumes the role.",
         )
         .default_value(Value::string("federated"))
+        .decides_objects()
         .replaces()
         .check(validators::one_of(&["federated", "chained"])),
-        Attribute::nested("pod_role", Nesting::Single, role_attributes(EXISTING), "The role in the cluster account. Required in mode `chained`.").optional(),
-        Attribute::nested("role", Nesting::Single, role(), "The role in the workload account that the pods use.").required(),
+        Attribute::nested("pod_role", Nesting::Single, role_attributes(POD_ROLE, EXISTING), "The role in the cluster account. Required in mode `chained`.")
+            .decides_objects()
+            .optional(),
+        Attribute::nested("role", Nesting::Single, role(), "The role in the workload account that the pods use.")
+            .decides_objects()
+            .required(),
         Attribute::set_of_strings("audiences", "Audiences of the tokens. Default `sts.amazonaws.com`; another one also goes into the annotations.")
             .optional()
             .check(validators::count(1, 100))
             .check(validators::each_text(is_audience)),
-        Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How the account's OIDC provider is treated.").optional(),
+        Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How the account's OIDC provider is treated.")
+            .decides_objects()
+            .optional(),
     ];
-    Schema::new(doc, attributes([own, computed(), common::common_attributes()]))
+    Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(validate)
 }
 
 const EXISTING: &str = "Use a role that exists: only our trust statement is added, by its Sid, and taken out again.";
@@ -65,6 +72,7 @@ fn role() -> Vec<Attribute> {
     let more = vec![
         Attribute::map_of_strings("inline_policies", "Inline policies by name, as JSON.")
             .optional()
+            .equivalent(same_documents)
             .check(validators::each_text(policy::is_document))
             .check(policy_names),
         Attribute::set_of_strings(
@@ -75,7 +83,7 @@ fn role() -> Vec<Attribute> {
         .check(validators::count(0, 20))
         .check(validators::each_text(arn::is_policy)),
     ];
-    attributes([role_attributes(EXISTING), more])
+    attributes([role_attributes(ROLE, EXISTING), more])
 }
 
 fn oidc_provider() -> Vec<Attribute> {
@@ -86,12 +94,13 @@ fn oidc_provider() -> Vec<Attribute> {
              missing, never removed.",
         )
         .default_value(Value::string("shared"))
+        .decides_objects()
         .check(validators::one_of(&["shared", "existing", "retain"])),
         Attribute::list_of_strings("thumbprints", "SHA-1 thumbprints of the issuer's certificate, set when the provider is made. EKS needs none.")
             .optional()
             .check(validators::count(1, 5))
             .check(validators::each_text(is_thumbprint)),
-        common::tags_attribute("Tags of the OIDC provider, set when it is made."),
+        tags_attribute("Tags of the OIDC provider, set when it is made."),
     ]
 }
 
@@ -100,7 +109,7 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("role_arn", "ARN of the role.").computed(),
         Attribute::string("role_id", "RoleId of the role.").computed(),
         Attribute::string("pod_role_arn", "ARN of the pod role; null in mode `federated`.").computed(),
-        Attribute::plain("issuers", Type::set(Type::String), "The OIDC issuers that are trusted, as https URLs.").computed(),
+        Attribute::plain("issuers", Type::set(Type::String), "The OIDC issuers that are trusted, as https URLs.").observed(planned_issuers),
         Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers by issuer.").computed(),
         Attribute::map_of_strings(
             "service_account_annotations",
@@ -116,8 +125,36 @@ fn computed() -> Vec<Attribute> {
     ]
 }
 
+/// The issuers follow from the given URLs, and else are asked for again where the clusters are others than before.
+fn planned_issuers(config: &Value, prior: &Value) -> Option<Value> {
+    let given = config.get("issuer_urls");
+    if !given.is_null() {
+        return Some(https(given));
+    }
+    let others = config.get("cluster_names") != prior.get("cluster_names") || !prior.get("issuer_urls").is_null();
+    others.then_some(Value::Unknown)
+}
+
+/// Issuer URLs in one form: with `https://`, without a slash at the end.
+pub fn https(urls: &Value) -> Value {
+    if !urls.is_wholly_known() {
+        return Value::Unknown;
+    }
+    Value::set_of_strings(urls.strings().iter().map(|url| format!("https://{}", arn::issuer_host(url))))
+}
+
+/// Whether all policies mean the same. All or none: Terraform accepts of a map either what is configured or the prior value, and no mixture.
+fn same_documents(new: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (new.entries(), old.entries()) else { return false };
+    let same = |(new, old): (&Value, &Value)| match (new.as_str(), old.as_str()) {
+        (Some(new), Some(old)) => policy::equivalent_text(new, old),
+        _ => new == old,
+    };
+    new.keys().eq(old.keys()) && new.values().zip(old.values()).all(same)
+}
+
 /// Rules over several attributes.
-pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
+fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let given: Vec<&str> = SOURCES.into_iter().filter(|name| config.get(name).is_given()).collect();
     let open = SOURCES.into_iter().any(|name| config.get(name).is_unknown());
@@ -153,10 +190,10 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     }
     subjects_fit(config.get("service_accounts"), &mut diagnostics);
     for attribute in ["role", "pod_role"] {
-        roles::refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
+        refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
     let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
-    common::arns_in_partition(partition, config, &paths, &mut diagnostics);
+    arns_in_partition(partition, config, &paths, &mut diagnostics);
     diagnostics
 }
 
@@ -183,7 +220,7 @@ fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     for name in policies.entries().into_iter().flatten().map(|(name, _)| name) {
         if let Err(why) = names::policy_name(name) {
             validators::refuse(&path.key(name), why, diagnostics);
-        } else if name.starts_with(common::OWN_POLICIES) {
+        } else if name.starts_with(OWN_POLICIES) {
             validators::refuse(&path.key(name), "Names that begin with xeks- are this provider's own. Choose another.", diagnostics);
         }
     }

@@ -1,12 +1,12 @@
-//! Apply: the world is brought to the plan, or all of it is removed. Whatever fails, the state names what exists.
+//! Apply: AWS is brought to the plan, or all of the resource is deleted. Whatever fails, the state names what exists.
 
-use super::report::{explain, report, warn};
-use super::verify::{until_gone, until_seen};
-use super::{Composed, Composite, Located, release};
+use super::report::{Operation, explain, surprises};
+use super::unmanaged::forget_unmanaged;
+use super::verify::{until_gone, until_visible};
+use super::{Begun, Composed, Composite, FromValue, Located, without_unknowns};
 use crate::diagnostics::{Diagnostics, sentence};
 use crate::engine;
 use crate::provider::{ApplyRequest, Outcome, RequestContext};
-use crate::resources::common;
 use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
@@ -14,41 +14,42 @@ impl<C: Composite> Composed<C> {
         let ApplyRequest { prior, planned, config } = request;
         let mut diagnostics = Diagnostics::new();
         let operation = if prior.is_null() { "create" } else { "update" };
-        let (cx, mut env) = match self.begin(context, &planned, (&config, prior.get("objects")), operation).await {
+        let Begun { cx, mut env, model } = match self.begin(context, &planned, (&config, prior.get("objects")), operation).await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
         let mut ledger = env.ledger.clone();
         let mut value = planned.clone();
-        if let Err(Located { path, error }) = self.composite.resolve(&cx, &mut value, &mut env).await {
+        if let Err(Located { path, error }) = self.composite.resolve(&cx, &model, &mut value, &mut env).await {
             let summary = format!("{} of {} failed before anything was changed", sentence(operation), C::NAME);
             diagnostics.error(path, summary, explain(&error));
             return Outcome::new(prior, diagnostics);
         }
-        let instance = ledger.instance().map_or_else(common::mint_instance, str::to_owned);
-        let (declared, objects) =
-            self.parts(&value, &env).into_iter().map(|part| (part.declared, part.object)).unzip::<_, _, Vec<_>, Vec<_>>();
-        release::release(&mut ledger, &declared, |key| self.composite.leaves(&value, key));
+        let model = C::Model::from_value(&value, &env);
+        let instance = ledger.instance().map_or_else(mint_instance, str::to_owned);
+        let objects = self.composite.objects(&model, &env);
+        forget_unmanaged(&mut ledger, &objects);
         let converged = engine::converge(&cx, &objects, ledger, &instance).await;
-        let converged = until_seen(&cx, &objects, converged, &instance, &mut diagnostics).await;
-        until_gone(&cx, &converged.failures, &mut diagnostics).await;
-        warn(&cx, &mut diagnostics);
+        let converged = until_visible(&cx, &objects, converged, &instance, &mut diagnostics).await;
+        until_gone(&cx, &converged, &mut diagnostics).await;
+        let report = Operation { cx: &cx, name: C::NAME, id: self.composite.id(&model).to_string() };
+        report.warn(&mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
-            self.fill(&mut value, &env, ledger.to_value());
-            common::report_surprises(C::NAME, &planned, &value, &mut diagnostics);
+            self.fill(&mut value, &model, &env, ledger.to_value());
+            surprises(C::NAME, &planned, &value, &mut diagnostics);
             return Outcome::new(value, diagnostics);
         }
-        report(C::NAME, operation, &converged.failures, &ledger, &mut diagnostics);
+        report.failures(operation, &converged.failures, &ledger, &mut diagnostics);
         if prior.is_null() && ledger.is_empty() {
             return Outcome::new(prior, diagnostics);
         }
         if prior.is_null() {
-            self.fill(&mut value, &env, ledger.to_value());
-            return Outcome::new(common::without_unknowns(&value), diagnostics);
+            self.fill(&mut value, &model, &env, ledger.to_value());
+            return Outcome::new(without_unknowns(&value), diagnostics);
         }
-        // The user's attributes stay as they were, so that the next plan shows the whole change again; the ledger says what
-        // exists, and that all of it has to be looked at.
+        // The user's attributes keep their prior values, so that the next plan shows the whole change again; the ledger says what exists,
+        // and that all of it has to be read again.
         ledger.0.values_mut().for_each(|entry| entry.pending = true);
         let mut state = prior;
         state.insert("objects", ledger.to_value());
@@ -57,19 +58,36 @@ impl<C: Composite> Composed<C> {
 
     pub(super) async fn destroy(&self, context: &RequestContext, prior: Value) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let (cx, env) = match self.begin(context, &prior, (&Value::Null, prior.get("objects")), "delete").await {
+        let Begun { cx, env, model } = match self.begin(context, &prior, (&Value::Null, prior.get("objects")), "delete").await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
-        let converged = engine::remove_all(&cx, env.ledger).await;
-        until_gone(&cx, &converged.failures, &mut diagnostics).await;
-        warn(&cx, &mut diagnostics);
+        let converged = engine::delete_all(&cx, env.ledger).await;
+        until_gone(&cx, &converged, &mut diagnostics).await;
+        let report = Operation { cx: &cx, name: C::NAME, id: self.composite.id(&model).to_string() };
+        report.warn(&mut diagnostics);
         if converged.failures.is_empty() {
             return Outcome::new(Value::Null, diagnostics);
         }
-        report(C::NAME, "delete", &converged.failures, &converged.ledger, &mut diagnostics);
+        report.failures("delete", &converged.failures, &converged.ledger, &mut diagnostics);
         let mut state = prior;
         state.insert("objects", converged.ledger.to_value());
         Outcome::new(state, diagnostics)
+    }
+}
+
+/// A new instance: 16 hexadecimal digits, enough that two creates never mint the same.
+fn mint_instance() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_are_never_the_same() {
+        assert_ne!(mint_instance(), mint_instance());
+        assert_eq!(mint_instance().len(), 16);
     }
 }

@@ -1,28 +1,26 @@
-//! Import: from an id to the state of what is there. Writes nothing.
+//! Import: from an id to the state of what exists. Writes nothing.
 
 use super::report::explain;
-use super::{Composed, Composite, Located};
-use crate::aws::error::Error;
+use super::{Composed, Composite, FromValue, ImportId, Located, env, timeout, without_unknowns};
+use crate::aws::Error;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Entry, Failure, Key, Ledger, Origin, Refreshed, Tags};
-use crate::objects::{Context, iam};
+use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
+use crate::objects::iam::role;
+use crate::objects::{Context, Env};
 use crate::provider::{Outcome, RequestContext};
-use crate::resources::common;
-use crate::resources::env::Env;
+use crate::resources::values::map_or_null;
 use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
     /// The state of what the id names; null with an error where there is nothing.
-    pub(super) async fn take_over(&self, context: &RequestContext, id: &str) -> Outcome<Value> {
+    pub(super) async fn import_id(&self, context: &RequestContext, id: &str) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
         let summary = format!("Import of {} failed", C::NAME);
-        let mut value = match self.composite.import_value(&self.schema, id) {
-            Ok(value) => value,
-            Err(form) => {
-                diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {form}."));
-                return Outcome::new(Value::Null, diagnostics);
-            }
+        let Ok(parsed) = id.parse::<C::Id>() else {
+            diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {}.", C::Id::FORM));
+            return Outcome::new(Value::Null, diagnostics);
         };
+        let mut value = parsed.config(&self.schema);
         let pair = match self.pair(context, &value).await {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
@@ -32,55 +30,73 @@ impl<C: Composite> Composed<C> {
                 value.insert(name, Value::string(pair.side(side).region()));
             }
         }
-        let mut env = Env::new(&pair, &value, Ledger::default(), &context.provider);
-        let cx = self.cx(context, pair, &value, &env, "read");
-        let looked = self.look_for_import(&cx, &mut value, &mut env).await;
-        let mut seen = match looked {
+        let mut env = env(&pair, &value, Ledger::default(), &context.provider);
+        let model = C::Model::from_value(&value, &env);
+        let cx = self.context(context, pair, &model, &env, timeout(&value, "read"));
+        let mut seen = match self.read_for_import(&cx, &model, &mut value, &mut env).await {
             Ok(seen) => seen,
             Err(Located { path, error }) => {
                 diagnostics.error(path, summary, explain(&error));
                 return Outcome::new(Value::Null, diagnostics);
             }
         };
+        let model = C::Model::from_value(&value, &env);
         if seen.ledger.is_empty() {
-            let names: Vec<String> = self.objects(&value, &env).iter().map(|p| p.key().to_string()).collect();
+            let names: Vec<String> = self.composite.objects(&model, &env).iter().map(|object| object.key().to_string()).collect();
             let detail = format!("Nothing of what the id {id:?} names exists. Looked for: {}.", names.join(", "));
             diagnostics.error(Path::root(), summary, detail);
             return Outcome::new(Value::Null, diagnostics);
         }
         value.insert("tags_all", Value::map_of_strings(&env.tags_all(&value)));
-        if let Err(more) = self.settle(&cx, &env, &mut value, &mut seen).await {
+        if let Err(more) = self.write_state(&cx, &env, &model, &mut value, &mut seen).await {
             return Outcome::new(Value::Null, more);
         }
-        Outcome::new(common::without_unknowns(&value), diagnostics)
+        Outcome::new(without_unknowns(&value), diagnostics)
     }
 
-    /// Two looks: the first finds out what there is, the second takes it into the ledger. Where a role stands under a path, which no
-    /// id tells, what goes by its ARN is looked for once more.
-    async fn look_for_import(&self, cx: &Context, value: &mut Value, env: &mut Env) -> Result<Refreshed, Located> {
-        self.composite.resolve(cx, value, env).await?;
-        let failed = |failure: Failure<Error>| Located { path: self.composite.path_of(&failure.key), error: failure.error };
-        let mut first = engine::import(cx, &self.objects(value, env)).await.map_err(failed)?;
+    /// Reads twice: first to find out what exists, then to take it into the ledger. Where a role has a path, which no id says, what goes by
+    /// its ARN is read once more.
+    async fn read_for_import(&self, cx: &Context, model: &C::Model, value: &mut Value, env: &mut Env) -> Result<Refreshed, Located> {
+        self.composite.resolve(cx, model, value, env).await?;
+        let mut first = self.read_as_imported(cx, value, env).await?;
         env.learn(&first.ledger);
-        let in_path = |(key, entry): (&Key, &Entry)| {
-            key.kind == iam::role::KIND && !entry.arn.as_ref().is_some_and(|arn| arn.ends_with(&format!(":role/{}", key.name)))
+        let has_path = |(key, entry): (&Key, &Entry)| {
+            key.kind == role::KIND && !entry.arn.as_ref().is_some_and(|arn| arn.ends_with(&format!(":role/{}", key.name)))
         };
-        if first.ledger.0.iter().any(in_path) {
-            first = engine::import(cx, &self.objects(value, env)).await.map_err(failed)?;
+        if first.ledger.0.iter().any(has_path) {
+            first = self.read_as_imported(cx, value, env).await?;
         }
-        value.insert("tags", common::map_or_null(&own_tags(&first.ledger, &env.default_tags)));
-        self.composite.discovered(cx, value, env, &first).await?;
-        let second = engine::import(cx, &self.objects(value, env)).await.map_err(failed)?;
+        value.insert("tags", map_or_null(&own_tags(&first.ledger, &env.default_tags)));
+        let model = C::Model::from_value(value, env);
+        self.composite.discover(cx, &model, value, env, &first).await?;
+        let second = self.read_as_imported(cx, value, env).await?;
         env.learn(&second.ledger);
         Ok(second)
     }
+
+    async fn read_as_imported(&self, cx: &Context, value: &Value, env: &Env) -> Result<Refreshed, Located> {
+        let model = C::Model::from_value(value, env);
+        let objects = self.composite.objects(&model, env);
+        engine::import(cx, &objects).await.map_err(|failure| located(&objects, failure))
+    }
 }
 
-/// The tags that all imported objects carry alike, without those that the provider sets by default. Roles may have tags of their own
-/// over them: they are asked only where nothing else is there.
+/// The error of a read, at the attribute of its object.
+fn located(objects: &[Box<dyn Object<Context>>], failure: Failure<Error>) -> Located {
+    let object = objects.iter().find(|object| object.key() == failure.key);
+    let path = object.map_or_else(Path::root, |object| object.attribute());
+    match failure.error {
+        engine::Error::Read(error) => Located { path, error },
+        // An import only reads.
+        other => Located { path, error: Error::of_kind(crate::aws::Kind::Other, "xeks", "this run", format!("{other:?}")) },
+    }
+}
+
+/// The tags that all imported objects have in common, without those that the provider sets by default. Roles may have tags of their own
+/// over them: they count only where nothing else exists.
 fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
     let tagged = ledger.0.iter().filter(|(_, entry)| entry.origin == Origin::Imported).filter_map(|(key, e)| Some((key, e.tags.as_ref()?)));
-    let (roles, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, _)| key.kind == iam::role::KIND);
+    let (roles, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, _)| key.kind == role::KIND);
     let mut all = if others.is_empty() { roles } else { others }.into_iter().map(|(_, tags)| tags);
     let mut common = all.next().cloned().unwrap_or_default();
     for tags in all {

@@ -1,16 +1,25 @@
-//! Plan: values from configuration and prior state alone; what is seen of the world becomes diagnostics.
+//! Plan: values from configuration and prior state alone; what is read of AWS becomes diagnostics.
 
 use std::sync::Arc;
 
-use super::{Composed, Composite, healing};
+use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
 use crate::aws::accounts::Pair;
-use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Declared, Ledger};
-use crate::objects::Context;
-use crate::provider::{Configured, Outcome, Plan, PlanRequest, RequestContext};
-use crate::resources::env::{Env, Part};
+use crate::diagnostics::Diagnostics;
+use crate::engine::{self, Ledger};
+use crate::objects::{Context, Env};
+use crate::provider::configuration::Configured;
+use crate::provider::{Outcome, Plan, PlanRequest, RequestContext};
 use crate::resources::preflight;
 use crate::schema::{Value, placeholder};
+
+/// A planned value, and what it follows from.
+struct Planned<M> {
+    value: Value,
+    env: Env,
+    model: M,
+    /// An unknown value leaves open which objects there are: nothing can be read yet.
+    open: bool,
+}
 
 impl<C: Composite> Composed<C> {
     pub(super) async fn plan_change(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
@@ -29,40 +38,42 @@ impl<C: Composite> Composed<C> {
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
             Err(error) => return unknown(self, error.diagnostic().into()),
         };
-        let (planned, env) = self.planned(value, &prior, &pair, &context.provider);
-        let ledger = &env.ledger;
+        let planned = self.planned(value, &prior, &pair, &context.provider);
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
+        self.run.begin(&context.provider);
         if !prior.is_null() {
-            replaces = self.schema.replaced(&prior, &planned);
-            replaces.retain(|path| !self.composite.changes_in_place(path, ledger, &planned));
-            if let Err(elsewhere) = env.same_accounts() {
+            replaces = self.schema.replaced(&prior, &planned.value);
+            if let Err(elsewhere) = report::same_accounts(&planned.env) {
                 diagnostics.extend(elsewhere);
             }
-            if replaces.is_empty() {
-                diagnostics.extend(self.healing(&planned, &env));
-            } else {
-                self.known.replaced(ledger);
+            if !replaces.is_empty() {
+                self.run.replaces(&planned.env.ledger);
+            } else if !planned.open {
+                let objects = self.composite.objects(&planned.model, &planned.env);
+                diagnostics.extend(stale::warn(&objects, &planned.env, planned.value.get("objects")));
             }
         }
-        let cx = self.cx(context, pair, &planned, &env, "read");
-        self.known.state(&cx.ownership.resource, ledger);
-        if let Some((path, only)) = self.composite.only_one(&planned)
+        let cx = self.context(context, pair, &planned.model, &planned.env, timeout(&planned.value, "read"));
+        self.run.has_state(&cx.ownership.resource, &planned.env.ledger);
+        if let Some(claim) = self.composite.claim(&planned.model)
             && !replanned
-            && self.siblings.meet(&context.provider, &cx.ownership.resource, prior.is_null())
+            && self.run.is_claimed_twice(&cx.ownership.resource, prior.is_null())
         {
-            diagnostics.extend(another::<C>(path, only));
+            diagnostics.extend(claimed_twice::<C>(claim));
         }
-        // Terraform plans the create half of a replacement once more, as a create: what is in its way is told then.
-        if planned != prior && replaces.is_empty() && !context.provider.skip_preflight && !diagnostics.has_error() {
-            let first = (prior.is_null() && !replanned).then_some(&context.provider);
-            diagnostics.extend(self.preflight(&cx, &planned, &prior, env, first).await);
+        let plan = Plan { planned: planned.value.clone(), replaces };
+        // Terraform plans the create half of a replacement once more, as a create: what is in its way is reported then.
+        let differs = plan.planned != prior && plan.replaces.is_empty();
+        if differs && !planned.open && !context.provider.skip_preflight && !diagnostics.has_error() {
+            let first = prior.is_null() && !replanned;
+            diagnostics.extend(self.preflight(&cx, planned, &prior, first).await);
         }
-        Outcome::new(Plan { planned, replaces }, diagnostics)
+        Outcome::new(plan, diagnostics)
     }
 
     /// The value with every computed attribute that has no default unknown: a plan that can say nothing yet. What replaces when it
-    /// changes stays as it was, since nothing says that it does.
+    /// changes keeps its prior value, since nothing says that it does.
     fn all_unknown(&self, mut value: Value, prior: &Value) -> Value {
         for attribute in self.schema.attributes.iter().filter(|a| a.computed && a.default.is_none()) {
             if value.get(attribute.name).is_null() {
@@ -73,88 +84,85 @@ impl<C: Composite> Composed<C> {
         value
     }
 
-    /// The plan while the accounts can't be asked. What replaces is said all the same: an apply that replaced what was planned as
-    /// an update would be refused.
+    /// The plan while the accounts can't be asked. It says what replaces all the same: an apply that replaced what was planned as an update
+    /// would be refused.
     fn plan_without_accounts(&self, value: Value, prior: &Value) -> Plan {
         let planned = self.all_unknown(value, prior);
-        let mut replaces = if prior.is_null() { Vec::new() } else { self.schema.replaced(prior, &planned) };
-        let ledger = Ledger::from_value(prior.get("objects"));
-        replaces.retain(|path| !self.composite.changes_in_place(path, &ledger, &planned));
+        let replaces = if prior.is_null() { Vec::new() } else { self.schema.replaced(prior, &planned) };
         Plan { planned, replaces }
     }
 
     /// The plan's values: a pure function of configuration, prior state and the two accounts.
-    fn planned(&self, mut value: Value, prior: &Value, pair: &Pair, provider: &Configured) -> (Value, Env) {
+    fn planned(&self, mut value: Value, prior: &Value, pair: &Pair, provider: &Arc<Configured>) -> Planned<C::Model> {
         let config = value.clone();
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
                 value.insert(name, Value::string(prior.get(name).as_str().unwrap_or_else(|| pair.side(side).region())));
             }
         }
-        for name in self.composite.observed_attributes() {
+        for (name, planned) in self.schema.observed() {
             // Null after a create that did not get that far: still to be looked up.
-            value.insert(name, if prior.get(name).is_null() { Value::Unknown } else { prior.get(name).clone() });
+            let kept = if prior.get(name).is_null() { Value::Unknown } else { prior.get(name).clone() };
+            value.insert(name, planned(&value, prior).unwrap_or(kept));
         }
-        self.composite.plan_observed(&mut value, prior);
-        let mut env = Env::new(pair, &value, Ledger::from_value(prior.get("objects")), provider).given_by(&config);
-        if self.composite.decides_shape(&value) {
-            env.open = true;
-            return (self.all_unknown(value, prior), env);
+        let mut value = self.schema.with_equivalents_of(&value, prior);
+        let env = env(pair, &value, Ledger::from_value(prior.get("objects")), provider).given_by(&config);
+        let model = C::Model::from_value(&value, &env);
+        let open = self.schema.leaves_objects_open(&value);
+        if open {
+            value = self.all_unknown(value, prior);
+        } else {
+            let objects = self.composite.objects(&model, &env);
+            let named = objects.iter().all(|object| !placeholder::is_in(&object.key().name));
+            let planned = if named { engine::plan(&objects, &env.ledger, &env) } else { Value::Unknown };
+            self.fill(&mut value, &model, &env, planned);
         }
-        let declared: Vec<Declared> = self.parts(&value, &env).into_iter().map(|part| part.declared).collect();
-        let named = declared.iter().all(|d| !placeholder::is_in(&d.key.name));
-        let objects = if named { engine::plan(&declared, &env.ledger) } else { Value::Unknown };
-        self.fill(&mut value, &env, objects);
-        (value, env)
+        Planned { value, env, model, open }
     }
 
-    fn healing(&self, planned: &Value, env: &Env) -> Diagnostics {
-        if self.composite.decides_shape(planned) {
+    /// Reads AWS as the apply will find it; nothing of it enters the plan's values.
+    ///
+    /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing, or in the place of an object,
+    /// is then a warning, and the apply refuses it.
+    ///
+    /// `first`: whether a create is planned for the first time in this run.
+    async fn preflight(&self, cx: &Context, planned: Planned<C::Model>, prior: &Value, first: bool) -> Diagnostics {
+        let Planned { mut value, mut env, model, .. } = planned;
+        if placeholder::is_in(&env.region) || placeholder::is_in(&env.workload_region) {
             return Diagnostics::new();
         }
-        let declared: Vec<Declared> = self.parts(planned, env).into_iter().map(|part| part.declared).collect();
-        healing::tell(&declared, &env.ledger, planned.get("objects"), |key| self.composite.path_of(key))
-    }
-
-    /// Looks at the world as the apply will find it; nothing of it enters the plan's values.
-    ///
-    /// Terraform plans an update before it destroys, and an error would hold up the destroy: what is missing from the world or stands
-    /// in an object's place is then a warning, and the apply refuses it.
-    ///
-    /// `first`: the run in which a create is planned for the first time.
-    async fn preflight(&self, cx: &Context, planned: &Value, prior: &Value, mut env: Env, first: Option<&Arc<Configured>>) -> Diagnostics {
-        if env.open || placeholder::is_in(&env.region) || placeholder::is_in(&env.workload_region) {
-            return Diagnostics::new();
-        }
-        let mut value = planned.clone();
-        for name in self.composite.observed_attributes() {
+        let claim = self.composite.claim(&model);
+        for (name, _) in self.schema.observed() {
             value.insert(name, Value::Unknown);
         }
-        if let Err(failed) = self.composite.resolve(cx, &mut value, &mut env).await {
+        if let Err(failed) = self.composite.resolve(cx, &model, &mut value, &mut env).await {
             let found = preflight::failed_lookup(C::NAME, &failed);
             return if prior.is_null() { found } else { found.as_warnings() };
         }
-        let model = self.composite.model(&value, &env);
-        if let Some(provider) = first
-            && let Some(claim) = self.composite.claims(&model)
-            && let Some((path, only)) = self.composite.only_one(planned)
-            && self.siblings.meet(provider, &claim, true)
+        let model = C::Model::from_value(&value, &env);
+        if let (true, Some(claim), Some(what)) = (first, claim, self.composite.claim(&model).and_then(|claim| claim.what))
+            && self.run.is_claimed_twice(&what, true)
         {
-            return another::<C>(path, only);
+            return claimed_twice::<C>(claim);
         }
-        let parts: Vec<Part> = self.composite.parts(&model, &env).into_iter().filter(|part| part.is_observable()).collect();
-        let (foreign, own) = futures::join!(
-            preflight::foreign(cx, &parts, &env.ledger, &self.known, |key| self.composite.path_of(key)),
-            self.composite.preflight(cx, &value, prior, &env, &self.known),
+        let objects: Vec<_> = self.composite.objects(&model, &env);
+        let readable: Vec<_> = objects
+            .iter()
+            .filter(|object| !placeholder::is_in(&object.key().name) && object.planned(&env).is_readable)
+            .map(AsRef::as_ref)
+            .collect();
+        let id = self.composite.id(&model).to_string();
+        let (foreign, mut diagnostics) = futures::join!(
+            preflight::foreign_objects(cx, &readable, &env.ledger, &self.run, &id),
+            self.composite.check(cx, &model, Change { value: &value, prior }, &env, &self.run),
         );
-        let mut diagnostics = own;
         diagnostics.extend(if prior.is_null() { foreign } else { foreign.as_warnings() });
         diagnostics
     }
 }
 
-fn another<C: Composite>(path: Path, only: String) -> Diagnostics {
+fn claimed_twice<C: Composite>(claim: Claim) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(path, format!("Another {} of this configuration is the same", C::NAME), only);
+    diagnostics.error(claim.attribute, format!("Another {} of this configuration is the same", C::NAME), claim.advice);
     diagnostics
 }

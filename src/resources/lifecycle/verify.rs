@@ -1,8 +1,8 @@
-//! What an apply waits for when all its calls are made: that what it made is to be seen, that what it deleted is not, and that
-//! nobody who wrote at the same time took its part away.
+//! What an apply waits for when all its calls are made: until what it created is visible and what it deleted is not, and that no process
+//! that wrote at the same time took something of it away.
 //!
-//! AWS shows writes late (IAM user guide, "Changes that I make are not always immediately visible"): a run that follows would take
-//! what it can't see for deleted, and make or remove it once more.
+//! AWS shows writes late (IAM user guide, "Changes that I make are not always immediately visible"): a run that follows would take what it
+//! can't see for deleted, and create or delete it once more.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,40 +15,43 @@ use crate::engine::{self, Backend, Contention, Converged, Failure, Key, Object};
 use crate::objects::Context;
 use crate::objects::context::{PROPAGATION, QUIET};
 
-/// After a failure what was made may be gone again: whoever failed it may have taken it along.
+/// After a failure what was created may be gone again: the process that caused the failure may have taken it along.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(20);
 
-/// Waits until what was made can be seen as it was made, and makes again what others took away. What can't be seen when the time is
-/// over is told of as a warning: AWS took every call.
-pub(super) async fn until_seen(
+/// Waits until what was created or updated is visible as it was written, and repairs what others took away. What is still not visible when
+/// the time is over is a warning: AWS accepted every call.
+pub(super) async fn until_visible(
     cx: &Context,
     objects: &[Box<dyn Object<Context>>],
     mut made: Converged<Error>,
     instance: &str,
     diagnostics: &mut Diagnostics,
 ) -> Converged<Error> {
-    let mut open = engine::unverified(objects, &made);
+    let mut open = engine::to_verify(objects, &made);
     let limits = cx.limits().at_most(if made.failures.is_empty() { PROPAGATION } else { AFTER_A_FAILURE });
     let what = format!("AWS to show what was just made: {}", listed(open.keys()));
     let mut pauses = Pauses::new(&limits, &what);
     while !open.is_empty() && !cx.stopped() {
         if made.failures.is_empty() && open.values().any(|contention| *contention == Contention::LastWriteWins) {
-            quiet(cx, &limits).await;
+            wait_for_late_writes(cx, &limits).await;
         }
-        match engine::look_again(cx, objects, &made, &open).await {
-            Ok(look) => {
-                open.retain(|key, _| look.missing.contains(key));
-                made.failures.extend(look.taken.into_iter().map(|key| taken(cx, key)));
+        match engine::verify(cx, objects, &made, &open).await {
+            Ok(verified) => {
+                open.retain(|key, _| verified.pending.contains(key));
+                let taken_over = |key| Failure { key, error: engine::Error::TakenOver };
+                made.failures.extend(verified.taken_over.into_iter().map(taken_over));
             }
             Err(failure) => {
-                unseen(&failure.error, "made", made.failures.is_empty(), diagnostics);
+                if let engine::Error::Read(error) = &failure.error {
+                    unreadable(error, "made", made.failures.is_empty(), diagnostics);
+                }
                 break;
             }
         }
-        let lost: BTreeSet<Key> =
-            open.iter().filter(|(_, contention)| **contention != Contention::Exclusive).map(|(key, _)| key.clone()).collect();
+        let contended = open.iter().filter(|(_, contention)| **contention != Contention::Exclusive);
+        let lost: BTreeSet<Key> = contended.map(|(key, _)| key.clone()).collect();
         if made.failures.is_empty() && !lost.is_empty() {
-            made = engine::mend(cx, objects, made, instance, &lost).await;
+            made = engine::repair(cx, objects, made, instance, &lost).await;
         }
         let Some(key) = open.keys().next() else { break };
         if let Err(end) = pauses.next(&not_yet(cx, key)).await {
@@ -64,20 +67,20 @@ pub(super) async fn until_seen(
     made
 }
 
-/// Waits until what was deleted is shown no more: who makes it anew must not take the old one for it.
-pub(super) async fn until_gone(cx: &Context, failures: &[Failure<Error>], diagnostics: &mut Diagnostics) {
+/// Waits until what was deleted is no longer visible: a run that creates it again must not take the old object for the new one.
+pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagnostics: &mut Diagnostics) {
     let limits = cx.limits().at_most(PROPAGATION);
     let mut pauses = Pauses::new(&limits, "AWS to stop showing what was just deleted");
     while !cx.stopped() {
-        match cx.still_shown().await {
-            Ok(shown) => {
-                let Some(key) = shown.first() else { return };
+        match engine::still_visible(cx, &converged.deleted).await {
+            Ok(visible) => {
+                let Some(key) = visible.first() else { return };
                 if pauses.next(&not_yet(cx, key)).await.is_err() {
                     return;
                 }
             }
             Err(error) => {
-                unseen(&error, "deleted", failures.is_empty(), diagnostics);
+                unreadable(&error, "deleted", converged.failures.is_empty(), diagnostics);
                 return;
             }
         }
@@ -85,8 +88,8 @@ pub(super) async fn until_gone(cx: &Context, failures: &[Failure<Error>], diagno
 }
 
 /// The calls are done, and the next read will meet the same error: a warning, unless a call has failed already, of which there is an error.
-fn unseen(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
-    tracing::info!("what was {done} can't be looked at: {error}");
+fn unreadable(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
+    tracing::info!("what was {done} can't be read: {error}");
     if alone {
         let text =
             format!("{}\n\nAWS took every call, and the state names all of it; a plan in a while says whether it is so.", explain(error));
@@ -94,18 +97,7 @@ fn unseen(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics)
     }
 }
 
-/// Another state of the same names took over what this run had made.
-fn taken(cx: &Context, key: Key) -> Failure<Error> {
-    let message = format!(
-        "{} was made by this run and is another one's by now: a second state wants the same name, and ran at the same time. Give one of the \
-         two other names, or keep one of them only; two states of the very same names can't be told apart",
-        key.name
-    );
-    let error = Error::of_kind(Kind::Exists, &key.kind, cx.label(key.side), message);
-    Failure { key, verb: "keep", error }
-}
-
-async fn quiet(cx: &Context, limits: &Limits) {
+async fn wait_for_late_writes(cx: &Context, limits: &Limits) {
     let wake = (tokio::time::Instant::now() + QUIET).min(limits.deadline);
     tokio::select! {
         () = tokio::time::sleep_until(wake) => {}

@@ -1,22 +1,21 @@
-//! An access entry that was made for an earlier role of its ARN is made anew, and what others gave it comes back.
+//! An access entry that was created for an earlier role of its ARN is created again, and what others gave it is restored.
 //!
-//! EKS binds an entry to its role for good, and deleting an entry drops its policies (EKS, DeleteAccessEntry). What others put on
-//! it therefore stands in the ledger, as the entry's `document`, from the read that finds it stale until all of it is there again: a
-//! run that ends between the two calls loses nothing.
+//! EKS binds an entry to its role for good, and deleting an entry drops its policies (EKS, DeleteAccessEntry). What others put on it is
+//! therefore in the ledger, as the entry's `document`, from the read that finds it stale until all of it is restored: a run that ends
+//! between the two calls loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccessEntry, Facts, Reach, STANDARD, added, delete, describe, retag};
+use super::{AccessEntry, label};
 use crate::aws::{Error, policy};
-use crate::engine::{Entry, Made, Observed, Origin, Owner, Reconcile, Tags};
-use crate::objects::context::Context;
-use crate::objects::eks::policy_association;
+use crate::engine::{Entry, Facts, Observed, Origin, Owner, Reconcile, Tags, Written};
+use crate::objects::eks::entries::{self, Association, EntryFacts, NewEntry, Reach, STANDARD, delete, describe, retag};
 use crate::objects::ownership::Ownership;
-use crate::objects::{TAG_INSTANCE, TAG_RESOURCE, locks, tags};
+use crate::objects::{Context, TAG_INSTANCE, TAG_RESOURCE, locks, tags};
 
-/// What somebody else's entry holds that is to come back.
+/// What a foreign entry has that is to be restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     principal_arn: String,
@@ -32,14 +31,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What is to come back according to the ledger.
+    /// What is to be restored according to the ledger.
     pub(super) fn recorded(entry: Option<&Entry>) -> Option<Self> {
-        let document = entry.filter(|e| e.origin == Origin::Adopted)?.document.as_deref()?;
+        Self::parse(entry.filter(|e| e.origin == Origin::Adopted)?.document.as_deref()?)
+    }
+
+    /// Reads what `document` writes.
+    pub(super) fn parse(document: &str) -> Option<Self> {
         serde_json::from_str(document).ok()
     }
 
-    /// What is to come back of an entry as it stands, together with what is still missing from an earlier attempt.
-    pub(super) fn of(facts: &Facts, all_tags: Tags, wanted: &BTreeSet<String>, earlier: Option<Self>) -> Self {
+    /// What is to be restored of an entry as it is, together with what is still missing from an earlier attempt.
+    pub(super) fn of(facts: &EntryFacts, all_tags: Tags, wanted: &BTreeSet<String>, earlier: Option<Self>) -> Self {
         let mut kept = Kept {
             principal_arn: facts.principal_arn.clone(),
             username: (!facts.default_username).then(|| facts.username.clone()),
@@ -61,39 +64,46 @@ impl Kept {
         serde_json::to_value(self).ok().map(|json| policy::canonical_text(&json))
     }
 
-    /// The entry as it was, seen where it is gone: an earlier attempt deleted it and got no further.
+    /// The entry as it was, for a read that finds none: an earlier attempt deleted it and got no further.
     pub(super) fn observed(&self, ownership: &Ownership, reconcile: &Reconcile, wanted: &Tags) -> Observed {
         let (owner, tags) = ownership.split(self.tags.clone());
-        let shown = tags::shown(wanted, &tags, &added(reconcile));
-        let facts = Facts {
+        let shown = tags::shown(wanted, &tags, &reconcile.added());
+        let facts = EntryFacts {
             principal_arn: self.principal_arn.clone(),
             default_username: self.username.is_none(),
             username: self.username.clone().unwrap_or_default(),
             groups: self.groups.clone(),
-            kind: STANDARD.to_owned(),
+            entry_type: STANDARD.to_owned(),
             created_at: 0,
             stale: true,
             tags,
             policies: self.policies.clone(),
-            beyond: BTreeSet::new(),
+            unknown_scopes: BTreeSet::new(),
         };
+        let arn = reconcile.entry.as_ref().and_then(|e| e.arn.clone());
         Observed {
-            arn: reconcile.entry.as_ref().and_then(|e| e.arn.clone()),
-            id: None,
+            label: arn.as_deref().map(|arn| label(arn, &self.principal_arn)),
+            arn,
             document: self.document(),
             tags: Some(shown),
             owner,
-            differs: true,
-            // A struct of strings, numbers and maps by string always becomes JSON.
-            facts: serde_json::to_value(facts).unwrap_or_default(),
+            facts: Facts::new(facts),
+            ..Observed::attached(true)
         }
     }
 }
 
 impl AccessEntry {
-    /// An entry of ours: deleted and made as it should be. Its policies are made again after it.
-    pub(super) async fn make_anew(&self, cx: &Context, reconcile: &Reconcile, principal: &str, owner: &Owner) -> Result<Made, Error> {
-        self.tell_renewal();
+    /// An entry of this resource: deleted and created as it should be. Its policies are associated again after it.
+    pub(super) async fn recreate(
+        &self,
+        cx: &Context,
+        reconcile: &Reconcile,
+        principal: &str,
+        instance: &str,
+        owner: &Owner,
+    ) -> Result<Written, Error> {
+        self.log_renewal();
         delete(cx, Some(&self.region), &self.cluster, principal).await?;
         let mut tags = self.tags.clone();
         match owner {
@@ -101,12 +111,12 @@ impl AccessEntry {
                 tags.extend(resource.iter().map(|r| (TAG_RESOURCE.to_owned(), r.clone())));
                 tags.extend(instance.iter().map(|i| (TAG_INSTANCE.to_owned(), i.clone())));
             }
-            _ => tags.extend(cx.ownership.tags(&reconcile.instance)),
+            _ => tags.extend(cx.ownership.tags(instance)),
         }
         self.make(cx, reconcile, tags).await
     }
 
-    /// Somebody else's entry: deleted and made as it was, with what this resource adds to it; then whatever of its policies is missing.
+    /// A foreign entry: deleted and created as it was, with what this resource adds to it; then the policies that are missing.
     pub(super) async fn restore(
         &self,
         cx: &Context,
@@ -114,87 +124,87 @@ impl AccessEntry {
         kept: &Kept,
         stale: bool,
         observed: &Observed,
-    ) -> Result<Made, Error> {
-        // Several resources may use the entry: whoever comes second finds it made anew.
-        let _turn = locks::exclusive(&format!("{}/{}", self.cluster, kept.principal_arn)).await;
-        let remaking = Remaking { kept, cluster: &self.cluster, region: &self.region };
+    ) -> Result<Written, Error> {
+        // Several resources may use the entry: the second one finds it created again.
+        let _exclusive = locks::exclusive(&format!("{}/{}", self.cluster, kept.principal_arn)).await;
+        let restoration = Restoration { kept, cluster: &self.cluster, region: &self.region };
         let now = describe(cx, Some(&self.region), &self.cluster, &kept.principal_arn).await?;
         let fresh = now.as_ref().filter(|entry| !stale || entry.access_entry_arn() != observed.arn.as_deref());
         let tags_now = fresh.map_or_else(|| kept.tags.clone(), |entry| entry.tags().cloned().unwrap_or_default().into_iter().collect());
-        let change = tags::additive(&self.tags, &tags_now, &added(reconcile));
+        let change = tags::additive(&self.tags, &tags_now, &reconcile.added());
         let arn = match fresh {
             Some(entry) => {
                 retag(cx, Some(&self.region), entry.access_entry_arn(), &change).await?;
                 entry.access_entry_arn().map(str::to_owned)
             }
             None => {
-                self.tell_renewal();
+                self.log_renewal();
                 delete(cx, Some(&self.region), &self.cluster, &kept.principal_arn).await?;
                 let mut tags = tags_now;
                 tags.retain(|key, _| !change.unset.contains(key));
                 tags.extend(change.set.clone());
-                remaking.create(cx, tags).await?
+                restoration.create(cx, tags).await?
             }
         };
-        remaking.associate_missing(cx, |_| true).await?;
-        Ok(Made {
+        restoration.associate_missing(cx, |_| true).await?;
+        Ok(Written {
             arn,
             id: self.principal_id(reconcile).or(observed.id.clone()),
             document: None,
             tags: Some(self.tags.clone()),
-            added: tags::added_after(&added(reconcile), &change),
+            added: tags::added_after(&reconcile.added(), &change),
         })
     }
 
-    fn tell_renewal(&self) {
+    fn log_renewal(&self) {
         let (cluster, role) = (&self.cluster, &self.role);
-        tracing::info!(cluster, role, "the access entry was made for an earlier role of that name: making it anew");
+        tracing::info!(cluster, role, "the access entry was created for an earlier role of that name: creating it again");
     }
 }
 
-/// Gives back to others, at the removal of the resource, an entry that an interrupted run deleted.
+/// Restores for others, when the resource is destroyed, an entry that an interrupted run deleted.
 pub(super) async fn give_back(cx: &Context, cluster: &str, entry: &Entry, kept: &Kept) -> Result<(), Error> {
     let region = entry.region.as_deref().unwrap_or(&cx.region);
-    let remaking = Remaking { kept, cluster, region };
+    let restoration = Restoration { kept, cluster, region };
     if describe(cx, Some(region), cluster, &kept.principal_arn).await?.is_none() {
         let ours: BTreeSet<&str> = tags::added_keys(&entry.added).collect();
         let theirs = kept.tags.iter().filter(|(key, _)| !ours.contains(key.as_str()));
-        remaking.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect()).await?;
+        restoration.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect()).await?;
     }
     if !kept.wanted.is_empty() {
         cx.warn(format!(
-            "The access entry of {} on the cluster {cluster} was made again after an interrupted run. The policies that this resource wanted \
-             too were left off it: {}. Associate them again (aws eks associate-access-policy) if others need them.",
+            "The access entry of {} on the cluster {cluster} was created again after an interrupted run, without the policies that this resource \
+             also wanted: {}. Associate them again (aws eks associate-access-policy) if others need them.",
             kept.principal_arn,
             kept.wanted.iter().cloned().collect::<Vec<_>>().join(", ")
         ));
     }
-    remaking.associate_missing(cx, |policy_arn| !kept.wanted.contains(policy_arn)).await
+    restoration.associate_missing(cx, |policy_arn| !kept.wanted.contains(policy_arn)).await
 }
 
-/// The calls that bring back what was kept.
-struct Remaking<'a> {
+/// The calls that restore what was kept.
+struct Restoration<'a> {
     kept: &'a Kept,
     cluster: &'a str,
     region: &'a str,
 }
 
-impl Remaking<'_> {
+impl Restoration<'_> {
     /// Returns the ARN of the entry.
     async fn create(&self, cx: &Context, tags: Tags) -> Result<Option<String>, Error> {
         let Kept { principal_arn, username, groups, .. } = self.kept;
-        super::create(cx, self.region, self.cluster, principal_arn, username.clone(), groups, tags).await
+        let (cluster, region, username) = (self.cluster, self.region, username.clone());
+        NewEntry { cluster, region, principal: principal_arn, username, groups, tags }.create(cx).await
     }
 
     /// Associates those of the kept policies that the entry has not.
     async fn associate_missing(&self, cx: &Context, which: impl Fn(&str) -> bool) -> Result<(), Error> {
         let principal = &self.kept.principal_arn;
-        let present = policy_association::list(cx, Some(self.region), self.cluster, principal).await?;
+        let present = entries::policies(cx, Some(self.region), self.cluster, principal).await?;
         for (policy_arn, reach) in self.kept.policies.iter().filter(|(arn, _)| which(arn)) {
             if !present.iter().any(|p| p.policy_arn() == Some(policy_arn)) {
-                let Reach { scope, namespaces } = reach.clone();
-                let facts = policy_association::Facts { policy_arn: policy_arn.clone(), scope, namespaces };
-                policy_association::associate(cx, self.region, self.cluster, principal, &facts).await?;
+                let association = Association { policy_arn: policy_arn.clone(), reach: reach.clone() };
+                entries::associate(cx, self.region, self.cluster, principal, &association).await?;
             }
         }
         Ok(())
@@ -205,18 +215,18 @@ impl Remaking<'_> {
 mod tests {
     use super::*;
     use crate::engine::found;
-    use crate::objects::eks::policy_association::Scope;
+    use crate::objects::eks::entries::Scope;
 
     fn reach(namespace: &str) -> Reach {
         Reach { scope: Scope::Namespace, namespaces: BTreeSet::from([namespace.to_owned()]) }
     }
 
-    fn facts(policies: &[(&str, &str)]) -> Facts {
-        Facts {
+    fn facts(policies: &[(&str, &str)]) -> EntryFacts {
+        EntryFacts {
             principal_arn: "arn:aws:iam::183295435445:role/access".into(),
             username: "ops".into(),
             policies: policies.iter().map(|(arn, namespace)| ((*arn).to_owned(), reach(namespace))).collect(),
-            ..Facts::default()
+            ..EntryFacts::default()
         }
     }
 
@@ -231,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_attempt_did_not_bring_back_is_still_to_come() {
+    fn what_an_earlier_attempt_did_not_restore_is_still_to_be_restored() {
         let earlier = Kept::of(&facts(&[("view", "a"), ("edit", "b")]), Tags::new(), &BTreeSet::from(["edit".to_owned()]), None);
         let now = Kept::of(&facts(&[("view", "c")]), Tags::new(), &BTreeSet::new(), Some(earlier));
         assert_eq!(now.policies, BTreeMap::from([("view".to_owned(), reach("c")), ("edit".to_owned(), reach("b"))]));

@@ -1,9 +1,11 @@
+use aws_sdk_eks::types;
+
 use super::*;
 use crate::engine::found;
 
 const ROLE: &str = "arn:aws:iam::183295435445:role/teams/access";
 
-fn object() -> AccessEntry {
+fn access_entry() -> AccessEntry {
     AccessEntry {
         cluster: "prod".into(),
         region: "ap-south-1".into(),
@@ -16,56 +18,51 @@ fn object() -> AccessEntry {
         policies: BTreeSet::new(),
         on_existing: OnExisting::Fail,
         depends_on: vec![role::key(Side::Cluster, "access")],
+        attribute: Path::root(),
     }
 }
 
-fn standing() -> Facts {
+fn unchanged() -> EntryFacts {
     let entry = types::AccessEntry::builder()
         .username("arn:aws:sts::183295435445:assumed-role/access/{{SessionName}}")
         .kubernetes_groups("viewers")
         .r#type("STANDARD")
         .build();
-    facts(&entry, Tags::new(), &[], ROLE)
+    EntryFacts::new(&entry, Tags::new(), &[], ROLE)
 }
 
 fn reconcile(origin: Origin) -> Reconcile {
-    Reconcile {
-        entry: Some(found("183295435445", None, origin)),
-        origin,
-        instance: "i1".into(),
-        renewed: false,
-        dependencies: Default::default(),
-    }
+    Reconcile { entry: Some(found("183295435445", None, origin)), instance: Some("i1".into()), ..Reconcile::unrecorded(origin) }
 }
 
 #[test]
 fn the_user_name_that_eks_gives_is_no_drift() {
-    let facts = standing();
-    assert!(facts.default_username && !object().differs(&reconcile(Origin::Created), &facts));
-    let spelt_out = AccessEntry { username: Some(facts.username.clone()), ..object() };
+    let facts = unchanged();
+    assert!(facts.default_username && !access_entry().differs(&reconcile(Origin::Created), &facts));
+    let spelt_out = AccessEntry { username: Some(facts.username.clone()), ..access_entry() };
     assert!(!spelt_out.differs(&reconcile(Origin::Created), &facts));
 }
 
 #[test]
-fn every_attribute_that_others_change_is_seen() {
-    type Change = fn(&mut Facts);
+fn a_change_of_any_attribute_is_seen() {
+    type Change = fn(&mut EntryFacts);
     let changes: [(&str, Change); 5] = [
         ("username", |f| (f.username, f.default_username) = ("ops".into(), false)),
         ("groups", |f| f.groups.clear()),
         ("tags", |f| drop(f.tags.insert("extra".into(), "1".into()))),
-        ("type", |f| f.kind = "EC2_LINUX".into()),
+        ("type", |f| f.entry_type = "EC2_LINUX".into()),
         ("principal", |f| f.stale = true),
     ];
     for (what, change) in changes {
-        let mut facts = standing();
+        let mut facts = unchanged();
         change(&mut facts);
-        assert!(object().differs(&reconcile(Origin::Created), &facts), "{what}");
+        assert!(access_entry().differs(&reconcile(Origin::Created), &facts), "{what}");
     }
 }
 
 #[test]
-fn tags_of_others_on_an_adopted_entry_are_no_difference() {
-    let mut facts = standing();
+fn tags_that_others_set_on_an_adopted_entry_are_no_difference() {
+    let mut facts = unchanged();
     facts.tags.insert("extra".into(), "1".into());
-    assert!(!object().differs(&reconcile(Origin::Adopted), &facts));
+    assert!(!access_entry().differs(&reconcile(Origin::Adopted), &facts));
 }

@@ -3,28 +3,29 @@
 
 use super::model::Model;
 use super::network;
+use super::objects::route_attributes;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::aws::{Error, Side};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{OnExisting, Tags};
-use crate::objects::ec2::{route, usage};
+use crate::objects::ec2::peering::{Untagged, route, usage};
 use crate::objects::eks::cluster::ClusterDescription;
-use crate::objects::{Context, TAG_RESOURCE};
-use crate::resources::env::Env;
-use crate::resources::lifecycle::Known;
+use crate::objects::{Context, Env, TAG_RESOURCE};
+use crate::resources::lifecycle::{Change, Run};
 use crate::resources::preflight;
-use crate::schema::{Value, placeholder};
+use crate::schema::placeholder;
 
-pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value, env: &Env, known: &Known) -> Diagnostics {
+pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    if prior.is_null() {
+    let creates = change.prior.is_null();
+    if creates {
         if let Some(cluster) = env.clusters.get(&model.cluster) {
             endpoint_access(cluster, &mut diagnostics);
         }
         overlap(model, &mut diagnostics);
     }
-    if value.get("workload_vpc_id").is_unknown() {
+    if change.value.get("workload_vpc_id").is_unknown() {
         return diagnostics;
     }
     let mut model = model.clone();
@@ -32,8 +33,7 @@ pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value
         diagnostics.extend(preflight::skipped(&error));
         return diagnostics;
     }
-    let model = &model;
-    let notes = match notes(model, cx).await {
+    let notes = match notes(&model, cx).await {
         Ok(notes) => notes,
         Err(error) => {
             diagnostics.extend(preflight::skipped(&error));
@@ -41,12 +41,11 @@ pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value
         }
     };
     // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
-    let known = prior.is_null().then_some(known);
-    let of = |side| routes(model, cx, side, env, known, notes.as_ref());
-    let (near, far) = futures::join!(of(Side::Cluster), of(Side::Workload));
+    let checks = Routes { model: &model, cx, env, run: creates.then_some(run), notes: notes.as_ref() };
+    let (near, far) = futures::join!(checks.of(Side::Cluster), checks.of(Side::Workload));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
-        diagnostics.extend(if prior.is_null() { found } else { found.as_warnings() });
+        diagnostics.extend(if creates { found } else { found.as_warnings() });
     }
     diagnostics
 }
@@ -65,7 +64,7 @@ async fn find_own(model: &mut Model, cx: &Context) -> Result<(), Error> {
 /// The tags of a connection that is not this resource's own: on those is noted what resources of this provider made there.
 async fn notes(model: &Model, cx: &Context) -> Result<Option<Tags>, Error> {
     let Some(id) = model.link.id.as_deref().filter(|_| model.own != Some(true)) else { return Ok(None) };
-    Ok(model.link.see(cx, Side::Cluster, id).await?.map(|found| found.tags))
+    Ok(model.link.describe_live(cx, Side::Cluster, id).await?.map(|found| found.tags))
 }
 
 /// VPC peering guide, "VPC peering limitations": any overlap ends in the status `failed`, whichever blocks are meant.
@@ -121,63 +120,79 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// One side's tables and what stands in them already.
-async fn routes(model: &Model, cx: &Context, side: Side, env: &Env, known: Option<&Known>, notes: Option<&Tags>) -> Diagnostics {
-    let end = model.link.end(side);
-    let wanted = model.routes(side);
-    if wanted.iter().any(|(table, block)| placeholder::is_in(table) || placeholder::is_in(block)) || placeholder::is_in(&end.vpc_id) {
-        return Diagnostics::new();
-    }
-    let tables = match network::tables(cx, side, &end.region, &end.vpc_id).await {
-        Ok(tables) => tables,
-        Err(error) => return preflight::skipped(&error),
-    };
-    let mut diagnostics = Diagnostics::new();
-    let (tables_at, blocks_at) = match side {
-        Side::Cluster => (Path::of("cluster_route_table_ids"), Path::of("workload_cidrs")),
-        Side::Workload => (Path::of("workload_route_table_ids"), Path::of("cluster_cidrs")),
-    };
-    let mut missing: Vec<&String> = Vec::new();
-    let mut of_others: Vec<String> = Vec::new();
-    for (id, block) in &wanted {
-        let key = route::key(side, id, block);
-        let Some(table) = tables.iter().find(|table| table.id == *id) else {
-            missing.push(id);
-            continue;
-        };
-        let account = &env.identity(side).account_id;
-        if env.ledger.get(&key).is_none() && !known.is_some_and(|known| known.names(&cx.ownership.resource, account, &key, None)) {
-            in_the_way(model, side, table, block, &tables_at, &mut diagnostics);
-            let noted = notes.is_none_or(|tags| usage::is_noted(tags, &route::thing(side, id, block)));
-            if !noted && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
-                of_others.push(format!("{id} to {block}"));
-            }
-        }
-    }
-    if !of_others.is_empty() {
-        not_ours(model, side, &of_others, &mut diagnostics);
-    }
-    missing.dedup();
-    for id in missing {
-        let all = tables.iter().map(|table| table.id.as_str()).collect::<Vec<_>>().join(", ");
-        let text = format!("{} of account {} has the route tables {all}.", end.vpc_id, end.account_id);
-        diagnostics.error(tables_at.clone(), format!("{id} is no route table of the {side} VPC"), text);
-    }
-    local(model, side, &wanted.iter().map(|(_, block)| block.clone()).collect::<Vec<_>>(), &blocks_at, &mut diagnostics);
-    diagnostics
+/// The checks of the routes.
+struct Routes<'a> {
+    model: &'a Model,
+    cx: &'a Context,
+    env: &'a Env,
+    /// What the states of this run name, where it matters.
+    run: Option<&'a Run>,
+    /// The tags of a connection that is not this resource's own.
+    notes: Option<&'a Tags>,
 }
 
-fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, path: &Path, diagnostics: &mut Diagnostics) {
+impl Routes<'_> {
+    /// One side's tables, and the routes that they have already.
+    async fn of(&self, side: Side) -> Diagnostics {
+        let (model, cx) = (self.model, self.cx);
+        let end = model.link.end(side);
+        let wanted = model.routes(side);
+        if wanted.iter().any(|(table, block)| placeholder::is_in(table) || placeholder::is_in(block)) || placeholder::is_in(&end.vpc_id) {
+            return Diagnostics::new();
+        }
+        let tables = match network::tables(cx, side, &end.region, &end.vpc_id).await {
+            Ok(tables) => tables,
+            Err(error) => return preflight::skipped(&error),
+        };
+        let mut diagnostics = Diagnostics::new();
+        let attributes = route_attributes(side);
+        let mut missing: Vec<&String> = Vec::new();
+        let mut foreign: Vec<String> = Vec::new();
+        for (id, block) in &wanted {
+            let Some(table) = tables.iter().find(|table| table.id == *id) else {
+                missing.push(id);
+                continue;
+            };
+            if !self.is_own(side, id, block) {
+                in_the_way(model, side, table, block, &mut diagnostics);
+                let noted = self.notes.is_none_or(|tags| usage::is_noted(tags, &Untagged::route(side, id, block)));
+                if !noted && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
+                    foreign.push(format!("{id} to {block}"));
+                }
+            }
+        }
+        if !foreign.is_empty() {
+            foreign_routes(model, side, &foreign, &mut diagnostics);
+        }
+        missing.dedup();
+        for id in missing {
+            let all = tables.iter().map(|table| table.id.as_str()).collect::<Vec<_>>().join(", ");
+            let text = format!("{} of account {} has the route tables {all}.", end.vpc_id, end.account_id);
+            diagnostics.error(Path::of(attributes.tables), format!("{id} is no route table of the {side} VPC"), text);
+        }
+        let blocks: Vec<String> = wanted.into_iter().map(|(_, block)| block).collect();
+        local(model, side, &blocks, &mut diagnostics);
+        diagnostics
+    }
+
+    fn is_own(&self, side: Side, table: &str, block: &str) -> bool {
+        let key = route::key(side, table, block);
+        let (resource, account_id) = (&self.cx.ownership.resource, &self.env.identity(side).account_id);
+        self.env.ledger.get(&key).is_some() || self.run.is_some_and(|run| run.knows(resource, account_id, &key, None))
+    }
+}
+
+fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, diagnostics: &mut Diagnostics) {
     let Some(found) = table.route_to(block).filter(|found| found.target != "local") else { return };
     if model.link.id.as_deref() == Some(&found.target) {
         return;
     }
-    let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route::attributes(side));
-    diagnostics.error(path.clone(), format!("A route to {block} leads elsewhere"), text);
+    let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route_attributes(side).listed);
+    diagnostics.error(Path::of(route_attributes(side).tables), format!("A route to {block} leads elsewhere"), text);
 }
 
 /// Routes that no resource of this provider noted: whoever made them deletes them, whoever else uses them.
-fn not_ours(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
+fn foreign_routes(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
     let text = format!(
         "In account {} these lead over {} already: {}. Nothing on the connection says that xeks made them: this resource uses them and leaves them, \
          and they are gone once whoever made them removes them. The next apply makes what is missing. To have nothing to do with them, leave them out \
@@ -185,13 +200,13 @@ fn not_ours(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diag
         model.link.end(side).account_id,
         model.link.id.as_deref().unwrap_or("the connection"),
         routes.join(", "),
-        route::attributes(side)
+        route_attributes(side).listed
     );
     diagnostics.warning(Path::of("peering_connection_id"), format!("Routes of the {side} VPC are somebody else's"), text);
 }
 
 /// API reference, CreateRoute: a block that lies within the table's own VPC is that VPC's.
-fn local(model: &Model, side: Side, wanted: &[String], path: &Path, diagnostics: &mut Diagnostics) {
+fn local(model: &Model, side: Side, wanted: &[String], diagnostics: &mut Diagnostics) {
     let own: Vec<Cidr> = model.blocks(side).iter().filter_map(|block| Cidr::parse(block)).collect();
     let mut blocks: Vec<Cidr> = wanted.iter().filter_map(|block| Cidr::parse(block)).collect();
     blocks.sort();
@@ -199,7 +214,7 @@ fn local(model: &Model, side: Side, wanted: &[String], path: &Path, diagnostics:
     for block in blocks {
         if let Some(own) = own.iter().find(|own| own.contains(&block)) {
             diagnostics.error(
-                path.clone(),
+                Path::of(route_attributes(side).blocks),
                 format!("{block} is a block of the {side} VPC itself"),
                 format!("{} has {own}: addresses in it never leave that VPC. Name blocks of the other VPC.", model.link.end(side).vpc_id),
             );

@@ -2,35 +2,38 @@
 
 use super::model::Model;
 use super::objects;
-use crate::aws::{Side, arn, policy};
+use crate::aws::{arn, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::objects::{Context, eks};
-use crate::resources::env::Env;
+use crate::objects::eks::cluster;
+use crate::objects::eks::entries::Scope;
+use crate::objects::{Context, Env};
+use crate::resources::lifecycle::Change;
 use crate::resources::preflight;
-use crate::schema::Value;
 
 /// Access policies that make their holder the cluster's master.
 const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
 
-pub async fn preflight(model: &Model, cx: &Context, value: &Value, prior: &Value, env: &Env) -> Diagnostics {
+pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     mode(model, env, &mut diagnostics);
-    blast_radius(model, value, prior, &mut diagnostics);
+    blast_radius(model, change, &mut diagnostics);
     if model.access.is_some() {
         let trust = policy::document(objects::access_trust(model, env));
         if let Err(why) = trust_fits(&trust) {
             diagnostics.error(Path::of("access_role.trusted_principal_arns"), "Trust policy of the access role is too long", why);
         }
     }
-    let changed = |path: &str| prior.at(path) != value.at(path);
-    let (policies, principals) =
-        futures::join!(async { if changed("kubernetes.policies") { policies(model, cx, env).await } else { Diagnostics::new() } }, async {
-            if changed("access_role.trusted_principal_arns") {
-                preflight::principals_exist(cx, env, &model.trusted_principals, &Path::of("access_role.trusted_principal_arns")).await
+    let principals = "access_role.trusted_principal_arns";
+    let (policies, principals) = futures::join!(
+        async { if change.changes("kubernetes.policies") { policies(model, cx, env).await } else { Diagnostics::new() } },
+        async {
+            if change.changes(principals) {
+                preflight::principals_exist(cx, env, &model.trusted_principals, &Path::of(principals)).await
             } else {
                 Diagnostics::new()
             }
-        },);
+        },
+    );
     diagnostics.extend(policies);
     diagnostics.extend(principals);
     diagnostics
@@ -63,11 +66,11 @@ fn mode(model: &Model, env: &Env, diagnostics: &mut Diagnostics) {
 }
 
 /// On create and when the attribute changes, not for ever.
-fn blast_radius(model: &Model, value: &Value, prior: &Value, diagnostics: &mut Diagnostics) {
-    for (name, policy) in &model.policies {
-        let before = prior.at("kubernetes.policies").get(name);
-        let now = value.at("kubernetes.policies").get(name);
-        if name.ends_with(ADMIN) && !policy.namespace_scope && before != now {
+fn blast_radius(model: &Model, change: Change<'_>, diagnostics: &mut Diagnostics) {
+    for (name, reach) in &model.policies {
+        let before = change.prior.at("kubernetes.policies").get(name);
+        let now = change.value.at("kubernetes.policies").get(name);
+        if name.ends_with(ADMIN) && reach.scope == Scope::Cluster && before != now {
             diagnostics.warning(
                 Path::of("kubernetes.policies").key(name),
                 "Administrator of the whole cluster",
@@ -76,7 +79,7 @@ fn blast_radius(model: &Model, value: &Value, prior: &Value, diagnostics: &mut D
         }
     }
     let path = "access_role.trust";
-    if model.trust_account && prior.at(path) != value.at(path) {
+    if model.trust_account && change.changes(path) {
         diagnostics.warning(
             Path::of(path),
             "The access role trusts a name, not a role",
@@ -91,7 +94,7 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
     if model.policies.is_empty() {
         return diagnostics;
     }
-    let known = match eks::cluster::access_policies(cx, &env.region).await {
+    let known = match cluster::access_policies(cx, &env.region).await {
         Ok(known) => known,
         Err(error) => return preflight::skipped(&error),
     };
@@ -102,12 +105,7 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!(
-                    "{}Account {} knows: {}.",
-                    preflight::nearest(name, &names),
-                    env.identity(Side::Cluster).account_id,
-                    names.join(", ")
-                ),
+                format!("{}Account {} knows: {}.", preflight::nearest(name, &names), env.cluster.account_id, names.join(", ")),
             );
         }
     }

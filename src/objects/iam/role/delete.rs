@@ -1,33 +1,31 @@
-//! Taking a role away: one of ours with all that hangs on it, and our additions out of somebody else's.
+//! Deleting a role that this resource created, with all that is attached to it; removing from a foreign one what was added to it.
 
 use serde_json::Value;
 
-use super::{attached_arns, facts, get, inline_names, retag};
-use crate::aws::{Answer, Error, Kind, Side, policy};
-use crate::engine::{Entry, Key, Origin, Tags};
-use crate::objects::context::Context;
-use crate::objects::iam::trust;
-use crate::objects::{locks, removal, tags};
+use super::{attached_arns, facts, get, inline_names, retag, trust};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
+use crate::engine::{Deleted, Entry, Key, Origin, Tags};
+use crate::objects::ownership::is_ours;
+use crate::objects::{Context, locks, tags};
 
-/// Deletes a role of ours with all that hangs on it, or takes our additions out of somebody else's.
-pub(in crate::objects) async fn remove(cx: &Context, key: &Key, entry: &Entry) -> Result<(), Error> {
+pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
     let (side, name) = (key.side, key.name.as_str());
-    let Some(role) = get(cx, side, name).await? else { return Ok(()) };
+    let Some(role) = get(cx, side, name).await? else { return Ok(Deleted::Now) };
     let (owner, seen) = cx.ownership.split(tags::from_iam(role.tags()));
     if entry.origin == Origin::Adopted {
-        release_trust(cx, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
-        return retag(cx, side, name, &tags::additive(&Tags::new(), &seen, &entry.added)).await;
+        remove_statements(cx, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
+        retag(cx, side, name, &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+        return Ok(Deleted::Now);
     }
-    if !removal::is_ours(entry, &owner) {
-        return Ok(());
+    if !is_ours(entry, &owner) {
+        return Ok(Deleted::Now);
     }
-    cx.until_propagated(|e| e.is(Kind::NotYet), || delete(cx, side, name)).await?;
+    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, side, name)).await?;
     locks::mark_deleted(role.role_id());
-    cx.deleted(key, &Entry { id: Some(role.role_id), ..entry.clone() });
-    Ok(())
+    Ok(Deleted::Eventually(Entry { id: Some(role.role_id), ..entry.clone() }))
 }
 
-async fn release_trust(cx: &Context, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {
+async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {
     let change = |document: &Value| trust::without(document, &cx.ownership, entry.instance.as_deref());
     let rest = change(trusted);
     if rest == *trusted {
@@ -35,8 +33,8 @@ async fn release_trust(cx: &Context, side: Side, name: &str, entry: &Entry, trus
     }
     if policy::statements_of(&rest).is_empty() {
         cx.warn(format!(
-            "The trust policy of the role {name} in {} was left as it is: it has no statement but ours, and IAM takes none without any. Delete \
-             the role, or give it another trust policy.",
+            "The trust policy of the role {name} in {} was kept: its only statements are those of this resource, and IAM accepts no trust policy \
+             without a statement. Delete the role, or give it another trust policy.",
             cx.label(side)
         ));
         return Ok(());
@@ -44,8 +42,8 @@ async fn release_trust(cx: &Context, side: Side, name: &str, entry: &Entry, trus
     trust::until_kept(cx, side, name, change).await
 }
 
-/// A role can be deleted once nothing hangs on it (IAM, DeleteRole).
-async fn delete(cx: &Context, side: Side, name: &str) -> Result<(), Error> {
+/// A role can be deleted once nothing is attached to it (IAM, DeleteRole).
+async fn delete_with_policies(cx: &Context, side: Side, name: &str) -> Result<(), Error> {
     let iam = cx.iam(side);
     let (inline, attached) = tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
     for policy in &inline {
@@ -62,14 +60,14 @@ async fn delete(cx: &Context, side: Side, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Why a role can't be deleted: an instance profile that somebody put it into; or what we took off is not yet seen to be gone.
+/// Why a role can't be deleted: an instance profile of others holds it; or what was removed from it is still visible.
 async fn conflict(cx: &Context, side: Side, name: &str, error: Error) -> Error {
     let iam = cx.iam(side);
     let pages = || iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect();
     let profiles = cx.ask("iam:ListInstanceProfilesForRole", side, pages).await;
     let names: Vec<String> = profiles.unwrap_or_default().into_iter().map(|p| p.instance_profile_name).collect();
     if names.is_empty() {
-        return Error { kind: Kind::NotYet, ..error };
+        return Error { kind: ErrorKind::NotYet, ..error };
     }
     let what = names.join(", ");
     let message = format!(

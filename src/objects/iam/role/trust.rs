@@ -1,5 +1,5 @@
-//! Statements of ours in the trust policy of a role that belongs to somebody else: known by their Sid, next to others' which
-//! are never touched.
+//! The statements that this resource adds to the trust policy of a foreign role: known by their Sids, beside those of others, which are
+//! never changed.
 
 use aws_config::retry::RetryConfig;
 use serde_json::Value;
@@ -10,63 +10,39 @@ use crate::objects::context::{Context, PROPAGATION, QUIET};
 use crate::objects::locks;
 use crate::objects::ownership::Ownership;
 
-/// Our statements of any instance, without their Sids. `None` where there are none.
+/// The statements of this resource, of any instance, without their Sids. `None` where there are none.
 pub(super) fn ours(document: &Value, ownership: &Ownership) -> Option<Value> {
-    let statements: Vec<Value> = marked(document, ownership).map(|(_, s)| without_sid(s)).collect();
+    let statements: Vec<Value> = ownership.marked(document).map(|(_, s)| policy::without_sid(s)).collect();
     (!statements.is_empty()).then(|| policy::document(statements))
 }
 
-/// Whether all of our statements are of that instance.
+/// Whether all statements of this resource are of that instance.
 pub(super) fn is_current(document: &Value, ownership: &Ownership, instance: &str) -> bool {
-    marked(document, ownership).all(|(sid, _)| ownership.sid_instance(sid) == Some(instance))
+    ownership.marked(document).all(|(sid, _)| ownership.sid_instance(sid) == Some(instance))
 }
 
-/// The document with exactly these statements of ours, those of other instances replaced.
+/// The document with exactly these statements of this resource, those of other instances replaced.
 pub(super) fn with(document: &Value, ownership: &Ownership, instance: &str, statements: &[Value]) -> Value {
     let wanted: Vec<(String, &Value)> = statements.iter().enumerate().map(|(i, s)| (ownership.sid(instance, i), s)).collect();
-    let stale: Vec<String> = marked(document, ownership).map(|(sid, _)| sid.to_owned()).collect();
+    let stale: Vec<String> = ownership.marked(document).map(|(sid, _)| sid.to_owned()).collect();
     let mut out = document.clone();
     for sid in stale.iter().filter(|sid| !wanted.iter().any(|(w, _)| w == *sid)) {
         out = policy::remove(&out, sid);
     }
     for (sid, statement) in wanted {
-        out = policy::upsert(&out, &with_sid(statement, sid));
+        out = policy::upsert(&out, &policy::with_sid(statement, sid));
     }
     out
 }
 
-/// The document without our statements: those of one instance, or of all where the entry names none.
+/// The document without the statements of this resource: those of one instance, or of all where the entry names none.
 pub(super) fn without(document: &Value, ownership: &Ownership, instance: Option<&str>) -> Value {
-    let sids: Vec<String> = marked(document, ownership)
+    let sids: Vec<String> = ownership
+        .marked(document)
         .filter(|(sid, _)| instance.is_none() || ownership.sid_instance(sid) == instance)
         .map(|(sid, _)| sid.to_owned())
         .collect();
     sids.iter().fold(document.clone(), |out, sid| policy::remove(&out, sid))
-}
-
-pub(super) fn with_sid(statement: &Value, sid: String) -> Value {
-    let mut statement = statement.clone();
-    if let Value::Object(members) = &mut statement {
-        members.insert("Sid".into(), Value::String(sid));
-    }
-    statement
-}
-
-pub(super) fn without_sid(statement: &Value) -> Value {
-    let mut statement = statement.clone();
-    if let Value::Object(members) = &mut statement {
-        members.remove("Sid");
-    }
-    statement
-}
-
-/// The document without any Sid: a name that changes nothing of what it allows.
-pub(super) fn without_sids(document: &Value) -> Value {
-    let mut out = document.clone();
-    if let Value::Object(members) = &mut out {
-        members.insert("Statement".into(), policy::statements_of(document).into_iter().map(without_sid).collect());
-    }
-    out
 }
 
 /// Replaces the whole trust policy. A principal that was made a moment ago may be unknown for a while.
@@ -74,16 +50,16 @@ pub(super) async fn put(cx: &Context, side: Side, role: &str, document: &Value) 
     let text = document.to_string();
     let iam = cx.iam(side);
     let send = || iam.update_assume_role_policy().role_name(role).policy_document(&text).send();
-    cx.ask_until_seen("iam:UpdateAssumeRolePolicy", side, send).await.map(drop)
+    cx.ask_until_visible("iam:UpdateAssumeRolePolicy", side, send).await.map(drop)
 }
 
-/// Changes the trust policy of a role that others may be changing too: reads, writes, and reads back, until nothing is left to
-/// change. IAM takes the whole document at a time (UpdateAssumeRolePolicy), knows no condition on what it was before, and the last
-/// one to write wins. So between a read and the write that rests on it there is one call's time and no more: what fails for a while is
-/// read anew. Whoever wrote in that time looks again afterwards, as the apply and `until_kept` do. `again` writes even what is there
-/// already: a principal that was made anew is trusted only after that.
+/// Changes the trust policy of a role that others may be changing too: reads, writes and reads back, until nothing is left to change. IAM
+/// takes the whole document at a time (UpdateAssumeRolePolicy), without a condition on what it was before, and the last writer wins. So
+/// one call's time passes between a read and the write that rests on it, and no more: after an error that passes by itself, the document
+/// is read again. A process that wrote in that time reads once more afterwards, as the apply and `until_kept` do. `again` writes even what
+/// the document has already: a principal that was recreated is trusted only after that.
 pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
-    let _turn = locks::exclusive(&format!("{}/{role}", cx.label(side))).await;
+    let _exclusive = locks::exclusive(&format!("{}/{role}", cx.label(side))).await;
     let mut again = again;
     let limits = cx.limits().at_most(PROPAGATION);
     let what = format!("the trust policy of {role} to show what was written");
@@ -101,7 +77,7 @@ pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, chan
                 if change(&after) == after {
                     return Ok(());
                 }
-                let why = format!("the trust policy of {role} does not show what was written: somebody else may be changing it as well");
+                let why = format!("the trust policy of {role} does not show what was written: another process may be changing it as well");
                 Error::of_kind(Kind::NotYet, "iam:UpdateAssumeRolePolicy", cx.label(side), why)
             }
             Err(error) if error.is_transient() || error.is(Kind::Unreachable) => error,
@@ -113,7 +89,7 @@ pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, chan
     }
 }
 
-/// Changes the trust policy, and looks again when a write that rests on an older read has come if there was one.
+/// Changes the trust policy, and reads it again once a write that rests on an older read would have come.
 pub(super) async fn until_kept(cx: &Context, side: Side, role: &str, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
     loop {
         edit(cx, side, role, false, &change).await?;
@@ -139,21 +115,16 @@ async fn put_once(cx: &Context, side: Side, role: &str, document: &Value) -> Res
 
 async fn read(cx: &Context, side: Side, role: &str) -> Result<Value, Error> {
     let found = read_if_there(cx, side, role).await?;
-    let absent = || Error::of_kind(Kind::Absent, "iam:GetRole", cx.label(side), format!("the role {role} is not there any more"));
+    let absent = || Error::of_kind(Kind::Absent, "iam:GetRole", cx.label(side), format!("the role {role} does not exist any more"));
     found.ok_or_else(absent)
 }
 
 async fn read_if_there(cx: &Context, side: Side, role: &str) -> Result<Option<Value>, Error> {
-    let Some(role) = super::role::get(cx, side, role).await? else { return Ok(None) };
+    let Some(role) = super::get(cx, side, role).await? else { return Ok(None) };
     let parsed = policy::parse(role.assume_role_policy_document().unwrap_or_default());
     let unreadable =
         |why| Error::of_kind(Kind::Other, "iam:GetRole", cx.label(side), format!("the trust policy of {}: {why}", role.role_name()));
     parsed.map(Some).map_err(unreadable)
-}
-
-fn marked<'a>(document: &'a Value, ownership: &Ownership) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let statements = policy::statements_of(document).into_iter();
-    statements.filter_map(move |s| policy::sid_of(s).filter(|sid| ownership.sid_instance(sid).is_some()).map(|sid| (sid, s)))
 }
 
 #[cfg(test)]
@@ -171,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn our_statements_stand_beside_those_of_others_and_leave_without_a_trace() {
+    fn statements_are_added_beside_those_of_others_and_removed_without_a_trace() {
         let us = Ownership::new(&["us"]);
         let with = super::with(&theirs(), &us, "i1", &[trusting("a"), trusting("b")]);
         assert_eq!(with["Id"], "theirs");

@@ -1,0 +1,86 @@
+//! A kind of AWS object: what can be done with nothing but a ledger entry.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::backend::Backend;
+use super::key::Key;
+use super::ledger::Entry;
+
+/// A kind of AWS object. A resource that no longer wants an object, or is destroyed, has only the ledger entry of it.
+#[async_trait]
+pub trait Kind<B: Backend>: Send + Sync {
+    /// The kind as the ledger's keys have it, such as `iam_role`.
+    fn name(&self) -> &'static str;
+
+    /// Objects of a lower order are deleted first, those of the same order at the same time: what is attached to an object comes before
+    /// that object.
+    fn delete_order(&self) -> u8;
+
+    /// Whether the name is one that objects of this kind have in the ledger.
+    ///
+    /// # Errors
+    /// It is not. The engine keeps such an entry and calls nothing: to pass over it would lose the object.
+    fn parse(&self, name: &str) -> Result<(), BadName>;
+
+    /// The objects that this one is attached to and is deleted together with.
+    fn parents(&self, _key: &Key) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// Deletes the object as far as it is this resource's. Called with names that `parse` accepts. An object that is gone already, or
+    /// that another create has taken over, is no error.
+    async fn delete(&self, backend: &B, key: &Key, entry: &Entry) -> Result<Deleted, B::Error>;
+
+    /// Whether readers are still shown the object that `delete` deleted, for a while, as AWS may.
+    async fn still_visible(&self, backend: &B, key: &Key, entry: &Entry) -> Result<bool, B::Error>;
+}
+
+/// What a deletion did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The object was deleted, and readers may be shown it for a while: the entry to ask `still_visible` with.
+    Eventually(Entry),
+    /// Nothing is left that a reader could take for the object, or there was nothing to delete.
+    Now,
+}
+
+/// A name in the ledger that is none of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName {
+    pub name: String,
+    /// The form that names of the kind have, such as `ROLE/POLICY`.
+    pub form: &'static str,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not of the form {}", self.name, self.form)
+    }
+}
+
+/// The `N` parts of a name that slashes separate, none of them empty. The last part may hold slashes itself.
+///
+/// # Errors
+/// The name has fewer parts, or an empty one; `form` says what is expected.
+pub fn parts<'a, const N: usize>(name: &'a str, form: &'static str) -> Result<[&'a str; N], BadName> {
+    let found: Vec<&str> = name.splitn(N, '/').collect();
+    let bad = || BadName { name: name.to_owned(), form };
+    let parts: [&str; N] = found.try_into().map_err(|_| bad())?;
+    if parts.iter().any(|part| part.is_empty()) { Err(bad()) } else { Ok(parts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_all_of_its_parts_and_the_last_may_hold_slashes() {
+        assert_eq!(parts("role/arn:aws:iam::aws:policy/X", "ROLE/ARN"), Ok(["role", "arn:aws:iam::aws:policy/X"]));
+        for name in ["", "role", "role/", "/policy", "/"] {
+            let bad = parts::<2>(name, "ROLE/POLICY").unwrap_err();
+            assert_eq!((bad.name.as_str(), bad.form), (name, "ROLE/POLICY"));
+        }
+    }
+}

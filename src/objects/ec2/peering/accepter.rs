@@ -1,0 +1,230 @@
+//! The peering connection as the cluster account sees it, accepted and active: `CLUSTER/VPC`.
+//!
+//! It is deleted together with the connection; what it adds is the cluster account's own tags. Its deletion comes before all others and
+//! refuses to delete a connection that another resource still uses.
+//!
+//! Ledger: `id` (the connection's), `tags` (those of the cluster account's view; null on a foreign connection).
+
+use async_trait::async_trait;
+
+use super::link::{self, FORM, Link};
+use super::note;
+use crate::aws::ec2::PeeringConnection;
+use crate::aws::{Error, Kind as ErrorKind, Side, wait};
+use crate::diagnostics::Path;
+use crate::engine::{
+    BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written, parts,
+};
+use crate::objects::{Context, Env, ownership, tags};
+use crate::schema::{Value, placeholder};
+
+pub const KIND: &str = "ec2_vpc_peering_connection_accepter";
+
+#[derive(Clone, Debug)]
+pub struct Accepter {
+    pub link: Link,
+    /// Tags of the cluster account's view, where the connection is this resource's alone.
+    pub tags: Tags,
+    /// Whether the connection is, or will be, this resource's alone. `None`: only a look-up shows it.
+    pub own: Option<bool>,
+}
+
+/// What the accepter is, beyond what the ledger has.
+#[derive(Clone, Debug, Default)]
+pub struct AccepterFacts {
+    /// The instance that the tags of the cluster account's view have, where they are this composite's.
+    pub stamped: Option<String>,
+    /// Whether the DNS option of the cluster's side is on.
+    pub dns_resolution: bool,
+}
+
+pub fn key(link: &Link) -> Key {
+    Key::new(Side::Cluster, KIND, &link.name)
+}
+
+#[async_trait]
+impl Object<Context> for Accepter {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &AccepterKind
+    }
+
+    fn key(&self) -> Key {
+        key(&self.link)
+    }
+
+    fn attribute(&self) -> Path {
+        self.link.attribute.clone()
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.link.cluster.region.clone())
+    }
+
+    fn depends_on(&self) -> Vec<Key> {
+        vec![self.link.key()]
+    }
+
+    fn on_existing(&self) -> OnExisting {
+        OnExisting::InheritFrom(self.link.key())
+    }
+
+    fn planned(&self, _: &Env) -> Planned {
+        let tags = match self.own {
+            Some(true) => placeholder::map_value(&self.tags),
+            Some(false) => Value::Null,
+            None => Value::Unknown,
+        };
+        Planned { tags, ..self.link.planned() }
+    }
+
+    async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
+        let Some(id) = self.link.id(reconcile) else { return Ok(None) };
+        let found = self.link.describe_live(cx, Side::Cluster, id).await?;
+        Ok(found.filter(PeeringConnection::is_active).map(|found| self.observed(cx, reconcile, found)))
+    }
+
+    async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
+        let active = self.accept(cx, self.link.required_id(cx, reconcile)?).await?;
+        let observed = self.observed(cx, reconcile, active);
+        self.update(cx, reconcile, instance, &observed).await
+    }
+
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
+        let own = self.link.is_own(reconcile);
+        if own && let Some(id) = &observed.id {
+            let mut change = tags::exclusive(&self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
+            let stamped = observed.facts.get::<AccepterFacts>().and_then(|facts| facts.stamped.as_deref());
+            // What was imported keeps the ownership tags that it has.
+            if reconcile.origin != Origin::Imported && stamped != Some(instance) {
+                change.set.extend(cx.ownership.tags(instance));
+            }
+            link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &change).await?;
+        }
+        Ok(Written { id: observed.id.clone(), tags: own.then(|| self.tags.clone()), ..Written::default() })
+    }
+}
+
+pub struct AccepterKind;
+
+#[async_trait]
+impl Kind<Context> for AccepterKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    /// Before everything else: where another resource uses the connection, nothing is deleted.
+    fn delete_order(&self) -> u8 {
+        0
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<2>(name, FORM).map(drop)
+    }
+
+    /// Deletes nothing: the acceptance ends with the connection.
+    async fn delete(&self, cx: &Context, _: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        if entry.origin.is_own()
+            && let Some(id) = link::id_of(cx, entry)
+        {
+            refuse_if_used(cx, id, entry).await?;
+        }
+        Ok(Deleted::Now)
+    }
+
+    async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
+        // The deletion of the connection waits until both are gone.
+        Ok(false)
+    }
+}
+
+/// Refuses to delete a connection of this resource that other resources use.
+///
+/// # Errors
+/// Another resource has a note on the connection.
+pub async fn refuse_if_used(cx: &Context, id: &str, entry: &Entry) -> Result<(), Error> {
+    let Some(found) = link::describe_live(cx, Side::Cluster, None, id).await? else { return Ok(()) };
+    let (owner, _) = cx.ownership.split(found.tags.clone());
+    let users = note::other_users(&found.tags, entry.instance.as_deref(), &cx.ownership.resource);
+    if !ownership::is_ours(entry, &owner) || users.is_empty() {
+        return Ok(());
+    }
+    let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", note::USER)).collect();
+    let message = format!(
+        "{id} still carries the traffic of {}. Destroy that first; the connection was kept. If what uses it no longer exists, remove its tags \
+         from the connection: `aws ec2 delete-tags --region {} --resources {id} --tags {}`",
+        users.values().cloned().collect::<Vec<_>>().join(", "),
+        cx.region,
+        tags.join(" ")
+    );
+    Err(Error::of_kind(ErrorKind::Conflict, "ec2:DeleteVpcPeeringConnection", cx.label(Side::Cluster), message))
+}
+
+impl Accepter {
+    fn observed(&self, cx: &Context, reconcile: &Reconcile, found: PeeringConnection) -> Observed {
+        let own = self.link.is_own(reconcile);
+        let dns_resolution = link::has_dns_resolution(&found, &self.link.cluster.vpc_id);
+        let (owner, tags) = cx.ownership.split(found.tags);
+        let stamped = match owner {
+            Owner::Tagged { resource: Some(resource), instance } if resource == cx.ownership.resource => instance,
+            _ => None,
+        };
+        let unstamped = reconcile.origin == Origin::Created && (stamped.is_none() || stamped.as_deref() != note::instance(reconcile));
+        Observed {
+            id: Some(found.id),
+            tags: own.then(|| tags.clone()),
+            facts: Facts::new(AccepterFacts { stamped, dns_resolution }),
+            ..Observed::attached(own && (unstamped || !tags::exclusive(&self.tags, &tags).is_none()))
+        }
+    }
+
+    /// Accepts a connection that waits for it, and waits until both accounts see it active, as options and routes require.
+    async fn accept(&self, cx: &Context, id: &str) -> Result<PeeringConnection, Error> {
+        let (call, label) = ("ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster));
+        wait::until(&cx.limits(), "the peering connection to become active", call, label, || async {
+            let (near, far) = tokio::try_join!(self.describe(cx, Side::Cluster, id), self.describe(cx, Side::Workload, id))?;
+            match (near, far) {
+                (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
+                // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept.
+                (Some(near), _) if self.awaits(&near, Side::Cluster) => self.accept_once(cx, &near).await.map(|()| None),
+                (_, Some(far)) if self.awaits(&far, Side::Workload) => self.accept_once(cx, &far).await.map(|()| None),
+                (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
+                    Some(dead) => Err(self.ended(cx, &dead)),
+                    None => Ok(None),
+                },
+            }
+        })
+        .await
+    }
+
+    /// Whether the connection, as that side sees it, waits for that side to accept it.
+    fn awaits(&self, found: &PeeringConnection, side: Side) -> bool {
+        found.status == "pending-acceptance" && self.link.side_of_accepter(found) == side
+    }
+
+    /// By the account of the accepter's VPC, in its region.
+    async fn accept_once(&self, cx: &Context, found: &PeeringConnection) -> Result<(), Error> {
+        let side = self.link.side_of_accepter(found);
+        let ec2 = cx.ec2(side, Some(&self.link.end(side).region));
+        match ec2.accept_peering_connection(&found.id).await {
+            // The answer to an earlier attempt was lost, or the accepter's account does not see the request yet.
+            Err(error) if link::is_in_transition(&error) || error.is(ErrorKind::Absent) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn describe(&self, cx: &Context, side: Side, id: &str) -> Result<Option<PeeringConnection>, Error> {
+        link::describe(cx, side, Some(&self.link.end(side).region), id).await
+    }
+
+    fn ended(&self, cx: &Context, found: &PeeringConnection) -> Error {
+        let message = format!(
+            "the peering connection {} is {}: {}. Run apply again to create another one. If the configuration names it in {}, create the \
+             connection again where it is managed",
+            found.id,
+            found.status,
+            found.status_message.as_deref().unwrap_or("AWS gives no reason"),
+            self.link.attribute
+        );
+        Error::of_kind(ErrorKind::Invalid, "ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster), message)
+    }
+}

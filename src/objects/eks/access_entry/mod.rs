@@ -1,0 +1,335 @@
+//! An access entry, which admits a role to a cluster: `CLUSTER/ROLE`.
+//!
+//! An entry is bound to the hidden id of the role that it was created for: a role that is deleted and created again keeps its ARN and gets
+//! another id, and its entry admits no session while DescribeAccessEntry shows it unchanged (EKS user guide, "Create access entries"). So
+//! the ledger has that id, and an entry that is bound to another one, or is older than its role, is created again.
+//!
+//! Ledger: `arn`, `id` (the RoleId that the entry is bound to), `tags`; `document` (what is to be restored of a foreign entry while it is
+//! being created again).
+
+mod renewal;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use self::renewal::Kept;
+use super::entries::{self, EntryFacts, NewEntry, STANDARD, default_username, describe, retag};
+use super::principal;
+use crate::aws::{Error, Kind as ErrorKind, Side};
+use crate::diagnostics::Path;
+use crate::engine::{
+    BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
+};
+use crate::objects::iam::role;
+use crate::objects::ownership::{is_made_by, is_ours};
+use crate::objects::{Context, Env, tags};
+use crate::schema::{Value, placeholder};
+
+pub const KIND: &str = "eks_access_entry";
+
+#[derive(Clone, Debug)]
+pub struct AccessEntry {
+    pub cluster: String,
+    pub region: String,
+    pub role: String,
+    /// What counts until the principal's role is in the ledger.
+    pub principal_arn: String,
+    /// The role that the entry is bound to.
+    pub principal: Key,
+    /// None: the name that EKS gives.
+    pub username: Option<String>,
+    pub groups: BTreeSet<String>,
+    pub tags: Tags,
+    /// ARNs of the access policies that the resource associates with it.
+    pub policies: BTreeSet<String>,
+    pub on_existing: OnExisting,
+    pub depends_on: Vec<Key>,
+    pub attribute: Path,
+}
+
+pub fn key(cluster: &str, role: &str) -> Key {
+    Key::new(Side::Cluster, KIND, format!("{cluster}/{role}"))
+}
+
+#[async_trait]
+impl Object<Context> for AccessEntry {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &AccessEntryKind
+    }
+
+    fn key(&self) -> Key {
+        key(&self.cluster, &self.role)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
+    }
+
+    fn region(&self) -> Option<String> {
+        Some(self.region.clone())
+    }
+
+    fn depends_on(&self) -> Vec<Key> {
+        self.depends_on.clone()
+    }
+
+    fn on_existing(&self) -> OnExisting {
+        self.on_existing.clone()
+    }
+
+    fn planned(&self, _: &Env) -> Planned {
+        let tags = placeholder::map_value(&self.tags);
+        Planned {
+            // The entry's ARN ends in an id that EKS chooses.
+            arn: Value::Unknown,
+            tags: tags.clone(),
+            adopted_tags: tags,
+            bound_to: Some(self.principal.clone()),
+            is_readable: !placeholder::is_in(&self.principal_arn),
+            ..Planned::default()
+        }
+    }
+
+    async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
+        let principal = self.principal_arn(reconcile);
+        let (entry, policies) = tokio::try_join!(
+            describe(cx, Some(&self.region), &self.cluster, principal),
+            entries::policies(cx, Some(&self.region), &self.cluster, principal),
+        )?;
+        let earlier = Kept::recorded(reconcile.entry.as_ref());
+        let Some(entry) = entry else { return Ok(earlier.map(|kept| kept.observed(&cx.ownership, reconcile, &self.tags))) };
+        let all_tags = entry.tags().cloned().unwrap_or_default().into_iter().collect::<Tags>();
+        let (owner, seen) = cx.ownership.split(all_tags.clone());
+        let mut facts = EntryFacts::new(&entry, seen, &policies, principal);
+        let bound = self.bound(cx, reconcile, &facts).await?;
+        facts.stale = bound == Bound::ToAnother;
+        let own = reconcile.origin.is_own();
+        let to_restore = !own && (facts.stale || earlier.is_some());
+        let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
+        let differs = to_restore || self.differs(reconcile, &facts);
+        Ok(Some(Observed {
+            arn: entry.access_entry_arn().map(str::to_owned),
+            id: if let Bound::To(id) = bound { Some(id) } else { None },
+            document: kept.and_then(|kept| kept.document()),
+            tags: Some(if own { facts.tags.clone() } else { tags::shown(&self.tags, &facts.tags, &reconcile.added()) }),
+            owner,
+            label: entry.access_entry_arn().map(|arn| label(arn, principal)),
+            facts: Facts::new(facts),
+            ..Observed::attached(differs)
+        }))
+    }
+
+    async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
+        let mut tags = self.tags.clone();
+        tags.extend(cx.ownership.tags(instance));
+        match self.make(cx, reconcile, tags).await {
+            // The answer to a first attempt was lost: the entry that it created exists.
+            Err(error) if error.is(ErrorKind::Exists) => match self.read(cx, reconcile).await? {
+                Some(observed) if is_made_by(&observed.owner, &cx.ownership, instance) => {
+                    self.update(cx, reconcile, instance, &observed).await
+                }
+                _ => Err(error),
+            },
+            result => result,
+        }
+    }
+
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
+        let facts = observed.facts.get::<EntryFacts>().cloned().unwrap_or_default();
+        self.check(cx, reconcile, &facts)?;
+        let principal = self.principal_arn(reconcile);
+        if let Some(kept) = observed.document.as_deref().and_then(Kept::parse) {
+            return self.restore(cx, reconcile, &kept, facts.stale, observed).await;
+        }
+        if facts.stale {
+            return self.recreate(cx, reconcile, principal, instance, &observed.owner).await;
+        }
+        if reconcile.origin.is_own() && self.names_differ(&facts) {
+            let eks = cx.eks(Some(&self.region));
+            let username = self.username.clone().or_else(|| default_username(principal));
+            let groups: Vec<String> = self.groups.iter().cloned().collect();
+            let send = || {
+                eks.update_access_entry()
+                    .cluster_name(&self.cluster)
+                    .principal_arn(principal)
+                    .set_username(username.clone())
+                    .set_kubernetes_groups(Some(groups.clone()))
+                    .send()
+            };
+            cx.ask_until_visible("eks:UpdateAccessEntry", Side::Cluster, send).await?;
+        }
+        let change = match reconcile.origin.is_own() {
+            true => tags::own(&cx.ownership, reconcile, instance, &self.tags, observed),
+            false => tags::additive(&self.tags, &facts.tags, &reconcile.added()),
+        };
+        retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
+        Ok(Written {
+            arn: observed.arn.clone(),
+            id: self.principal_id(reconcile).or(observed.id.clone()).or(reconcile.entry.as_ref().and_then(|e| e.id.clone())),
+            document: None,
+            tags: Some(self.tags.clone()),
+            added: if reconcile.origin.is_own() { BTreeSet::new() } else { tags::added_after(&reconcile.added(), &change) },
+        })
+    }
+}
+
+pub struct AccessEntryKind;
+
+#[async_trait]
+impl Kind<Context> for AccessEntryKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    /// After its policies, before its role.
+    fn delete_order(&self) -> u8 {
+        1
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<2>(name, "CLUSTER/ROLE").map(drop)
+    }
+
+    /// Deletes an entry that this resource created, and with it its policies; removes the added tags from a foreign one.
+    async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        let [cluster, role] = parts(&key.name, "CLUSTER/ROLE")?;
+        let region = entry.region.as_deref();
+        if let Some(kept) = Kept::recorded(Some(entry)) {
+            renewal::give_back(cx, cluster, entry, &kept).await?;
+        }
+        let Some(principal) = principal::find(cx, cluster, role, entry).await? else { return Ok(Deleted::Now) };
+        let Some(found) = describe(cx, region, cluster, &principal).await? else { return Ok(Deleted::Now) };
+        let (owner, seen) = cx.ownership.split(found.tags().cloned().unwrap_or_default());
+        if entry.origin == Origin::Adopted {
+            retag(cx, region, found.access_entry_arn(), &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+        } else if is_ours(entry, &owner) {
+            entries::delete(cx, region, cluster, &principal).await?;
+        }
+        Ok(Deleted::Now)
+    }
+
+    /// A run that creates the entry again tries for a while (`ask_until_visible`): nothing waits for its deletion to show.
+    async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
+        Ok(false)
+    }
+}
+
+/// How a message names an entry: its ARN ends in an id.
+fn label(arn: &str, principal: &str) -> String {
+    format!("{arn}, the access entry of {principal},")
+}
+
+/// The role that an entry is bound to.
+#[derive(Debug, PartialEq, Eq)]
+enum Bound {
+    /// The ledger's, which is still the role's.
+    AsRecorded,
+    /// The ledger did not know: the role has this id and is older than the entry.
+    To(String),
+    /// An earlier role of that ARN.
+    ToAnother,
+    /// There is no such role.
+    Unknown,
+}
+
+impl AccessEntry {
+    async fn bound(&self, cx: &Context, reconcile: &Reconcile, facts: &EntryFacts) -> Result<Bound, Error> {
+        let recorded = reconcile.entry.as_ref().and_then(|e| e.id.as_deref());
+        let is_another = match (recorded, self.principal_id(reconcile).as_deref()) {
+            (Some(recorded), Some(now)) => recorded != now,
+            _ => false,
+        };
+        if recorded.is_some() && !is_another {
+            return Ok(Bound::AsRecorded);
+        }
+        let role = role::get(cx, self.principal.side, &self.role).await?;
+        Ok(match role {
+            Some(role) if role.create_date().secs() > facts.created_at => Bound::ToAnother,
+            // Both in one second: what was recorded of the entry says that it is the older of the two.
+            Some(role) if is_another && role.create_date().secs() == facts.created_at => Bound::ToAnother,
+            Some(role) => Bound::To(role.role_id().to_owned()),
+            None if is_another => Bound::ToAnother,
+            None => Bound::Unknown,
+        })
+    }
+
+    /// The ARN of the role, with the path that AWS gave it; until it is in the ledger, what is configured.
+    fn principal_arn<'a>(&'a self, reconcile: &'a Reconcile) -> &'a str {
+        reconcile.dependencies.get(&self.principal).and_then(|entry| entry.arn.as_deref()).unwrap_or(&self.principal_arn)
+    }
+
+    fn principal_id(&self, reconcile: &Reconcile) -> Option<String> {
+        reconcile.dependencies.get(&self.principal).and_then(|e| e.id.clone())
+    }
+
+    fn differs(&self, reconcile: &Reconcile, facts: &EntryFacts) -> bool {
+        let tags = match reconcile.origin.is_own() {
+            true => tags::exclusive(&self.tags, &facts.tags),
+            false => tags::additive(&self.tags, &facts.tags, &reconcile.added()),
+        };
+        facts.stale || facts.entry_type != STANDARD || self.names_differ(facts) || !tags.is_none()
+    }
+
+    fn names_differ(&self, facts: &EntryFacts) -> bool {
+        let username = match &self.username {
+            Some(username) => facts.username == *username,
+            None => facts.default_username,
+        };
+        !username || facts.groups != self.groups
+    }
+
+    /// Why the entry can't be brought to what is configured.
+    fn check(&self, cx: &Context, reconcile: &Reconcile, facts: &EntryFacts) -> Result<(), Error> {
+        let what = format!("the access entry of the role {} on the cluster {}", self.role, self.cluster);
+        let delete = format!("aws eks delete-access-entry --cluster-name {} --principal-arn {}", self.cluster, self.principal_arn);
+        let refuse =
+            |why: String| Err(Error::of_kind(ErrorKind::Exists, "eks:UpdateAccessEntry", cx.label(Side::Cluster), format!("{what} {why}")));
+        if facts.entry_type != STANDARD {
+            return refuse(format!(
+                "has the type {}, which can't be changed; this resource needs {STANDARD}. Delete it ({delete}), or use another role",
+                facts.entry_type
+            ));
+        }
+        if reconcile.origin.is_own() {
+            return Ok(());
+        }
+        if facts.stale && !facts.unknown_scopes.is_empty() {
+            return refuse(format!(
+                "was created by others for an earlier role of that name, and no longer admits any session. xeks can't create it again without \
+                 loss, since this version does not know the scope of {}. Delete it ({delete}), create it again, and run apply again",
+                listed(&facts.unknown_scopes)
+            ));
+        }
+        if self.names_differ(facts) {
+            let configured = self.username.as_deref().unwrap_or("EKS's default");
+            return refuse(format!(
+                "was created by others with the user name {} and the groups [{}], which xeks does not rewrite; the configuration has {configured} \
+                 and [{}]. Configure what exists, or delete the entry ({delete})",
+                facts.username,
+                listed(&facts.groups),
+                listed(&self.groups)
+            ));
+        }
+        Ok(())
+    }
+
+    async fn make(&self, cx: &Context, reconcile: &Reconcile, tags: Tags) -> Result<Written, Error> {
+        let new = NewEntry {
+            cluster: &self.cluster,
+            region: &self.region,
+            principal: self.principal_arn(reconcile),
+            username: self.username.clone(),
+            groups: &self.groups,
+            tags,
+        };
+        Ok(Written { arn: new.create(cx).await?, id: self.principal_id(reconcile), tags: Some(self.tags.clone()), ..Written::default() })
+    }
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    names.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

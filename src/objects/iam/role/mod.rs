@@ -1,0 +1,422 @@
+//! A role. One that this resource created is exactly what the configuration says; to a foreign one, statements of its trust policy and
+//! missing tags are added.
+//!
+//! Ledger: `arn`, `id` (RoleId), `document` (the trust policy; of an adopted role the statements of this resource, null where there are
+//! none), `tags` (null on an adopted role that gets none).
+
+mod delete;
+mod trust;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types;
+use serde_json::Value;
+
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn, policy};
+use crate::diagnostics::Path;
+use crate::engine::{
+    BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Owner, Planned, Reconcile, Tags, Written, parts,
+};
+use crate::objects::ownership::{Ownership, is_made_by};
+use crate::objects::{Context, Env, tags};
+use crate::schema::{self, placeholder};
+
+pub const KIND: &str = "iam_role";
+/// Kinds of what is attached to a role: `ROLE/POLICY` and `ROLE/ARN`.
+pub const INLINE_POLICY: &str = "iam_role_policy";
+pub const POLICY_ATTACHMENT: &str = "iam_role_policy_attachment";
+/// Kinds of what holds a role: a profile, and the membership in it, `PROFILE/ROLE`.
+pub const INSTANCE_PROFILE: &str = "iam_instance_profile";
+pub const INSTANCE_PROFILE_ROLE: &str = "iam_instance_profile_role";
+
+/// Beginning of the names of inline policies that belong to this provider on any role.
+pub const OWN_POLICIES: &str = "xeks-";
+
+/// IAM's default of MaxSessionDuration, in seconds (IAM, CreateRole).
+pub const DEFAULT_SESSION: i64 = 3600;
+
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub side: Side,
+    pub name: String,
+    /// Immutable. None: `/`.
+    pub path: Option<String>,
+    pub description: Option<String>,
+    pub permissions_boundary: Option<String>,
+    /// Seconds. None: one hour.
+    pub max_session_duration: Option<i64>,
+    /// All that a role of this resource trusts, or what is added to a foreign one. May be empty there only.
+    pub trust: Vec<Value>,
+    pub tags: Tags,
+    /// Whether an adopted role gets the tags.
+    pub adopted_tags: bool,
+    /// Whether the configuration says which managed policies are attached.
+    pub manages_attachments: bool,
+    pub on_existing: OnExisting,
+    pub depends_on: Vec<Key>,
+    pub attribute: Path,
+}
+
+/// What a role is, beyond what the ledger has.
+#[derive(Clone, Debug, Default)]
+pub struct RoleFacts {
+    pub path: String,
+    pub description: Option<String>,
+    pub permissions_boundary: Option<String>,
+    /// Seconds.
+    pub max_session_duration: i64,
+    /// Seconds since 1970.
+    pub create_date: i64,
+    /// The whole trust policy.
+    pub trusted: Value,
+    /// All tags but the ownership tags and those that the provider ignores.
+    pub tags: Tags,
+    /// Names of the inline policies; empty for a foreign role.
+    pub inline_policies: Vec<String>,
+    /// ARNs of the managed policies; empty for a foreign role.
+    pub attached_policies: Vec<String>,
+}
+
+impl RoleFacts {
+    pub fn of(observed: &Observed) -> Self {
+        observed.facts.get::<Self>().cloned().unwrap_or_default()
+    }
+}
+
+pub fn key(side: Side, name: &str) -> Key {
+    Key::new(side, KIND, name)
+}
+
+/// The ARN of a role: as looked up, else from its path and name; a placeholder where the role may exist under a path that is not known.
+pub fn planned_arn(env: &Env, side: Side, name: &str, path: Option<&str>, on_existing: &OnExisting) -> String {
+    let identity = env.identity(side);
+    match env.arns.get(&key(side, name)) {
+        Some(arn) => arn.clone(),
+        None if *on_existing != OnExisting::Fail => placeholder::unknown(),
+        None => arn::role(&identity.partition, &identity.account_id, path.unwrap_or("/"), name),
+    }
+}
+
+#[async_trait]
+impl Object<Context> for Role {
+    fn kind(&self) -> &'static dyn Kind<Context> {
+        &RoleKind
+    }
+
+    fn key(&self) -> Key {
+        key(self.side, &self.name)
+    }
+
+    fn attribute(&self) -> Path {
+        self.attribute.clone()
+    }
+
+    fn depends_on(&self) -> Vec<Key> {
+        self.depends_on.clone()
+    }
+
+    fn on_existing(&self) -> OnExisting {
+        self.on_existing.clone()
+    }
+
+    /// A trust policy is written whole, and every process that may edit a foreign role may edit it too.
+    fn contention(&self, reconcile: &Reconcile) -> Contention {
+        if reconcile.origin.is_own() || self.trust.is_empty() { Contention::Exclusive } else { Contention::LastWriteWins }
+    }
+
+    fn planned(&self, env: &Env) -> Planned {
+        let document = placeholder::value(policy::canonical_text(&self.document()));
+        let tags = placeholder::map_value(&self.tags);
+        Planned {
+            arn: placeholder::value(planned_arn(env, self.side, &self.name, self.path.as_deref(), &self.on_existing)),
+            adopted_document: if self.trust.is_empty() { schema::Value::Null } else { document.clone() },
+            document,
+            adopted_tags: if self.adopted_tags { tags.clone() } else { schema::Value::Null },
+            tags,
+            has_id: true,
+            ..Planned::default()
+        }
+    }
+
+    /// On a role that exists already, everything but the provider's own policies belongs to others. Managed policies that the configuration
+    /// does not list are not looked at.
+    fn is_unmanaged(&self, attached: &Key) -> bool {
+        if attached.side != self.side {
+            return false;
+        }
+        let on_role = attached.name.strip_prefix(self.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let exists = self.on_existing == OnExisting::MustExist;
+        match attached.kind.as_str() {
+            POLICY_ATTACHMENT => !self.manages_attachments || exists && on_role.is_some(),
+            INLINE_POLICY => exists && on_role.is_some_and(|policy| !policy.starts_with(OWN_POLICIES)),
+            INSTANCE_PROFILE_ROLE => exists && attached.name.ends_with(&format!("/{}", self.name)),
+            INSTANCE_PROFILE => exists,
+            _ => false,
+        }
+    }
+
+    async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
+        let own = reconcile.origin.is_own();
+        let (role, inline_policies, attached_policies) = tokio::try_join!(
+            get(cx, self.side, &self.name),
+            async { if own { inline_names(cx, self.side, &self.name).await } else { Ok(Vec::new()) } },
+            async { if own { attached_arns(cx, self.side, &self.name).await } else { Ok(Vec::new()) } },
+        )?;
+        let Some(role) = role else { return Ok(None) };
+        let (owner, tags) = cx.ownership.split(tags::from_iam(role.tags()));
+        let facts = RoleFacts { inline_policies, attached_policies, ..facts(&role, tags) };
+        let (document, tags, differs) = if own { self.as_own(&facts) } else { self.as_adopted(&cx.ownership, reconcile, &facts) };
+        Ok(Some(Observed {
+            arn: Some(role.arn().to_owned()),
+            id: Some(role.role_id().to_owned()),
+            document,
+            tags,
+            owner,
+            facts: Facts::new(facts),
+            ..Observed::attached(differs)
+        }))
+    }
+
+    async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
+        let mut all = self.tags.clone();
+        all.extend(cx.ownership.tags(instance));
+        let text = self.document().to_string();
+        let iam = cx.iam(self.side);
+        let send = || {
+            iam.create_role()
+                .role_name(&self.name)
+                .set_path(self.path.clone())
+                .assume_role_policy_document(&text)
+                .set_description(self.description.clone())
+                .set_permissions_boundary(self.permissions_boundary.clone())
+                .set_max_session_duration(self.max_session_duration.map(|s| s as i32))
+                .set_tags(Some(tags::to_iam(&all)))
+                .send()
+        };
+        match cx.ask_until_visible("iam:CreateRole", self.side, send).await {
+            Ok(answer) => Ok(Written {
+                arn: answer.role().map(|r| r.arn().to_owned()),
+                id: answer.role().map(|r| r.role_id().to_owned()),
+                ..self.written()
+            }),
+            // The answer to a first attempt was lost: the role that it created exists.
+            Err(error) if error.is(ErrorKind::Exists) => match self.read(cx, reconcile).await? {
+                Some(observed) if is_made_by(&observed.owner, &cx.ownership, instance) => {
+                    self.update(cx, reconcile, instance, &observed).await
+                }
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
+        let facts = RoleFacts::of(observed);
+        if reconcile.origin.is_own() {
+            // One after the other: IAM refuses changes of one role at the same time (ConcurrentModification).
+            self.rewrite_trust(cx, reconcile, &facts).await?;
+            self.rewrite_settings(cx, &facts).await?;
+            self.rewrite_boundary(cx, &facts).await?;
+            let change = tags::own(&cx.ownership, reconcile, instance, &self.tags, observed);
+            retag(cx, self.side, &self.name, &change).await?;
+            return Ok(Written { arn: observed.arn.clone(), id: observed.id.clone(), ..self.written() });
+        }
+        let ours = trust::ours(&facts.trusted, &cx.ownership);
+        if ours.is_some() || !self.trust.is_empty() {
+            let change = |document: &Value| trust::with(document, &cx.ownership, instance, &self.trust);
+            trust::edit(cx, self.side, &self.name, reconcile.renewed, change).await?;
+        }
+        let change = self.adopted_change(reconcile, &facts);
+        retag(cx, self.side, &self.name, &change).await?;
+        Ok(Written {
+            arn: observed.arn.clone(),
+            id: observed.id.clone(),
+            document: (!self.trust.is_empty()).then(|| policy::canonical_text(&self.document())),
+            tags: self.adopted_tags.then(|| self.tags.clone()),
+            added: tags::added_after(&reconcile.added(), &change),
+        })
+    }
+}
+
+pub struct RoleKind;
+
+#[async_trait]
+impl Kind<Context> for RoleKind {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn delete_order(&self) -> u8 {
+        3
+    }
+
+    fn parse(&self, name: &str) -> Result<(), BadName> {
+        parts::<1>(name, "ROLE").map(drop)
+    }
+
+    async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
+        delete::delete(cx, key, entry).await
+    }
+
+    async fn still_visible(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<bool, Error> {
+        Ok(get(cx, key.side, &key.name).await?.is_some_and(|role| Some(role.role_id()) == entry.id.as_deref()))
+    }
+}
+
+/// The role; `None` where there is none.
+pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
+    let iam = cx.iam(side);
+    let answer = cx.ask("iam:GetRole", side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
+    Ok(answer.and_then(|a| a.role))
+}
+
+/// The role's ARN, with its path; `None` where there is no role.
+pub async fn arn(cx: &Context, side: Side, name: &str) -> Result<Option<String>, Error> {
+    Ok(get(cx, side, name).await?.map(|role| role.arn))
+}
+
+pub async fn exists(cx: &Context, side: Side, name: &str) -> Result<bool, Error> {
+    Ok(get(cx, side, name).await?.is_some())
+}
+
+/// Whose the role is by its tags; `None` where there is no role.
+pub async fn owner(cx: &Context, side: Side, name: &str) -> Result<Option<Owner>, Error> {
+    Ok(get(cx, side, name).await?.map(|role| cx.ownership.split(tags::from_iam(role.tags())).0))
+}
+
+/// ARNs of the managed policies that are attached to the role; none where there is no role.
+pub async fn attached_arns(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
+    let iam = cx.iam(side);
+    let pages = || iam.list_attached_role_policies().role_name(name).into_paginator().items().send().try_collect();
+    let policies = cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none()?;
+    Ok(policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect())
+}
+
+impl Role {
+    /// Document, tags, and whether anything differs, of a role of this resource.
+    fn as_own(&self, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
+        let trust = self.trusts(&facts.trusted);
+        let differs =
+            !trust || self.settings_differ(facts) || self.boundary_differs(facts) || !tags::exclusive(&self.tags, &facts.tags).is_none();
+        let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&facts.trusted) };
+        (Some(document), Some(facts.tags.clone()), differs)
+    }
+
+    /// The same of a foreign role: only what this resource adds counts.
+    fn as_adopted(&self, ownership: &Ownership, reconcile: &Reconcile, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
+        let ours = trust::ours(&facts.trusted, ownership);
+        let same = match &ours {
+            Some(ours) => policy::equivalent(ours, &policy::without_sids(&self.document())),
+            None => self.trust.is_empty(),
+        };
+        // A read mints no instance: the ledger's counts there. What another create wrote shows as missing, so that the next apply writes its
+        // own in the place: a replacement that was killed left it.
+        let recorded = reconcile.entry.as_ref().and_then(|e| e.instance.as_ref());
+        let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
+        let current_only = ours.filter(|_| current || reconcile.instance.is_some());
+        let document = current_only.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
+        let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, &reconcile.added()));
+        (document, shown, !same || !current || !self.adopted_change(reconcile, facts).is_none())
+    }
+
+    fn adopted_change(&self, reconcile: &Reconcile, facts: &RoleFacts) -> tags::Change {
+        let wanted = if self.adopted_tags { &self.tags } else { &Tags::new() };
+        tags::additive(wanted, &facts.tags, &reconcile.added())
+    }
+
+    async fn rewrite_trust(&self, cx: &Context, reconcile: &Reconcile, facts: &RoleFacts) -> Result<(), Error> {
+        if self.trusts(&facts.trusted) && !reconcile.renewed {
+            return Ok(());
+        }
+        trust::put(cx, self.side, &self.name, &self.document()).await
+    }
+
+    async fn rewrite_settings(&self, cx: &Context, facts: &RoleFacts) -> Result<(), Error> {
+        if !self.settings_differ(facts) {
+            return Ok(());
+        }
+        // Both at once: a duration left out becomes one hour, a description left out stays (IAM, UpdateRole).
+        let iam = cx.iam(self.side);
+        let send = || {
+            iam.update_role()
+                .role_name(&self.name)
+                .description(self.description.clone().unwrap_or_default())
+                .max_session_duration(self.max_session_duration.unwrap_or(DEFAULT_SESSION) as i32)
+                .send()
+        };
+        cx.ask_until_visible("iam:UpdateRole", self.side, send).await.map(drop)
+    }
+
+    async fn rewrite_boundary(&self, cx: &Context, facts: &RoleFacts) -> Result<(), Error> {
+        if !self.boundary_differs(facts) {
+            return Ok(());
+        }
+        let iam = cx.iam(self.side);
+        match &self.permissions_boundary {
+            Some(boundary) => {
+                let send = || iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary).send();
+                cx.ask_until_visible("iam:PutRolePermissionsBoundary", self.side, send).await.map(drop)
+            }
+            None => {
+                let send = || iam.delete_role_permissions_boundary().role_name(&self.name).send();
+                cx.ask_until_visible("iam:DeleteRolePermissionsBoundary", self.side, send).await.map(drop)
+            }
+        }
+    }
+
+    fn document(&self) -> Value {
+        policy::document(self.trust.clone())
+    }
+
+    fn trusts(&self, trusted: &Value) -> bool {
+        policy::equivalent(&policy::without_sids(trusted), &policy::without_sids(&self.document()))
+    }
+
+    fn settings_differ(&self, facts: &RoleFacts) -> bool {
+        facts.description.as_deref().unwrap_or_default() != self.description.as_deref().unwrap_or_default()
+            || facts.max_session_duration != self.max_session_duration.unwrap_or(DEFAULT_SESSION)
+    }
+
+    fn boundary_differs(&self, facts: &RoleFacts) -> bool {
+        facts.permissions_boundary != self.permissions_boundary
+    }
+
+    fn written(&self) -> Written {
+        Written { document: Some(policy::canonical_text(&self.document())), tags: Some(self.tags.clone()), ..Written::default() }
+    }
+}
+
+fn facts(role: &types::Role, tags: Tags) -> RoleFacts {
+    RoleFacts {
+        path: role.path().to_owned(),
+        description: role.description().filter(|d| !d.is_empty()).map(str::to_owned),
+        permissions_boundary: role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()).map(str::to_owned),
+        max_session_duration: role.max_session_duration().map_or(DEFAULT_SESSION, i64::from),
+        create_date: role.create_date().secs(),
+        // A document that can't be read is like no other: it differs.
+        trusted: role.assume_role_policy_document().and_then(|text| policy::parse(text).ok()).unwrap_or_default(),
+        tags,
+        ..RoleFacts::default()
+    }
+}
+
+async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
+    let iam = cx.iam(side);
+    let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
+    Ok(cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
+}
+
+async fn retag(cx: &Context, side: Side, name: &str, change: &tags::Change) -> Result<(), Error> {
+    let iam = cx.iam(side);
+    if !change.set.is_empty() {
+        let send = || iam.tag_role().role_name(name).set_tags(Some(tags::to_iam(&change.set))).send();
+        cx.ask_until_visible("iam:TagRole", side, send).await?;
+    }
+    if !change.unset.is_empty() {
+        let send = || iam.untag_role().role_name(name).set_tag_keys(Some(change.unset.clone())).send();
+        cx.ask_until_visible("iam:UntagRole", side, send).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Attributes that all composite resources have, and rules that several of them follow.
+
+use crate::aws::{arn, duration, names};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::entry_attributes;
+use crate::schema::{Attribute, Nesting, Value, validators};
+
+/// Attributes that every composite resource has.
+pub fn common_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("id", "The import id.").computed(),
+        Attribute::string("workload_account", "Key of the provider's `workload_accounts`. Default: its `workload_account`.")
+            .optional()
+            .replaces(),
+        Attribute::string(
+            "adopt",
+            "What to do with an object that already exists: `never` (default: an error that shows it) or `if_exists` (add what is ours, never \
+             rewrite what others wrote, leave it at destroy). Two states with the same names can't be told apart: see [Whose an object \
+             is](../guides/ownership.md).",
+        )
+        .default_value(Value::string("never"))
+        .decides_objects()
+        .check(validators::one_of(&["never", "if_exists"])),
+        tags_attribute("Tags of all objects, over the provider's `default_tags`."),
+        Attribute::map_of_strings("tags_all", "The provider's `default_tags` and `tags`, as the objects carry them.").computed(),
+        Attribute::nested("objects", Nesting::Map, entry_attributes(), "The ledger: every AWS object of this resource by `account/kind/name`.")
+            .computed(),
+        timeouts(),
+    ]
+}
+
+/// The region of the cluster, kept once it is known.
+pub fn cluster_region() -> Attribute {
+    Attribute::string("cluster_region", "Region of the cluster. Default: the region of the provider's `cluster_account`.")
+        .optional()
+        .computed()
+        .replaces()
+        .decides_objects()
+        .check(validators::text(names::region))
+}
+
+pub fn tags_attribute(doc: &'static str) -> Attribute {
+    Attribute::map_of_strings("tags", doc).optional().check(validators::count(0, 48)).check(tag_rules)
+}
+
+fn tag_rules(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    for (key, value) in value.entries().into_iter().flatten() {
+        let path = path.key(key);
+        let broken = names::user_tag_key(key).err().or_else(|| value.as_str().and_then(|text| names::tag_value(text).err()));
+        if let Some(why) = broken {
+            validators::refuse(&path, why, diagnostics);
+        }
+    }
+}
+
+fn timeouts() -> Attribute {
+    let one = |name: &'static str, doc: &'static str| Attribute::string(name, doc).optional().check(validators::text(duration::is_timeout));
+    let all = vec![
+        one("create", "Default `10m`."),
+        one("read", "Default `10m`; also for the checks of a plan."),
+        one("update", "Default `10m`."),
+        one("delete", "Default `10m`."),
+    ];
+    Attribute::nested("timeouts", Nesting::Single, all, "How long operations may take and wait, as Go durations such as `90s` or `1h30m`.")
+        .optional()
+}
+
+/// The partition of the connection, where the configuration names a region: the cluster's, else the provider block's.
+pub fn partition_of<'a>(config: &Value, of_provider: Option<&'a str>) -> Option<&'a str> {
+    config.get("cluster_region").as_str().map(arn::partition_of).or(of_provider)
+}
+
+/// Refuses the ARNs at these paths that are of another partition than the connection.
+pub fn arns_in_partition(of_provider: Option<&str>, config: &Value, paths: &[&str], diagnostics: &mut Diagnostics) {
+    for path in paths {
+        let value = config.at(path);
+        let one = value.as_str().map(str::to_owned);
+        for text in value.strings().into_iter().chain(one) {
+            arn_in_partition(partition_of(config, of_provider), &text, &Path::of(path), diagnostics);
+        }
+    }
+}
+
+pub fn arn_in_partition(partition: Option<&str>, text: &str, path: &Path, diagnostics: &mut Diagnostics) {
+    if let (Some(partition), Ok(arn)) = (partition, arn::Arn::parse(text))
+        && arn.partition != partition
+    {
+        let why = format!(
+            "{text} is of partition {}, and the region is of {partition}. Nothing reaches across partitions: use an ARN that begins with arn:{partition}:.",
+            arn.partition
+        );
+        validators::refuse(path, why, diagnostics);
+    }
+}

@@ -1,0 +1,289 @@
+//! What every composite resource does the same way: plan, apply, read and import over the engine.
+//!
+//! A resource says which objects it consists of and what its attributes mean; the order of things around that is here.
+
+mod apply;
+mod import;
+mod plan;
+mod read;
+mod report;
+mod run;
+mod stale;
+mod unmanaged;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+pub use self::report::{foreign, missing};
+pub use self::run::Run;
+use crate::aws::accounts::{AccountError, Pair};
+use crate::aws::{Error, Side, duration};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Ledger, Object, Refreshed};
+use crate::objects::env::arns_of;
+use crate::objects::{Context, Env, Held, Ownership};
+use crate::provider::configuration::Configured;
+use crate::provider::{ApplyRequest, Outcome, Plan, PlanRequest, RequestContext, Resource};
+use crate::schema::{DecodeError, Schema, Value, placeholder};
+
+/// How long an operation may take where `timeouts` says nothing.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// A resource that consists of objects. `value` is always an object of the resource's schema with defaults in place.
+///
+/// # Flow
+/// A plan builds the model, and shows `objects` and `outputs` of it. An apply and the checks of a plan call `resolve` first, and then build
+/// the model once more. A read refreshes the objects and calls `refresh`; an import reads them twice, with `discover` in between.
+///
+/// # Guarantees
+/// A model is built by the lifecycle alone, once for each state of the values that it follows from. Its texts may have placeholders in a
+/// plan, and have none elsewhere.
+///
+/// # Errors
+/// An error of any method leaves AWS and the state as they were: they only read.
+#[async_trait]
+pub trait Composite: Send + Sync + 'static {
+    const NAME: &'static str;
+    /// The configuration as the resource's own code reads it.
+    type Model: FromValue + Send + Sync;
+    /// The import id, which the attribute `id` has too.
+    type Id: ImportId;
+
+    /// The parts of the tag `xeks:resource`, after the type: which resource this is, whatever run creates it.
+    fn identity(&self, model: &Self::Model, env: &Env) -> Vec<String>;
+    fn id(&self, model: &Self::Model) -> Self::Id;
+    fn objects(&self, model: &Self::Model, env: &Env) -> Vec<Box<dyn Object<Context>>>;
+    /// Computed attributes other than `id` and `objects`, from the configuration and the planned or real objects.
+    fn outputs(&self, model: &Self::Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value>;
+    /// Looks up what an apply needs before its objects are known, and fills in the observed attributes that are unknown.
+    async fn resolve(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &mut Env) -> Result<(), Located>;
+    /// Brings the attributes of a state up to date with what was read, those of the cluster included.
+    async fn refresh(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located>;
+    /// Fills in what the first read of an import found.
+    async fn discover(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located>;
+    /// Checks at plan time beyond those that every composite has. They read, and their results are diagnostics, never values.
+    async fn check(&self, cx: &Context, model: &Self::Model, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics;
+    /// What only one new resource of a run can have; a second one is an error in its plan.
+    fn claim(&self, _model: &Self::Model) -> Option<Claim> {
+        None
+    }
+}
+
+/// A configuration as a resource's own code reads it.
+pub trait FromValue {
+    fn from_value(value: &Value, env: &Env) -> Self;
+}
+
+/// The id by which `terraform import` names a resource.
+pub trait ImportId: Display + FromStr + Send + Sync {
+    /// The forms that an id has, with an example.
+    const FORM: &'static str;
+    /// The configuration as far as the id says.
+    fn config(&self, schema: &Schema) -> Value;
+}
+
+/// A text that is not an import id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnId;
+
+/// A planned change: `prior` is null on create.
+#[derive(Clone, Copy)]
+pub struct Change<'a> {
+    pub value: &'a Value,
+    pub prior: &'a Value,
+}
+
+impl Change<'_> {
+    /// Whether the change sets another value at this dotted path.
+    pub fn changes(&self, path: &str) -> bool {
+        self.prior.at(path) != self.value.at(path)
+    }
+}
+
+/// What only one resource can have.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What is claimed, as far as it shows once everything is looked up: the resource's own identity is claimed without it.
+    pub what: Option<String>,
+    /// The attribute to change in a second resource.
+    pub attribute: Path,
+    /// What to do instead.
+    pub advice: String,
+}
+
+/// An error of AWS, with the attribute that it is about.
+#[derive(Debug)]
+pub struct Located {
+    pub path: Path,
+    pub error: Error,
+}
+
+impl Located {
+    /// For `map_err`: the error is about the attribute at this dotted path.
+    pub fn at(dotted: &str) -> impl FnOnce(Error) -> Located {
+        let path = Path::of(dotted);
+        move |error| Located { path, error }
+    }
+}
+
+/// A composite as a resource of the provider.
+pub struct Composed<C> {
+    composite: C,
+    schema: Schema,
+    run: Run,
+}
+
+/// What an operation works with.
+struct Begun<M> {
+    cx: Context,
+    env: Env,
+    model: M,
+}
+
+impl<C: Composite> Composed<C> {
+    /// The composite as the registry takes it.
+    pub fn offered(composite: C, schema: Schema) -> Arc<dyn Resource> {
+        Arc::new(Composed { composite, schema, run: Run::default() })
+    }
+
+    async fn pair(&self, context: &RequestContext, value: &Value) -> Result<Pair, AccountError> {
+        context.provider.pair(value.get("workload_account").as_str()).await
+    }
+
+    /// Begins an operation on a state, in the accounts that its ledger names. `config` is null on reads and destroys.
+    async fn begin(
+        &self,
+        context: &RequestContext,
+        value: &Value,
+        (config, objects): (&Value, &Value),
+        operation: &str,
+    ) -> Result<Begun<C::Model>, Diagnostics> {
+        let pair = self.pair(context, value).await.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+        let env = env(&pair, value, Ledger::from_value(objects), &context.provider).given_by(config);
+        report::same_accounts(&env)?;
+        let model = C::Model::from_value(value, &env);
+        let cx = self.context(context, pair, &model, &env, timeout(value, operation));
+        Ok(Begun { cx, env, model })
+    }
+
+    fn context(&self, context: &RequestContext, pair: Pair, model: &C::Model, env: &Env, timeout: Duration) -> Context {
+        let identity = self.composite.identity(model, env);
+        let parts: Vec<&str> = std::iter::once(C::NAME).chain(identity.iter().map(String::as_str)).collect();
+        let mut ownership = Ownership::new(&parts);
+        ownership.ignored_keys.clone_from(&env.ignore_tags.keys);
+        ownership.ignored_prefixes.clone_from(&env.ignore_tags.key_prefixes);
+        Context {
+            pair,
+            region: env.region.clone(),
+            ownership,
+            deadline: Instant::now() + timeout,
+            stop: context.stop.clone(),
+            recorded: env.ledger.clone(),
+            warnings: Mutex::default(),
+            held: Held::default(),
+        }
+    }
+
+    /// The attributes that name a region, where the resource has them, and the account whose region is their default.
+    fn regions(&self) -> impl Iterator<Item = (&'static str, Side)> {
+        let all = [("cluster_region", Side::Cluster), ("workload_region", Side::Workload)];
+        all.into_iter().filter(|(name, _)| self.schema.attributes.iter().any(|a| a.name == *name))
+    }
+
+    fn outputs(&self, model: &C::Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
+        let mut outputs = self.composite.outputs(model, value, env, objects);
+        // An id that AWS gives is known to the objects only.
+        outputs.entry("id").or_insert_with(|| placeholder::value(self.composite.id(model).to_string()));
+        outputs
+    }
+
+    /// Writes the computed attributes that follow from the model and the objects.
+    fn fill(&self, value: &mut Value, model: &C::Model, env: &Env, objects: Value) {
+        for (name, output) in self.outputs(model, value, env, &objects) {
+            value.insert(name, output);
+        }
+        value.insert("tags_all", placeholder::map_value(&env.tags_all(value)));
+        value.insert("objects", objects);
+    }
+}
+
+#[async_trait]
+impl<C: Composite> Resource for Composed<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
+        self.schema.check_rules(config, partition)
+    }
+
+    async fn plan(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
+        self.plan_change(context, request).await
+    }
+
+    async fn apply(&self, context: &RequestContext, request: ApplyRequest) -> Outcome<Value> {
+        if request.planned.is_null() { self.destroy(context, request.prior).await } else { self.create_or_update(context, request).await }
+    }
+
+    fn stored(&self, mut state: Value) -> Result<Value, DecodeError> {
+        let ledger = Ledger::stored(state.get("objects"))?;
+        state.insert("objects", ledger.to_value());
+        Ok(state)
+    }
+
+    async fn read(&self, context: &RequestContext, state: Value) -> Outcome<Value> {
+        self.read_state(context, state).await
+    }
+
+    async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value> {
+        self.import_id(context, id).await
+    }
+}
+
+fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env {
+    let region = |name: &str, side: Side| placeholder::text(value.get(name)).unwrap_or_else(|| pair.side(side).region().to_owned());
+    Env {
+        cluster: pair.identity(Side::Cluster).clone(),
+        workload: pair.identity(Side::Workload).clone(),
+        region: region("cluster_region", Side::Cluster),
+        home_region: pair.cluster.region().to_owned(),
+        workload_region: region("workload_region", Side::Workload),
+        default_tags: provider.default_tags.clone(),
+        ignore_tags: provider.ignore_tags.clone(),
+        arns: arns_of(&ledger),
+        clusters: BTreeMap::new(),
+        ledger,
+        given: Default::default(),
+    }
+}
+
+/// The time that an operation may take: `timeouts.OPERATION`, else the default.
+fn timeout(value: &Value, operation: &str) -> Duration {
+    let text = value.get("timeouts").get(operation).as_str();
+    text.and_then(|text| duration::parse(text).ok()).unwrap_or(DEFAULT_TIMEOUT)
+}
+
+/// The value with null for unknown: what a state may have of a create that did not get that far.
+pub fn without_unknowns(value: &Value) -> Value {
+    let all = |members: &BTreeMap<String, Value>| members.iter().map(|(k, v)| (k.clone(), without_unknowns(v))).collect();
+    match value {
+        Value::Unknown => Value::Null,
+        Value::List(members) => Value::List(members.iter().map(without_unknowns).collect()),
+        Value::Set(members) => Value::set(members.iter().map(without_unknowns)),
+        Value::Map(members) => Value::Map(all(members)),
+        Value::Object(members) => Value::Object(all(members)),
+        known => known.clone(),
+    }
+}

@@ -1,0 +1,172 @@
+//! Says in a plan why an object is created again or rewritten although it exists: the identity that it is bound to is gone.
+//!
+//! IAM and EKS remember a role by its hidden id. A role that is deleted and created again under its old ARN has another one: the access
+//! entry that was created for the first admits no session, and where a trust policy named the first, IAM shows its id. The plan's values
+//! come from the read; here are only its warnings.
+
+use crate::aws::arn::is_unique_id;
+use crate::aws::policy;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::{Key, Object};
+use crate::objects::iam::role;
+use crate::objects::{Context, Env};
+use crate::schema::Value;
+
+/// A warning for each object of the ledger that is bound to an identity that is gone and that the plan creates again or rewrites.
+pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Value) -> Diagnostics {
+    let prior = &env.ledger;
+    let mut diagnostics = Diagnostics::new();
+    let attribute = |key: &Key| objects.iter().find(|object| object.key() == *key).map_or_else(Path::root, |object| object.attribute());
+    for object in objects {
+        let key = object.key();
+        let Some(entry) = prior.get(&key) else { continue };
+        // Of the objects that are bound to another one, only access entries are bound to a role.
+        let principal = object.planned(env).bound_to.filter(|bound_to| bound_to.kind == role::KIND);
+        if let (Some(principal), Some(bound)) = (&principal, entry.id.as_deref()) {
+            let now = prior.get(principal).and_then(|role| role.id.as_deref());
+            if now != Some(bound) {
+                diagnostics.warning(
+                    attribute(principal),
+                    format!("{key} admits nobody, and is made anew"),
+                    dead(&key, principal, bound, now),
+                );
+            }
+        }
+        let document = planned.get(&key.to_string()).get("document");
+        let ids = entry.document.as_deref().filter(|text| document.as_str() != Some(text)).map(unique_ids).unwrap_or_default();
+        if key.kind == role::KIND && !ids.is_empty() {
+            diagnostics.warning(
+                attribute(&key),
+                format!("The trust policy of {} names a principal that is gone", key.name),
+                orphaned(&ids),
+            );
+        }
+    }
+    diagnostics
+}
+
+fn dead(entry: &Key, principal: &Key, bound: &str, now: Option<&str>) -> String {
+    let what = match now {
+        Some(now) => format!(
+            "Role {} in the {} account was deleted and made again since: it had the id {bound}, and has {now} now.",
+            principal.name, principal.side
+        ),
+        None => format!(
+            "Role {} in the {} account is gone, or another one stands in its place: it had the id {bound}.",
+            principal.name, principal.side
+        ),
+    };
+    let cluster = entry.name.split('/').next().unwrap_or_default();
+    format!(
+        "{what} EKS knows a role by that id, not by its ARN, so cluster {cluster} refuses whoever comes with the role (401), although the \
+         access entry looks as ever. The apply deletes the entry and makes it again for the role as it is, with its user name, groups and \
+         access policies; what others associated with an entry of theirs comes back too."
+    )
+}
+
+fn orphaned(ids: &[String]) -> String {
+    format!(
+        "It says {} where it named a role or user by ARN: IAM shows the id of a principal that was deleted. One that was made again under \
+         that name is not trusted until the policy is written again, which the apply does.",
+        ids.join(", ")
+    )
+}
+
+/// The unique ids in the places of principals of a trust policy.
+fn unique_ids(document: &str) -> Vec<String> {
+    let Ok(document) = policy::parse(document) else { return Vec::new() };
+    let principals = policy::statements_of(&document).into_iter().flat_map(|statement| policy::values_of(&statement["Principal"]["AWS"]));
+    let mut ids: Vec<String> = principals.filter(|text| is_unique_id(text)).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::aws::{Identity, Side};
+    use crate::engine::{Entry, Ledger, OnExisting, Origin, Tags, found};
+    use crate::objects::eks::access_entry::{self, AccessEntry};
+    use crate::objects::iam::role::Role;
+
+    fn entry(id: Option<&str>, document: Option<&str>) -> Entry {
+        Entry { id: id.map(str::to_owned), document: document.map(str::to_owned), ..found("183295435445", None, Origin::Created) }
+    }
+
+    fn objects() -> [Box<dyn Object<Context>>; 2] {
+        let role_key = role::key(Side::Cluster, "access");
+        let role = Role {
+            side: Side::Cluster,
+            name: "access".into(),
+            path: None,
+            description: None,
+            permissions_boundary: None,
+            max_session_duration: None,
+            trust: vec![],
+            tags: Tags::new(),
+            adopted_tags: true,
+            manages_attachments: true,
+            on_existing: OnExisting::Fail,
+            depends_on: vec![],
+            attribute: Path::of("access_role.name"),
+        };
+        let entry = AccessEntry {
+            cluster: "prod".into(),
+            region: "ap-south-1".into(),
+            role: "access".into(),
+            principal_arn: "arn:aws:iam::183295435445:role/access".into(),
+            principal: role_key.clone(),
+            username: None,
+            groups: Default::default(),
+            tags: Tags::new(),
+            policies: Default::default(),
+            on_existing: OnExisting::Fail,
+            depends_on: vec![role_key],
+            attribute: Path::of("access_role.name"),
+        };
+        [Box::new(role), Box::new(entry)]
+    }
+
+    fn warnings(role: Option<Entry>, entry_of: Entry, planned: Value) -> Vec<String> {
+        let role_key = role::key(Side::Cluster, "access");
+        let mut ledger = Ledger([(access_entry::key("prod", "access"), entry_of)].into());
+        ledger.0.extend(role.map(|role| (role_key.clone(), role)));
+        let account = Identity { account_id: "183295435445".into(), arn: String::new(), partition: "aws".into() };
+        let env = Env {
+            cluster: account.clone(),
+            workload: account,
+            region: String::new(),
+            home_region: String::new(),
+            workload_region: String::new(),
+            default_tags: Tags::new(),
+            ignore_tags: Default::default(),
+            arns: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            ledger,
+            given: Default::default(),
+        };
+        let planned = Value::map([(role_key.to_string(), Value::object([("document", planned)]))]);
+        warn(&objects(), &env, &planned).0.into_iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect()
+    }
+
+    #[test]
+    fn an_entry_of_an_earlier_role_is_warned_of_with_both_ids_and_one_of_the_role_is_not() {
+        let of = |role: Option<&str>| warnings(role.map(|id| entry(Some(id), None)), entry(Some("AROAOLD"), None), Value::Null);
+        assert!(of(Some("AROAOLD")).is_empty());
+        let other = of(Some("AROANEW"));
+        assert!(other.len() == 1 && ["prod/access", "AROAOLD", "AROANEW", "401"].iter().all(|word| other[0].contains(word)), "{other:?}");
+        assert!(of(None)[0].contains("is gone"));
+    }
+
+    #[test]
+    fn a_trust_with_unique_ids_is_warned_of_unless_the_plan_keeps_it() {
+        let trust = r#"{"Statement":[{"Principal":{"AWS":["AROAEXAMPLE000000002","arn:aws:iam::185863138492:role/w"]}},{"Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
+        let of = |planned: Value| warnings(Some(entry(Some("AROA1"), Some(trust))), entry(Some("AROA1"), None), planned);
+        let changed = of(Value::string("{}"));
+        assert!(changed.len() == 1 && changed[0].contains("It says AROAEXAMPLE000000002 where"), "{changed:?}");
+        assert!(of(Value::string(trust)).is_empty());
+    }
+}
