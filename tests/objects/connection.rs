@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use xeks::aws::Side;
-use xeks::aws::policy::{canonical_text, statements};
-use xeks::engine::{Key, Ledger, Object, OnExisting, Tags, converge, refresh, remove_all};
+use xeks::aws::policy::{canonical_text, statements, without_sid};
+use xeks::diagnostics::Path;
+use xeks::engine::{Key, Ledger, Object, OnExisting, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
-use xeks::objects::eks::policy_association::{PolicyAssociation, Scope};
-use xeks::objects::eks::{access_config::AccessConfig, access_entry, access_entry::AccessEntry};
+use xeks::objects::eks::entries::{Reach, Scope};
+use xeks::objects::eks::policy_association::PolicyAssociation;
+use xeks::objects::eks::{access_config::AccessConfig, access_entry::AccessEntry};
 use xeks::objects::iam::inline_policy::InlinePolicy;
 use xeks::objects::iam::instance_profile::InstanceProfile;
 use xeks::objects::iam::instance_profile_role::InstanceProfileRole;
 use xeks::objects::iam::policy_attachment::PolicyAttachment;
 use xeks::objects::iam::role::{self, Role};
 
-use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT};
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
 
 pub const ACCESS: &str = "EKS-CrossAccount-Access-Role";
 pub const WORKLOAD: &str = "EC2-EKS-CrossAccount-Role";
@@ -79,15 +81,14 @@ impl Connection {
         ];
         for policy_arn in &self.managed {
             let (role, policy_arn) = (WORKLOAD.to_owned(), (*policy_arn).to_owned());
-            let (depends_on, on_existing) = (vec![workload.clone()], OnExisting::InheritFrom(workload.clone()));
-            objects.push(Box::new(PolicyAttachment { side: Side::Workload, role, policy_arn, depends_on, on_existing }));
+            objects.push(Box::new(PolicyAttachment { side: Side::Workload, role, policy_arn, attribute: Path::root() }));
         }
         objects.extend(self.policies.iter().map(|(policy_arn, scope, namespaces)| self.association(policy_arn, *scope, namespaces)));
         if !self.existing_workload {
-            objects.extend(self.profile(workload));
+            objects.extend(self.profile());
         }
         if self.upgrade {
-            objects.push(Box::new(AccessConfig { cluster: self.cluster.clone(), region: REGION.into() }));
+            objects.push(Box::new(AccessConfig { cluster: self.cluster.clone(), region: REGION.into(), attribute: Path::root() }));
         }
         objects
     }
@@ -95,7 +96,7 @@ impl Connection {
     /// Brings it about, and expects no failure.
     pub async fn make(&self, cx: &Context, prior: Ledger, instance: &str) -> Ledger {
         let made = converge(cx, &self.objects(), prior, instance).await;
-        let failures: Vec<String> = made.failures.iter().map(|f| format!("{} {}: {}", f.verb, f.key, f.error)).collect();
+        let failures: Vec<String> = made.failures.iter().map(|f| format!("{}: {}", f.key, text(&f.error))).collect();
         assert!(failures.is_empty(), "{failures:#?}");
         // The state goes through Terraform and back.
         Ledger::from_value(&made.ledger.to_value())
@@ -108,10 +109,10 @@ impl Connection {
         let old = self.make(&cx, Ledger::default(), "i1").await;
         let new = self.make(&cx, Ledger::default(), "i2").await;
         aws.calls();
-        assert!(remove_all(&cx, old).await.failures.is_empty());
+        assert!(delete_all(&cx, old).await.failures.is_empty());
         assert_eq!(aws.writes(), [""; 0]);
         assert_eq!(refresh(&cx, &self.objects(), new.clone()).await.unwrap().ledger, new);
-        assert!(remove_all(&cx, new).await.failures.is_empty());
+        assert!(delete_all(&cx, new).await.failures.is_empty());
         assert_eq!(aws.dump(), before);
     }
 
@@ -131,9 +132,11 @@ impl Connection {
             description: self.description.clone(),
             permissions_boundary: None,
             max_session_duration: None,
-            trust,
+            trust: trust.iter().map(without_sid).collect(),
             tags: self.tags.clone(),
             adopted_tags: !existing,
+            manages_attachments: true,
+            attribute: Path::root(),
             on_existing: self.on_existing(existing),
             depends_on,
         }
@@ -155,30 +158,27 @@ impl Connection {
             policies: self.policies.iter().map(|(policy_arn, ..)| (*policy_arn).to_owned()).collect(),
             on_existing: self.on_existing(false),
             depends_on,
+            attribute: Path::root(),
         })
     }
 
     fn association(&self, policy_arn: &str, scope: Scope, namespaces: &[&str]) -> Box<dyn Object<Context>> {
-        let entry = access_entry::key(&self.cluster, ACCESS);
         Box::new(PolicyAssociation {
             cluster: self.cluster.clone(),
             region: REGION.into(),
             role: ACCESS.into(),
             principal_arn: arn(CLUSTER_ACCOUNT, ACCESS),
             policy_arn: policy_arn.into(),
-            scope,
-            namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect(),
-            depends_on: vec![entry.clone()],
-            on_existing: OnExisting::InheritFrom(entry),
+            reach: Reach { scope, namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect() },
+            attribute: Path::root(),
         })
     }
 
-    fn profile(&self, workload: Key) -> [Box<dyn Object<Context>>; 2] {
-        let key = Key::new(Side::Workload, "iam_instance_profile", WORKLOAD);
-        let (depends_on, on_existing) = (vec![key.clone(), workload], OnExisting::InheritFrom(key));
+    fn profile(&self) -> [Box<dyn Object<Context>>; 2] {
+        let (name, tags, on_existing) = (WORKLOAD.to_owned(), self.tags.clone(), self.on_existing(false));
         [
-            Box::new(InstanceProfile { name: WORKLOAD.into(), path: None, tags: self.tags.clone(), on_existing: self.on_existing(false) }),
-            Box::new(InstanceProfileRole { profile: WORKLOAD.into(), role: WORKLOAD.into(), depends_on, on_existing }),
+            Box::new(InstanceProfile { name, path: None, tags, on_existing, attribute: Path::root() }),
+            Box::new(InstanceProfileRole { profile: WORKLOAD.into(), role: WORKLOAD.into(), attribute: Path::root() }),
         ]
     }
 }
@@ -190,5 +190,5 @@ pub fn arn(account: &str, role: &str) -> String {
 fn policy(side: Side, role: &str, name: &str, document: String) -> InlinePolicy {
     let key = role::key(side, role);
     let (role, name, depends_on) = (role.into(), name.into(), vec![key]);
-    InlinePolicy { side, role, name, document, stamped: true, depends_on, on_existing: OnExisting::Overwrite }
+    InlinePolicy { side, role, name, document, marked: true, depends_on, attribute: Path::root() }
 }

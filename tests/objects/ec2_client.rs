@@ -23,7 +23,7 @@ async fn settled(ec2: &xeks::aws::ec2::Ec2, id: &str, status: &str) -> PeeringCo
 
 #[tokio::test]
 async fn two_vpcs_are_peered_routed_and_parted_again() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let story = aws.admin("story", serde_json::json!({}));
     let id = |name: &str| story[name].as_str().expect("an id").to_owned();
     let (ours, theirs) = (id("cluster_vpc_id"), id("workload_vpc_id"));
@@ -75,7 +75,7 @@ async fn two_vpcs_are_peered_routed_and_parted_again() {
 
 #[tokio::test]
 async fn a_rule_of_the_clusters_security_group_is_made_once_and_taken_away_by_its_id() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let story = aws.admin("story", serde_json::json!({}));
     let group = story["cluster_security_group_id"].as_str().expect("an id").to_owned();
     let ec2 = aws.root().await.cluster.ec2(None);
@@ -104,7 +104,7 @@ async fn a_rule_of_the_clusters_security_group_is_made_once_and_taken_away_by_it
 /// The runner's policies are the tests' own: whoever lacks a permission is told which.
 #[tokio::test]
 async fn a_permission_that_is_missing_is_named() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let cx = aws.cx(&["test"]).await;
     let error = cx.pair.workload.ec2(None).create_tags("vpc-00000000000000000", &tags(&[("a", "b")])).await.unwrap_err();
     assert_eq!((error.kind, error.missing_permission().map(|m| m.action)), (Kind::Denied, Some("ec2:CreateTags".into())), "{error}");

@@ -1,14 +1,13 @@
 //! The two-account AWS of tests/aws, as these tests see it: one for the whole run, reset for each test.
 //!
-//! It runs in the Python environment that XEKS_VENV names (`make unit` sets it). Where that is not set the tests say so loudly and
-//! pass over; where it is set and the AWS does not start, they fail.
+//! It runs in the Python environment that XEKS_VENV names (`make unit` sets it). Where that is not set, or the AWS does not start, the tests
+//! fail: a test that can't run has not passed.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -37,24 +36,21 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Waits for one's turn. `None`, loudly, where there is no environment to run it in.
-    pub async fn lease() -> Option<Self> {
-        let Ok(venv) = std::env::var("XEKS_VENV") else {
-            eprintln!("!!! NOT TESTED AGAINST THE TWO-ACCOUNT AWS: XEKS_VENV is not set (make unit sets it)");
-            return None;
-        };
+    /// Waits until no other test uses it.
+    pub async fn lease() -> Self {
+        let venv = std::env::var("XEKS_VENV").expect("XEKS_VENV names the Python environment of the two-account AWS: run `make unit`");
         let mut server = SERVER.lock().await;
         if server.is_none() {
             *server = Some(start(&venv));
         }
         let aws = Aws { server };
         aws.admin("reset", json!({}));
-        Some(aws)
+        aws
     }
 
     /// What a resource sees: the runners' credentials, which have the least permissions that xeks needs.
     pub async fn cx(&self, resource: &[&str]) -> Context {
-        self.cloud_of("runner", resource).await
+        self.context_of("runner", resource).await
     }
 
     /// Both accounts with the root users' credentials, to look and to meddle.
@@ -104,20 +100,16 @@ impl Aws {
         &self.server.as_ref().expect("a server").ready
     }
 
-    async fn cloud_of(&self, caller: &str, resource: &[&str]) -> Context {
+    async fn context_of(&self, caller: &str, resource: &[&str]) -> Context {
         Context {
             pair: self.pair(caller).await,
             region: REGION.into(),
             ownership: Ownership::new(resource),
             deadline: tokio::time::Instant::now() + Duration::from_secs(300),
             stop: CancellationToken::new(),
-            import_id: "CLUSTER/ROLE/ROLE".into(),
-            role_arns: vec![],
-            peering_ids: vec![],
             recorded: Default::default(),
-            warnings: Mutex::default(),
+            warnings: Default::default(),
             held: Default::default(),
-            deleted: Mutex::default(),
         }
     }
 
@@ -139,6 +131,16 @@ impl Aws {
         };
         let accounts = Accounts::new(settings("cluster"), Some(settings("workload")), BTreeMap::new(), false);
         accounts.pair(None).await.expect("both accounts")
+    }
+}
+
+/// What an engine's error says, as far as AWS or the object says it.
+pub fn text(error: &xeks::engine::Error<xeks::aws::Error>) -> String {
+    use xeks::engine::Error::{Create, Delete, Missing, Read, Update};
+    match error {
+        Read(error) | Create(error) | Update(error) | Delete(error) => error.to_string(),
+        Missing(what) => what.clone(),
+        other => format!("{other:?}"),
     }
 }
 

@@ -2,17 +2,17 @@
 
 use serde_json::json;
 use xeks::aws::Side;
-use xeks::engine::{Key, Ledger, Origin, import, refresh, remove_all};
+use xeks::engine::{Key, Ledger, Origin, delete_all, import, refresh};
 use xeks::objects::eks::access_entry;
-use xeks::objects::eks::policy_association::Scope;
+use xeks::objects::eks::entries::{EntryFacts, Scope};
 use xeks::objects::iam::role;
 
 use crate::connection::{ACCESS, ADMIN, Connection, MANAGED, RESOURCE, VIEW, WORKLOAD, arn};
-use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION};
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, text};
 
 #[tokio::test]
 async fn a_connection_is_made_read_back_unchanged_and_removed_whole() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
@@ -43,8 +43,8 @@ async fn a_connection_is_made_read_back_unchanged_and_removed_whole() {
     assert_eq!(aws.writes(), [""; 0], "nothing to do");
 
     let mut cx = cx;
-    cx.role_arns = made.0.iter().filter(|(k, _)| k.kind == role::KIND).filter_map(|(_, e)| e.arn.clone()).collect();
-    let removed = remove_all(&cx, made).await;
+    cx.recorded = made.clone();
+    let removed = delete_all(&cx, made).await;
     assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "{:?}", removed.failures);
     assert_eq!(aws.dump(), before);
     assert!(!aws.calls().contains(&"eks:ListAccessEntries".to_owned()), "the ledger tells the principal");
@@ -52,7 +52,7 @@ async fn a_connection_is_made_read_back_unchanged_and_removed_whole() {
 
 #[tokio::test]
 async fn what_others_change_is_seen_and_healed() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
@@ -85,11 +85,11 @@ async fn what_others_change_is_seen_and_healed() {
     let document = |key: &Key| seen.ledger.get(key).and_then(|e| e.document.clone()).unwrap_or_default();
     assert!(document(&role::key(Side::Cluster, ACCESS)).contains("183295435445:root"));
     assert!(document(&Key::new(Side::Cluster, "iam_role_policy", format!("{ACCESS}/xeks-eks-describe"))).contains("eks:*"));
-    let facts = role::Facts::of(&seen.observed[&role::key(Side::Cluster, ACCESS)]);
+    let facts = role::RoleFacts::of(&seen.observed[&role::key(Side::Cluster, ACCESS)]);
     assert_eq!((facts.description.as_deref(), facts.max_session_duration), (Some("drifted"), 7200));
     assert_eq!(facts.permissions_boundary.as_deref(), Some(MANAGED));
     assert_eq!(facts.tags.into_iter().collect::<Vec<_>>(), [("extra", "drifted"), ("owner", "drifted")].map(|(k, v)| (k.into(), v.into())));
-    let entry = access_entry::Facts::of(&seen.observed[&access_entry::key(CLUSTER, ACCESS)]);
+    let entry = seen.observed[&access_entry::key(CLUSTER, ACCESS)].facts.get::<EntryFacts>().unwrap();
     assert_eq!((entry.username.as_str(), entry.default_username), ("ops", false));
     assert_eq!(entry.policies[ADMIN].scope, Scope::Namespace);
     let gone: Vec<&str> = made.0.keys().filter(|k| seen.ledger.get(k).is_none()).map(|k| k.kind.as_str()).collect();
@@ -105,7 +105,7 @@ async fn what_others_change_is_seen_and_healed() {
 
 #[tokio::test]
 async fn what_the_configuration_changes_is_changed_in_place() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
@@ -130,13 +130,13 @@ async fn what_the_configuration_changes_is_changed_in_place() {
     // A revert, and the user name that EKS gives is back.
     let back = Connection::default().make(&cx, ledger, "i1").await;
     assert_eq!(back, made);
-    assert!(remove_all(&cx, back).await.failures.is_empty());
+    assert!(delete_all(&cx, back).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn a_role_that_was_recreated_gets_its_trust_and_its_entry_anew() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
@@ -158,7 +158,7 @@ async fn a_role_that_was_recreated_gets_its_trust_and_its_entry_anew() {
 
 #[tokio::test]
 async fn a_recreated_workload_role_is_trusted_again_though_the_document_reads_the_same() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
@@ -174,7 +174,7 @@ async fn a_recreated_workload_role_is_trusted_again_though_the_document_reads_th
 
 #[tokio::test]
 async fn an_entry_that_is_older_than_its_role_is_made_anew_even_if_the_ledger_was_lost() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
@@ -188,13 +188,13 @@ async fn an_entry_that_is_older_than_its_role_is_made_anew_even_if_the_ledger_wa
 
 #[tokio::test]
 async fn the_old_half_of_a_replace_leaves_what_the_new_half_took_over() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     Connection::default().is_replaced(&aws).await;
 }
 
 #[tokio::test]
 async fn a_lost_state_is_imported_without_a_write_and_destroyed_whole() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
@@ -210,13 +210,13 @@ async fn a_lost_state_is_imported_without_a_write_and_destroyed_whole() {
     let changed = Connection { description: None, managed: vec![], ..Connection::default() };
     let ledger = changed.make(&cx, after, "i1").await;
     assert_eq!(refresh(&cx, &changed.objects(), ledger.clone()).await.unwrap().ledger, ledger);
-    assert!(remove_all(&cx, ledger).await.failures.is_empty());
+    assert!(delete_all(&cx, ledger).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn a_cluster_on_the_config_map_is_brought_one_step_and_left_there() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let eks = root.cluster.eks(Some(REGION));
     let vpc = eks.describe_cluster().name(CLUSTER).send().await.unwrap().cluster.unwrap().resources_vpc_config.unwrap();
@@ -231,47 +231,47 @@ async fn a_cluster_on_the_config_map_is_brought_one_step_and_left_there() {
     let made = connection.make(&cx, Ledger::default(), "i1").await;
     let config = made.get(&Key::new(Side::Cluster, "eks_access_config", "old")).unwrap();
     assert_eq!(config.origin, Origin::Adopted);
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     let cluster = xeks::objects::eks::cluster::describe(&cx, REGION, "old").await.unwrap().unwrap();
     assert_eq!(cluster.authentication_mode.as_deref(), Some("API_AND_CONFIG_MAP"));
 }
 
 #[tokio::test]
 async fn a_connection_whose_cluster_is_gone_is_removed_without_it() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
     root.cluster.eks(Some(REGION)).delete_cluster().name(CLUSTER).send().await.unwrap();
-    let removed = remove_all(&cx, made).await;
+    let removed = delete_all(&cx, made).await;
     assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "{:?}", removed.failures);
 }
 
 #[tokio::test]
 async fn iam_that_shows_its_writes_late_is_waited_for() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     aws.admin("consistency", json!({"seconds": 1.5}));
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn a_role_in_somebodys_instance_profile_says_so_when_it_can_not_be_deleted() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
     let iam = root.workload.iam();
     iam.create_instance_profile().instance_profile_name("theirs").send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name("theirs").role_name(WORKLOAD).send().await.unwrap();
-    let removed = remove_all(&cx, made).await;
+    let removed = delete_all(&cx, made).await;
     let [failure] = &removed.failures[..] else { panic!("{:?}", removed.failures) };
-    assert!(failure.error.to_string().contains("in the instance profile theirs"), "{}", failure.error);
+    assert!(text(&failure.error).contains("in the instance profile theirs"), "{:?}", failure.error);
     iam.remove_role_from_instance_profile().instance_profile_name("theirs").role_name(WORKLOAD).send().await.unwrap();
-    let again = remove_all(&cx, removed.ledger).await;
+    let again = delete_all(&cx, removed.ledger).await;
     assert!(again.failures.is_empty() && again.ledger.is_empty());
 }
 

@@ -2,18 +2,20 @@
 
 use serde_json::{Value as Json, json};
 use xeks::aws::{Side, policy};
-use xeks::engine::{Key, Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
+use xeks::diagnostics::Path;
+use xeks::engine::{Added, Key, Ledger, Object, OnExisting, Origin, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
 use xeks::objects::eks::access_entry;
-use xeks::objects::eks::policy_association::{self, Scope};
+use xeks::objects::eks::entries::Scope;
+use xeks::objects::eks::policy_association;
 use xeks::objects::iam::role::{self, Role};
 
 use crate::connection::{ACCESS, ADMIN, Connection, RESOURCE, VIEW, WORKLOAD, arn};
-use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION};
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, text};
 
 #[tokio::test]
 async fn existing_roles_get_our_statement_and_policies_and_nothing_else() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
@@ -37,13 +39,13 @@ async fn existing_roles_get_our_statement_and_policies_and_nothing_else() {
     assert_eq!(seen.get(&role::key(Side::Cluster, ACCESS)).unwrap().document, None);
     assert_eq!(connection.make(&cx, seen, "i1").await, made);
 
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn the_old_half_of_a_replace_leaves_the_new_ones_additions_to_existing_roles() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let connection = Connection { existing_access: true, existing_workload: true, managed: vec![], ..Connection::default() };
     connection.is_replaced(&aws).await;
@@ -51,7 +53,7 @@ async fn the_old_half_of_a_replace_leaves_the_new_ones_additions_to_existing_rol
 
 #[tokio::test]
 async fn what_is_adopted_keeps_what_others_wrote_and_survives_a_removal() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     make_profile(&aws, WORKLOAD).await;
     make_entry(&aws, "viewers", &[VIEW]).await;
@@ -68,21 +70,21 @@ async fn what_is_adopted_keeps_what_others_wrote_and_survives_a_removal() {
     assert_eq!(access.tags, Some(connection.tags.clone()), "their value of a tag counts as ours");
     assert!(access.added.is_empty(), "{:?}", access.added);
     let entry = made.get(&access_entry::key(CLUSTER, ACCESS)).unwrap();
-    assert_eq!(entry.added.iter().collect::<Vec<_>>(), ["tag:owner"]);
+    assert_eq!(entry.added, [Added::Tag("owner".into())].into());
     aws.calls();
     assert_eq!(refresh(&cx, &connection.objects(), made.clone()).await.unwrap().ledger, made);
     assert_eq!(connection.make(&cx, made.clone(), "i1").await, made);
     assert_eq!(aws.writes(), [""; 0]);
     let other_tags = Connection { tags: Tags::from([("team".into(), "payments".into())]), ..connection.clone() };
     let retagged = other_tags.make(&cx, made, "i1").await;
-    assert_eq!(retagged.get(&access_entry::key(CLUSTER, ACCESS)).unwrap().added.iter().collect::<Vec<_>>(), ["tag:team"]);
-    assert!(remove_all(&cx, retagged).await.failures.is_empty());
+    assert_eq!(retagged.get(&access_entry::key(CLUSTER, ACCESS)).unwrap().added, [Added::Tag("team".into())].into());
+    assert!(delete_all(&cx, retagged).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn an_adopted_entry_with_other_groups_is_an_error_that_says_both() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     make_entry(&aws, "others", &[]).await;
     let before = aws.dump();
@@ -90,15 +92,15 @@ async fn an_adopted_entry_with_other_groups_is_an_error_that_says_both() {
     let connection = Connection { adopt: true, ..Connection::default() };
     let result = converge(&cx, &connection.objects(), Ledger::default(), "i1").await;
     let [failure] = &result.failures[..] else { panic!("{:?}", result.failures) };
-    let text = failure.error.to_string();
+    let text = text(&failure.error);
     assert!(text.contains("the groups [others]") && text.contains("[viewers]") && text.contains(CLUSTER_ACCOUNT), "{text}");
-    assert!(remove_all(&cx, result.ledger).await.failures.is_empty());
+    assert!(delete_all(&cx, result.ledger).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn an_adopted_profile_that_holds_another_role_is_an_error_and_one_of_ours_is_emptied() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let root = aws.root().await;
     let iam = root.workload.iam();
@@ -108,8 +110,8 @@ async fn an_adopted_profile_that_holds_another_role_is_an_error_and_one_of_ours_
     let connection = Connection { adopt: true, ..Connection::default() };
     let result = converge(&cx, &connection.objects(), Ledger::default(), "i1").await;
     let [failure] = &result.failures[..] else { panic!("{:?}", result.failures) };
-    assert!(failure.error.to_string().contains("holds the role another"), "{}", failure.error);
-    assert!(remove_all(&cx, result.ledger).await.failures.is_empty());
+    assert!(text(&failure.error).contains("holds the role another"), "{:?}", failure.error);
+    assert!(delete_all(&cx, result.ledger).await.failures.is_empty());
 
     iam.remove_role_from_instance_profile().instance_profile_name(WORKLOAD).role_name("another").send().await.unwrap();
     iam.delete_instance_profile().instance_profile_name(WORKLOAD).send().await.unwrap();
@@ -122,21 +124,20 @@ async fn an_adopted_profile_that_holds_another_role_is_an_error_and_one_of_ours_
 }
 
 #[tokio::test]
-async fn strangers_are_refused_with_the_way_to_import_them_and_left_alone() {
-    let Some(aws) = Aws::lease().await else { return };
+async fn foreign_objects_are_refused_and_kept() {
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let result = converge(&cx, &Connection::default().objects(), Ledger::default(), "i1").await;
-    let text = result.failures[0].error.to_string();
-    assert!(text.contains("already exists") && text.contains("terraform import") && text.contains("adopt"), "{text}");
-    assert!(remove_all(&cx, result.ledger).await.failures.is_empty());
+    assert!(matches!(result.failures[0].error, xeks::engine::Error::Foreign(_)), "{:?}", result.failures);
+    assert!(delete_all(&cx, result.ledger).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_anothers_statements() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let before = aws.dump();
     let names = ["one", "two", "three", "four", "five"];
@@ -155,6 +156,8 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
             trust,
             tags: Tags::new(),
             adopted_tags: false,
+            manages_attachments: true,
+            attribute: Path::root(),
             on_existing: OnExisting::MustExist,
             depends_on: vec![],
         })]
@@ -165,14 +168,14 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
     assert!(made.iter().all(|m| m.failures.is_empty()));
     assert_eq!(aws.writes(), ["iam:UpdateAssumeRolePolicy"; 5], "each in its turn, none twice");
     assert_eq!(policy::statements_of(&trust_of(&aws, ACCESS).await).len(), 6);
-    let removed = clouds.iter().zip(made).map(|(cx, made)| async move { remove_all(cx, made.ledger).await });
+    let removed = clouds.iter().zip(made).map(|(cx, made)| async move { delete_all(cx, made.ledger).await });
     assert!(futures::future::join_all(removed).await.iter().all(|r| r.failures.is_empty()));
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn a_policy_of_another_connection_on_a_role_that_both_use_is_not_overwritten() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_roles(&aws).await;
     let connection = Connection { existing_access: true, existing_workload: true, managed: vec![], ..Connection::default() };
     let first = aws.cx(RESOURCE).await;
@@ -182,10 +185,10 @@ async fn a_policy_of_another_connection_on_a_role_that_both_use_is_not_overwritt
     let objects = connection.objects().into_iter().filter(|p| p.key().kind == "iam_role_policy" || p.key().kind == "iam_role");
     let objects: Vec<_> = objects.filter(|p| p.key().side == Side::Workload).collect();
     let result = converge(&second, &objects, Ledger::default(), "i2").await;
-    assert!(result.failures[0].error.to_string().contains("made by another resource of this provider"), "{:?}", result.failures);
-    assert!(remove_all(&second, result.ledger).await.failures.is_empty());
+    assert!(text(&result.failures[0].error).contains("another resource of this provider"), "{:?}", result.failures);
+    assert!(delete_all(&second, result.ledger).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
-    assert!(remove_all(&first, made).await.failures.is_empty());
+    assert!(delete_all(&first, made).await.failures.is_empty());
 }
 
 fn both() -> Vec<(&'static str, Scope, Vec<&'static str>)> {

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use xeks::aws::Side;
 use xeks::aws::ec2::Select;
-use xeks::engine::{Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
+use xeks::diagnostics::Path;
+use xeks::engine::{Ledger, Object, OnExisting, Origin, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
-use xeks::objects::ec2::acceptance::Acceptance;
-use xeks::objects::ec2::dns_resolution::DnsResolution;
-use xeks::objects::ec2::peering::Peering;
-use xeks::objects::ec2::route::{self, Route};
-use xeks::objects::ec2::rule::Rule;
-use xeks::objects::ec2::usage::Use;
-use xeks::objects::ec2::{End, Link};
+use xeks::objects::ec2::peering::accepter::Accepter;
+use xeks::objects::ec2::peering::connection::Connection;
+use xeks::objects::ec2::peering::options::Options;
+use xeks::objects::ec2::peering::route::Route;
+use xeks::objects::ec2::peering::usage::Usage;
+use xeks::objects::ec2::peering::{End, Link, Untagged};
+use xeks::objects::ec2::security_group_rule::SecurityGroupRule;
 
-use crate::emulator::{Aws, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT};
+use crate::emulator::{Aws, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
 
 const RESOURCE: &[&str] = &["xeks_cluster_peering", "cluster", "workload"];
 const OTHER: &[&str] = &["xeks_cluster_peering", "cluster", "workload", "reused"];
@@ -44,7 +45,7 @@ impl Network {
         let group = root.cluster.ec2(Some(REGION)).describe_security_groups(&groups).await.unwrap().remove(0).id;
         let (workload, cluster) = (ends.remove(1), ends.remove(0));
         Network {
-            link: Link { name: format!("c/{}", workload.vpc_id), cluster, workload, id: None },
+            link: Link { name: format!("c/{}", workload.vpc_id), cluster, workload, id: None, attribute: Path::root() },
             tables: [tables.remove(0), tables.remove(0)],
             group,
         }
@@ -56,20 +57,27 @@ impl Network {
         let far = |block: &&str| (Side::Cluster, self.tables[0].clone(), (*block).to_owned());
         let mut routes: Vec<(Side, String, String)> = blocks.iter().map(far).collect();
         routes.push((Side::Workload, self.tables[1].clone(), "10.20.0.0/16".to_owned()));
-        let wanted = routes.iter().map(|(side, table, block)| route::thing(*side, table, block)).collect();
+        let wanted = routes.iter().map(|(side, table, block)| Untagged::route(*side, table, block)).collect();
         let mut objects: Vec<Box<dyn Object<Context>>> = vec![
-            Box::new(Peering { link: link(), blocks: Default::default(), tags: tags.clone(), on_existing: on_existing.clone() }),
-            Box::new(Acceptance { link: link(), tags: tags.clone() }),
-            Box::new(Use { link: link(), wanted }),
-            Box::new(DnsResolution { side: Side::Cluster, link: link() }),
-            Box::new(DnsResolution { side: Side::Workload, link: link() }),
+            Box::new(Connection { link: link(), blocks: Default::default(), tags: tags.clone(), on_existing: on_existing.clone() }),
+            Box::new(Accepter { link: link(), tags: tags.clone(), own: None }),
+            Box::new(Usage { link: link(), wanted }),
+            Box::new(Options { side: Side::Cluster, link: link(), attribute: Path::root() }),
+            Box::new(Options { side: Side::Workload, link: link(), attribute: Path::root() }),
         ];
         for (side, table, destination) in routes {
-            objects.push(Box::new(Route { side, link: link(), table, destination }));
+            objects.push(Box::new(Route {
+                side,
+                link: link(),
+                table,
+                destination,
+                attribute: Path::root(),
+                listed_by: "the route tables",
+            }));
         }
         for block in blocks {
             let (region, group, block) = (REGION.to_owned(), self.group.clone(), (*block).to_owned());
-            objects.push(Box::new(Rule { region, group, block, tags: tags.clone() }));
+            objects.push(Box::new(SecurityGroupRule { region, group, block, tags: tags.clone(), attribute: Path::root() }));
         }
         objects
     }
@@ -85,23 +93,20 @@ impl Network {
 
 async fn make(cx: &Context, objects: &[Box<dyn Object<Context>>], prior: Ledger, instance: &str) -> Ledger {
     let made = converge(cx, objects, prior, instance).await;
-    let failures: Vec<String> = made.failures.iter().map(|f| format!("{} {}: {}", f.verb, f.key, f.error)).collect();
+    let failures: Vec<String> = made.failures.iter().map(|f| format!("{}: {}", f.key, text(&f.error))).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     // The state goes through Terraform and back.
     Ledger::from_value(&made.ledger.to_value())
 }
 
-/// The ids of connections that the ledger names, as a resource hands them to its objects.
+/// The context of an operation that finds this ledger.
 async fn cx(aws: &Aws, resource: &[&str], ledger: &Ledger) -> Context {
-    let mut cx = aws.cx(resource).await;
-    let peerings = ledger.0.iter().filter(|(key, _)| key.kind == xeks::objects::ec2::peering::KIND);
-    cx.peering_ids = peerings.filter_map(|(_, entry)| entry.id.clone()).collect();
-    cx
+    Context { recorded: ledger.clone(), ..aws.cx(resource).await }
 }
 
 async fn remove(aws: &Aws, resource: &[&str], ledger: Ledger) {
-    let removed = remove_all(&cx(aws, resource, &ledger).await, ledger).await;
-    let failures: Vec<String> = removed.failures.iter().map(|f| format!("{}: {}", f.key, f.error)).collect();
+    let removed = delete_all(&cx(aws, resource, &ledger).await, ledger).await;
+    let failures: Vec<String> = removed.failures.iter().map(|f| format!("{}: {}", f.key, text(&f.error))).collect();
     assert!(failures.is_empty() && removed.ledger.is_empty(), "{failures:#?}");
 }
 
@@ -129,7 +134,7 @@ fn left(aws: &Aws) -> Json {
 
 #[tokio::test]
 async fn a_peering_is_made_left_alone_changed_and_removed_whole() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
     let before = left(&aws);
     let cx = aws.cx(RESOURCE).await;
@@ -147,7 +152,7 @@ async fn a_peering_is_made_left_alone_changed_and_removed_whole() {
 
 #[tokio::test]
 async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
     let before = left(&aws);
     let owner = make(&aws.cx(RESOURCE).await, &network.own(), Ledger::default(), "i1").await;
@@ -157,9 +162,9 @@ async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
     let user = make(&cx(&aws, OTHER, &owner).await, &wide, Ledger::default(), "i2").await;
     let narrow = network.objects(&OnExisting::Fail, &["10.30.9.0/24"], &[]);
     let owner = make(&cx(&aws, RESOURCE, &owner).await, &narrow, owner, "i1").await;
-    let refused = remove_all(&cx(&aws, RESOURCE, &owner).await, owner.clone()).await;
+    let refused = delete_all(&cx(&aws, RESOURCE, &owner).await, owner.clone()).await;
     assert_eq!(refused.failures.len(), 1);
-    assert!(refused.failures[0].error.to_string().contains("still carries the traffic"), "{}", refused.failures[0].error);
+    assert!(text(&refused.failures[0].error).contains("still carries the traffic"), "{:?}", refused.failures[0].error);
     assert_eq!(refused.ledger, owner, "nothing is removed before the other has left");
     remove(&aws, OTHER, user).await;
     let seen = refresh(&cx(&aws, RESOURCE, &owner).await, &narrow, owner.clone()).await.unwrap().ledger;
@@ -170,7 +175,7 @@ async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
 
 #[tokio::test]
 async fn an_answer_that_is_lost_at_any_write_of_a_peerings_life_is_no_failure() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
     let before = left(&aws);
     let live = || async {
@@ -199,7 +204,7 @@ async fn an_answer_that_is_lost_at_any_write_of_a_peerings_life_is_no_failure() 
 
 #[tokio::test]
 async fn a_peering_that_is_denied_any_call_is_removed_by_its_ledger() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
     let before = left(&aws);
     aws.calls();

@@ -6,19 +6,21 @@ use serde_json::json;
 use xeks::aws::Side;
 use xeks::aws::arn::oidc_provider;
 use xeks::aws::policy::statements::{ServiceAccount, trust_web_identity};
-use xeks::engine::{Ledger, Object, OnExisting, Origin, Tags, converge, refresh, remove_all};
+use xeks::aws::policy::without_sid;
+use xeks::diagnostics::Path;
+use xeks::engine::{Added, Ledger, Object, OnExisting, Origin, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
 use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider};
 use xeks::objects::iam::role::Role;
 
-use crate::emulator::{Aws, WORKLOAD_ACCOUNT};
+use crate::emulator::{Aws, WORKLOAD_ACCOUNT, text};
 
 const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
 const STS: &str = "sts.amazonaws.com";
 
 #[tokio::test]
 async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
     let (made_one, made_two) = tokio::join!(make(&one, "one", STS, Manage::Shared), make(&two, "two", "vault", Manage::Shared));
@@ -34,15 +36,15 @@ async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
 
     drop((one, two));
     let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
-    assert!(remove_all(&one, made_one).await.failures.is_empty());
+    assert!(delete_all(&one, made_one).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some(), "the second one still needs it");
-    assert!(remove_all(&two, made_two).await.failures.is_empty());
+    assert!(delete_all(&two, made_two).await.failures.is_empty());
     assert_eq!(aws.dump(), before);
 }
 
 #[tokio::test]
 async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let names = ["one", "two", "three", "four"];
     let mut all = Vec::new();
@@ -54,7 +56,7 @@ async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
     aws.admin("consistency", json!({"seconds": 1.0, "iam_reads": true}));
     let removed = all.into_iter().map(|(name, ledger)| {
         let aws = &aws;
-        async move { remove_all(&aws.cx(&[name]).await, ledger).await }
+        async move { delete_all(&aws.cx(&[name]).await, ledger).await }
     });
     assert!(futures::future::join_all(removed).await.iter().all(|r| r.failures.is_empty()));
     assert_eq!(aws.dump(), before);
@@ -62,14 +64,14 @@ async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
 
 #[tokio::test]
 async fn a_provider_is_not_deleted_under_a_trust_that_is_just_being_made() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     for round in 0..8 {
         aws.admin("reset", json!({}));
         let ledger = make(&aws.cx(&["leaving"]).await, "leaving", STS, Manage::Shared).await;
         // Sooner or later within the other's calls.
         aws.admin("faults/add", json!({"kind": "latency", "action": "CreateRole", "seconds": 0.05 * f64::from(round)}));
         let (leaving, coming) = (aws.cx(&["leaving"]).await, aws.cx(&["coming"]).await);
-        let (removed, _) = tokio::join!(remove_all(&leaving, ledger), make(&coming, "coming", STS, Manage::Shared));
+        let (removed, _) = tokio::join!(delete_all(&leaving, ledger), make(&coming, "coming", STS, Manage::Shared));
         assert!(removed.failures.is_empty());
         assert!(client_ids(&aws).await.is_some(), "round {round}");
     }
@@ -77,65 +79,65 @@ async fn a_provider_is_not_deleted_under_a_trust_that_is_just_being_made() {
 
 #[tokio::test]
 async fn a_provider_of_others_gets_our_client_id_and_loses_it_again() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_provider(&aws, &[STS]).await;
     let before = aws.dump();
     let cx = aws.cx(&["one"]).await;
     for manage in [Manage::Shared, Manage::Existing] {
         let made = make(&cx, "one", "vault", manage).await;
         let entry = made.get(&oidc_provider::key(Side::Workload, ISSUER)).unwrap();
-        assert_eq!(entry.added.iter().collect::<Vec<_>>(), ["client-id:vault"]);
+        assert_eq!(entry.added, [Added::ClientId("vault".into())].into());
         assert_eq!(client_ids(&aws).await.unwrap(), [STS, "vault"]);
-        assert!(remove_all(&cx, made).await.failures.is_empty());
+        assert!(delete_all(&cx, made).await.failures.is_empty());
         assert_eq!(aws.dump(), before, "{manage:?}");
     }
 }
 
 #[tokio::test]
 async fn a_client_id_that_another_role_needs_stays_on_a_provider_of_others() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     make_provider(&aws, &[STS]).await;
     let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
     let made_one = make(&one, "one", "vault", Manage::Shared).await;
     let made_two = make(&two, "two", "vault", Manage::Shared).await;
-    assert!(remove_all(&one, made_one).await.failures.is_empty());
+    assert!(delete_all(&one, made_one).await.failures.is_empty());
     assert_eq!(client_ids(&aws).await.unwrap(), [STS, "vault"]);
-    assert!(remove_all(&two, made_two).await.failures.is_empty());
+    assert!(delete_all(&two, made_two).await.failures.is_empty());
 }
 
 #[tokio::test]
 async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let made = make(&cx, "one", STS, Manage::Shared).await;
     aws.admin("faults/add", json!({"kind": "deny", "action": "ListRoles", "times": null}));
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
-    let warnings = cx.warnings.lock().unwrap();
+    let warnings = cx.warnings.lock();
     assert!(warnings[0].contains("iam:ListRoles") && warnings[0].contains(ISSUER), "{warnings:?}");
 }
 
 #[tokio::test]
 async fn a_role_that_somebody_made_by_hand_keeps_the_provider() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let made = make(&cx, "one", STS, Manage::Shared).await;
     let trust = json!({"Version": "2012-10-17", "Statement": trust(STS)});
     let root = aws.root().await;
     root.workload.iam().create_role().role_name("by-hand").assume_role_policy_document(trust.to_string()).send().await.unwrap();
     drop(cx);
-    assert!(remove_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
+    assert!(delete_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
 }
 
 #[tokio::test]
 async fn a_retained_provider_stays_and_a_required_one_must_be_there() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let result = converge(&cx, &objects("one", STS, Manage::Existing), Ledger::default(), "i-one").await;
-    assert!(result.failures[0].error.to_string().contains("does not exist"), "{:?}", result.failures);
+    assert!(text(&result.failures[0].error).contains("does not exist"), "{:?}", result.failures);
     let made = make(&cx, "one", STS, Manage::Retain).await;
-    assert!(remove_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
+    assert!(delete_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
 }
 
@@ -148,6 +150,7 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
         thumbprints: None,
         tags: Tags::from([("owner".into(), "platform".into())]),
         manage,
+        attribute: Path::root(),
     };
     let role = Role {
         side: Side::Workload,
@@ -156,9 +159,11 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
         description: None,
         permissions_boundary: None,
         max_session_duration: None,
-        trust: vec![trust(audience)],
+        trust: vec![without_sid(&trust(audience))],
         tags: Tags::new(),
         adopted_tags: true,
+        manages_attachments: true,
+        attribute: Path::root(),
         on_existing: OnExisting::Fail,
         depends_on: vec![provider.key()],
     };

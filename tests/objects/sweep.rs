@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use xeks::engine::{Ledger, converge, remove_all};
-use xeks::objects::eks::policy_association::Scope;
+use xeks::engine::{Ledger, converge, delete_all};
+use xeks::objects::eks::entries::Scope;
 
 use crate::connection::{ADMIN, Connection, RESOURCE, VIEW};
-use crate::emulator::Aws;
+use crate::emulator::{Aws, text};
 
 /// The other configuration that an update goes to.
 fn changed() -> Connection {
@@ -31,14 +31,14 @@ fn heal(aws: &Aws) {
 
 #[tokio::test]
 async fn an_answer_that_is_lost_at_any_write_of_a_life_is_no_failure() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     aws.calls();
     let live = || async {
         let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
         let made = changed().make(&cx, made, "i1").await;
-        let removed = remove_all(&cx, made).await;
+        let removed = delete_all(&cx, made).await;
         assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "{:?}", removed.failures);
     };
     live().await;
@@ -59,26 +59,26 @@ async fn an_answer_that_is_lost_at_any_write_of_a_life_is_no_failure() {
 
 #[tokio::test]
 async fn a_create_that_is_denied_any_call_is_removed_by_its_ledger_or_converges_on_retry() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     aws.calls();
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
     let calls = aws.calls().len();
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     for at in 0..calls {
         for retry in [false, true] {
             fail(&aws, "deny", at);
             let partial = converge(&cx, &Connection::default().objects(), Ledger::default(), "i1").await;
             heal(&aws);
             assert_eq!(partial.failures.len(), 1, "call {at}");
-            let text = partial.failures[0].error.to_string();
+            let text = text(&partial.failures[0].error);
             assert!(text.contains("AccessDenied") && text.contains("not authorized to perform"), "{text}");
             let mut ledger = Ledger::from_value(&partial.ledger.to_value());
             if retry {
                 ledger = Connection::default().make(&cx, ledger, "i1").await;
             }
-            let removed = remove_all(&cx, ledger).await;
+            let removed = delete_all(&cx, ledger).await;
             assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "call {at}: {:?}", removed.failures);
             assert_eq!(aws.dump(), before, "call {at}, retry: {retry}");
         }
@@ -87,14 +87,14 @@ async fn a_create_that_is_denied_any_call_is_removed_by_its_ledger_or_converges_
 
 #[tokio::test]
 async fn an_update_that_is_denied_any_call_can_be_reverted_or_destroyed() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
     aws.calls();
     let ledger = changed().make(&cx, made, "i1").await;
     let calls = aws.calls().len();
-    assert!(remove_all(&cx, ledger).await.failures.is_empty());
+    assert!(delete_all(&cx, ledger).await.failures.is_empty());
     for at in 0..calls {
         let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
         fail(&aws, "deny", at);
@@ -103,7 +103,7 @@ async fn an_update_that_is_denied_any_call_can_be_reverted_or_destroyed() {
         assert!(!partial.failures.is_empty(), "call {at}");
         let ledger = Ledger::from_value(&partial.ledger.to_value());
         let ledger = if at % 2 == 0 { Connection::default().make(&cx, ledger, "i1").await } else { ledger };
-        let removed = remove_all(&cx, ledger).await;
+        let removed = delete_all(&cx, ledger).await;
         assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "call {at}: {:?}", removed.failures);
         assert_eq!(aws.dump(), before, "call {at}");
     }
@@ -111,20 +111,20 @@ async fn an_update_that_is_denied_any_call_can_be_reverted_or_destroyed() {
 
 #[tokio::test]
 async fn a_removal_that_is_denied_any_call_is_finished_by_the_next() {
-    let Some(aws) = Aws::lease().await else { return };
+    let aws = Aws::lease().await;
     let before = aws.dump();
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
     aws.calls();
-    assert!(remove_all(&cx, made).await.failures.is_empty());
+    assert!(delete_all(&cx, made).await.failures.is_empty());
     let calls = aws.calls().len();
     for at in 0..calls {
         let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
         fail(&aws, "deny", at);
-        let partial = remove_all(&cx, made).await;
+        let partial = delete_all(&cx, made).await;
         heal(&aws);
         assert!(!partial.failures.is_empty() && !partial.ledger.is_empty(), "call {at}");
-        let removed = remove_all(&cx, Ledger::from_value(&partial.ledger.to_value())).await;
+        let removed = delete_all(&cx, Ledger::from_value(&partial.ledger.to_value())).await;
         assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "call {at}: {:?}", removed.failures);
         assert_eq!(aws.dump(), before, "call {at}");
     }
