@@ -3,6 +3,7 @@
 //! Loaded on first use: nothing of AWS is touched before.
 
 mod checks;
+mod error;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,7 +21,6 @@ use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::AccountError;
 use super::credentials;
 use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
@@ -28,6 +28,8 @@ use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use super::wait::{Limits, retry_while};
 use crate::aws::Side;
+
+pub use error::AccountError;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.

@@ -45,7 +45,7 @@ impl DataSource for Cluster {
     async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value> {
         let account = match context.provider.cluster().await {
             Ok(account) => account,
-            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
+            Err(error) => return Outcome::new(Value::Null, error.into()),
         };
         let name = config.get("name").as_str().unwrap_or_default().to_owned();
         let region = config.get("region").as_str().unwrap_or(account.region()).to_owned();

@@ -93,6 +93,7 @@ pub async fn configure(config: &Value, host_version: &str) -> Outcome<Configured
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::Diagnostic;
     use crate::schema::{DecodeError, json};
 
     fn block(text: serde_json::Value) -> Value {
@@ -126,12 +127,13 @@ mod tests {
     async fn an_account_that_is_not_there_is_refused_with_the_ones_that_are() {
         let config = block(serde_json::json!({"workload_accounts": {"payments": {"region": "ap-south-1"}, "search": {}}}));
         let configured = configure(&config, "1.11.4").await.value;
-        let error = configured.workload(Some("paymnts")).await.unwrap_err().diagnostic();
+        let error = Diagnostic::from(&configured.workload(Some("paymnts")).await.unwrap_err());
         assert_eq!(error.path.to_string(), "workload_account");
         assert!(error.detail.contains("\"payments\", \"search\""), "{}", error.detail);
-        let error = configured.workload(None).await.unwrap_err().diagnostic();
+        let error = Diagnostic::from(&configured.workload(None).await.unwrap_err());
         assert!(error.detail.contains("no workload_account") && error.detail.contains("\"payments\""), "{}", error.detail);
-        let none = configure(&block(serde_json::json!({})), "1").await.value.workload(None).await.unwrap_err().diagnostic();
+        let none = configure(&block(serde_json::json!({})), "1").await.value;
+        let none = Diagnostic::from(&none.workload(None).await.unwrap_err());
         assert!(none.detail.contains("Add one"), "{}", none.detail);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Knows no generated message: `protocol` decodes, calls and encodes.
 
+mod account_error;
 pub mod configuration;
 pub mod registry;
 

@@ -131,7 +131,7 @@ impl<C: Composite> Composed<C> {
         (config, objects): (&Value, &Value),
         operation: &str,
     ) -> Result<(Context, Env), Diagnostics> {
-        let pair = self.pair(context, value).await.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+        let pair = self.pair(context, value).await?;
         let env = Env::new(&pair, value, Ledger::from_value(objects), &context.provider).given_by(config);
         env.same_accounts()?;
         Ok((self.cx(context, pair, value, &env, operation), env))

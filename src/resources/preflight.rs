@@ -8,7 +8,7 @@ use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::engine::{Backend, Key, Ledger, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::Context;
 
@@ -27,7 +27,7 @@ pub fn skipped(error: &Error) -> Diagnostics {
 
 /// The warning of an account that did not answer: the plan goes on without it.
 pub fn unreachable(error: &AccountError) -> Diagnostics {
-    let diagnostic = error.diagnostic();
+    let diagnostic = Diagnostic::from(error);
     let mut diagnostics = Diagnostics::new();
     let detail = format!("{}\n\nThe plan shows what can be said without the account; the rest is known after apply.", diagnostic.detail);
     diagnostics.warning(diagnostic.path, format!("Checks before the apply were skipped: {}", diagnostic.summary), detail);

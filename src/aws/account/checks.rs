@@ -2,8 +2,7 @@
 
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::Identity;
-use crate::aws::accounts::AccountError;
+use super::{AccountError, Identity};
 use crate::aws::credentials;
 use crate::aws::error::chain;
 use crate::aws::settings::Settings;

@@ -25,7 +25,7 @@ impl<C: Composite> Composed<C> {
         };
         let pair = match self.pair(context, &value).await {
             Ok(pair) => pair,
-            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
+            Err(error) => return Outcome::new(Value::Null, error.into()),
         };
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
