@@ -18,6 +18,7 @@ pub mod principals;
 pub mod sessions;
 pub mod settings;
 mod side;
+pub mod tags;
 pub mod token;
 mod transport;
 pub mod wait;

@@ -8,12 +8,12 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::aws::tags::IgnoreTags;
 use crate::aws::{Account, Error, Kind, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::eks::access_entry::{Facts, Reach};
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::{self, ClusterDescription};
-use crate::provider::configuration::IgnoreTags;
 use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Attribute, Nesting, Schema, Value, validators};
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::Outcome;
 use crate::aws::accounts::{Account, AccountError, Accounts, Pair};
+pub use crate::aws::tags::IgnoreTags;
 use crate::diagnostics::Diagnostics;
 use crate::schema::{Schema, Value};
 
@@ -23,19 +24,6 @@ pub struct Configured {
     pub ignore_tags: IgnoreTags,
     pub skip_preflight: bool,
     accounts: Accounts,
-}
-
-/// Tags that others put on our objects, and that are none of our business.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IgnoreTags {
-    pub keys: Vec<String>,
-    pub key_prefixes: Vec<String>,
-}
-
-impl IgnoreTags {
-    pub fn holds(&self, key: &str) -> bool {
-        self.keys.iter().any(|k| k == key) || self.key_prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
-    }
 }
 
 impl Configured {
