@@ -3,7 +3,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::provider::{Resource, registry};
+use crate::provider::Resource;
+use crate::registry;
 use crate::resources::without_unknowns;
 use crate::schema::{Value, json, msgpack};
 

@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
 use crate::plugin::MESSAGE_LIMIT;
-use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource, registry};
+use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource};
+use crate::registry;
 
 /// Generated from `proto/`. Public for the tests, which speak to the executable with the clients.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
