@@ -1,9 +1,8 @@
 //! Terraform's plugin protocol, version 6: each call decodes, asks the provider, encodes.
 //!
-//! The only place that names the protocol's generated types, and the only one that locks errors into diagnostics of the
+//! The only place that names the protocol's generated types, and the only one that turns errors into diagnostics of the
 //! wire. It must not know any single resource, nor how the connection came about.
 
-mod action;
 mod convert;
 mod data_source;
 mod diagnose;
@@ -11,15 +10,13 @@ mod ephemeral;
 mod function;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod identity;
-mod list;
 mod provider;
 mod resource;
 mod schema;
 mod service;
-mod state_store;
 #[cfg(test)]
 mod tests;
+mod unsupported;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
