@@ -7,7 +7,7 @@ mod error;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::meta::region::RegionProviderChain;
@@ -19,6 +19,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials;
@@ -148,8 +149,7 @@ impl Account {
     /// The client for one region; for the account's own where none is given.
     pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
         let region = region.unwrap_or(&self.region);
-        // The map is whole after a panic of another task: clients are put in complete.
-        let mut clients = self.eks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.eks.lock();
         let make = || {
             let mut builder = aws_sdk_eks::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
             if let Some(url) = &self.endpoints.eks {
@@ -163,8 +163,7 @@ impl Account {
     /// EC2 in one region; in the account's own where none is given.
     pub fn ec2(&self, region: Option<&str>) -> Ec2 {
         let region = region.unwrap_or(&self.region);
-        // As with `eks`, the map is whole after a panic of another task.
-        let mut clients = self.ec2.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.ec2.lock();
         let make = || Ec2::new(&self.label, region, &self.config, self.endpoints.ec2.as_deref());
         clients.entry(region.to_owned()).or_insert_with(make).clone()
     }
@@ -363,7 +362,7 @@ mod tests {
         assert_eq!(region(&account.eks(None)).as_deref(), Some("ap-south-1"));
         assert_eq!(region(&account.eks(Some("eu-west-1"))).as_deref(), Some("eu-west-1"));
         account.eks(Some("eu-west-1"));
-        assert_eq!(account.eks.lock().unwrap().len(), 2);
+        assert_eq!(account.eks.lock().len(), 2);
         assert!(std::ptr::eq(account.iam(), account.iam()));
     }
 }

@@ -19,8 +19,9 @@ mod tests;
 mod unsupported;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
@@ -82,7 +83,7 @@ impl Protocol {
 
     /// What a call that may reach AWS runs with.
     fn context(&self) -> Result<RequestContext, Diagnostic> {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        let session = self.session.read();
         match &session.configured {
             Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
             None => Err(error("The provider is not configured", "The host called for AWS before it sent the provider's configuration.")),
@@ -91,21 +92,21 @@ impl Protocol {
 
     /// A new configuration ends what an earlier StopProvider stopped.
     fn configured(&self, configured: Configured) {
-        let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
+        let mut session = self.session.write();
         session.configured = Some(Arc::new(configured));
         session.stop = CancellationToken::new();
     }
 
     fn partition(&self) -> Option<&'static str> {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).partition
+        self.session.read().partition
     }
 
     fn validated(&self, partition: Option<&'static str>) {
-        self.session.write().unwrap_or_else(PoisonError::into_inner).partition = partition;
+        self.session.write().partition = partition;
     }
 
     fn stop(&self) {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).stop.cancel();
+        self.session.read().stop.cancel();
     }
 }
 
