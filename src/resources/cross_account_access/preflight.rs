@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::objects;
 use crate::aws::{Side, arn, policy};
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::{Context, eks};
 use crate::resources::env::Env;
 use crate::resources::preflight;
@@ -102,12 +102,7 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!(
-                    "{}Account {} knows: {}.",
-                    preflight::nearest(name, &names),
-                    env.identity(Side::Cluster).account_id,
-                    names.join(", ")
-                ),
+                format!("{}Account {} knows: {}.", did_you_mean(name, &names), env.identity(Side::Cluster).account_id, names.join(", ")),
             );
         }
     }
