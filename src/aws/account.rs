@@ -204,19 +204,19 @@ impl Account {
     }
 }
 
-/// An HTTP client for tests of what calls nobody.
+/// An HTTP client for tests of what must not call AWS.
 #[cfg(any(test, fuzzing))]
 #[derive(Clone, Debug)]
-pub struct Nobody;
+pub struct NoCalls;
 
 #[cfg(any(test, fuzzing))]
-impl aws_smithy_runtime_api::client::http::HttpClient for Nobody {
+impl aws_smithy_runtime_api::client::http::HttpClient for NoCalls {
     fn http_connector(
         &self,
         _: &aws_smithy_runtime_api::client::http::HttpConnectorSettings,
         _: &aws_smithy_runtime_api::client::runtime_components::RuntimeComponents,
     ) -> aws_smithy_runtime_api::client::http::SharedHttpConnector {
-        panic!("AWS is called where nobody should be")
+        panic!("AWS is called where nothing should call it")
     }
 }
 
@@ -232,7 +232,7 @@ impl fmt::Debug for Account {
     }
 }
 
-/// How the configuration names the account, before AWS has told its ID.
+/// How the configuration names the account, before AWS has returned its ID.
 pub(super) fn configured_name(side: Side, key: Option<&str>) -> String {
     match key {
         Some(key) => format!("workload_accounts[{key:?}]"),
@@ -286,8 +286,8 @@ fn region(settings: &Settings) -> RegionProviderChain {
     }
     // A variable set to nothing counts as not set; the SDK's own reader takes it for a region.
     let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok().filter(|r| !r.is_empty()));
-    let told = settings.region.clone().or(environment);
-    RegionProviderChain::first_try(told.map(Region::new)).or_else(profile.build())
+    let configured = settings.region.clone().or(environment);
+    RegionProviderChain::first_try(configured.map(Region::new)).or_else(profile.build())
 }
 
 fn retry(settings: &Settings, loaded: Option<&RetryConfig>) -> RetryConfig {

@@ -53,7 +53,7 @@ impl Accounts {
         }
     }
 
-    /// Accounts that are open already, for tests of what calls nobody.
+    /// Accounts that are open already, for tests of what does not call AWS.
     #[cfg(any(test, fuzzing))]
     pub fn open(cluster: Arc<Account>, workload: Arc<Account>) -> Self {
         let slot = |account| Slot { account: OnceCell::new_with(Some(account)), ..Slot::default() };

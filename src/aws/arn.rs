@@ -93,7 +93,7 @@ pub fn instance_profile(partition: &str, account: &str, path: &str, name: &str) 
     format!("arn:{partition}:iam::{account}:instance-profile{path}{name}")
 }
 
-/// The principal that stands for a whole account.
+/// The principal that means a whole account.
 pub fn account_root(partition: &str, account: &str) -> String {
     format!("arn:{partition}:iam::{account}:root")
 }

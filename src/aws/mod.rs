@@ -24,7 +24,7 @@ mod transport;
 pub mod wait;
 
 #[cfg(any(test, fuzzing))]
-pub use account::Nobody;
+pub use account::NoCalls;
 pub use accounts::{Account, Accounts, Identity, Pair};
 pub use arn::Arn;
 pub use error::{Answer, Error, Kind, Named};
