@@ -161,6 +161,16 @@ pub fn sentence(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// "Did you mean …? " for a name that is nearly one of these, whatever its case; else nothing. Of a path or an ARN, the last part counts.
+pub fn did_you_mean(name: &str, names: &[&str]) -> String {
+    let short = name.rsplit('/').next().unwrap_or(name);
+    let distance = |candidate: &str| strsim::levenshtein(&short.to_lowercase(), &candidate.to_lowercase());
+    match names.iter().map(|candidate| (distance(candidate), candidate)).min() {
+        Some((distance, candidate)) if distance <= 1 + short.len() / 4 => format!("Did you mean {candidate}? "),
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +179,17 @@ mod tests {
     fn a_path_reads_as_the_user_would_write_it() {
         let path = Path::of("kubernetes.policies").key("AmazonEKSViewPolicy").attribute("namespaces").index(2);
         assert_eq!(path.to_string(), "kubernetes.policies[\"AmazonEKSViewPolicy\"].namespaces[2]");
+    }
+
+    #[test]
+    fn a_misspelt_name_is_shown_the_nearest() {
+        let names = ["AmazonEKSViewPolicy", "AmazonEKSClusterAdminPolicy"];
+        assert_eq!(did_you_mean("AmazonEKSVeiwPolicy", &names), "Did you mean AmazonEKSViewPolicy? ");
+        assert_eq!(
+            did_you_mean("arn:aws:eks::aws:cluster-access-policy/amazoneksviewpolicy", &names),
+            "Did you mean AmazonEKSViewPolicy? "
+        );
+        assert_eq!(did_you_mean("SomethingElse", &names), "");
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod shapes;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands in a secret's place.
@@ -21,7 +21,7 @@ const SHORTEST: usize = 8;
 /// Values to be hidden, longest first: one may be part of another.
 static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// A text that must never be shown. It does not print itself, and is hidden where it locks up all the same.
+/// A text that must never be shown. It does not print itself, and is hidden where it turns up all the same.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Secret {
 
 /// Hides this value from now on, as it is and as it stands in URLs and forms.
 pub fn remember(value: &str) {
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let mut known = KNOWN.write();
     for form in [value.trim().to_owned(), utf8_percent_encode(value.trim(), NON_ALPHANUMERIC).to_string()] {
         if form.len() >= SHORTEST && !known.contains(&form) {
             known.push(form);
@@ -63,7 +63,7 @@ pub fn remember(value: &str) {
 /// The text without any secret that is known by its value or has the shape of one.
 pub fn hidden(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    for value in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
+    for value in KNOWN.read().iter() {
         if text.contains(value.as_str()) {
             text = Cow::Owned(text.replace(value.as_str(), HIDDEN));
         }

@@ -3,10 +3,11 @@
 //! Loaded on first use: nothing of AWS is touched before.
 
 mod checks;
+mod error;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::meta::region::RegionProviderChain;
@@ -18,9 +19,9 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::AccountError;
 use super::credentials;
 use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
@@ -28,6 +29,8 @@ use super::settings::{Endpoints, RetryMode, Settings, TransportSettings};
 use super::transport::Transports;
 use super::wait::{Limits, retry_while};
 use crate::aws::Side;
+
+pub use error::AccountError;
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.
@@ -146,8 +149,7 @@ impl Account {
     /// The client for one region; for the account's own where none is given.
     pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
         let region = region.unwrap_or(&self.region);
-        // The map is whole after a panic of another task: clients are put in complete.
-        let mut clients = self.eks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.eks.lock();
         let make = || {
             let mut builder = aws_sdk_eks::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
             if let Some(url) = &self.endpoints.eks {
@@ -161,8 +163,7 @@ impl Account {
     /// EC2 in one region; in the account's own where none is given.
     pub fn ec2(&self, region: Option<&str>) -> Ec2 {
         let region = region.unwrap_or(&self.region);
-        // As with `eks`, the map is whole after a panic of another task.
-        let mut clients = self.ec2.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.ec2.lock();
         let make = || Ec2::new(&self.label, region, &self.config, self.endpoints.ec2.as_deref());
         clients.entry(region.to_owned()).or_insert_with(make).clone()
     }
@@ -203,19 +204,19 @@ impl Account {
     }
 }
 
-/// An HTTP client for tests of what calls nobody.
+/// An HTTP client for tests of what must not call AWS.
 #[cfg(any(test, fuzzing))]
 #[derive(Clone, Debug)]
-pub struct Nobody;
+pub struct NoCalls;
 
 #[cfg(any(test, fuzzing))]
-impl aws_smithy_runtime_api::client::http::HttpClient for Nobody {
+impl aws_smithy_runtime_api::client::http::HttpClient for NoCalls {
     fn http_connector(
         &self,
         _: &aws_smithy_runtime_api::client::http::HttpConnectorSettings,
         _: &aws_smithy_runtime_api::client::runtime_components::RuntimeComponents,
     ) -> aws_smithy_runtime_api::client::http::SharedHttpConnector {
-        panic!("AWS is called where nobody should be")
+        panic!("AWS is called where nothing should call it")
     }
 }
 
@@ -231,7 +232,7 @@ impl fmt::Debug for Account {
     }
 }
 
-/// How the configuration names the account, before AWS has told its ID.
+/// How the configuration names the account, before AWS has returned its ID.
 pub(super) fn configured_name(side: Side, key: Option<&str>) -> String {
     match key {
         Some(key) => format!("workload_accounts[{key:?}]"),
@@ -285,8 +286,8 @@ fn region(settings: &Settings) -> RegionProviderChain {
     }
     // A variable set to nothing counts as not set; the SDK's own reader takes it for a region.
     let environment = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok().filter(|r| !r.is_empty()));
-    let told = settings.region.clone().or(environment);
-    RegionProviderChain::first_try(told.map(Region::new)).or_else(profile.build())
+    let configured = settings.region.clone().or(environment);
+    RegionProviderChain::first_try(configured.map(Region::new)).or_else(profile.build())
 }
 
 fn retry(settings: &Settings, loaded: Option<&RetryConfig>) -> RetryConfig {
@@ -361,7 +362,7 @@ mod tests {
         assert_eq!(region(&account.eks(None)).as_deref(), Some("ap-south-1"));
         assert_eq!(region(&account.eks(Some("eu-west-1"))).as_deref(), Some("eu-west-1"));
         account.eks(Some("eu-west-1"));
-        assert_eq!(account.eks.lock().unwrap().len(), 2);
+        assert_eq!(account.eks.lock().len(), 2);
         assert!(std::ptr::eq(account.iam(), account.iam()));
     }
 }

@@ -50,11 +50,11 @@ pub struct Attempt<'a> {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// The certificate authority that EKS tells is no certificate, or a proxy can't be used.
+    /// The certificate authority that EKS returns is no certificate, or a proxy can't be used.
     Settings(String),
     /// Who answers is not who the cluster's authority vouches for.
     Certificate(String),
-    /// Nobody answers.
+    /// No answer.
     Unreachable(String),
     /// 401: it does not know the token's bearer.
     Unauthorized,
@@ -65,7 +65,7 @@ pub enum Silence {
 }
 
 impl ApiServer {
-    /// `authority` is base64 of PEM, as EKS tells it. The account tells the proxies.
+    /// `authority` is base64 of PEM, as EKS returns it. The proxies are the account's.
     pub fn new(account: &Account, endpoint: &str, authority: &str) -> Result<Self, Silence> {
         let pem = base64::engine::general_purpose::STANDARD.decode(authority.trim());
         let pem = pem.map_err(|e| Silence::Settings(format!("the cluster's certificate authority is no base64: {e}")))?;
@@ -133,7 +133,7 @@ impl ApiServer {
     }
 }
 
-/// Tells a wrong certificate from a connection that does not come about.
+/// Distinguishes a wrong certificate from a connection that does not come about.
 fn silence(error: &(dyn StdError + 'static)) -> Silence {
     let (mut next, mut last) = (Some(error), String::new());
     while let Some(cause) = next {

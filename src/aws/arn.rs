@@ -93,7 +93,7 @@ pub fn instance_profile(partition: &str, account: &str, path: &str, name: &str) 
     format!("arn:{partition}:iam::{account}:instance-profile{path}{name}")
 }
 
-/// The principal that stands for a whole account.
+/// The principal that means a whole account.
 pub fn account_root(partition: &str, account: &str) -> String {
     format!("arn:{partition}:iam::{account}:root")
 }
@@ -145,6 +145,14 @@ pub fn is_unique_id(text: &str) -> bool {
 
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The rule of an attribute that takes an account ID.
+pub fn account_id(text: &str) -> Result<(), String> {
+    if is_account_id(text) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not an account ID: it has 12 digits in quotes, such as \"185863138492\"."))
 }
 
 /// The ARN of an IAM role.
@@ -204,6 +212,14 @@ pub fn is_principal(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_account_id_has_twelve_digits() {
+        assert_eq!(account_id("185863138492"), Ok(()));
+        for wrong in ["", "18586313849", "1858631384920", "18586313849x"] {
+            assert!(account_id(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_arn_survives_reading_and_writing() {

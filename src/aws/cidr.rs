@@ -3,12 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 /// A block of addresses, in the form that EC2 answers with: no bits set beyond the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cidr {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Cidr(IpNet);
 
 impl Cidr {
     /// Reads `ADDRESS/PREFIX`. Bits beyond the prefix are dropped, as EC2 does (CreateRoute: 100.68.0.18/18 becomes 100.68.0.0/18).
@@ -16,18 +15,18 @@ impl Cidr {
         let (address, prefix) = text.split_once('/')?;
         let digits = !prefix.is_empty() && prefix.len() <= 3 && prefix.bytes().all(|b| b.is_ascii_digit());
         let prefix: u8 = if digits { prefix.parse().ok()? } else { return None };
+        // Not IpNet's own reading, which takes an IPv4 address with leading zeros.
         let address: IpAddr = address.parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        (prefix <= longest).then(|| Cidr::around(address, prefix))
+        IpNet::new(address, prefix).ok().map(|block| Cidr(block.trunc()))
     }
 
     /// The length of the prefix.
     pub fn prefix(&self) -> u8 {
-        self.prefix
+        self.0.prefix_len()
     }
 
     pub fn is_ipv4(&self) -> bool {
-        self.address.is_ipv4()
+        matches!(self.0, IpNet::V4(_))
     }
 
     /// The fewest blocks that hold every address of this one that is not of the other.
@@ -38,8 +37,12 @@ impl Cidr {
         if !self.contains(other) {
             return vec![*self];
         }
-        // One block beside the other at each length of prefix on the way down to it.
-        (self.prefix + 1..=other.prefix).map(|prefix| Cidr::around(other.address, prefix).sibling()).collect()
+        // On the way down to the other, the half of each block that does not hold it.
+        let halves = (self.prefix() + 1..=other.prefix()).filter_map(|prefix| {
+            let holding = IpNet::new(other.0.addr(), prefix).ok()?.trunc();
+            holding.supernet()?.subnets(prefix).ok()?.find(|half| *half != holding)
+        });
+        halves.map(Cidr).collect()
     }
 
     /// Whether they have an address in common.
@@ -49,36 +52,13 @@ impl Cidr {
 
     /// Whether every address of the other is one of these.
     pub fn contains(&self, other: &Self) -> bool {
-        let within = |prefix| self.prefix <= prefix;
-        match (self.address, other.address) {
-            (IpAddr::V4(own), IpAddr::V4(others)) => within(other.prefix) && u32::from(others) & mask32(self.prefix) == u32::from(own),
-            (IpAddr::V6(own), IpAddr::V6(others)) => within(other.prefix) && u128::from(others) & mask128(self.prefix) == u128::from(own),
-            _ => false,
-        }
-    }
-
-    /// The block of this length that an address is in. The prefix fits the kind of address.
-    fn around(address: IpAddr, prefix: u8) -> Self {
-        let address = match address {
-            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) & mask32(prefix)).into()),
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & mask128(prefix)).into()),
-        };
-        Cidr { address, prefix }
-    }
-
-    /// The other half of the block that is twice as large. The prefix is not 0.
-    fn sibling(&self) -> Self {
-        let address = match self.address {
-            IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) ^ (1 << (32 - u32::from(self.prefix)))).into()),
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) ^ (1 << (128 - u32::from(self.prefix)))).into()),
-        };
-        Cidr { address, prefix: self.prefix }
+        self.0.contains(&other.0)
     }
 }
 
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 
@@ -91,7 +71,7 @@ pub fn is_block(text: &str) -> Result<(), String> {
     }
 }
 
-/// The block in canonical form; a text that is none (a hole, say) as it is.
+/// The block in canonical form; another text, such as the placeholder of an unknown value, as it is.
 pub fn canonical(text: &str) -> String {
     Cidr::parse(text).map_or_else(|| text.to_owned(), |block| block.to_string())
 }
@@ -101,14 +81,6 @@ pub fn overlapping(ours: &[String], theirs: &[String]) -> Option<(Cidr, Cidr)> {
     let read = |all: &[String]| all.iter().filter_map(|text| Cidr::parse(text)).collect::<Vec<_>>();
     let theirs = read(theirs);
     read(ours).into_iter().find_map(|own| theirs.iter().find(|other| own.overlaps(other)).map(|other| (own, *other)))
-}
-
-fn mask32(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
-}
-
-fn mask128(prefix: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -131,7 +103,7 @@ mod tests {
         ] {
             assert_eq!(cidr(given).to_string(), canonical);
         }
-        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/+8", "::/129", "10.0.0.0/", "x/8"] {
+        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/+8", "::/129", "10.0.0.0/", "x/8", "010.0.0.0/8"] {
             assert_eq!(Cidr::parse(wrong), None, "{wrong}");
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn remember(credentials: &Credentials) {
     credentials.session_token().into_iter().for_each(secrets::remember);
 }
 
-/// Where credentials start: the SDK's chain, which tells nobody else what it found.
+/// Where credentials start: the SDK's chain, which shows no one else what it found.
 #[derive(Debug)]
 struct Remembered(SharedCredentialsProvider);
 

@@ -1,4 +1,4 @@
-//! What AWS answers when it refuses: one table that tells absent from denied, throttled from malformed, and one error type that
+//! What AWS answers when it refuses: one table that distinguishes absent from denied, throttled from malformed, and one error type that
 //! names the call, the account, the code and the request id.
 //!
 //! Knows no object and no resource. Nothing secret may get in here: no credential, token or external id.
@@ -40,8 +40,8 @@ impl Error {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        if let Some(inner) = credentials_failure(error) {
-            return inner.under(call, account);
+        if let Some((kind, message)) = credentials_failure(error) {
+            return Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message, request_id: None };
         }
         let code = error.code().map(str::to_owned);
         let message = match error {
@@ -124,19 +124,6 @@ impl Error {
         }
     }
 
-    /// The same failure as met by a call that needed these credentials.
-    fn under(self, call: &str, account: impl fmt::Display) -> Self {
-        let kind = match self.kind {
-            Kind::Unreachable | Kind::Throttled | Kind::Expired => self.kind,
-            _ => Kind::Credentials,
-        };
-        let message = match self.call.as_str() {
-            "" => self.message,
-            _ => format!("no credentials: {} failed: {}", self.call, self.answer()),
-        };
-        Error { call: call.to_owned(), account: account.to_string(), kind, code: None, message, request_id: None }
-    }
-
     fn answer(&self) -> String {
         let mut text = match &self.code {
             Some(code) => format!("{code}: {}", self.message),
@@ -197,31 +184,26 @@ fn none_if<T>(result: Result<T, Error>, kind: Kind) -> Result<Option<T>, Error> 
     }
 }
 
-/// The failure to obtain credentials, if that is what went wrong below an SDK call.
-fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<Error> {
+/// The failure to obtain credentials, if that is what went wrong below an SDK call: what it means for that call, and its message.
+fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String)> {
     let mut found = None;
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(own) = error.downcast_ref::<Error>() {
-            return Some(own.clone());
+            let kind = match own.kind {
+                Kind::Unreachable | Kind::Throttled | Kind::Expired => own.kind,
+                _ => Kind::Credentials,
+            };
+            return Some((kind, format!("no credentials: {} failed: {}", own.call, own.answer())));
         }
         if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
-            found = Some(Error {
-                call: String::new(),
-                account: String::new(),
-                kind: if is_timeout(credentials) { Kind::Unreachable } else { Kind::Credentials },
-                code: None,
-                message: clean(&format!("no credentials: {}", chain(credentials))),
-                request_id: None,
-            });
+            let timed_out = matches!(credentials, CredentialsError::ProviderTimedOut(_));
+            let kind = if timed_out { Kind::Unreachable } else { Kind::Credentials };
+            found = Some((kind, clean(&format!("no credentials: {}", chain(credentials)))));
         }
         next = error.source();
     }
     found
-}
-
-fn is_timeout(error: &CredentialsError) -> bool {
-    matches!(error, CredentialsError::ProviderTimedOut(_))
 }
 
 /// An error with its causes, each said once.
@@ -251,9 +233,9 @@ fn status_text<E>(error: &SdkError<E, HttpResponse>) -> String {
 /// secrets.
 fn clean(message: &str) -> String {
     const BLOBS: [&str; 2] = ["Encoded authorization failure message:", "The Canonical String for this request"];
-    let told = BLOBS.iter().filter_map(|blob| message.find(blob)).min().map_or(message, |blob| &message[..blob]);
+    let readable = BLOBS.iter().filter_map(|blob| message.find(blob)).min().map_or(message, |blob| &message[..blob]);
     // Before lines are joined: a header ends with its line.
-    hidden(told).split_whitespace().collect::<Vec<_>>().join(" ")
+    hidden(readable).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -18,12 +18,13 @@ pub mod principals;
 pub mod sessions;
 pub mod settings;
 mod side;
+pub mod tags;
 pub mod token;
 mod transport;
 pub mod wait;
 
 #[cfg(any(test, fuzzing))]
-pub use account::Nobody;
+pub use account::NoCalls;
 pub use accounts::{Account, Accounts, Identity, Pair};
 pub use arn::Arn;
 pub use error::{Answer, Error, Kind, Named};

@@ -4,7 +4,7 @@
 
 use super::{Account, Answer, Error, Named};
 
-/// What GetOpenIDConnectProvider tells.
+/// An OIDC provider as GetOpenIDConnectProvider returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OidcProvider {
     pub arn: String,

@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
+pub use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::settings::Secret;

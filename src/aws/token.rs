@@ -34,7 +34,7 @@ pub struct Token {
     pub expires_at: SystemTime,
 }
 
-/// The token of whoever these credentials are, for the cluster of that name. `account` tells which STS the cluster is to ask.
+/// The token of the identity that these credentials belong to, for the cluster of that name. `account` determines which STS the cluster asks.
 pub async fn cluster_token(account: &Account, credentials: &Credentials, region: &str, cluster: &str) -> Result<Token, Error> {
     let failed =
         |why: String| Error::of_kind(Kind::Other, "sts:GetCallerIdentity", account, format!("the cluster's token can't be signed: {why}"));

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -16,6 +15,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use base64::Engine;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -32,8 +32,7 @@ pub struct Transports(Mutex<HashMap<TransportSettings, SharedHttpClient>>);
 impl Transports {
     /// The client for these settings: made on first use, shared afterwards. `Err` says which setting is at fault.
     pub fn client(&self, settings: &TransportSettings) -> Result<SharedHttpClient, String> {
-        // The map is whole after a panic of another task: nothing is left half done in it.
-        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.0.lock();
         if let Some(client) = pools.get(settings) {
             return Ok(client.clone());
         }

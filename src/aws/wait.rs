@@ -14,8 +14,8 @@ use super::error::{Error, Kind};
 /// The first pause, and the longest one. Pauses double; each is drawn from its upper half, so that many waits do not march in step.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long a wait lasts before it is told of again; each time twice as long as before.
-const TOLD_AGAIN: Duration = Duration::from_secs(15);
+/// After how long a wait is logged a second time; each further time after twice as long.
+const SECOND_LOG: Duration = Duration::from_secs(15);
 
 /// How long to go on, and what ends it early.
 #[derive(Clone, Debug)]
@@ -91,19 +91,19 @@ pub struct Pauses<'a> {
     what: &'a str,
     began: Instant,
     pause: Duration,
-    /// How long the wait lasts when it is told of next.
-    tell: Duration,
+    /// After how long the wait is logged next.
+    next_log: Duration,
 }
 
 impl<'a> Pauses<'a> {
     /// `what` completes "waiting for …".
     pub fn new(limits: &'a Limits, what: &'a str) -> Self {
-        Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, tell: Duration::ZERO }
+        Pauses { limits, what, began: Instant::now(), pause: FIRST_PAUSE, next_log: Duration::ZERO }
     }
 
     /// Sleeps once. `Err` says why there is no more time.
     pub async fn next(&mut self, reason: &Error) -> Result<(), String> {
-        self.tell(reason);
+        self.log(reason);
         let waited = |began: Instant| duration::format(began.elapsed());
         if self.limits.stop.is_cancelled() {
             return Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what));
@@ -122,18 +122,18 @@ impl<'a> Pauses<'a> {
     }
 
     /// At INFO, once for each wait, and then ever more rarely how long it has lasted.
-    fn tell(&mut self, reason: &Error) {
+    fn log(&mut self, reason: &Error) {
         let waited = self.began.elapsed();
-        if waited < self.tell {
+        if waited < self.next_log {
             return;
         }
         let (call, account, code) = (&reason.call, &reason.account, reason.code.as_deref());
-        if self.tell.is_zero() {
+        if self.next_log.is_zero() {
             tracing::info!(%call, %account, code, "waiting for {}", self.what);
         } else {
             tracing::info!(%call, %account, code, "still waiting for {}, for {} now", self.what, duration::format(waited));
         }
-        self.tell = (self.tell * 2).max(TOLD_AGAIN);
+        self.next_log = (self.next_log * 2).max(SECOND_LOG);
     }
 }
 

@@ -8,12 +8,12 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::aws::tags::IgnoreTags;
 use crate::aws::{Account, Error, Kind, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::eks::entries::{EntryFacts, Reach};
-use crate::provider::configuration::IgnoreTags;
 use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Attribute, Nesting, Schema, Value, validators};
 
@@ -45,7 +45,7 @@ impl DataSource for Cluster {
     async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value> {
         let account = match context.provider.cluster().await {
             Ok(account) => account,
-            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
+            Err(error) => return Outcome::new(Value::Null, error.into()),
         };
         let name = config.get("name").as_str().unwrap_or_default().to_owned();
         let region = config.get("region").as_str().unwrap_or(account.region()).to_owned();

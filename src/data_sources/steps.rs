@@ -22,11 +22,11 @@ impl Accounts {
     /// Both sides. A chain that lives in the cluster's account needs no other.
     pub async fn of_provider(context: &RequestContext, workload_account: Option<&str>) -> Result<Self, Diagnostics> {
         let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(workload_account));
-        let cluster = cluster.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+        let cluster = cluster?;
         let workload = match workload {
             Ok(account) => Some(account),
             Err(AccountError::NoWorkload { .. }) => None,
-            Err(error) => return Err(error.diagnostic().into()),
+            Err(error) => return Err(error.into()),
         };
         Ok(Accounts { cluster, workload })
     }

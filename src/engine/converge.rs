@@ -7,13 +7,11 @@ use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
 
-use super::backend::Backend;
 use super::error::{Error, Failure};
 use super::key::Key;
-use super::kind::Deleted;
+use super::kind::{Backend, Deleted};
 use super::ledger::{Added, Entry, Ledger, Origin};
 use super::object::{Object, Observed, OnExisting, Owner, Reconcile, Written};
-use super::refresh::seen;
 
 /// What exists after a converge, and what failed.
 #[derive(Debug)]
@@ -234,7 +232,7 @@ impl<'a, B: Backend> Run<'a, B> {
     fn classify(&self, object: &dyn Object<B>, reconcile: &Reconcile, observed: Option<Observed>) -> Found {
         let Some(observed) = observed else { return Found::Absent };
         if let Some(entry) = &reconcile.entry
-            && is_same_object(entry, &observed)
+            && observed.is_same_as(entry)
         {
             // What others wrote on an object of theirs is never rewritten, adopted or not.
             let foreign = reconcile.origin == Origin::Adopted && matches!(object.on_existing(), OnExisting::InheritFrom(_));
@@ -315,7 +313,7 @@ impl<'a, B: Backend> Run<'a, B> {
     /// The instance for the ledger: an entry keeps the one that it has; what is attached to an object of this resource has that object's;
     /// an imported object keeps the one that it was found with, since an import writes nothing.
     fn instance_of(&self, object: &dyn Object<B>, origin: Origin, observed: Option<&Observed>) -> Option<String> {
-        let before = self.entry(&object.key()).filter(|e| e.origin == origin && observed.is_none_or(|o| is_same_object(e, o)));
+        let before = self.entry(&object.key()).filter(|e| e.origin == origin && observed.is_none_or(|o| o.is_same_as(e)));
         let own_parent = match object.on_existing() {
             OnExisting::InheritFrom(parent) => self.entry(&parent).filter(|p| p.origin.is_own()),
             _ => None,
@@ -338,7 +336,7 @@ impl<'a, B: Backend> Run<'a, B> {
 
     fn record_read(&self, key: &Key, observed: &Observed) {
         if let Some(entry) = self.ledger.lock().0.get_mut(key) {
-            *entry = Entry { pending: false, ..seen(entry, observed) };
+            *entry = Entry { pending: false, ..observed.recorded_in(entry) };
             entry.added.retain(|added| !matches!(added, Added::PreviousInstance(_)));
         }
     }
@@ -349,13 +347,5 @@ impl<'a, B: Backend> Run<'a, B> {
 
     fn into_converged(self, failures: Vec<Failure<B::Error>>) -> Converged<B::Error> {
         Converged { ledger: self.ledger.into_inner(), failures, changes: self.changes.into_inner(), deleted: self.deleted.into_inner() }
-    }
-}
-
-/// Whether what was read is the object that the entry has, rather than another one under its name.
-pub(super) fn is_same_object(entry: &Entry, observed: &Observed) -> bool {
-    match (&observed.owner, entry.origin) {
-        (Owner::Tagged { instance, .. }, Origin::Created | Origin::Imported) => entry.is_of(instance.as_deref()),
-        _ => true,
     }
 }

@@ -1,12 +1,12 @@
-//! A kind of AWS object: what can be done with nothing but a ledger entry.
+//! A kind of AWS object: what can be done with nothing but a ledger entry; and the backend, which has the kinds.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use async_trait::async_trait;
 
-use super::backend::Backend;
 use super::key::Key;
 use super::ledger::Entry;
+use crate::aws::Side;
 
 /// A kind of AWS object. A resource that no longer wants an object, or is destroyed, has only the ledger entry of it.
 #[async_trait]
@@ -37,6 +37,29 @@ pub trait Kind<B: Backend>: Send + Sync {
     async fn still_visible(&self, backend: &B, key: &Key, entry: &Entry) -> Result<bool, B::Error>;
 }
 
+/// What objects call AWS through: the clients of both accounts.
+pub trait Backend: Accounts + Send + Sync + Sized + 'static {
+    /// What a call of AWS fails with.
+    type Error: Display + Send + Sync;
+    /// What a plan knows of the two accounts and of objects that exist.
+    type Env: Accounts + Send + Sync;
+
+    /// The value of the tag `xeks:resource` on what this composite creates.
+    fn resource(&self) -> &str;
+    /// Whether Terraform asked to stop: begin nothing new.
+    fn stopped(&self) -> bool;
+    /// Whether a create failed because an object of that name exists.
+    fn is_conflict(&self, error: &Self::Error) -> bool;
+    /// The kind of that name; `None` where this version of the provider does not know it.
+    fn kind(&self, name: &str) -> Option<&'static dyn Kind<Self>>;
+}
+
+/// The accounts of a connection.
+pub trait Accounts {
+    /// ID of the account that the side's objects live in.
+    fn account_id(&self, side: Side) -> &str;
+}
+
 /// What a deletion did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {
@@ -54,7 +77,7 @@ pub struct BadName {
     pub form: &'static str,
 }
 
-impl fmt::Display for BadName {
+impl Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is not of the form {}", self.name, self.form)
     }

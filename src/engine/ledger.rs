@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::key::Key;
-use super::object::{OnExisting, Tags};
 use crate::diagnostics::Path;
 use crate::schema::{Attribute, DecodeError, Type, Value};
+
+pub type Tags = BTreeMap<String, String>;
 
 /// How an object came to be in the ledger; it decides what a destroy does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +39,6 @@ impl Origin {
 
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|origin| origin.as_str() == text)
-    }
-
-    /// The origin once the configuration describes the object: a found one becomes this resource's, one that must exist is adopted.
-    pub fn described_by(self, on_existing: &OnExisting) -> Self {
-        match (self, on_existing) {
-            (_, OnExisting::MustExist) => Origin::Adopted,
-            (Origin::Found, _) => Origin::Created,
-            (origin, _) => origin,
-        }
     }
 
     /// Whether the object is this resource's alone, to be rewritten and deleted.

@@ -8,7 +8,6 @@
 //! - **A deletion needs the ledger entry alone**, so that an object gone from the configuration is still deleted.
 //! - **Ownership is by instance**: an object that carries another instance is foreign, whatever it is called.
 
-mod backend;
 mod converge;
 mod error;
 mod facts;
@@ -24,14 +23,13 @@ mod refresh;
 mod sweep;
 mod verify;
 
-pub use backend::{Accounts, Backend};
 pub use converge::{Change, Converged, converge, delete_all};
 pub use error::{Error, Failure};
 pub use facts::Facts;
 pub use key::Key;
-pub use kind::{BadName, Deleted, Kind, parts};
-pub use ledger::{Added, Entry, Ledger, Origin, entry_attributes};
-pub use object::{Contention, Object, Observed, OnExisting, Owner, Reconcile, Tags, Written};
-pub use plan::{Planned, plan};
+pub use kind::{Accounts, Backend, BadName, Deleted, Kind, parts};
+pub use ledger::{Added, Entry, Ledger, Origin, Tags, entry_attributes};
+pub use object::{Contention, Object, Observed, OnExisting, Owner, Planned, Reconcile, Written};
+pub use plan::plan;
 pub use refresh::{Refreshed, found, import, refresh};
 pub use verify::{Verified, repair, still_visible, to_verify, verify};

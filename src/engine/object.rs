@@ -5,15 +5,12 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::backend::Backend;
 use super::facts::Facts;
 use super::key::Key;
-use super::kind::Kind;
-use super::ledger::{Added, Entry, Origin};
-use super::plan::Planned;
+use super::kind::{Backend, Kind};
+use super::ledger::{Added, Entry, Origin, Tags};
 use crate::diagnostics::Path;
-
-pub type Tags = BTreeMap<String, String>;
+use crate::schema::Value;
 
 /// What to do where an object that is in no ledger exists and does not carry this composite's tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +27,17 @@ pub enum OnExisting {
     Overwrite,
     /// It is attached to another object: overwritten where that one is this resource's alone; elsewhere kept if it is equal, an error if not.
     InheritFrom(Key),
+}
+
+impl Origin {
+    /// The origin once the configuration describes the object: a found one becomes this resource's, one that must exist is adopted.
+    pub fn described_by(self, on_existing: &OnExisting) -> Self {
+        match (self, on_existing) {
+            (_, OnExisting::MustExist) => Origin::Adopted,
+            (Origin::Found, _) => Origin::Created,
+            (origin, _) => origin,
+        }
+    }
 }
 
 /// Who else may write an object while a run does, in another process or by hand.
@@ -76,6 +84,25 @@ impl Observed {
         let facts = Facts::default();
         Observed { arn: None, id: None, document: None, tags: None, owner: Owner::Parent, differs, label: None, if_foreign: None, facts }
     }
+
+    /// Whether it is the object that the entry has, rather than another one under its name.
+    pub(super) fn is_same_as(&self, entry: &Entry) -> bool {
+        match (&self.owner, entry.origin) {
+            (Owner::Tagged { instance, .. }, Origin::Created | Origin::Imported) => entry.is_of(instance.as_deref()),
+            _ => true,
+        }
+    }
+
+    /// The entry with what was read. Where the object itself has no id, the ledger's is kept.
+    pub(super) fn recorded_in(&self, entry: &Entry) -> Entry {
+        Entry {
+            arn: self.arn.clone(),
+            id: self.id.clone().or_else(|| entry.id.clone()),
+            document: self.document.clone(),
+            tags: self.tags.clone(),
+            ..entry.clone()
+        }
+    }
 }
 
 /// What a create or an update wrote: goes into the ledger.
@@ -86,6 +113,43 @@ pub struct Written {
     pub document: Option<String>,
     pub tags: Option<Tags>,
     pub added: BTreeSet<Added>,
+}
+
+/// What a plan shows of an object. Values that follow from the configuration are known, those that AWS decides are unknown.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Null where the kind has no ARN; unknown where it depends on an object that already exists.
+    pub arn: Value,
+    /// The document of an object that is this resource's alone; null where the kind has none.
+    pub document: Value,
+    /// What of the document this resource adds to an object that is adopted; null where it adds nothing.
+    pub adopted_document: Value,
+    /// Null where the kind has no tags.
+    pub tags: Value,
+    /// Tags on an object that is adopted; null where it gets none.
+    pub adopted_tags: Value,
+    /// Whether AWS gives the object an id.
+    pub has_id: bool,
+    /// The object whose id this one is bound to and has in place of its own: a principal's RoleId.
+    pub bound_to: Option<Key>,
+    /// Whether it can be read before the apply: not where it goes by an ARN that is unknown.
+    pub is_readable: bool,
+}
+
+impl Default for Planned {
+    /// An object that has neither ARN, document, tags nor id.
+    fn default() -> Self {
+        Planned {
+            arn: Value::Null,
+            document: Value::Null,
+            adopted_document: Value::Null,
+            tags: Value::Null,
+            adopted_tags: Value::Null,
+            has_id: false,
+            bound_to: None,
+            is_readable: true,
+        }
+    }
 }
 
 /// What a read or a write of an object starts from: the ledger's entry, and how far the object is this resource's.

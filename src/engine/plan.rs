@@ -2,48 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{Accounts, Backend};
 use super::key::Key;
-use super::ledger::{Entry, Ledger, Origin};
-use super::object::{Object, OnExisting, Tags};
+use super::kind::{Accounts, Backend};
+use super::ledger::{Entry, Ledger, Origin, Tags};
+use super::object::{Object, OnExisting, Planned};
 use crate::schema::{Value, placeholder};
-
-/// What a plan shows of an object. Values that follow from the configuration are known, those that AWS decides are unknown.
-#[derive(Clone, Debug)]
-pub struct Planned {
-    /// Null where the kind has no ARN; unknown where it depends on an object that already exists.
-    pub arn: Value,
-    /// The document of an object that is this resource's alone; null where the kind has none.
-    pub document: Value,
-    /// What of the document this resource adds to an object that is adopted; null where it adds nothing.
-    pub adopted_document: Value,
-    /// Null where the kind has no tags.
-    pub tags: Value,
-    /// Tags on an object that is adopted; null where it gets none.
-    pub adopted_tags: Value,
-    /// Whether AWS gives the object an id.
-    pub has_id: bool,
-    /// The object whose id this one is bound to and has in place of its own: a principal's RoleId.
-    pub bound_to: Option<Key>,
-    /// Whether it can be read before the apply: not where it goes by an ARN that is unknown.
-    pub is_readable: bool,
-}
-
-impl Default for Planned {
-    /// An object that has neither ARN, document, tags nor id.
-    fn default() -> Self {
-        Planned {
-            arn: Value::Null,
-            document: Value::Null,
-            adopted_document: Value::Null,
-            tags: Value::Null,
-            adopted_tags: Value::Null,
-            has_id: false,
-            bound_to: None,
-            is_readable: true,
-        }
-    }
-}
 
 /// The planned value of the attribute `objects`.
 pub fn plan<B: Backend>(objects: &[Box<dyn Object<B>>], prior: &Ledger, env: &B::Env) -> Value {

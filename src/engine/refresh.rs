@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::backend::Backend;
-use super::converge::is_same_object;
 use super::error::{Error, Failure};
 use super::key::Key;
+use super::kind::Backend;
 use super::ledger::{Entry, Ledger, Origin};
 use super::object::{Object, Observed, OnExisting, Owner, Reconcile};
 
@@ -61,8 +60,8 @@ async fn read<B: Backend>(
         let observed = read.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
         let entry = observed.as_ref().map(|observed| with_instance(entry, observed, backend.resource()));
         match (entry, observed) {
-            (Some(entry), Some(observed)) if is_same_object(&entry, &observed) => {
-                refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
+            (Some(entry), Some(observed)) if observed.is_same_as(&entry) => {
+                refreshed.ledger.0.insert(key.clone(), observed.recorded_in(&entry));
                 refreshed.observed.insert(key, observed);
             }
             (_, other) => {
@@ -107,7 +106,7 @@ pub async fn import<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>]) -> 
         if let (Owner::Tagged { instance, .. }, Origin::Imported) = (&observed.owner, origin) {
             entry.instance.clone_from(instance);
         }
-        refreshed.ledger.0.insert(key.clone(), seen(&entry, &observed));
+        refreshed.ledger.0.insert(key.clone(), observed.recorded_in(&entry));
         refreshed.observed.insert(key, observed);
     }
     inherit_instances(objects, &mut refreshed);
@@ -153,16 +152,5 @@ pub fn found(account_id: &str, region: Option<String>, origin: Origin) -> Entry 
         instance: None,
         added: Default::default(),
         pending: false,
-    }
-}
-
-/// The entry with what was read. Where the object itself has no id, the ledger's is kept.
-pub(super) fn seen(entry: &Entry, observed: &Observed) -> Entry {
-    Entry {
-        arn: observed.arn.clone(),
-        id: observed.id.clone().or_else(|| entry.id.clone()),
-        document: observed.document.clone(),
-        tags: observed.tags.clone(),
-        ..entry.clone()
     }
 }

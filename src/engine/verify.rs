@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join_all, try_join_all};
 
-use super::backend::Backend;
-use super::converge::{Change, Converged, converge_again, is_same_object};
+use super::converge::{Change, Converged, converge_again};
 use super::error::{Error, Failure};
 use super::key::Key;
+use super::kind::Backend;
 use super::ledger::{Entry, Ledger};
 use super::object::{Contention, Object, Observed, Reconcile};
 
@@ -48,7 +48,7 @@ pub async fn verify<B: Backend>(
     let mut verified = Verified::default();
     for (key, observed, reconcile) in join_all(reads).await {
         let observed = observed.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
-        let is_ours = |observed: &Observed| reconcile.entry.as_ref().is_some_and(|entry| is_same_object(entry, observed));
+        let is_ours = |observed: &Observed| reconcile.entry.as_ref().is_some_and(|entry| observed.is_same_as(entry));
         match observed {
             Some(observed) if is_ours(&observed) && !observed.differs => {}
             Some(observed) if !is_ours(&observed) && made.changes.get(&key) == Some(&Change::Created) => verified.taken_over.push(key),

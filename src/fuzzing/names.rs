@@ -12,7 +12,7 @@ const RULES: &[Rule] = &[
     rules::external_id,
     rules::path,
     rules::role_description,
-    rules::account_id,
+    arn::account_id,
     rules::cluster_name,
     rules::region,
     rules::issuer_url,

@@ -3,8 +3,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::provider::{Resource, registry};
-use crate::resources::without_unknowns;
+use crate::provider::Resource;
+use crate::registry;
 use crate::schema::{Value, json, msgpack};
 
 /// The inputs of one target.
@@ -64,7 +64,7 @@ fn plans() -> Vec<Vec<u8>> {
             let config = encoded(&resource, value);
             all.push(input(pick, &config, &[]));
             // As a state, with everything that is computed null.
-            all.push(input(pick, &encoded(&resource, &written[0]), &encoded(&resource, &without_unknowns(value))));
+            all.push(input(pick, &encoded(&resource, &written[0]), &encoded(&resource, &value.without_unknowns())));
             for attribute in resource.schema().attributes.iter().filter(|attribute| !attribute.computed || attribute.optional) {
                 let mut open = value.clone();
                 open.insert(attribute.name, Value::Unknown);

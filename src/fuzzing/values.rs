@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::provider::{self, Resource, registry};
+use crate::provider::{self, Resource};
+use crate::registry;
 use crate::schema::{Type, Value, json, msgpack};
 
 /// What is sent is of one of these types.

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::eks::cluster::ClusterDescription;
+use crate::aws::tags::IgnoreTags;
 use crate::aws::{Identity, Side, arn};
 use crate::engine::{Accounts, Key, Ledger, Tags};
-use crate::provider::configuration::IgnoreTags;
 use crate::schema::{Value, placeholder};
 
 /// What the plan and the objects of a request follow from, besides the configuration.

@@ -1,6 +1,6 @@
 //! Where the host connects: a Unix socket that only its user (or a named group) may open, TCP on the loopback on Windows.
 //!
-//! Owns the socket's file and its permissions, and locks accepted streams into connections. It must not know what is served.
+//! Owns the socket's file and its permissions, and turns accepted streams into connections. It must not know what is served.
 
 use std::io;
 use std::pin::Pin;

@@ -19,7 +19,7 @@ thread_local! {
 /// # Errors
 /// The panic, for people.
 pub async fn caught<T>(call: impl Future<Output = T>) -> Result<T, String> {
-    // What the call touched is dropped with it, or guarded by locks that say that they are poisoned.
+    // What the call touched is dropped with it, or guarded by a lock under which nothing is left half done (parking_lot, in Cargo.toml).
     AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
         let place = PLACE.take().unwrap_or_else(|| "a place that is not known".to_owned());
         match message(&*payload) {

@@ -1,5 +1,7 @@
 //! Functions: definitions and calls. They need no configured provider.
 
+use std::collections::HashMap;
+
 use super::convert::{decode, encode};
 use super::schema::type_json;
 use super::wire::{self, FunctionError, call_function, function as wf, get_functions};
@@ -11,6 +13,10 @@ use crate::schema::Value;
 impl Protocol {
     pub(super) fn functions(&self) -> get_functions::Response {
         get_functions::Response { functions: self.function_definitions(), diagnostics: Vec::new() }
+    }
+
+    pub(super) fn function_definitions(&self) -> HashMap<String, wire::Function> {
+        self.offer.functions.iter().map(|(name, offered)| ((*name).to_owned(), to_wire(&**offered))).collect()
     }
 
     pub(super) fn function_call(&self, request: &call_function::Request) -> Result<call_function::Response, Diagnostic> {
@@ -35,7 +41,7 @@ fn call(function: &dyn Function, sent: &[wire::DynamicValue]) -> Result<Value, (
     function.call(&arguments.collect::<Result<Vec<_>, _>>()?)
 }
 
-pub fn to_wire(function: &dyn Function) -> wire::Function {
+fn to_wire(function: &dyn Function) -> wire::Function {
     let markdown = wire::StringKind::Markdown;
     let parameters = function.parameters().into_iter().map(|parameter| wf::Parameter {
         name: parameter.name.to_owned(),

@@ -8,13 +8,13 @@ use futures::FutureExt;
 
 use super::wire::{DynamicValue, plan_resource_change, validate_resource_config};
 use super::{Offer, Protocol, convert};
-use crate::aws::{Account, Accounts, Nobody, Side};
+use crate::aws::{Account, Accounts, NoCalls, Side};
 use crate::provider::{Configured, Resource};
 use crate::schema::{Attribute, Nesting, Shape, Value};
 
 static ACCOUNTS: LazyLock<[Arc<Account>; 2]> = LazyLock::new(|| {
     [(Side::Cluster, "183295435445"), (Side::Workload, "185863138492")]
-        .map(|(side, id)| Arc::new(Account::fixture(side, id, "ap-south-1", Nobody)))
+        .map(|(side, id)| Arc::new(Account::fixture(side, id, "ap-south-1", NoCalls)))
 });
 
 thread_local! {
@@ -69,7 +69,7 @@ fn planned(protocol: &Protocol, resource: &Arc<dyn Resource>, config: &[u8], pri
     }
 }
 
-/// Each plan is a run of its own: of two equal resources in one, the second is refused. It calls nobody, and so waits for nothing.
+/// Each plan is a run of its own: of two equal resources in one, the second is refused. It does not call AWS, and so waits for nothing.
 fn plan(protocol: &Protocol, request: &plan_resource_change::Request) -> Option<plan_resource_change::Response> {
     let [cluster, workload] = &*ACCOUNTS;
     protocol.configured(Configured::fixture(Accounts::open(cluster.clone(), workload.clone())));

@@ -1,9 +1,8 @@
 //! Terraform's plugin protocol, version 6: each call decodes, asks the provider, encodes.
 //!
-//! The only place that names the protocol's generated types, and the only one that locks errors into diagnostics of the
+//! The only place that names the protocol's generated types, and the only one that turns errors into diagnostics of the
 //! wire. It must not know any single resource, nor how the connection came about.
 
-mod action;
 mod convert;
 mod data_source;
 mod diagnose;
@@ -11,24 +10,24 @@ mod ephemeral;
 mod function;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod identity;
-mod list;
 mod provider;
 mod resource;
 mod schema;
 mod service;
-mod state_store;
 #[cfg(test)]
 mod tests;
+mod unsupported;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
 use crate::plugin::MESSAGE_LIMIT;
-use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource, registry};
+use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource};
+use crate::registry;
 
 /// Generated from `proto/`. Public for the tests, which speak to the executable with the clients.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
@@ -84,7 +83,7 @@ impl Protocol {
 
     /// What a call that may reach AWS runs with.
     fn context(&self) -> Result<RequestContext, Diagnostic> {
-        let session = self.session.read().unwrap_or_else(PoisonError::into_inner);
+        let session = self.session.read();
         match &session.configured {
             Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
             None => Err(error("The provider is not configured", "The host called for AWS before it sent the provider's configuration.")),
@@ -93,21 +92,21 @@ impl Protocol {
 
     /// A new configuration ends what an earlier StopProvider stopped.
     fn configured(&self, configured: Configured) {
-        let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
+        let mut session = self.session.write();
         session.configured = Some(Arc::new(configured));
         session.stop = CancellationToken::new();
     }
 
     fn partition(&self) -> Option<&'static str> {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).partition
+        self.session.read().partition
     }
 
     fn validated(&self, partition: Option<&'static str>) {
-        self.session.write().unwrap_or_else(PoisonError::into_inner).partition = partition;
+        self.session.write().partition = partition;
     }
 
     fn stop(&self) {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).stop.cancel();
+        self.session.read().stop.cancel();
     }
 }
 

@@ -106,13 +106,14 @@ impl Protocol {
         let planned = decode(&proposal(resource), request.planned_state.as_ref(), &ty)?;
         let context = self.context()?;
         // The state that a bug must not lose: what was there before, or, on create, what was about to be made.
-        let rescue = if prior.is_null() { settled(&planned) } else { prior.clone() };
+        let rescue = if prior.is_null() { planned.without_unknowns() } else { prior.clone() };
         let outcome = caught(resource.apply(&context, ApplyRequest { config, prior, planned })).await.unwrap_or_else(|panic| {
             let said = bug(&format!("the apply of {}", resource.name()), &panic);
             Outcome::new(rescue, Diagnostics::from(said))
         });
         // Unknown values can't be kept; after an error some may be left.
-        let state = schema.without_write_only(&if outcome.diagnostics.has_error() { settled(&outcome.value) } else { outcome.value });
+        let state =
+            schema.without_write_only(&if outcome.diagnostics.has_error() { outcome.value.without_unknowns() } else { outcome.value });
         Ok(apply_resource_change::Response {
             new_state: encode(&state, &ty),
             private: if request.planned_private == PLANNED { Vec::new() } else { request.planned_private.clone() },
@@ -157,20 +158,6 @@ impl Protocol {
                 resource.name()
             ),
         ))
-    }
-}
-
-/// The value with null for all that is unknown.
-fn settled(value: &Value) -> Value {
-    let each = |members: &[Value]| members.iter().map(settled).collect::<Vec<_>>();
-    match value {
-        Value::Unknown => Value::Null,
-        Value::List(members) => Value::List(each(members)),
-        Value::Set(members) => Value::set(each(members)),
-        Value::Map(members) => Value::Map(members.iter().map(|(k, v)| (k.clone(), settled(v))).collect()),
-        Value::Object(members) => Value::Object(members.iter().map(|(k, v)| (k.clone(), settled(v))).collect()),
-        Value::Dynamic(ty, value) => Value::Dynamic(ty.clone(), Box::new(settled(value))),
-        known => known.clone(),
     }
 }
 

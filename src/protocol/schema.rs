@@ -1,9 +1,7 @@
 //! What the provider offers, as the wire describes it: metadata, schemas, capabilities.
 
-use std::collections::HashMap;
-
+use super::Protocol;
 use super::wire::{self, get_metadata, get_provider_schema, schema as ws};
-use super::{Protocol, function};
 use crate::provider;
 use crate::schema::{Attribute, Nesting, Schema, Shape, Type};
 
@@ -43,10 +41,6 @@ impl Protocol {
             server_capabilities: Some(capabilities()),
             ..get_provider_schema::Response::default()
         }
-    }
-
-    pub(super) fn function_definitions(&self) -> HashMap<String, wire::Function> {
-        self.offer.functions.iter().map(|(name, offered)| ((*name).to_owned(), function::to_wire(&**offered))).collect()
     }
 }
 

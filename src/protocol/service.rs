@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use super::diagnose::{Answer, bug};
 use super::wire::{self, provider_server::Provider};
-use super::{Protocol, action, list, state_store};
+use super::{Protocol, unsupported};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::plugin::panics::caught;
 
@@ -152,7 +152,7 @@ impl Provider for Protocol {
         &self,
         _: Request<wire::generate_resource_config::Request>,
     ) -> Result<Response<wire::generate_resource_config::Response>, Status> {
-        Err(Status::unimplemented("xeks generates no configuration; the host does"))
+        Err(unsupported::generated_configuration())
     }
 
     async fn validate_ephemeral_resource_config(
@@ -190,14 +190,14 @@ impl Provider for Protocol {
     type ListResourceStream = Empty<Result<wire::list_resource::Event, Status>>;
 
     async fn list_resource(&self, request: Request<wire::list_resource::Request>) -> Result<Response<Self::ListResourceStream>, Status> {
-        Err(list::unimplemented(&request.into_inner().type_name))
+        Err(unsupported::list(&request.into_inner().type_name))
     }
 
     async fn validate_list_resource_config(
         &self,
         request: Request<wire::validate_list_resource_config::Request>,
     ) -> Result<Response<wire::validate_list_resource_config::Response>, Status> {
-        Err(list::unimplemented(&request.into_inner().type_name))
+        Err(unsupported::list(&request.into_inner().type_name))
     }
 
     async fn get_functions(&self, _: Request<wire::get_functions::Request>) -> Result<Response<wire::get_functions::Response>, Status> {
@@ -216,60 +216,60 @@ impl Provider for Protocol {
         &self,
         request: Request<wire::validate_action_config::Request>,
     ) -> Result<Response<wire::validate_action_config::Response>, Status> {
-        Err(action::unimplemented(&request.into_inner().action_type))
+        Err(unsupported::action(&request.into_inner().action_type))
     }
 
     async fn plan_action(&self, request: Request<wire::plan_action::Request>) -> Result<Response<wire::plan_action::Response>, Status> {
-        Err(action::unimplemented(&request.into_inner().action_type))
+        Err(unsupported::action(&request.into_inner().action_type))
     }
 
     type InvokeActionStream = Empty<Result<wire::invoke_action::Event, Status>>;
 
     async fn invoke_action(&self, request: Request<wire::invoke_action::Request>) -> Result<Response<Self::InvokeActionStream>, Status> {
-        Err(action::unimplemented(&request.into_inner().action_type))
+        Err(unsupported::action(&request.into_inner().action_type))
     }
 
     async fn validate_state_store_config(
         &self,
         _: Request<wire::validate_state_store_config::Request>,
     ) -> Result<Response<wire::validate_state_store_config::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn configure_state_store(
         &self,
         _: Request<wire::configure_state_store::Request>,
     ) -> Result<Response<wire::configure_state_store::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     type ReadStateBytesStream = Empty<Result<wire::read_state_bytes::ResponseChunk, Status>>;
 
     async fn read_state_bytes(&self, _: Request<wire::read_state_bytes::Request>) -> Result<Response<Self::ReadStateBytesStream>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn write_state_bytes(
         &self,
         _: Request<Streaming<wire::write_state_bytes::RequestChunk>>,
     ) -> Result<Response<wire::write_state_bytes::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn lock_state(&self, _: Request<wire::lock_state::Request>) -> Result<Response<wire::lock_state::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn unlock_state(&self, _: Request<wire::unlock_state::Request>) -> Result<Response<wire::unlock_state::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn get_states(&self, _: Request<wire::get_states::Request>) -> Result<Response<wire::get_states::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn delete_state(&self, _: Request<wire::delete_state::Request>) -> Result<Response<wire::delete_state::Response>, Status> {
-        Err(state_store::unimplemented())
+        Err(unsupported::state_store())
     }
 
     async fn stop_provider(&self, _: Request<wire::stop_provider::Request>) -> Result<Response<wire::stop_provider::Response>, Status> {

@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::Outcome;
 use crate::aws::accounts::{Account, AccountError, Accounts, Pair};
+pub use crate::aws::tags::IgnoreTags;
 use crate::diagnostics::Diagnostics;
 use crate::schema::{Schema, Value};
 
@@ -23,19 +24,6 @@ pub struct Configured {
     pub ignore_tags: IgnoreTags,
     pub skip_preflight: bool,
     accounts: Accounts,
-}
-
-/// Tags that others put on our objects, and that are none of our business.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IgnoreTags {
-    pub keys: Vec<String>,
-    pub key_prefixes: Vec<String>,
-}
-
-impl IgnoreTags {
-    pub fn holds(&self, key: &str) -> bool {
-        self.keys.iter().any(|k| k == key) || self.key_prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
-    }
 }
 
 impl Configured {
@@ -93,6 +81,7 @@ pub async fn configure(config: &Value, host_version: &str) -> Outcome<Configured
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::Diagnostic;
     use crate::schema::{DecodeError, json};
 
     fn block(text: serde_json::Value) -> Value {
@@ -126,12 +115,13 @@ mod tests {
     async fn an_account_that_is_not_there_is_refused_with_the_ones_that_are() {
         let config = block(serde_json::json!({"workload_accounts": {"payments": {"region": "ap-south-1"}, "search": {}}}));
         let configured = configure(&config, "1.11.4").await.value;
-        let error = configured.workload(Some("paymnts")).await.unwrap_err().diagnostic();
+        let error = Diagnostic::from(&configured.workload(Some("paymnts")).await.unwrap_err());
         assert_eq!(error.path.to_string(), "workload_account");
         assert!(error.detail.contains("\"payments\", \"search\""), "{}", error.detail);
-        let error = configured.workload(None).await.unwrap_err().diagnostic();
+        let error = Diagnostic::from(&configured.workload(None).await.unwrap_err());
         assert!(error.detail.contains("no workload_account") && error.detail.contains("\"payments\""), "{}", error.detail);
-        let none = configure(&block(serde_json::json!({})), "1").await.value.workload(None).await.unwrap_err().diagnostic();
+        let none = configure(&block(serde_json::json!({})), "1").await.value;
+        let none = Diagnostic::from(&none.workload(None).await.unwrap_err());
         assert!(none.detail.contains("Add one"), "{}", none.detail);
     }
 }

@@ -1,10 +1,10 @@
-//! What the provider offers and how it is asked: the traits of resources, data sources, functions and ephemeral
-//! resources, and the one list of each in `registry`.
+//! What every resource and data source is given and how it is asked: the provider's configuration, and the traits of resources, data
+//! sources, functions and ephemeral resources.
 //!
-//! Knows no generated message: `protocol` decodes, calls and encodes.
+//! Knows no single one of them (`registry` does), and no generated message: `protocol` decodes, calls and encodes.
 
+mod account_error;
 pub mod configuration;
-pub mod registry;
 
 use std::sync::Arc;
 

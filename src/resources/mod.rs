@@ -9,6 +9,3 @@ mod lookups;
 mod preflight;
 mod role;
 mod values;
-
-#[cfg(any(test, fuzzing))]
-pub use lifecycle::without_unknowns;

@@ -7,7 +7,7 @@ use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::engine::{Backend, Key, Ledger, Object, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::iam::role;
 use crate::objects::{Context, Env};
@@ -27,7 +27,7 @@ pub fn skipped(error: &Error) -> Diagnostics {
 
 /// The warning of an account that did not answer: the plan goes on without it.
 pub fn unreachable(error: &AccountError) -> Diagnostics {
-    let diagnostic = error.diagnostic();
+    let diagnostic = Diagnostic::from(error);
     let mut diagnostics = Diagnostics::new();
     let detail = format!("{}\n\nThe plan shows what can be said without the account; the rest is known after apply.", diagnostic.detail);
     diagnostics.warning(diagnostic.path, format!("Checks before the apply were skipped: {}", diagnostic.summary), detail);
@@ -111,42 +111,4 @@ pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], pa
         }
     }
     diagnostics
-}
-
-/// "Did you mean …? " for a name that is nearly one of these, else nothing.
-pub fn nearest(name: &str, names: &[&str]) -> String {
-    let short = name.rsplit('/').next().unwrap_or(name);
-    let best = names.iter().map(|candidate| (distance(short, candidate), candidate)).min();
-    match best {
-        Some((distance, candidate)) if distance <= 1 + short.len() / 4 => format!("Did you mean {candidate}? "),
-        _ => String::new(),
-    }
-}
-
-/// Edit distance, ignoring case.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let here = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], here);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_misspelt_name_is_told_its_nearest() {
-        let names = ["AmazonEKSViewPolicy", "AmazonEKSClusterAdminPolicy"];
-        assert_eq!(nearest("AmazonEKSVeiwPolicy", &names), "Did you mean AmazonEKSViewPolicy? ");
-        assert_eq!(nearest("SomethingElse", &names), "");
-    }
 }

@@ -77,6 +77,21 @@ impl Value {
         matches!(self, Value::Unknown)
     }
 
+    /// The value with null for all that is unknown.
+    #[must_use]
+    pub fn without_unknowns(&self) -> Self {
+        let each = |members: &BTreeMap<String, Value>| members.iter().map(|(key, value)| (key.clone(), value.without_unknowns())).collect();
+        match self {
+            Value::Unknown => Value::Null,
+            Value::List(members) => Value::List(members.iter().map(Value::without_unknowns).collect()),
+            Value::Set(members) => Value::set(members.iter().map(Value::without_unknowns)),
+            Value::Map(members) => Value::Map(each(members)),
+            Value::Object(members) => Value::Object(each(members)),
+            Value::Dynamic(ty, value) => Value::Dynamic(ty.clone(), Box::new(value.without_unknowns())),
+            known => known.clone(),
+        }
+    }
+
     /// No unknown value here or anywhere inside.
     pub fn is_wholly_known(&self) -> bool {
         match self {

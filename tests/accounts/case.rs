@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
+use xeks::diagnostics::Diagnostic;
 use xeks::provider::{configure, schema, validate};
 use xeks::schema::json::decode;
 
@@ -121,7 +122,7 @@ fn child() {
             let json = match result {
                 Ok(pair) => json!({"cluster": side(&pair.cluster), "workload": side(&pair.workload)}),
                 Err(error) => {
-                    let diagnostic = error.diagnostic();
+                    let diagnostic = Diagnostic::from(&error);
                     json!({"summary": diagnostic.summary, "detail": diagnostic.detail, "unreachable": error.is_unreachable()})
                 }
             };

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use xeks::engine::Ledger;
-use xeks::provider::{Resource, registry};
+use xeks::provider::Resource;
+use xeks::registry;
 use xeks::schema::{Attribute, Schema, Type};
 
 const TYPE: &str = "type.json";

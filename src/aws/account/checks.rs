@@ -2,8 +2,7 @@
 
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::Identity;
-use crate::aws::accounts::AccountError;
+use super::{AccountError, Identity};
 use crate::aws::credentials;
 use crate::aws::error::chain;
 use crate::aws::settings::Settings;
@@ -34,7 +33,7 @@ pub(super) async fn profile(settings: &Settings) -> Result<(), String> {
         .await
         .map_err(|e| format!("the shared configuration files can't be read: {}", chain(&e)))?;
     for profile in profiles.profiles().filter_map(|name| profiles.get_profile(name)) {
-        // The SDK does not tell what it signs with on the way to a profile's role.
+        // The SDK does not show what it signs with on the way to a profile's role.
         ["aws_secret_access_key", "aws_session_token"].iter().filter_map(|key| profile.get(key)).for_each(secrets::remember);
     }
     if profiles.get_profile(name).is_some() {

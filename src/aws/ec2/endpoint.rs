@@ -7,7 +7,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use crate::aws::arn::partition_of;
 
-/// One region's address, or why there is none: told when a call is made, as the SDK's clients do.
+/// One region's address, or why there is none: the error of each call, as the SDK's clients do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address(Result<String, String>);
 

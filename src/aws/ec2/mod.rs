@@ -71,9 +71,9 @@ impl Ec2 {
         let call = format!("ec2:{action}");
         tracing::debug!(call, account = &*self.account, region = &*self.region, "calling AWS");
         let answer = self.operation.invoke(Request { action, parameters }).await;
-        let told = answer.as_ref().err().and_then(refusal::request_id_in_body);
+        let in_body = answer.as_ref().err().and_then(refusal::request_id_in_body);
         answer.named(&call, &*self.account).map_err(|mut error| {
-            error.request_id = error.request_id.or(told);
+            error.request_id = error.request_id.or(in_body);
             error
         })
     }

@@ -3,7 +3,7 @@
 use super::xml::Element;
 use super::{Ec2, Error, Select};
 
-/// A NAT gateway as DescribeNatGateways tells it.
+/// A NAT gateway as DescribeNatGateways returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NatGateway {
     pub id: String,

@@ -3,7 +3,7 @@
 use super::xml::Element;
 use super::{Ec2, Error, Select};
 
-/// A network ACL as DescribeNetworkAcls tells it.
+/// A network ACL as DescribeNetworkAcls returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkAcl {
     pub id: String,

@@ -6,7 +6,7 @@ use super::{Ec2, Error, Select, Tags};
 
 const TYPE: &str = "vpc-peering-connection";
 
-/// A peering connection as DescribeVpcPeeringConnections tells it. Both accounts see it; tags are the caller's own.
+/// A peering connection as DescribeVpcPeeringConnections returns it. Both accounts see it; tags are the caller's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeeringConnection {
     pub id: String,
@@ -23,7 +23,7 @@ impl PeeringConnection {
         self.status == "active"
     }
 
-    /// Whether it connects these two VPCs, whoever asked whom.
+    /// Whether it connects these two VPCs, whichever of them is the requester.
     pub fn connects(&self, one: &str, other: &str) -> bool {
         let pair = (self.requester.vpc_id.as_str(), self.accepter.vpc_id.as_str());
         pair == (one, other) || pair == (other, one)
@@ -36,10 +36,10 @@ pub struct PeerVpc {
     pub vpc_id: String,
     pub owner_id: String,
     pub region: String,
-    /// Told only once the connection is active, to the other side.
+    /// EC2 shows it to the other side only once the connection is active.
     pub cidr_blocks: Vec<String>,
     pub ipv6_cidr_blocks: Vec<String>,
-    /// Whether this VPC's host names resolve to private addresses from the other side. `None`: not told (not active yet, or the
+    /// Whether this VPC's host names resolve to private addresses from the other side. `None`: EC2 does not say (not active yet, or the
     /// other region's).
     pub dns_resolution: Option<bool>,
 }

@@ -40,7 +40,7 @@ impl ProvideErrorMetadata for Refusal {
     }
 }
 
-/// The request id that the body tells, for answers whose headers lack it.
+/// The request id in the body, for answers whose headers lack it.
 pub(super) fn request_id_in_body(error: &SdkError<Refusal, HttpResponse>) -> Option<Box<str>> {
     error.as_service_error().and_then(|refusal| refusal.request_id.as_deref()).map(Into::into)
 }

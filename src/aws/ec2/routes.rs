@@ -4,7 +4,7 @@ use super::request::Parameters;
 use super::xml::Element;
 use super::{Ec2, Error, Select, Tags};
 
-/// A route table as DescribeRouteTables tells it.
+/// A route table as DescribeRouteTables returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
     pub id: String,

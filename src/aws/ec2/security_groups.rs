@@ -6,7 +6,7 @@ use super::{Ec2, Error, Select, Tags};
 
 const RULE_TYPE: &str = "security-group-rule";
 
-/// A security group as DescribeSecurityGroups tells it, without its rules: those have ids and a call of their own.
+/// A security group as DescribeSecurityGroups returns it, without its rules: those have ids and a call of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecurityGroup {
     pub id: String,
@@ -17,7 +17,7 @@ pub struct SecurityGroup {
     pub tags: Tags,
 }
 
-/// One rule as DescribeSecurityGroupRules tells it: one range of ports, one other side.
+/// One rule as DescribeSecurityGroupRules returns it: one range of ports, one other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecurityGroupRule {
     pub id: String,
@@ -64,7 +64,7 @@ impl Ec2 {
         self.all("DescribeSecurityGroups", select.parameters("GroupId"), "securityGroupInfo", SecurityGroup::read).await
     }
 
-    /// Rules by their ids, or by filters such as `group-id`. A group that does not exist has no rules: no error tells it.
+    /// Rules by their ids, or by filters such as `group-id`. A group that does not exist has no rules, and is no error.
     pub async fn describe_security_group_rules(&self, select: &Select) -> Result<Vec<SecurityGroupRule>, Error> {
         let parameters = select.parameters("SecurityGroupRuleId");
         self.all("DescribeSecurityGroupRules", parameters, "securityGroupRuleSet", SecurityGroupRule::read).await

@@ -4,7 +4,7 @@ use super::vpcs::associated;
 use super::xml::Element;
 use super::{Ec2, Error, Select, Tags};
 
-/// A subnet as DescribeSubnets tells it.
+/// A subnet as DescribeSubnets returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subnet {
     pub id: String,

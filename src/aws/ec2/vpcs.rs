@@ -3,7 +3,7 @@
 use super::xml::Element;
 use super::{Ec2, Error, Select, Tags};
 
-/// A VPC as DescribeVpcs tells it.
+/// A VPC as DescribeVpcs returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vpc {
     pub id: String,

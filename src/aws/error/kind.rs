@@ -110,7 +110,7 @@ pub(super) fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>
 }
 
 /// EKS CreateAccessEntry: `The specified principalArn is invalid: invalid principal.` It says the same of a principal that will
-/// never exist, so whoever waits must bound the wait.
+/// never exist: a wait for it must be bounded.
 fn names_unseen_principal(message: &str) -> bool {
     message.contains("invalid principal")
 }

@@ -3,7 +3,7 @@
 /// What AWS says about a missing permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingPermission {
-    /// Who called, where the message tells.
+    /// The caller, where the message names it.
     pub principal: Option<String>,
     /// Such as `iam:PutRolePolicy`.
     pub action: String,

@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use aws_credential_types::Credentials;
-
 use super::question::{Action, Question};
 use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
-use crate::aws::{Account, Arn, Error, Kind, principals, sessions, token};
+use crate::aws::sessions::{self, Credentials};
+use crate::aws::{Account, Arn, Error, Kind, principals, token};
 use crate::data_sources::hops::{Chain, Hop, Status};
 use crate::data_sources::steps::Step;
 use crate::objects::eks::cluster::ClusterDescription;

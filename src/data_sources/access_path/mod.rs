@@ -17,9 +17,8 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity;
 use super::steps::{self, Accounts};
-use crate::aws::accounts::AccountError;
 use crate::aws::arn;
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::provider::{DataSource, Outcome, RequestContext};
 use crate::schema::{Schema, Value};
@@ -81,7 +80,8 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     chain.extend(network);
     if question.live {
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());
-        let account = context.provider.workload(key).await.map_err(|error| told(&error, "live_as"))?;
+        let account =
+            context.provider.workload(key).await.map_err(|error| Diagnostic { path: Path::of("live_as"), ..Diagnostic::from(&error) })?;
         let trial =
             live::Trial { question, account, cluster: cluster_found, cluster_account: &owner.account_id, region: &region, steps: &steps };
         trial.run(&mut chain).await;
@@ -94,10 +94,4 @@ async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDesc
     let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
     let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
     network::hops(workload, &accounts.cluster, region, cluster, source).await
-}
-
-fn told(error: &AccountError, attribute: &str) -> Diagnostics {
-    let mut diagnostic = error.diagnostic();
-    diagnostic.path = Path::of(attribute);
-    diagnostic.into()
 }

@@ -3,8 +3,11 @@
 //! STS looks for the issuer's provider in the account of the role that is asked for, and for the token's audience among its client ids
 //! (STS, AssumeRoleWithWebIdentity: InvalidIdentityToken).
 
+use serde_json::Value as Json;
+
 use super::question::Question;
 use crate::aws::oidc_providers::{self, OidcProvider};
+use crate::aws::policy::{self, values_of};
 use crate::aws::{Account, Error, arn};
 use crate::data_sources::hops::Hop;
 use crate::data_sources::steps::{Accounts, Found, Step};
@@ -110,10 +113,16 @@ fn present(arn: &str, provider: &OidcProvider, question: &Question) -> Hop {
     Hop::broken(OIDC_PROVIDER, arn, reason, fix)
 }
 
+/// ARNs of the OIDC providers that a trust policy names.
+pub(super) fn federated(trust: &Json) -> Vec<String> {
+    let of = |statement: &&Json| values_of(&statement["Principal"]["Federated"]);
+    policy::statements_of(trust).iter().filter(|s| s["Effect"] == "Allow").flat_map(of).collect()
+}
+
 /// Issuers of EKS clusters that the role trusts instead.
 fn other_issuers(taker: &Step, issuer: &str) -> Vec<String> {
     let Found::Here(role, _) = &taker.found else { return Vec::new() };
-    super::trust::federated(&role.trust)
+    federated(&role.trust)
         .iter()
         .filter_map(|arn| arn.split_once(":oidc-provider/").map(|(_, host)| arn::issuer_host(host).to_owned()))
         .filter(|host| host != issuer && host.starts_with("oidc.eks."))

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::provider::Providers;
+use super::provider::{Providers, federated};
 use super::question::Question;
-use crate::aws::policy::{self, statements, values_of};
+use crate::aws::policy::statements;
 use crate::aws::{Arn, arn};
 use crate::data_sources::hops::Hop;
 use crate::data_sources::identity::found;
@@ -26,12 +26,6 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
         }
     };
     hop.in_account(&taker.arn.account)
-}
-
-/// ARNs of the OIDC providers that a trust policy names.
-pub(super) fn federated(trust: &Json) -> Vec<String> {
-    let of = |statement: &&Json| values_of(&statement["Principal"]["Federated"]);
-    policy::statements_of(trust).iter().filter(|s| s["Effect"] == "Allow").flat_map(of).collect()
 }
 
 /// One question to one trust policy.

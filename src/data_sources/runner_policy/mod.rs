@@ -59,7 +59,7 @@ impl DataSource for RunnerPolicy {
     async fn read(&self, context: &RequestContext, config: Value) -> Outcome<Value> {
         match sides(context, &config).await {
             Ok(sides) => written(config, sides),
-            Err(error) => Outcome::new(Value::Null, error.diagnostic().into()),
+            Err(error) => Outcome::new(Value::Null, error.into()),
         }
     }
 }

@@ -47,7 +47,7 @@ fn asked() -> Vec<Attribute> {
 }
 
 fn found() -> Vec<Attribute> {
-    let account = |name, doc| Attribute::string(name, doc).optional().computed().check(validators::text(names::account_id));
+    let account = |name, doc| Attribute::string(name, doc).optional().computed().check(validators::text(arn::account_id));
     vec![
         account("cluster_account_id", "Account that owns the clusters. Default: the provider's `cluster_account`, which is then asked."),
         account("workload_account_id", "The workload account. Default: the provider's, which is then asked."),

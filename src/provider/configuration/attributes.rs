@@ -83,8 +83,8 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         assume_role_with_web_identity(),
         Attribute::set_of_strings("allowed_account_ids", "The only account IDs to work in. Any other is an error before anything is done.")
             .optional()
-            .check(each_text(names::account_id)),
-        Attribute::set_of_strings("forbidden_account_ids", "Account IDs never to work in.").optional().check(each_text(names::account_id)),
+            .check(each_text(arn::account_id)),
+        Attribute::set_of_strings("forbidden_account_ids", "Account IDs never to work in.").optional().check(each_text(arn::account_id)),
         endpoints(),
         Attribute::string("sts_region", "Region of the STS endpoint. Default: `region`.").optional().check(text(names::region)),
         Attribute::number("max_retries", "How often a call is tried again. Default: `AWS_MAX_ATTEMPTS` or the profile's, else 4.")

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{Configured, IgnoreTags};
+use super::Configured;
 use crate::aws::accounts::Accounts;
 use crate::aws::duration;
 use crate::aws::settings::{AssumeRole, Endpoints, Keys, RetryMode, Secret, Settings, Token, TransportSettings, WebIdentity};
+use crate::aws::tags::IgnoreTags;
 use crate::schema::Value;
 
 pub(super) fn configured(config: &Value) -> Configured {

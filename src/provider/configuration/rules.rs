@@ -23,7 +23,7 @@ pub(super) fn check(config: &Value) -> Diagnostics {
 }
 
 fn check_account(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let given = |name: &str| is_given(account.get(name));
+    let given = |name: &str| account.get(name).is_given();
     for (one, other) in [("access_key", "secret_key"), ("secret_key", "access_key"), ("token", "access_key")] {
         if given(one) && account.get(other).is_null() {
             let why = format!("It needs {other}, which is not set: set both, or neither to use a profile or the environment.");
@@ -38,22 +38,17 @@ fn check_account(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     check_hops(account, path, diagnostics);
 }
 
-/// Set, and known to be.
-fn is_given(value: &Value) -> bool {
-    !value.is_null() && !value.is_unknown()
-}
-
 fn check_web_identity(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     let web = account.get("assume_role_with_web_identity");
     let path = path.attribute("assume_role_with_web_identity");
-    if is_given(web.get("web_identity_token")) && is_given(web.get("web_identity_token_file")) {
+    if web.get("web_identity_token").is_given() && web.get("web_identity_token_file").is_given() {
         refuse(&path.attribute("web_identity_token"), "Set either web_identity_token or web_identity_token_file.", diagnostics);
     }
     check_role_partition(account, web, &path, diagnostics);
 }
 
 fn check_hops(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let starts_with_session = is_given(account.get("assume_role_with_web_identity"));
+    let starts_with_session = account.get("assume_role_with_web_identity").is_given();
     for (index, hop) in account.get("assume_role").members().iter().enumerate() {
         let path = path.attribute("assume_role").index(index);
         check_role_partition(account, hop, &path, diagnostics);

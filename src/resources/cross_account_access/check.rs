@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::objects;
 use crate::aws::{arn, policy};
-use crate::diagnostics::{Diagnostics, Path};
+use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
 use crate::objects::eks::entries::Scope;
 use crate::objects::{Context, Env};
@@ -105,7 +105,7 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!("{}Account {} knows: {}.", preflight::nearest(name, &names), env.cluster.account_id, names.join(", ")),
+                format!("{}Account {} knows: {}.", did_you_mean(name, &names), env.cluster.account_id, names.join(", ")),
             );
         }
     }

@@ -3,7 +3,7 @@
 use super::report::{Operation, explain, surprises};
 use super::unmanaged::forget_unmanaged;
 use super::verify::{until_gone, until_visible};
-use super::{Begun, Composed, Composite, FromValue, Located, without_unknowns};
+use super::{Begun, Composed, Composite, FromValue, Located};
 use crate::diagnostics::{Diagnostics, sentence};
 use crate::engine;
 use crate::provider::{ApplyRequest, Outcome, RequestContext};
@@ -46,7 +46,7 @@ impl<C: Composite> Composed<C> {
         }
         if prior.is_null() {
             self.fill(&mut value, &model, &env, ledger.to_value());
-            return Outcome::new(without_unknowns(&value), diagnostics);
+            return Outcome::new(value.without_unknowns(), diagnostics);
         }
         // The user's attributes keep their prior values, so that the next plan shows the whole change again; the ledger says what exists,
         // and that all of it has to be read again.

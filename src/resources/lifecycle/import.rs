@@ -1,7 +1,7 @@
 //! Import: from an id to the state of what exists. Writes nothing.
 
 use super::report::explain;
-use super::{Composed, Composite, FromValue, ImportId, Located, env, timeout, without_unknowns};
+use super::{Composed, Composite, FromValue, ImportId, Located, env, timeout};
 use crate::aws::Error;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
@@ -23,7 +23,7 @@ impl<C: Composite> Composed<C> {
         let mut value = parsed.config(&self.schema);
         let pair = match self.pair(context, &value).await {
             Ok(pair) => pair,
-            Err(error) => return Outcome::new(Value::Null, error.diagnostic().into()),
+            Err(error) => return Outcome::new(Value::Null, error.into()),
         };
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
@@ -51,7 +51,7 @@ impl<C: Composite> Composed<C> {
         if let Err(more) = self.write_state(&cx, &env, &model, &mut value, &mut seen).await {
             return Outcome::new(Value::Null, more);
         }
-        Outcome::new(without_unknowns(&value), diagnostics)
+        Outcome::new(value.without_unknowns(), diagnostics)
     }
 
     /// Reads twice: first to find out what exists, then to take it into the ledger. Where a role has a path, which no id says, what goes by

@@ -166,7 +166,7 @@ impl<C: Composite> Composed<C> {
         (config, objects): (&Value, &Value),
         operation: &str,
     ) -> Result<Begun<C::Model>, Diagnostics> {
-        let pair = self.pair(context, value).await.map_err(|error| Diagnostics::from(error.diagnostic()))?;
+        let pair = self.pair(context, value).await?;
         let env = env(&pair, value, Ledger::from_value(objects), &context.provider).given_by(config);
         report::same_accounts(&env)?;
         let model = C::Model::from_value(value, &env);
@@ -273,17 +273,4 @@ fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env
 fn timeout(value: &Value, operation: &str) -> Duration {
     let text = value.get("timeouts").get(operation).as_str();
     text.and_then(|text| duration::parse(text).ok()).unwrap_or(DEFAULT_TIMEOUT)
-}
-
-/// The value with null for unknown: what a state may have of a create that did not get that far.
-pub fn without_unknowns(value: &Value) -> Value {
-    let all = |members: &BTreeMap<String, Value>| members.iter().map(|(k, v)| (k.clone(), without_unknowns(v))).collect();
-    match value {
-        Value::Unknown => Value::Null,
-        Value::List(members) => Value::List(members.iter().map(without_unknowns).collect()),
-        Value::Set(members) => Value::set(members.iter().map(without_unknowns)),
-        Value::Map(members) => Value::Map(all(members)),
-        Value::Object(members) => Value::Object(all(members)),
-        known => known.clone(),
-    }
 }

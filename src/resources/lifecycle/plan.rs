@@ -36,7 +36,7 @@ impl<C: Composite> Composed<C> {
             Ok(pair) => pair,
             // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
-            Err(error) => return unknown(self, error.diagnostic().into()),
+            Err(error) => return unknown(self, error.into()),
         };
         let planned = self.planned(value, &prior, &pair, &context.provider);
         let mut replaces = Vec::new();

@@ -1,7 +1,7 @@
 //! Read: the state as AWS is now. Whatever fails, the state is kept.
 
 use super::report::{Operation, explain};
-use super::{Begun, Composed, Composite, FromValue, without_unknowns};
+use super::{Begun, Composed, Composite, FromValue};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{self, Entry, Refreshed};
 use crate::objects::{Context, Env};
@@ -73,7 +73,7 @@ impl<C: Composite> Composed<C> {
         // Not tags_all: its drift is that of the provider's default_tags, which only a plan may bring in.
         // What follows from an object that is gone is null until the object is created again.
         for (name, output) in self.outputs(&model, state, env, &objects) {
-            state.insert(name, without_unknowns(&output));
+            state.insert(name, output.without_unknowns());
         }
         state.insert("objects", objects);
         Ok(())

@@ -1,11 +1,12 @@
 //! The one list of each: what the provider offers. Nothing registers itself.
+//!
+//! The only module that knows single resources and data sources; `protocol` serves what is listed here.
 
 use std::sync::Arc;
 
 use crate::data_sources::{access_path, cluster, irsa_path, runner_policy};
+use crate::provider::{DataSource, Ephemeral, Function, Resource};
 use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
-
-use super::{DataSource, Ephemeral, Function, Resource};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
     vec![cluster_peering::resource(), cross_account_access::resource(), irsa_trust::resource()]

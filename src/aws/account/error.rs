@@ -1,0 +1,50 @@
+//! Why an account can't be used.
+//!
+//! Knows the facts alone: what a user reads of them is written in `provider`, which knows how accounts are configured.
+
+use super::Identity;
+use crate::aws::error::{Error, Kind};
+
+/// Why an account can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountError {
+    /// How the account is reached is not known yet.
+    Unknown,
+    /// No account was picked, and there is no default one.
+    NoWorkload {
+        keys: Vec<String>,
+    },
+    UnknownKey {
+        key: String,
+        keys: Vec<String>,
+    },
+    /// Both sides are one account: the callers' ARNs.
+    SameAccount {
+        account_id: String,
+        cluster: String,
+        workload: String,
+        /// How the configuration names the workload account.
+        name: String,
+    },
+    NotAllowed {
+        account: String,
+        identity: Identity,
+        allowed: Vec<String>,
+    },
+    NoRegion {
+        account: String,
+    },
+    /// A profile, file or URL of the configuration can't be used.
+    Settings {
+        account: String,
+        message: String,
+    },
+    Aws(Error),
+}
+
+impl AccountError {
+    /// Whether the account may be right but did not answer.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, AccountError::Aws(error) if error.kind == Kind::Unreachable)
+    }
+}

@@ -1,7 +1,0 @@
-//! State stores: xeks keeps nobody's state, and the schema offers none.
-
-use tonic::Status;
-
-pub fn unimplemented() -> Status {
-    Status::unimplemented("xeks has no state stores")
-}
