@@ -11,6 +11,8 @@ mod ephemeral;
 mod function;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[cfg(test)]
+mod golden;
 mod identity;
 mod list;
 mod provider;
