@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states bench fuzz install dist cli
+.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -112,6 +112,11 @@ docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in do
 states: build cli $(VENV_READY) ## tests/states: what applies of all modes store; what is there already stays
 	XEKS_WRITE=1 cargo test --locked --test states a_schema_changes
 	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_states.py -k modes --provider $(PROVIDER) --cli $(CLI)
+
+golden: build cli $(VENV_READY) ## tests/golden anew: what is planned, called, stored and made (CONTRIBUTING, Golden files)
+	XEKS_WRITE=1 cargo test --locked --lib golden
+	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_golden.py tests/acceptance/test_golden_cases.py -n 3 \
+	  --provider $(PROVIDER) --cli $(CLI)
 
 # Guided by coverage, on a stable toolchain, with a C++ compiler for libFuzzer. FUZZ=name takes one target, FUZZ_SECONDS the time of each.
 FUZZ         ?= $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))

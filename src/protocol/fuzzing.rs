@@ -17,6 +17,9 @@ static ACCOUNTS: LazyLock<[Arc<Account>; 2]> = LazyLock::new(|| {
         .map(|(side, id)| Arc::new(Account::fixture(side, id, "ap-south-1", NoCalls)))
 });
 
+/// What picks the parts of an input.
+const HEAD: usize = 3;
+
 thread_local! {
     /// With how many plans it has made: it remembers what states name, for as long as a run of Terraform lasts.
     static PROTOCOL: RefCell<(Option<Protocol>, usize)> = const { RefCell::new((None, 0)) };
@@ -25,29 +28,40 @@ thread_local! {
 /// The first byte picks the resource, the next two say how long the configuration is; what follows that is the prior state. Without
 /// one, a create.
 pub fn plans(data: &[u8]) {
-    let [pick, high, low, rest @ ..] = data else { return };
-    let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
-    let (config, prior) = rest.split_at(length);
+    if data.len() < HEAD {
+        return;
+    }
     PROTOCOL.with_borrow_mut(|(protocol, plans)| {
         if plans.is_multiple_of(1000) {
             *protocol = None;
         }
         *plans += 1;
         let protocol = protocol.get_or_insert_with(|| Protocol::new(Offer::of_registry()));
-        let resources: Vec<Arc<dyn Resource>> = protocol.offer.resources.values().cloned().collect();
-        planned(protocol, &resources[usize::from(*pick) % resources.len()], config, prior);
+        let (resource, config, prior) = parts(&protocol.offer, data);
+        planned(protocol, resource, config, prior);
     });
 }
 
+/// Resource, configuration and prior state of an input that has a head.
+pub(super) fn parts<'a, 'b>(offer: &'a Offer, data: &'b [u8]) -> (&'a Arc<dyn Resource>, &'b [u8], &'b [u8]) {
+    let (head, rest) = data.split_at(HEAD);
+    let (config, prior) = rest.split_at(usize::from(u16::from_be_bytes([head[1], head[2]])).min(rest.len()));
+    let resource = offer.resources.values().nth(usize::from(head[0]) % offer.resources.len());
+    (resource.expect("a resource"), config, if prior.is_empty() { &[0xc0] } else { prior })
+}
+
+pub(super) fn sent(bytes: &[u8]) -> Option<DynamicValue> {
+    Some(DynamicValue { msgpack: bytes.to_vec(), json: Vec::new() })
+}
+
 fn planned(protocol: &Protocol, resource: &Arc<dyn Resource>, config: &[u8], prior: &[u8]) {
-    let sent = |bytes: &[u8]| Some(DynamicValue { msgpack: bytes.to_vec(), json: Vec::new() });
     let validation = validate_resource_config::Request { type_name: resource.name().into(), config: sent(config), ..Default::default() };
     let Ok(validated) = protocol.resource_validate(&validation) else { return };
     let request = plan_resource_change::Request {
         type_name: resource.name().into(),
         config: sent(config),
         proposed_new_state: sent(config),
-        prior_state: sent(if prior.is_empty() { &[0xc0] } else { prior }),
+        prior_state: sent(prior),
         ..Default::default()
     };
     let (Some(first), Some(second)) = (plan(protocol, &request), plan(protocol, &request)) else { return };
@@ -70,7 +84,7 @@ fn planned(protocol: &Protocol, resource: &Arc<dyn Resource>, config: &[u8], pri
 }
 
 /// Each plan is a run of its own: of two equal resources in one, the second is refused. It does not call AWS, and so waits for nothing.
-fn plan(protocol: &Protocol, request: &plan_resource_change::Request) -> Option<plan_resource_change::Response> {
+pub(super) fn plan(protocol: &Protocol, request: &plan_resource_change::Request) -> Option<plan_resource_change::Response> {
     let [cluster, workload] = &*ACCOUNTS;
     protocol.configured(Configured::fixture(Accounts::open(cluster.clone(), workload.clone())));
     protocol.resource_plan(request).now_or_never().unwrap_or_else(|| panic!("a plan that looks at nothing waits")).ok()

@@ -10,6 +10,8 @@ mod ephemeral;
 mod function;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+#[cfg(test)]
+mod golden;
 mod provider;
 mod resource;
 mod schema;

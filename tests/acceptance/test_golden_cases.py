@@ -1,0 +1,47 @@
+"""What every case and update of the resources' tests does is what it did: tests/golden/acceptance/cases-*.json."""
+
+import pytest
+import test_access
+import test_irsa
+import test_peering
+from conftest import workspaces
+from drift_of_roles import prepare
+from golden import Golden, changes, check
+from network import Network, peering
+from world import World
+
+pytestmark = pytest.mark.one_cli
+
+
+def cases(aws) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What the tests of each resource apply, and what they change it to."""
+    vpc = Network(aws).workload_vpc
+    return {
+        "access": {name: (hcl,) for name, hcl in test_access.CASES.items()} | updates(test_access),
+        "irsa": {name: (hcl,) for name, hcl in test_irsa.CASES.items()} | updates(test_irsa),
+        "peering": {name: (peering(vpc, *lines),) for name, lines in test_peering.CASES.items()},
+    }
+
+
+def updates(tests) -> dict[str, tuple[str, str]]:
+    return {f"update: {name}": pair for name, pair in tests.UPDATES.items()}
+
+
+@pytest.mark.parametrize("resource", ["access", "irsa", "peering"])
+def test_the_cases_of_a_resource(cli, aws, tmp_path, resource):
+    """The first one in full, and where each other one is otherwise."""
+    seen = {}
+    prepare(World(aws))
+    start, workspace = aws.snapshot(), workspaces(cli, aws, tmp_path)
+    for case, (first, *second) in cases(aws)[resource].items():
+        aws.restore(start)
+        root = workspace(first)
+        golden = Golden(root, aws)
+        golden.apply("create").must_work()
+        for hcl in second:
+            root.write(hcl)
+            golden.apply("update").must_work()
+        golden.destroy()
+        seen[case] = golden.seen
+    base, *_ = seen.values()
+    check(f"cases-{resource}", {case: one if one is base else changes(base, one) for case, one in seen.items()})
