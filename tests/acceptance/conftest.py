@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aws_emulator.client import Aws
 from drift import Applied
 from harness import Cli, Workspace
 from profiles import write_profiles
 from world import World
-from xeks_aws.client import Aws
 
 PROVIDER = """
 terraform {

@@ -6,8 +6,8 @@ Knows the AWS under test. Knows nothing of the provider.
 import json
 from typing import Any
 
+from aws_emulator.client import Credentials
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
-from xeks_aws.client import Credentials
 
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ADMIN = "AmazonEKSClusterAdminPolicy"

@@ -3,9 +3,9 @@
 Knows the AWS under test and HCL. Knows nothing of the CLI.
 """
 
+from aws_emulator.client import Aws
 from network import HOME, vpc
 from world import CLUSTER
-from xeks_aws.client import Aws
 
 
 def access(at: int, direct: bool = False) -> str:

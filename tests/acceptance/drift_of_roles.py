@@ -75,7 +75,10 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
     def delete(world: World):
         world.delete_role(account, role)
 
-    of_role, of_policy = object_path(account, "iam_role", role), object_path(account, "iam_role_policy", f"{role}/{inline}")
+    of_role, of_policy = (
+        object_path(account, "iam_role", role),
+        object_path(account, "iam_role_policy", f"{role}/{inline}"),
+    )
     tags, bound = f"{of_role}.tags", f"{attribute}.permissions_boundary"
     return [
         row("trust policy", trust, f"{of_role}.document", "update_assume_role_policy", PolicyDocument=OPEN),

@@ -5,8 +5,8 @@ Knows the AWS under test and the CLI. Which resources there are, and what must s
 
 from collections.abc import Callable
 
+from aws_emulator.client import Aws
 from harness import Workspace
-from xeks_aws.client import Aws
 
 READS = ("Get", "List", "Describe", "Assume")
 

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
+from aws_emulator.client import Aws, Credentials
 from profiles import profile
 from world import CLUSTER, World
-from xeks_aws.client import Aws, Credentials
 
 OF_PROFILE, OF_HOP = "the profile's external id", "the hop's external id"
 EXTERNAL_IDS = {

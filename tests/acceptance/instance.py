@@ -8,8 +8,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from aws_emulator.client import Credentials
 from harness import clean_environment
-from xeks_aws.client import Credentials
 
 ROLE = "/latest/meta-data/iam/security-credentials/"
 

@@ -5,8 +5,8 @@ Knows EC2 of the AWS under test. Knows nothing of the CLI's commands or the prov
 
 import time
 
+from aws_emulator.client import Aws
 from world import CLUSTER, CLUSTER_ACCOUNT, LIVE_PEERINGS, without_gone
-from xeks_aws.client import Aws
 
 ADDRESS = "xeks_cluster_peering.team"
 HOME = "ap-south-1"

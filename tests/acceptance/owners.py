@@ -9,12 +9,12 @@ import subprocess
 import time
 
 import terminal
+from aws_emulator.client import Aws
 from harness import Run, Workspace
 from network import Network, peering
 from test_access import ACCESS, ACCESS_ARN, BUCKETS, WORKLOAD, access
 from test_irsa import POD, POLICY, ROLE, trust
 from world import CLUSTER, World
-from xeks_aws.client import Aws
 
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUSTS_EC2 = {"Version": "2012-10-17", "Statement": [EC2]}

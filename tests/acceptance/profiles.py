@@ -5,7 +5,7 @@ Knows the AWS under test and the shared files' format. Knows nothing of the CLI 
 
 from pathlib import Path
 
-from xeks_aws.client import Aws, Credentials
+from aws_emulator.client import Aws, Credentials
 
 # Profile → account: the names that the examples use.
 ACCOUNTS = {"platform": "cluster", "workload": "workload"}

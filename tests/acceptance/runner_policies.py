@@ -2,7 +2,7 @@
 
     python tests/acceptance/runner_policies.py --provider BINARY --cli terraform
 
-writes tests/aws/xeks_aws/policies; `test_runner_policy.py` fails where they are something else.
+writes tests/aws_emulator/aws_emulator/policies; `test_runner_policy.py` fails where they are something else.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import Cli
 
-FILES = Path(__file__).parents[1] / "aws" / "xeks_aws" / "policies"
+FILES = Path(__file__).parents[1] / "aws_emulator" / "aws_emulator" / "policies"
 ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492"}
 
 WITH_IDS = "\n  ".join(f'{account}_account_id = "{number}"' for account, number in ACCOUNTS.items())

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aws_emulator.client import Aws, Credentials
 from harness import Cli
 from profiles import write_profiles
 from world import World
-from xeks_aws.client import Aws, Credentials
 
 #: What differs from one run to the next, as the page shows it.
 VARYING = (

@@ -7,12 +7,12 @@ import json
 import re
 from pathlib import Path
 
+from aws_emulator.client import Aws
 from harness import Workspace
 from network import HOME, Network, peering, vpc
 from test_access import BUCKETS, access
 from test_irsa import POLICY, trust
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
-from xeks_aws.client import Aws
 
 CORPUS = Path(__file__).parents[1] / "states"
 ABROAD = "eu-west-1"

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from xeks_aws.client import Aws
+from aws_emulator.client import Aws
 
 ROOT = Path(__file__).parents[2]
 STORIES = ROOT / "examples" / "stories"

@@ -8,13 +8,13 @@ import json
 import time
 
 import pytest
+from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
 from test_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, WORKLOAD_ARN, access
 from test_irsa import ADDRESS as TRUST
 from test_irsa import CHAINED, POD, ROLE, assume, trust
 from tokens import token
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
-from xeks_aws.client import Credentials
 
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUSTS_EC2 = {"Version": "2012-10-17", "Statement": [EC2]}

@@ -6,12 +6,12 @@ That each broken set-up is named by its hop is in test_setups.
 from pathlib import Path
 
 import pytest
+from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
 from irsa import Irsa, allow
 from setups import Asked, read
 from setups_irsa import BROKEN, SOUND
 from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
-from xeks_aws.client import Credentials
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
 from conftest import PROVIDER
 from profiles import write_profiles
 from stories import BUCKET, ROOT, quoted
 from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn, traces
-from xeks_aws.client import Credentials
 
 MODULES = ROOT / "modules"
 EXAMPLES = sorted(f"{path.parts[-4]}/examples/{path.parts[-2]}" for path in MODULES.glob("*/examples/*/main.tf"))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from aws_emulator.client import Aws
 from botocore.exceptions import ClientError
 from harness import differing
-from xeks_aws.client import Aws
 
 CLUSTER_ACCOUNT = "183295435445"
 WORKLOAD_ACCOUNT = "185863138492"

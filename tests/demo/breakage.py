@@ -5,8 +5,8 @@ Each answers with what was done, in words. Knows the AWS under test, the stories
 
 import json
 
+from aws_emulator.client import Aws
 from stories import workload
-from xeks_aws.client import Aws
 
 CLUSTER = "prac-eks-abhi"
 ACCESS_ROLE = "EKS-CrossAccount-Access-Role"

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aws_emulator.client import Aws
 from harness import Cli, Workspace
 from screen import command_line, expect, show, step
-from xeks_aws.client import Aws
 
 CHAINS = Path(__file__).parent / "chains"
 

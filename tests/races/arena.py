@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from aws_emulator.client import Aws
 from conftest import workspaces
 from harness import Cli, Run, Workspace
 from network import Network
 from world import World, traces
-from xeks_aws.client import Aws
 
 #: Calls take up to so many seconds, each its own time: reads and writes of the two runs fall between one another.
 LATENCY = 0.15

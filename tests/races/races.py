@@ -14,9 +14,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from arena import Bench
+from aws_emulator.client import Aws
 from clashes import CASES
 from harness import Cli
-from xeks_aws.client import Aws
 
 
 @dataclass

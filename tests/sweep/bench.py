@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import terminal
+from aws_emulator.client import Aws
 from cases import Call, calls_of
 from conftest import PROVIDER
 from dumps import essential, exact
 from harness import Cli, Run
 from modes import Mode
 from profiles import write_profiles
-from xeks_aws.client import Aws
 
 APPLY = ("apply", "-json", "-auto-approve")
 DESTROY = ("destroy", "-json", "-auto-approve")

@@ -6,11 +6,11 @@ Knows HCL and the AWS under test. Knows nothing of faults.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aws_emulator.client import Aws
 from network import Network, peering
 from test_access import ACCESS, BUCKETS, WORKLOAD, access
 from test_irsa import POD, POLICY, ROLE, trust
 from world import World
-from xeks_aws.client import Aws
 
 QUEUES = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 TRUSTS_EC2 = {

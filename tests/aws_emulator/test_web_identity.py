@@ -10,8 +10,9 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.session import Session
-from objects import WORKLOAD_ACCOUNT, make_cluster, make_role, trusting
 from refusals import refused
+
+from objects import WORKLOAD_ACCOUNT, make_cluster, make_role, trusting
 
 APP = f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/app"
 DENIED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"

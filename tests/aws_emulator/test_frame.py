@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from aws_emulator.client import Aws
 from botocore.exceptions import ClientError, ConnectionClosedError
-from xeks_aws.client import Aws
 
 TRUST = (
     '{"Version":"2012-10-17","Statement":'
@@ -32,7 +32,7 @@ def test_the_server_is_up_within_two_seconds():
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     """The project's own demand: a killed test run leaves no server behind."""
     ready = tmp_path / "ready.json"
-    command = ["-m", "xeks_aws", "serve", "--ready-file", str(ready)]
+    command = ["-m", "aws_emulator", "serve", "--ready-file", str(ready)]
     starter = f"import subprocess, sys, time; subprocess.Popen([sys.executable, *{command}]); time.sleep(60)"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     parent = subprocess.Popen([sys.executable, "-c", starter], env=environment)

@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from aws_emulator.client import Credentials
 from refusals import refused
-from xeks_aws.client import Credentials
 
 ACCOUNT = "185863138492"
 EC2 = json.dumps(

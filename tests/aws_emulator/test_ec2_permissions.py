@@ -4,8 +4,8 @@ peering guide, Identity and access management for VPC peering."""
 import json
 
 import pytest
+from aws_emulator.client import Credentials
 from refusals import refused
-from xeks_aws.client import Credentials
 
 CLUSTER, WORKLOAD, REGION = "183295435445", "185863138492", "ap-south-1"
 

@@ -93,7 +93,7 @@ class Aws:
     def __enter__(self) -> "Aws":
         with tempfile.TemporaryDirectory(prefix="xeks-aws-") as folder:
             ready = Path(folder) / "ready.json"
-            command = [sys.executable, "-m", "xeks_aws", "serve", "--ready-file", str(ready)]
+            command = [sys.executable, "-m", "aws_emulator", "serve", "--ready-file", str(ready)]
             environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
             self._process = subprocess.Popen(command + ["--story"] * self._story, env=environment)
             self._read(self._wait_for(ready))

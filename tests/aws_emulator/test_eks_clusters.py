@@ -6,8 +6,9 @@ import urllib.request
 
 import pytest
 from cryptography import x509
-from objects import ADMIN, CLUSTER_ACCOUNT, make_cluster, make_role, trusting
 from refusals import refused
+
+from objects import ADMIN, CLUSTER_ACCOUNT, make_cluster, make_role, trusting
 
 
 @pytest.fixture

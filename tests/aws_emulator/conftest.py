@@ -1,7 +1,7 @@
 """One AWS for all tests of the extension, reset before each; a VPC of the workload account for the tests of EC2."""
 
 import pytest
-from xeks_aws.client import Aws
+from aws_emulator.client import Aws
 
 
 @pytest.fixture(scope="session")

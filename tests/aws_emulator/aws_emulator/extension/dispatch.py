@@ -76,7 +76,7 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         raise
     except Exception:
         # A fault of this emulator: loud here, and at the caller nothing that AWS would answer.
-        logging.getLogger("xeks_aws").exception("%s:%s failed", call.service, call.action)
+        logging.getLogger("aws_emulator").exception("%s:%s failed", call.service, call.action)
         failure = AwsError(
             "EmulatorFault", f"{call.service}:{call.action} failed inside the test AWS; see its log", 501
         )

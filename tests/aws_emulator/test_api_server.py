@@ -5,8 +5,9 @@ import urllib.error
 
 import pytest
 from api_client import MAY, WHO, call, may
-from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, make_cluster, make_role, on_instance, remove_role
 from tokens import token as cluster_token
+
+from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, make_cluster, make_role, on_instance, remove_role
 
 ACCESS = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/access"
 

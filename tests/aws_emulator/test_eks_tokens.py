@@ -9,8 +9,9 @@ import sys
 from unittest import mock
 
 import pytest
-from objects import ADMIN, CLUSTER_ACCOUNT, make_cluster, make_role, on_instance, remove_role, trusting
 from tokens import token
+
+from objects import ADMIN, CLUSTER_ACCOUNT, make_cluster, make_role, on_instance, remove_role, trusting
 
 
 @pytest.fixture

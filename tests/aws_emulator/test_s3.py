@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+
 from objects import document, make_role, on_instance, remove_role
 
 BUCKET = "uploads"

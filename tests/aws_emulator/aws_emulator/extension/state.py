@@ -15,9 +15,9 @@ from . import api_server, consistency, ec2_security_groups, eks_clusters, faults
 
 # In each service: ministack's module, then the extension's (a module that does not exist has no stores).
 _MODULES = {
-    "eks": ("ministack.services.eks", "xeks_aws.extension.eks_clusters", "xeks_aws.extension.eks_access"),
-    "iam": ("ministack.services.iam", "xeks_aws.extension.iam"),
-    "ec2": ("ministack.services.ec2", "xeks_aws.extension.ec2"),
+    "eks": ("ministack.services.eks", "aws_emulator.extension.eks_clusters", "aws_emulator.extension.eks_access"),
+    "iam": ("ministack.services.iam", "aws_emulator.extension.iam"),
+    "ec2": ("ministack.services.ec2", "aws_emulator.extension.ec2"),
 }
 
 #: ministack's own account, for requests without credentials: nobody signs in to it.
@@ -59,7 +59,7 @@ def reset() -> None:
     """Forget everything: both accounts, sessions, faults, the log and the delay. The caller seeds again."""
     stock_app._reset_all_state()
     api_server.close_all()
-    for module in {module for modules in _MODULES.values() for module in modules if module.startswith("xeks_aws.")}:
+    for module in {module for modules in _MODULES.values() for module in modules if module.startswith("aws_emulator.")}:
         for _, store in _stores(module):
             store._data.clear()
     faults.reset()

@@ -1,4 +1,4 @@
-"""`python -m xeks_aws serve`: the two-account AWS, by hand."""
+"""`python -m aws_emulator serve`: runs the emulator in the foreground."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from . import server
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="xeks_aws", description=__doc__)
+    parser = argparse.ArgumentParser(prog="aws_emulator", description=__doc__)
     command = parser.add_subparsers(dest="command", required=True).add_parser("serve", help="serve until stopped")
     command.add_argument("--ready-file", type=Path, help="where to write endpoint and credentials (default: stdout)")
     command.add_argument("--port", type=int, default=0, help="default: a free one")

@@ -1,8 +1,9 @@
 """Access entries and access policies. "Guide" is the EKS user guide, "reference" the EKS API reference."""
 
 import pytest
-from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, make_cluster, make_role
 from refusals import refused
+
+from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, make_cluster, make_role
 
 CLUSTER = {"type": "cluster"}
 

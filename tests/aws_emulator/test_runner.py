@@ -8,9 +8,10 @@ import json
 import time
 
 import pytest
+from aws_emulator import accounts
 from botocore.exceptions import ClientError
+
 from objects import CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, make_cluster, make_role, trusting
-from xeks_aws import accounts
 
 IDS = {"cluster": CLUSTER_ACCOUNT, "workload": WORKLOAD_ACCOUNT}
 TAGS = [{"Key": "xeks:resource", "Value": "xeks_cross_account_access/c"}]

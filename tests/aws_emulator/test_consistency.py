@@ -5,8 +5,9 @@ import json
 import time
 
 import pytest
-from objects import VIEW, WORKLOAD_ACCOUNT, document, make_cluster, make_role, trusting
 from refusals import refused
+
+from objects import VIEW, WORKLOAD_ACCOUNT, document, make_cluster, make_role, trusting
 
 FOR_EVER = 3600
 ISSUER = "https://oidc.example.com/id/1"

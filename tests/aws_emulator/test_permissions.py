@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, document, make_cluster, make_role, on_instance
 from refusals import refused
+
+from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, document, make_cluster, make_role, on_instance
 
 ME = f"User: arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/app/i-0123456789abcdef0 is not authorized to perform: "
 LIST = {"Action": "iam:ListRoles", "Resource": "*"}

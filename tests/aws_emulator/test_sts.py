@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from objects import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, document, make_role, on_instance, remove_role, trusting
+from aws_emulator.client import Credentials
 from refusals import refused
-from xeks_aws.client import Credentials
+
+from objects import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, document, make_role, on_instance, remove_role, trusting
 
 ACCESS = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/access"
 ASSUME = {"Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Resource": ACCESS}
