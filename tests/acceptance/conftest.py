@@ -11,19 +11,8 @@ import pytest
 from aws_emulator.client import Aws
 from drift import Applied
 from harness import Cli, Workspace
-from profiles import write_profiles
+from workspaces import workspaces
 from world import World
-
-PROVIDER = """
-terraform {
-  required_providers { xeks = { source = "xeks/xeks" } }
-}
-
-provider "xeks" {
-  cluster_account  = { profile = "platform", region = "ap-south-1" }
-  workload_account = { profile = "workload", region = "ap-south-1" }
-%s}
-"""
 
 
 def pytest_addoption(parser):
@@ -93,13 +82,3 @@ def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Appli
     yield drift
     for applied in made:
         applied.write_table()
-
-
-def workspaces(cli: Cli, aws: Aws, directory: Path) -> Callable[..., Workspace]:
-    def make(hcl: str, in_provider: str = "", provider: str | None = None) -> Workspace:
-        count = sum(1 for _ in directory.iterdir())
-        root = cli.workspace(directory / f"root{count}", **write_profiles(aws, directory / f"root{count}" / "aws"))
-        root.write(provider or PROVIDER % in_provider, "provider.tf")
-        return root.write(hcl)
-
-    return make

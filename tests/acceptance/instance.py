@@ -8,6 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import yaml
 from aws_emulator.client import Credentials
 from harness import clean_environment
 
@@ -77,3 +78,9 @@ def metadata_of(credentials: Credentials) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def exec_of(kubeconfig: str) -> list[str]:
+    user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
+    assert not user.get("env"), "the command alone must do"
+    return [user["command"], *user["args"]]

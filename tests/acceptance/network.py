@@ -6,16 +6,9 @@ Knows EC2 of the AWS under test. Knows nothing of the CLI's commands or the prov
 import time
 
 from aws_emulator.client import Aws
-from world import CLUSTER, CLUSTER_ACCOUNT, LIVE_PEERINGS, without_gone
+from world import CLUSTER_ACCOUNT, LIVE_PEERINGS, without_gone
 
-ADDRESS = "xeks_cluster_peering.team"
 HOME = "ap-south-1"
-
-
-def peering(workload_vpc: str, *lines: str, name: str = "team", cluster: str = CLUSTER) -> str:
-    """A resource; `lines` are what stands beside the required attributes."""
-    body = "\n  ".join([f'cluster_name = "{cluster}"', f'workload_vpc_id = "{workload_vpc}"', *lines])
-    return f'resource "xeks_cluster_peering" "{name}" {{\n  {body}\n}}\n'
 
 
 class Network:
@@ -119,6 +112,16 @@ class Network:
         how = {"CidrBlock": block} if block else {"AmazonProvidedIpv6CidrBlock": True}
         answer = self.ec2(account).associate_vpc_cidr_block(VpcId=self.vpc(account), **how)
         return (answer.get("CidrBlockAssociation") or answer["Ipv6CidrBlockAssociation"])["AssociationId"]
+
+    def route_to_internet_gateway(self, account: str, block: str) -> str:
+        """Routes a block of the other VPC to an internet gateway; returns the id of the route table."""
+        ec2 = self.ec2(account)
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc(account))
+        tables = [t for t in self.tables(account) if any("SubnetId" in each for each in t["Associations"])]
+        table = tables[0]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway)
+        return table
 
     def blocks(self, account: str) -> list[str]:
         vpc = self.ec2(account).describe_vpcs(VpcIds=[self.vpc(account)])["Vpcs"][0]

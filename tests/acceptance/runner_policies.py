@@ -11,8 +11,10 @@ import tempfile
 from pathlib import Path
 
 from harness import Cli
+from world import World
 
 FILES = Path(__file__).parents[1] / "aws_emulator" / "aws_emulator" / "policies"
+RUNNER = "xeks-runner"
 ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492"}
 
 WITH_IDS = "\n  ".join(f'{account}_account_id = "{number}"' for account, number in ACCOUNTS.items())
@@ -59,6 +61,24 @@ def in_order(policy: dict) -> dict:
     statements = sorted(policy["Statement"], key=lambda statement: statement["Sid"])
     ordered = [{member: one[member] for member in members if member in one} for one in statements]
     return {"Version": policy["Version"], "Statement": ordered}
+
+
+def policies(lists: str, name: str = "pipeline") -> str:
+    """The data source with these lists of resources, and its policies as an output."""
+    accounts = ", ".join(f"{account} = data.xeks_runner_policy.{name}.{account}_policy" for account in ACCOUNTS)
+    output = f'output "policies" {{\n  value = {{ {accounts} }}\n}}\n'
+    return f'data "xeks_runner_policy" "{name}" {{\n  {WITH_IDS}\n{lists}\n}}\n\n{output}'
+
+
+def give(world: World, wanted: dict[str, dict]) -> None:
+    """The runner roles get these permissions and no other."""
+    for account in ACCOUNTS:
+        iam = world.iam(account)
+        if account in wanted:
+            document = json.dumps(wanted[account])
+            iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)
+        else:
+            iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
 
 
 def main() -> None:

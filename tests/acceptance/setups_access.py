@@ -2,7 +2,8 @@
 
 import setups_entry
 import setups_iam
-from alterations import (
+from manual_access import EDIT, VIEW, allow, deny, trusting
+from manual_access_changes import (
     EXTERNAL,
     as_person,
     as_user,
@@ -13,7 +14,6 @@ from alterations import (
     sound,
     through_another_role,
 )
-from connection import EDIT, VIEW, allow, deny, trusting
 from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, role_arn
 
 BROKEN = setups_iam.BROKEN + setups_entry.BROKEN

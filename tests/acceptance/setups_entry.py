@@ -1,6 +1,7 @@
 """Broken set-ups for xeks_access_path: the access entry, its policies, and the API server."""
 
-from alterations import (
+from manual_access import EDIT, VIEW, allow
+from manual_access_changes import (
     asking,
     broken,
     entry_for_nodes,
@@ -9,7 +10,6 @@ from alterations import (
     in_turn,
     on_cluster,
 )
-from connection import EDIT, VIEW, allow
 from world import WORKLOAD_ACCOUNT, role_arn
 
 ACCESS_ENTRY = [

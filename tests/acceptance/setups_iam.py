@@ -1,6 +1,7 @@
 """Broken set-ups for xeks_access_path: the principal, the roles that it assumes, and what the last may do in IAM."""
 
-from alterations import (
+from manual_access import allow, deny, trusting
+from manual_access_changes import (
     EXTERNAL,
     as_person,
     as_user,
@@ -12,7 +13,6 @@ from alterations import (
     through_another_role,
     tried_by_another,
 )
-from connection import allow, deny, trusting
 from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, role_arn
 
 IDENTITY = [

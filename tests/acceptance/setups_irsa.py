@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from irsa import AUDIENCE, SERVICE_ACCOUNT, Irsa, allow
+from manual_irsa import AUDIENCE, SERVICE_ACCOUNT, ManualIrsa, allow
 from setups import Asked, Setup
 from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
 
 OTHER_ISSUER = "oidc.eks.ap-south-1.amazonaws.com/id/99998888777766665555444433332222"
 
 
-def making(**options: Any) -> Callable[[World, str], Irsa]:
-    return lambda world, key: Irsa(world, key, **options)
+def making(**options: Any) -> Callable[[World, str], ManualIrsa]:
+    return lambda world, key: ManualIrsa(world, key, **options)
 
 
-def asking(made: Irsa) -> Asked:
+def asking(made: ManualIrsa) -> Asked:
     return Asked("xeks_irsa_path", made.asks())
 
 
@@ -28,13 +28,13 @@ def sound(name: str, then=lambda made: None, **options: Any) -> Setup:
 
 
 ISSUER = [
-    broken("The cluster is gone", Irsa.remove_cluster, "issuer", "There is no cluster irsa-", "cluster_name"),
+    broken("The cluster is gone", ManualIrsa.remove_cluster, "issuer", "There is no cluster irsa-", "cluster_name"),
 ]
 
 PROVIDER = [
     broken(
         "No OIDC provider in the role's account",
-        Irsa.remove_provider,
+        ManualIrsa.remove_provider,
         "oidc_provider",
         f"Account {WORKLOAD_ACCOUNT} has no OIDC provider of https://oidc.eks.",
         "xeks_irsa_trust",
@@ -61,7 +61,7 @@ PROVIDER = [
     ),
     broken(
         "The cluster was made anew, and provider and trust are the old one's",
-        Irsa.remake_cluster,
+        ManualIrsa.remake_cluster,
         "oidc_provider",
         "of this one before it was made anew",
     ),
@@ -230,7 +230,7 @@ CHAINED = [
     ),
     broken(
         "Chained: the pod role was made anew",
-        Irsa.remake_pod_role,
+        ManualIrsa.remake_pod_role,
         "assume_role",
         "the id of a principal that was deleted",
         chained=True,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from connection import Connection
+from manual_access import ManualAccess
 from setups import Asked, Setup
 from world import CLUSTER_ACCOUNT, World
 
@@ -58,7 +58,7 @@ class Site:
         self.ec2.create_network_acl_entry(NetworkAclId=self.acl(), Egress=egress, **entry)
 
 
-class Network(Connection):
+class NetworkedAccess(ManualAccess):
     """A connection with an instance in a VPC of its own, and a cluster of its own in another one."""
 
     def __init__(self, world: World, key: str, *, public: bool = False, peered: bool = True):
@@ -154,7 +154,7 @@ class Network(Connection):
 def sound(name: str, prepares: Callable = lambda n: None, **more) -> Setup:
     return Setup(
         name,
-        lambda world, key: Network(world, key, **more),
+        lambda world, key: NetworkedAccess(world, key, **more),
         lambda n: Asked("xeks_access_path", n.asks()),
         prepares,
     )
@@ -165,7 +165,7 @@ def broken(name: str, hop: str, reason: str, breaks: Callable, fix: str = "", st
     return Setup(name, made.make, made.ask, breaks, hop, status, reason, fix)
 
 
-def by_main_table(n: Network) -> None:
+def by_main_table(n: NetworkedAccess) -> None:
     """The subnet loses its association, the main table gets the route."""
     n.here.ec2.disassociate_route_table(AssociationId=n.here.associations[0])
     filters = [{"Name": "vpc-id", "Values": [n.here.vpc]}, {"Name": "association.main", "Values": ["true"]}]
@@ -173,19 +173,19 @@ def by_main_table(n: Network) -> None:
     n.here.route(n.there.block, VpcPeeringConnectionId=n.peering)
 
 
-def by_group(n: Network) -> None:
+def by_group(n: NetworkedAccess) -> None:
     n.shut_out()
     n.admit({"UserIdGroupPairs": [{"GroupId": n.group, "UserId": "185863138492"}]})
 
 
-def by_prefix_list(n: Network) -> None:
+def by_prefix_list(n: NetworkedAccess) -> None:
     made = n.here.ec2.create_managed_prefix_list(
         PrefixListName="clusters", MaxEntries=2, AddressFamily="IPv4", Entries=[{"Cidr": n.there.block}]
     )
     n.let_out(HTTPS | {"PrefixListIds": [{"PrefixListId": made["PrefixList"]["PrefixListId"]}]})
 
 
-def inside(n: Network) -> None:
+def inside(n: NetworkedAccess) -> None:
     """An instance in the cluster's own VPC, in another subnet."""
     subnet = n.there.add_subnet(7)
     group = n.there.ec2.create_security_group(GroupName="app", Description="app", VpcId=n.there.vpc)["GroupId"]
@@ -193,14 +193,14 @@ def inside(n: Network) -> None:
     n.arguments["source"] = {"vpc_id": n.there.vpc, "subnet_id": subnet, "security_group_ids": [group]}
 
 
-def elsewhere(n: Network) -> None:
+def elsewhere(n: NetworkedAccess) -> None:
     """The route leads over a connection to a third VPC."""
     third = n.there.ec2.create_vpc(CidrBlock="172.20.0.0/16")["Vpc"]["VpcId"]
     n.here.unroute(n.there.block)
     n.here.route(n.there.block, VpcPeeringConnectionId=n.peer(third))
 
 
-def waiting(n: Network) -> None:
+def waiting(n: NetworkedAccess) -> None:
     """Somebody deleted the connection and asked for another one, which nobody has accepted."""
     n.unpeer()
     n.here.unroute(n.there.block)
@@ -211,23 +211,23 @@ def waiting(n: Network) -> None:
         n.there.route(n.here.block, table, VpcPeeringConnectionId=made)
 
 
-def another_vpcs_group(n: Network) -> None:
+def another_vpcs_group(n: NetworkedAccess) -> None:
     other = n.here.ec2.create_vpc(CidrBlock="172.21.0.0/16")["Vpc"]["VpcId"]
     group = n.here.ec2.create_security_group(GroupName="app", Description="app", VpcId=other)["GroupId"]
     n.arguments["source"] = {"security_group_ids": [group]}
 
 
-def one_subnet_only(n: Network) -> None:
+def one_subnet_only(n: NetworkedAccess) -> None:
     n.here.unroute(n.there.block)
     n.here.route(n.there.subnet_block(0), VpcPeeringConnectionId=n.peering)
 
 
-def without_nat(n: Network) -> None:
+def without_nat(n: NetworkedAccess) -> None:
     n.by_nat()
     n.here.ec2.delete_nat_gateway(NatGatewayId=n.nat)
 
 
-def nat_of_another_address(n: Network) -> None:
+def nat_of_another_address(n: NetworkedAccess) -> None:
     n.by_nat()
     n.admits("203.0.113.0/24")
 

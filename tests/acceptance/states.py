@@ -8,12 +8,15 @@ import re
 from pathlib import Path
 
 from aws_emulator.client import Aws
+from cluster_peering import peering
+from cross_account_access import BUCKETS, access
 from harness import Workspace
-from network import HOME, Network, peering, vpc
-from test_access import BUCKETS, access
-from test_irsa import POLICY, trust
+from irsa_trust import POLICY, trust
+from network import HOME, Network, vpc
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
+#: Its create is interrupted, so that its state names half of its objects.
+INTERRUPTED = access(name="interrupted", access_role='name = "late-a"', workload_role='name = "late-w"')
 CORPUS = Path(__file__).parents[1] / "states"
 ABROAD = "eu-west-1"
 #: What AWS gives to some object anew at each apply, as a part of keys too.

@@ -3,33 +3,9 @@
 import json
 
 import pytest
-from drift_of_roles import boundary, prepare
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
-
-ADDRESS = "xeks_cross_account_access.ec2"
-ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
-ACCESS_ARN, WORKLOAD_ARN = role_arn(CLUSTER_ACCOUNT, ACCESS), role_arn(WORKLOAD_ACCOUNT, WORKLOAD)
-ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-
-
-def access(
-    access_role: str | None = f'name = "{ACCESS}"',
-    workload_role: str = f'name = "{WORKLOAD}"',
-    kubernetes: str = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }',
-    more: str = "",
-    name: str = "ec2",
-) -> str:
-    """A resource; each argument is what stands between the braces."""
-    lines = [
-        f'cluster_name = "{CLUSTER}"',
-        f"workload_role = {{ {workload_role} }}",
-        f"kubernetes = {{ {kubernetes} }}",
-    ]
-    lines += [f"access_role = {{ {access_role} }}"] if access_role else []
-    body = "\n  ".join([*lines, *more.splitlines()])
-    return f'resource "xeks_cross_account_access" "{name}" {{\n  {body}\n}}\n'
-
+from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, ADMIN, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
+from role_drift import boundary, prepare
+from world import CLUSTER, World, traces
 
 CASES = {
     "as in the story": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'),
@@ -197,3 +173,35 @@ def test_both_modes_that_know_access_entries_work(workspace, aws, mode):
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
+
+
+def managed(policies: str) -> str:
+    return access(workload_role=f'name = "{WORKLOAD}"{policies}')
+
+
+def test_managed_policies_set_and_null_and_set(workspace, aws):
+    world = World(aws)
+    other = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+    root = workspace(managed(f', managed_policy_arns = ["{BUCKETS}"]'))
+    root.apply()
+    world.iam("workload").attach_role_policy(RoleName=WORKLOAD, PolicyArn=other)
+
+    root.write(managed(""))
+    root.apply()
+    root.assert_empty_plan()
+    assert world.managed_policies("workload", WORKLOAD) == [other], "null: others' are let be, ours are taken off"
+
+    root.write(managed(", managed_policy_arns = []"))
+    root.apply()
+    root.apply()
+    root.assert_empty_plan()
+    assert world.managed_policies("workload", WORKLOAD) == [], "set: these and no others"
+
+
+def test_an_empty_text_is_no_drift(workspace, aws):
+    empty = access(
+        f'name = "{ACCESS}", description = ""', f'name = "{WORKLOAD}", tags = {{}}', "groups = []\npolicies = {}"
+    )
+    root = workspace(empty)
+    root.apply()
+    root.assert_empty_plan()

@@ -2,7 +2,7 @@
 
 import pytest
 from drift import Row
-from drift_of_roles import boundary, object_path, prepare, role_rows
+from role_drift import boundary, object_path, prepare, role_rows
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
 ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"

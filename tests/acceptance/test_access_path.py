@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from connection import ADMIN, VIEW, Connection, allow, trusting
+from cross_account_access import ADDRESS as RESOURCE
+from cross_account_access import WORKLOAD, access
 from instance import Instance
+from manual_access import ADMIN, VIEW, ManualAccess, allow, trusting
 from profiles import write_profiles
 from setups import Asked, read
-from test_access import ADDRESS as RESOURCE
-from test_access import WORKLOAD, access
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
 
 ADDRESS = "data.xeks_access_path.it"
@@ -36,7 +36,7 @@ check "it_gets_in" {
 """
 
 
-def told(cli, aws, directory, connection: Connection, live: bool = False, **more) -> dict:
+def told(cli, aws, directory, connection: ManualAccess, live: bool = False, **more) -> dict:
     arguments = connection.asks() | ({"live": True} if live else {}) | more
     signed_in = connection.credentials(connection.tried_as) if live else None
     directory.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ def test_in_a_check_it_is_quiet_while_all_is_well_and_shows_the_chain_when_not(w
 
 
 def test_reading_it_changes_nothing_and_says_the_same_each_time(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+    connection = ManualAccess(World(aws), "a")
     connection.credentials()
     before = aws.dump()
 
@@ -72,7 +72,7 @@ def test_reading_it_changes_nothing_and_says_the_same_each_time(cli, aws, tmp_pa
 
 
 def test_nothing_of_the_credentials_gets_into_state_or_log(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+    connection = ManualAccess(World(aws), "a")
     connection.trusts(trusting(connection.workload_arn, StringEquals={"sts:ExternalId": "team-hush"}))
     credentials, log = connection.credentials(), tmp_path / "log"
     asked = {"cluster_name": CLUSTER, "principal_arn": connection.workload_arn, "live": True, "live_as": "app"}
@@ -109,7 +109,7 @@ def test_nothing_of_the_credentials_gets_into_state_or_log(cli, aws, tmp_path):
     ],
 )
 def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, tmp_path, action, account, hop):
-    connection = Connection(World(aws), "a")
+    connection = ManualAccess(World(aws), "a")
     service = "iam" if "Role" in action else "eks"
     aws.faults.add("deny", service=service, action=action, account=account, times=99)
 
@@ -122,7 +122,7 @@ def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, t
 
 def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
     world = World(aws)
-    connection = Connection(world, "a")
+    connection = ManualAccess(world, "a")
     world.iam("cluster").update_assume_role_policy(
         RoleName=connection.access, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting("*")]})
     )
@@ -135,7 +135,7 @@ def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
 
 
 def test_groups_are_for_the_cluster_to_judge(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={}, groups=("ops",))
+    connection = ManualAccess(World(aws), "a", policies={}, groups=("ops",))
 
     state = told(cli, aws, tmp_path / "root", connection)
 
@@ -144,7 +144,7 @@ def test_groups_are_for_the_cluster_to_judge(cli, aws, tmp_path):
 
 
 def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={VIEW: ["prod"]})
+    connection = ManualAccess(World(aws), "a", policies={VIEW: ["prod"]})
 
     state = told(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], verbs=["get", "list"])
 
@@ -156,7 +156,7 @@ def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_pat
 
 
 def test_live_and_dead_entry_agree(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+    connection = ManualAccess(World(aws), "a")
     connection.remove_entry()
 
     state = told(cli, aws, tmp_path / "root", connection, live=True)
@@ -167,7 +167,7 @@ def test_live_and_dead_entry_agree(cli, aws, tmp_path):
 
 def test_a_chain_within_the_clusters_account_needs_no_workload_account(workspace, aws):
     world = World(aws)
-    connection = Connection(world, "a")
+    connection = ManualAccess(world, "a")
     world.make_role(
         "cluster", "local", {"Version": "2012-10-17", "Statement": [trusting(f"arn:aws:iam::{CLUSTER_ACCOUNT}:root")]}
     )
@@ -238,7 +238,7 @@ def test_kubectl_is_told_the_same_with_the_kubeconfig_of_the_resource(workspace,
 
 
 def test_an_administrator_may_all(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={ADMIN: []})
+    connection = ManualAccess(World(aws), "a", policies={ADMIN: []})
 
     state = told(cli, aws, tmp_path / "root", connection, live=True, verbs=["delete"], resource="nodes")
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conftest import PROVIDER
+from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from profiles import write_profiles
-from test_access import ACCESS, ADDRESS, WORKLOAD, access
+from workspaces import PROVIDER
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, traces
 
 HEAD = 'terraform {\n  required_providers { xeks = { source = "xeks/xeks" } }\n}\n'
@@ -179,3 +179,40 @@ def allow_again(aws, account: str) -> None:
 def put_policy(aws, account: str, document: dict) -> None:
     iam = aws.client(account, "iam")
     iam.put_role_policy(RoleName="xeks-runner", PolicyName="taken-away", PolicyDocument=json.dumps(document))
+
+
+def test_one_resource_an_account_by_for_each(workspace, aws):
+    provider = """
+terraform {
+  required_providers { xeks = { source = "xeks/xeks" } }
+}
+provider "xeks" {
+  cluster_account   = { profile = "platform", region = "ap-south-1" }
+  workload_accounts = {
+    one = { profile = "workload", region = "ap-south-1" }
+    two = { profile = "workload", region = "ap-south-1" }
+  }
+}
+"""
+    hcl = f"""
+resource "xeks_cross_account_access" "ec2" {{
+  for_each         = toset(["one", "two"])
+  workload_account = each.key
+  cluster_name     = "{CLUSTER}"
+  access_role      = {{ name = "a-${{each.key}}" }}
+  workload_role    = {{ name = "w-${{each.key}}", instance_profile = true }}
+  kubernetes       = {{ policies = {{ AmazonEKSViewPolicy = {{ scope = "cluster" }} }} }}
+}}
+"""
+    before = aws.dump()
+    root = workspace(hcl, provider=provider)
+    root.apply()
+    root.assert_empty_plan()
+    address = f'{ADDRESS}["one"]'
+    id = root.state(address)["id"]
+    assert id == f"{CLUSTER}/a-one/w-one/one"
+    root.forget(address)
+    root.import_(address, id).must_work()
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from harness import clean_environment
-from instance import Instance, run_aws
-from test_access import ACCESS, ADDRESS, WORKLOAD, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, ROLE, trust
+from instance import Instance, exec_of, run_aws
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, ROLE, trust
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
 
 PROFILE = f'name = "{WORKLOAD}", instance_profile = true'
@@ -105,9 +105,3 @@ def test_a_chained_pod_reaches_the_role_with_the_generated_aws_config(workspace,
 
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["Arn"].startswith(f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/{ROLE}/")
-
-
-def exec_of(kubeconfig: str) -> list[str]:
-    user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
-    assert not user.get("env"), "the command alone must do"
-    return [user["command"], *user["args"]]

@@ -1,7 +1,7 @@
 """The data source xeks_cluster: what EKS says of a cluster, in every authentication mode, and what it says where that fails."""
 
 import pytest
-from conftest import PROVIDER
+from workspaces import PROVIDER
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn, traces
 
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"

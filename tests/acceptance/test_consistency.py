@@ -1,7 +1,7 @@
 """AWS that shows its writes late, and throttles: an apply waits, and the runs after it find what was made."""
 
 import pytest
-from crowd import mixed
+from many_resources import mixed
 from network import Network
 from world import traces
 

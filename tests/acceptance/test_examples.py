@@ -1,17 +1,11 @@
 """Everything in examples/ works as it stands: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
 
-import shlex
-from pathlib import Path
-
 import pytest
 from profiles import teams, write_profiles
 from stories import locals_of, names_other_providers, set_up
 from world import traces
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-STORIES = sorted(path.parent.name for path in EXAMPLES.glob("stories/*/main.tf"))
-RESOURCES = sorted(path.parent.name for path in EXAMPLES.glob("resources/*/resource.tf"))
-DATA_SOURCES = sorted(path.parent.name for path in EXAMPLES.glob("data-sources/*/data-source.tf"))
+from examples import DATA_SOURCES, EXAMPLES, RESOURCES, STORIES, imports_of
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -69,12 +63,3 @@ def test_a_data_sources_example_is_read_and_changes_nothing(cli, aws, tmp_path, 
     root.apply()
     root.assert_empty_plan()
     assert not traces(aws, before)
-
-
-def imports_of(resource: str) -> list[tuple[str, str]]:
-    """Address and id of each command in the resource's import.sh."""
-    lines = (EXAMPLES / "resources" / resource / "import.sh").read_text().splitlines()
-    commands = [shlex.split(line, comments=True) for line in lines]
-    found = [(command[2], command[3]) for command in commands if command]
-    assert found, "no import in import.sh"
-    return found

@@ -1,12 +1,14 @@
 """Calls that fail, or take effect and lose their answer: what exists stays known, the next apply goes on from there."""
 
+import itertools
+import time
+
 import pytest
+from cross_account_access import ACCESS, ADDRESS, STORY, WORKLOAD, access
 from faults import fail_each_create, fail_each_destroy, writes
-from test_access import ADDRESS, WORKLOAD, access
-from test_irsa import trust
+from irsa_trust import trust
 from world import traces
 
-STORY = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')
 BOTH = STORY + trust()
 
 
@@ -68,4 +70,54 @@ def test_iam_that_shows_its_writes_late_is_waited_for(workspace, aws):
         root.apply()
     finally:
         aws.delay_iam(0)
+    root.assert_empty_plan()
+
+
+OTHER = access(
+    f'name = "{ACCESS}", external_id = "e-1", description = "d"',
+    f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "other", max_session_duration = 7200',
+    'username = "u", groups = ["g"], policies = { AmazonEKSViewPolicy = { scope = "namespace", namespaces = ["a"] } }',
+    'tags = { a = "1" }',
+)
+
+
+def test_an_update_that_fails_at_any_call_can_be_retried_reverted_or_destroyed(workspace, aws):
+    before = aws.dump()
+    root = workspace(STORY + trust())
+    after = OTHER + trust(service_accounts='{ namespace = "b", name = "*" }', more='audiences = ["vault"]')
+    root.apply()
+    root.write(after)
+    aws.clear_calls()
+    root.apply()
+    # An audience stays with a provider that was made here, so that only the first update adds it.
+    faults = [fault for fault in writes(aws) if fault["action"] != "AddClientIDToOpenIDConnectProvider"]
+    assert len(faults) > 8
+
+    for fault, then in zip(faults, itertools.cycle(["retry", "revert", "destroy"])):
+        root.write(STORY + trust())
+        root.apply()
+        root.write(after)
+        aws.faults.add("deny", **fault)
+        root.try_apply().must_fail(fault["action"])
+        aws.faults.clear()
+
+        if then == "destroy":
+            root.destroy()
+            assert not traces(aws, before), fault
+            continue
+        root.write(after if then == "retry" else STORY + trust())
+        root.apply()
+        root.assert_empty_plan()
+
+
+def test_a_deadline_of_the_user_ends_a_wait(workspace, aws):
+    root = workspace(access(more='timeouts = { create = "3s" }'))
+    aws.faults.add("throttle", service="iam", action="CreateRole", times=100000)
+    began = time.time()
+
+    root.try_apply().must_fail("CreateRole")
+
+    assert time.time() - began < 30
+    aws.faults.clear()
+    root.apply()
     root.assert_empty_plan()

@@ -4,28 +4,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from irsa_trust import ADDRESS, BUCKETS, CHAINED, POD, POLICY, ROLE, assume, trust
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
-
-ADDRESS = "xeks_irsa_trust.app"
-ROLE, POD = "nodejs-app", "nodejs-pod"
-BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-POLICY = 'jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::b/*" }] })'
-
-
-def trust(
-    role: str = f'name = "{ROLE}"',
-    service_accounts: str = '{ namespace = "nodejs", name = "nodejs-sa" }',
-    clusters: str = f'cluster_name = "{CLUSTER}"',
-    more: str = "",
-    name: str = "app",
-) -> str:
-    """A resource; `role` and `service_accounts` are what stands between the brackets."""
-    lines = [clusters, f"service_accounts = [{service_accounts}]", f"role = {{ {role} }}", *more.splitlines()]
-    body = "\n  ".join(lines)
-    return f'resource "xeks_irsa_trust" "{name}" {{\n  {body}\n}}\n'
-
-
-CHAINED = f'mode = "chained"\npod_role = {{ name = "{POD}" }}'
 
 CASES = {
     "as in the story": trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}'),
@@ -271,14 +251,17 @@ def test_validate_refuses_without_aws(workspace, aws, case):
     assert aws.calls() == []
 
 
-def assume(aws, namespace: str, name: str, cluster: str = CLUSTER) -> str:
-    """ARN of the session that a pod gets, or the error's code."""
-    sts = aws.client("workload", "sts")
-    token = aws.service_account_token(cluster, namespace, name)
-    try:
-        answer = sts.assume_role_with_web_identity(
-            RoleArn=role_arn(WORKLOAD_ACCOUNT, ROLE), RoleSessionName="pod", WebIdentityToken=token
-        )
-    except sts.exceptions.ClientError as error:
-        return error.response["Error"]["Code"]
-    return answer["AssumedRoleUser"]["Arn"]
+def test_many_trusts_share_one_new_provider_in_one_apply(workspace, aws):
+    world = World(aws)
+    before = aws.dump()
+    many = "".join(
+        trust(f'name = "r{i}"', f'{{ namespace = "n", name = "s{i}" }}', name=f"t{i}", more=f'audiences = ["sts.amazonaws.com", "a{i % 2}"]')
+        for i in range(8)
+    )  # fmt: skip
+    root = workspace(many)
+    root.apply("-parallelism=8")
+    root.assert_empty_plan()
+    (arn,) = world.oidc_providers()
+    assert sorted(world.oidc_provider(arn)["ClientIDList"]) == ["a0", "a1", "sts.amazonaws.com"]
+    root.destroy("-parallelism=8")
+    assert not traces(aws, before)

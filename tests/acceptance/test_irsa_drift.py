@@ -5,8 +5,8 @@ The OIDC provider is shared: its tags and thumbprints are set at creation and ar
 
 import pytest
 from drift import Row
-from drift_of_roles import DENY, boundary, object_path, prepare, role_rows
-from test_irsa import ADDRESS, CHAINED, POD, ROLE, trust
+from irsa_trust import ADDRESS, CHAINED, POD, ROLE, trust
+from role_drift import DENY, boundary, object_path, prepare, role_rows
 from world import World
 
 BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
-from irsa import Irsa, allow
+from manual_irsa import ManualIrsa, allow
 from setups import Asked, read
 from setups_irsa import BROKEN, SOUND
 from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
@@ -44,7 +44,7 @@ READS = {
 @pytest.mark.parametrize("call", READS)
 def test_a_permission_to_read_that_is_missing_is_unknown_and_named(cli, aws, tmp_path, call):
     account, hop = READS[call]
-    irsa = Irsa(World(aws), "a")
+    irsa = ManualIrsa(World(aws), "a")
     irsa.bounded(allow("s3:*", "*"))
     service, action = call.split(":")
     aws.faults.add("deny", service=service, action=action, account=account)
@@ -59,7 +59,7 @@ def test_a_permission_to_read_that_is_missing_is_unknown_and_named(cli, aws, tmp
 
 
 def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_path):
-    irsa = Irsa(World(aws), "a")
+    irsa = ManualIrsa(World(aws), "a")
     irsa.arguments.update(cluster_name=None, issuer_url=f"https://{irsa.issuer}")
     aws.faults.add("deny", service="eks", action="DescribeCluster", account="cluster")
 
@@ -79,7 +79,7 @@ def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_pat
     ],
 )
 def test_what_the_policy_of_a_resource_says_is_not_guessed(cli, aws, tmp_path, owner, status, words):
-    irsa = Irsa(World(aws), "a")
+    irsa = ManualIrsa(World(aws), "a")
     irsa.may(allow("sqs:SendMessage", "*"))
     irsa.arguments.update(actions=["sqs:SendMessage"], resources=[f"arn:aws:sqs:ap-south-1:{owner}:q"])
 
@@ -112,7 +112,7 @@ output "text" {{
 
 
 def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
-    irsa = Irsa(World(aws), "a")
+    irsa = ManualIrsa(World(aws), "a")
     root = workspace(HCL.format(cluster=irsa.cluster, role=irsa.arn))
     assert not warnings(root.apply())
     sound = root.output("text")
@@ -160,7 +160,7 @@ data "xeks_irsa_path" "app" {{
     assert aws.calls() == []
 
 
-def signs_in(irsa: Irsa) -> bool:
+def signs_in(irsa: ManualIrsa) -> bool:
     """Whether a pod gets the role, as its SDK would."""
     asked = irsa.asks()
     aws = irsa.world.aws

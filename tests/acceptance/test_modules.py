@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
-from conftest import PROVIDER
 from profiles import write_profiles
-from stories import BUCKET, ROOT, quoted
+from stories import BUCKET, quoted
+from workspaces import PROVIDER
 from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn, traces
 
-MODULES = ROOT / "modules"
-EXAMPLES = sorted(f"{path.parts[-4]}/examples/{path.parts[-2]}" for path in MODULES.glob("*/examples/*/main.tf"))
+from examples import MODULE_EXAMPLES, MODULES
+
 HEAD = PROVIDER % ""
 
 
@@ -31,7 +31,7 @@ def root(cli, aws, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", MODULE_EXAMPLES)
 def test_a_modules_example_applies_plans_empty_and_destroys_without_a_trace(root, aws, example):
     before = aws.dump()
     made = root(f"modules/{example}")
@@ -45,7 +45,7 @@ def test_a_modules_example_applies_plans_empty_and_destroys_without_a_trace(root
     assert not traces(aws, before)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", MODULE_EXAMPLES)
 def test_the_readme_says_what_the_cli_sees(root, aws, example):
     made = root(f"modules/{example}")
     made.write(f'vpc_id = "{aws.story()["workload_vpc_id"]}"\n', "terraform.tfvars")

@@ -2,13 +2,16 @@
 cluster and names, and refused to every other one as a stranger's is."""
 
 import pytest
-from conftest import PROVIDER
+from cases import Call
+from cluster_peering import peering
+from cross_account_access import ACCESS, WORKLOAD, access
+from every_object import access_of_all, chained_of_all, federated_of_all, identities, peering_of_all
 from faults import writes
-from network import Network, peering
-from owners import access_of_all, chained_of_all, federated_of_all, killed_at, peering_of_all
+from irsa_trust import POD, ROLE, trust
+from killed_provider import killed_at
+from network import Network
 from profiles import write_profiles
-from test_access import ACCESS, WORKLOAD, access
-from test_irsa import POD, ROLE, trust
+from workspaces import PROVIDER
 from world import CLUSTER, World, traces
 
 ABROAD = "eu-west-1"
@@ -31,25 +34,25 @@ CHAINED = 'mode = "chained"\npod_role = {{ name = "{}" }}'
 CASES = {
     "access": (
         lambda aws: access_of_all(),
-        "cluster/eks:AssociateAccessPolicy",
+        Call("cluster", "eks", "AssociateAccessPolicy"),
         lambda aws: elsewhere(access()) + access(access_role='name = "other"', name="access-role") + access(workload_role='name = "other"', name="workload-role"),
         {"cluster": WORKLOAD, "region": WORKLOAD, "access-role": WORKLOAD, "workload-role": ACCESS},
     ),
     "trust": (
         lambda aws: federated_of_all(),
-        "workload/iam:AttachRolePolicy",
+        Call("workload", "iam", "AttachRolePolicy"),
         lambda aws: elsewhere(trust()) + trust(more=CHAINED.format("other"), name="pod-role"),
         {"cluster": ROLE, "region": ROLE, "pod-role": ROLE},
     ),
     "chained trust": (
         lambda aws: chained_of_all(),
-        "cluster/iam:PutRolePolicy",
+        Call("cluster", "iam", "PutRolePolicy"),
         lambda aws: elsewhere(chained_of_all()) + trust('name = "other"', more=CHAINED.format(POD), name="role"),
         {"cluster": POD, "region": POD, "role": POD},
     ),
     "peering": (
         lambda aws: peering_of_all(aws),
-        "cluster/ec2:CreateRoute",
+        Call("cluster", "ec2", "CreateRoute"),
         lambda aws: under("cluster", peering_of_all(aws).replace(f'"{CLUSTER}"', f'"{GREEN}"')),
         {"cluster": "pcx-"},
     ),
@@ -100,11 +103,11 @@ def peering_over_others_connection(aws) -> str:
 @pytest.mark.parametrize(
     "write,call",
     [
-        (trust_by_others_provider, "workload/iam:TagOpenIDConnectProvider"),
-        (trust_by_others_provider, "workload/iam:AddClientIDToOpenIDConnectProvider"),
-        (peering_over_others_connection, "cluster/ec2:CreateTags"),
-        (peering_over_others_connection, "workload/ec2:CreateRoute"),
-        (peering_over_others_connection, "cluster/ec2:ModifyVpcPeeringConnectionOptions"),
+        (trust_by_others_provider, Call("workload", "iam", "TagOpenIDConnectProvider")),
+        (trust_by_others_provider, Call("workload", "iam", "AddClientIDToOpenIDConnectProvider")),
+        (peering_over_others_connection, Call("cluster", "ec2", "CreateTags")),
+        (peering_over_others_connection, Call("workload", "ec2", "CreateRoute")),
+        (peering_over_others_connection, Call("cluster", "ec2", "ModifyVpcPeeringConnectionOptions")),
     ],
 )
 def test_what_a_killed_run_put_on_something_of_others_is_known_again_and_taken_out(workspace, aws, write, call):
@@ -122,7 +125,7 @@ def test_what_a_killed_run_put_on_something_of_others_is_known_again_and_taken_o
 def test_a_leftover_is_refused_to_the_same_names_with_a_cluster_of_another_account(workspace, aws):
     """The workload role is where both would have it; whose cluster it is for differs."""
     left = access(more='mode = "direct"', access_role=None)
-    killed_at(workspace(left), aws, "workload/iam:CreateRole")
+    killed_at(workspace(left), aws, Call("workload", "iam", "CreateRole"))
     cluster_of(aws, "search", "ap-south-1")
 
     other = PROVIDER.replace('profile = "platform"', 'profile = "search"') % ""
@@ -143,10 +146,3 @@ def cluster_of(aws, account: str, region: str) -> None:
         resourcesVpcConfig={"subnetIds": [subnet["SubnetId"] for subnet in subnets]},
         accessConfig={"authenticationMode": "API"},
     )
-
-
-def identities(world: World, network: Network) -> set[str]:
-    """What AWS gave the objects that are there: a role that is made anew has another id."""
-    roles = [(account, name) for account in ("cluster", "workload") for name in (ACCESS, WORKLOAD, ROLE, POD)]
-    found = {role["RoleId"] for each in roles if (role := world.role(*each))}
-    return found | {each["VpcPeeringConnectionId"] for each in network.connections()}

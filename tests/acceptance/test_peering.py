@@ -1,8 +1,9 @@
 """`xeks_cluster_peering`: applied, really there in both accounts, an empty plan, changed without churn, destroyed without a trace."""
 
 import pytest
-from network import ADDRESS, Network, peering, vpc
-from test_access import access
+from cluster_peering import ADDRESS, peering
+from cross_account_access import access
+from network import Network, vpc
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
 
 ABROAD = "eu-west-1"

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from cluster_peering import ADDRESS, peering
 from drift import Row
-from network import ADDRESS, Network, peering, vpc
+from network import Network, vpc
 from world import CLUSTER, World
 
 ABROAD = "eu-west-1"

@@ -1,8 +1,9 @@
 """What Terraform's own switches and AWS's failures do to `xeks_cluster_peering`: nothing is lost, nothing is left behind."""
 
 import pytest
+from cluster_peering import ADDRESS, peering
 from faults import fail_each_create, fail_each_destroy, writes
-from network import ADDRESS, Network, peering
+from network import Network
 from world import CLUSTER
 
 LINES = ["dns_resolution = true", 'tags = { team = "x" }']

@@ -1,7 +1,8 @@
 """What `xeks_cluster_peering` refuses, at plan time where it can be known by then: each says what is wrong and what to do."""
 
 import pytest
-from network import ADDRESS, Network, peering, vpc
+from cluster_peering import ADDRESS, peering
+from network import Network, vpc
 from world import CLUSTER, World
 
 
@@ -10,20 +11,9 @@ def network(aws) -> Network:
     return Network(aws)
 
 
-def route_elsewhere(network: Network, account: str, block: str) -> str:
-    """A route to the other VPC's block that leads to an internet gateway; answers with its table."""
-    ec2 = network.ec2(account)
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=network.vpc(account))
-    tables = [t for t in network.tables(account) if any("SubnetId" in each for each in t["Associations"])]
-    table = tables[0]["RouteTableId"]
-    ec2.create_route(RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway)
-    return table
-
-
 @pytest.mark.parametrize("account, block", [("cluster", "10.30.0.0/16"), ("workload", "10.20.0.0/16")])
 def test_a_route_that_leads_elsewhere_is_refused_by_the_plan_and_never_overwritten(workspace, network, account, block):
-    table = route_elsewhere(network, account, block)
+    table = network.route_to_internet_gateway(account, block)
     before = network.left()
     root = workspace(peering(network.workload_vpc))
     root.try_plan().must_fail(table, block, "leads to igw-", "never overwritten", "aws ec2 delete-route")
@@ -32,7 +22,7 @@ def test_a_route_that_leads_elsewhere_is_refused_by_the_plan_and_never_overwritt
 
 def test_a_route_that_leads_elsewhere_is_refused_by_the_apply_too(workspace, network):
     root = workspace(peering(network.workload_vpc), in_provider="  skip_preflight = true\n")
-    table = route_elsewhere(network, "cluster", "10.30.0.0/16")
+    table = network.route_to_internet_gateway("cluster", "10.30.0.0/16")
     before = network.left()
     root.try_apply().must_fail(table, "leads to igw-", "never overwritten", "183295435445")
     assert network.routes("cluster")[f"{table}/10.30.0.0/16"].startswith("igw-")

@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from network import ADDRESS, Network, peering
-from runner_policies import rendered
-from test_runner_policy import give, policies
+from cluster_peering import ADDRESS, peering
+from network import Network
+from runner_policies import give, policies, rendered
 from world import CLUSTER, WORKLOAD_ACCOUNT, World
 
 OTHER = "xeks_cluster_peering.other"

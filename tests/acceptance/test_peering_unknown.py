@@ -1,7 +1,8 @@
 """Values that are known only after an apply: plans say what they can, and an apply comes out as planned."""
 
 import pytest
-from network import ADDRESS, Network, peering
+from cluster_peering import ADDRESS, peering
+from network import Network
 
 
 @pytest.fixture

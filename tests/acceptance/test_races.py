@@ -1,9 +1,9 @@
 """Each race of `make races` once; and a crowd in one apply."""
 
 import pytest
-from clashes import CASES
-from crowd import access, trust
-from races import race
+from many_resources import access, trust
+from race_cases import CASES
+from races import run_races
 from world import traces
 
 pytestmark = pytest.mark.one_cli
@@ -14,7 +14,7 @@ CROWD = 200
 
 def test_two_states_at_once_that_share_something_lose_nothing_of_each_others(cli, tmp_path):
     """Several cases at a time: most of a case is waiting for calls."""
-    tallies = race(cli, tmp_path, CASES, count=1, workers=4)
+    tallies = run_races(cli, tmp_path, CASES, count=1, workers=4)
 
     assert all(tally.runs == 1 for tally in tallies.values())
     assert not [lost for tally in tallies.values() for lost in tally.lost]

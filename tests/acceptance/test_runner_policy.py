@@ -6,20 +6,14 @@ The policies that all other tests run with are its own, for every resource and o
 import json
 
 import pytest
-from drift_of_roles import DENY, READ_ONLY, boundary, prepare
-from network import Network, peering
-from runner_policies import ACCOUNTS, EVERYTHING, FILES, WITH_IDS, in_order, rendered
-from test_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, POD, POLICY, ROLE, trust
+from cluster_peering import peering
+from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
+from network import Network
+from role_drift import DENY, READ_ONLY, boundary, prepare
+from runner_policies import ACCOUNTS, EVERYTHING, FILES, RUNNER, WITH_IDS, give, in_order, policies, rendered
 from world import CLUSTER, World
-
-RUNNER = "xeks-runner"
-
-
-def policies(lists: str, name: str = "pipeline") -> str:
-    output = f"{{ cluster = data.xeks_runner_policy.{name}.cluster_policy, workload = data.xeks_runner_policy.{name}.workload_policy }}"
-    return f'data "xeks_runner_policy" "{name}" {{\n  {WITH_IDS}\n{lists}\n}}\n\noutput "policies" {{\n  value = {output}\n}}\n'
 
 
 def test_the_runners_of_all_tests_have_what_it_renders(workspace):
@@ -86,17 +80,6 @@ def as_list(value) -> list:
 
 def actions(policy: dict) -> set[str]:
     return {action for statement in policy["Statement"] for action in as_list(statement["Action"])}
-
-
-def give(world: World, wanted: dict[str, dict]) -> None:
-    """The runner roles get these permissions and no other."""
-    for account in ACCOUNTS:
-        iam = world.iam(account)
-        if account in wanted:
-            document = json.dumps(wanted[account])
-            iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)
-        else:
-            iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
 
 
 def used(aws, account: str) -> set[str]:

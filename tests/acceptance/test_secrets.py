@@ -6,12 +6,12 @@ said is looked through for each secret that there was, those of every session in
 
 from pathlib import Path
 
+from cluster_peering import peering
+from cross_account_access import ACCESS, WORKLOAD, access
 from harness import Run, Workspace
-from hushed import ROLES_EXTERNAL_ID, Hushed, telltale_proxy
-from leaks import leaks, written
-from network import peering
-from test_access import ACCESS, WORKLOAD, access
-from test_irsa import trust
+from irsa_trust import trust
+from secret_search import leaks, written
+from sign_ins import ROLES_EXTERNAL_ID, SignIns, echoing_proxy
 from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn
 
 EXTERNAL_ID = ROLES_EXTERNAL_ID["the role's external id"]
@@ -86,8 +86,8 @@ SIGNING_IN = [
 class Life:
     """Every command at TRACE; what it said is kept."""
 
-    def __init__(self, root: Workspace, hushed: Hushed, log: Path):
-        self.root, self.hushed, self.said = root, hushed, {}
+    def __init__(self, root: Workspace, sign_ins: SignIns, log: Path):
+        self.root, self.sign_ins, self.said = root, sign_ins, {}
         root.environment |= {
             "TF_LOG": "TRACE",
             "TF_LOG_PROVIDER": "TRACE",
@@ -97,7 +97,7 @@ class Life:
         root.environment |= {"RUST_LOG": "trace", "RUST_BACKTRACE": "full"}
 
     def run(self, *arguments: str) -> Run:
-        self.root.environment |= self.hushed.environment()
+        self.root.environment |= self.sign_ins.environment()
         run = self.root.run(*arguments)
         self.said[f"output {len(self.said)} of {arguments[0]}"] = run
         return run
@@ -105,23 +105,23 @@ class Life:
     def applies(self, *faults: tuple, command: str = "apply") -> Run:
         for kind, service, action, more in faults:
             times = 99 if kind in ("echo", "error", "deny") else 1
-            self.hushed.aws.faults.add(kind, service=service, action=action, times=times, **more)
+            self.sign_ins.aws.faults.add(kind, service=service, action=action, times=times, **more)
         run = self.run(command, "-json", "-auto-approve")
-        self.hushed.aws.faults.clear()
+        self.sign_ins.aws.faults.clear()
         return run
 
 
 def test_no_secret_is_written_or_said(cli, aws, tmp_path):
     root = cli.workspace(tmp_path / "root")
-    with telltale_proxy() as (proxy, shown):
-        hushed = Hushed(aws, tmp_path / "given", proxy)
-        life = Life(root, hushed, tmp_path / "trace.log")
-        root.write(hushed.provider(), "provider.tf").write(
+    with echoing_proxy() as (proxy, shown):
+        sign_ins = SignIns(aws, tmp_path / "given", proxy)
+        life = Life(root, sign_ins, tmp_path / "trace.log")
+        root.write(sign_ins.provider(), "provider.tf").write(
             ROLE + trust() + peering(aws.story()["workload_vpc_id"]) + OUTPUTS
         )
         live_its_life(life)
         refuse_to_sign_in(life)
-        assert shown and set(shown) == {hushed.secrets["the proxy's password"]}
+        assert shown and set(shown) == {sign_ins.secrets["the proxy's password"]}
         life.applies(
             ("echo", "iam", "DeleteRole", {}), ("echo", "eks", "DeleteAccessEntry", {}), command="destroy"
         ).must_fail()
@@ -136,7 +136,7 @@ def test_no_secret_is_written_or_said(cli, aws, tmp_path):
         "the provider speaks"
     )
     assert {"root/terraform.tfstate", "root/terraform.tfstate.backup", "root/tfplan/tfplan"} <= set(places)
-    secrets = hushed.all_secrets()
+    secrets = sign_ins.all_secrets()
     assert len(secrets) > 30
     spoken = {"trace.log": places["trace.log"], "diagnostics": errors.encode()}
     found = leaks(places, secrets) + leaks(spoken, ROLES_EXTERNAL_ID)
@@ -151,7 +151,7 @@ def live_its_life(life: Life) -> None:
         life.applies(*faults).must_fail()
     life.applies().must_work()
 
-    life.hushed.sign_in(life.hushed.aws.instance_credentials("workload", WORKLOAD))
+    life.sign_ins.sign_in(life.sign_ins.aws.instance_credentials("workload", WORKLOAD))
     life.root.write(LIVE % EXTERNAL_ID, "live.tf")
     output = life.applies().must_work()
     assert "STS gave a session" in output.output and "Check block" not in output.text
@@ -170,15 +170,15 @@ def refuse_to_sign_in(life: Life) -> None:
     """Each account's way in fails, and AWS, or a proxy, tells all that it was sent."""
     (life.root.directory / "outputs.tf").unlink(missing_ok=True)
     for kind, action, more in SIGNING_IN:
-        life.hushed.aws.faults.add(kind, service="sts", action=action, times=20, **more)
+        life.sign_ins.aws.faults.add(kind, service="sts", action=action, times=20, **more)
         life.run("plan", "-json").must_fail("does not match the signature")
-        life.hushed.aws.faults.clear()
+        life.sign_ins.aws.faults.clear()
     others = [
         IN_ACCOUNT.format(key=key, role=role_arn(WORKLOAD_ACCOUNT, "nodejs-app")) for key in ("proxied", "inline")
     ]
     for other in others:
         life.root.write(other, "other.tf")
-        life.hushed.aws.faults.add("echo", service="sts", action="AssumeRoleWithWebIdentity", times=20)
+        life.sign_ins.aws.faults.add("echo", service="sts", action="AssumeRoleWithWebIdentity", times=20)
         life.run("plan", "-json")
-        life.hushed.aws.faults.clear()
+        life.sign_ins.aws.faults.clear()
     (life.root.directory / "other.tf").unlink()

@@ -6,10 +6,8 @@ import os
 import pytest
 import states
 from network import Network
-from test_access import access
 from world import traces
 
-INTERRUPTED = access(name="interrupted", access_role='name = "late-a"', workload_role='name = "late-w"')
 #: What an entry of the ledger did not always say.
 LATER = ("tags", "instance", "added", "pending")
 #: A note on a peering connection is found by its instance, and has had one from the first.
@@ -26,7 +24,7 @@ def test_states_of_all_modes_are_kept_and_an_older_ledger_of_them_plans_empty(wo
     for address, id in imported.items():
         root.forget(address)
         root.import_(address, id).must_work()
-    root.write(INTERRUPTED, "interrupted.tf")
+    root.write(states.INTERRUPTED, "interrupted.tf")
     aws.faults.add("deny", service="eks", action="AssociateAccessPolicy")
     root.try_apply().must_fail("AssociateAccessPolicy")
     made = states.instances(root)

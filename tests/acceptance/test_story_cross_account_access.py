@@ -6,10 +6,9 @@ from pathlib import Path
 import clients
 import pytest
 import yaml
-from instance import Instance, run_aws
+from instance import Instance, exec_of, run_aws
 from profiles import write_profiles
 from stories import set_up
-from test_clients import exec_of
 from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
 HOME = "/home/ec2-user"

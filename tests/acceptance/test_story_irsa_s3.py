@@ -16,10 +16,10 @@ import clients
 import pytest
 import yaml
 from app import App, send
+from irsa_trust import trust
 from pod import Pod, find, spec_of
 from profiles import write_profiles
 from stories import BUCKET, set_up
-from test_irsa import trust
 from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
 
 NAMESPACE, ACCOUNT = "nodejs", "nodejs-sa"

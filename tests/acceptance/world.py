@@ -16,6 +16,11 @@ CLUSTER_ACCOUNT = "183295435445"
 WORKLOAD_ACCOUNT = "185863138492"
 CLUSTER = "prac-eks-abhi"
 LIVE_PEERINGS = ("initiating-request", "pending-acceptance", "provisioning", "active")
+#: A trust policy that lets EC2 instances assume the role: what the roles of others have in most tests.
+TRUSTS_EC2 = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 ABSENT = {"NoSuchEntity", "ResourceNotFoundException"}
 
 
@@ -57,6 +62,11 @@ class World:
     def make_role(self, account: str, name: str, trust: dict) -> None:
         """A role as somebody else would make it: without tags."""
         self.iam(account).create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+
+    def make_foreign_role(self, account: str, name: str) -> str:
+        """A role of another owner, with a tag that says so. Returns its ARN."""
+        create, theirs = self.iam(account).create_role, [{"Key": "whose", "Value": "theirs"}]
+        return create(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2), Tags=theirs)["Role"]["Arn"]
 
     def make_pipeline_role(self) -> str:
         """The role `ci` of the workload account: a token of the cluster's ci/deploy becomes it, and all that it may do

@@ -39,7 +39,7 @@ class Call:
     account: str
     service: str
     action: str
-    nth: int
+    nth: int = 1
 
     def __str__(self) -> str:
         return f"{self.account}/{self.service}:{self.action}#{self.nth}"

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aws_emulator.client import Aws
-from network import Network, peering
-from test_access import ACCESS, BUCKETS, WORKLOAD, access
-from test_irsa import POD, POLICY, ROLE, trust
-from world import World
+from cluster_peering import peering
+from cross_account_access import ACCESS, BUCKETS, WORKLOAD, access
+from irsa_trust import POD, POLICY, ROLE, trust
+from network import Network
+from world import TRUSTS_EC2, World
 
 QUEUES = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-TRUSTS_EC2 = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 
 
 @dataclass(frozen=True)

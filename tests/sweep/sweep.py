@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import terminal
-from bench import OPERATIONS, Bench
 from cases import LEGEND, Case, Selection, cases_of
 from harness import Cli
 from modes import MODES, Mode
 from report import Report
 from verdict import Verdict, try_case
+from worker import OPERATIONS, Worker
 
 
 @dataclass
@@ -93,9 +93,9 @@ class Sweep:
     def work(self, cli: Cli, directory: Path) -> None:
         """One worker's life."""
         try:
-            with Bench(cli, directory) as bench:
-                while stage := self.next_stage(bench.mode):
-                    self._work_at(bench, stage)
+            with Worker(cli, directory) as worker:
+                while stage := self.next_stage(worker.mode):
+                    self._work_at(worker, stage)
         except terminal.Ended:
             pass
         except BaseException as error:
@@ -103,16 +103,16 @@ class Sweep:
         finally:
             self.found.put(None)
 
-    def _work_at(self, bench: Bench, stage: Stage) -> None:
-        bench.enter(stage.mode)
-        calls = bench.start(stage.operation).calls
+    def _work_at(self, worker: Worker, stage: Stage) -> None:
+        worker.enter(stage.mode)
+        calls = worker.start(stage.operation).calls
         with stage.lock:
             if stage.cases is None:
                 every_read = self.selection.names_faults
                 cases = [c for c in cases_of(str(stage), calls, every_read) if self.selection.takes(str(c))]
                 stage.cases = deque(cases[:: len(cases) // self.sample + 1] if self.sample else cases)
         while case := self.next_case(stage):
-            self.found.put(try_case(bench, case))
+            self.found.put(try_case(worker, case))
 
 
 def sweep(cli: Cli, directory: Path, pattern: str = "", workers: int = 2, sample: int | None = None) -> Report:

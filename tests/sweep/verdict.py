@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, field
 
 import terminal
-from bench import APPLY, DESTROY, Bench
 from cases import Case
 from dumps import essential, exact
 from harness import Run
+from worker import APPLY, DESTROY, Worker
 
 _CODE = "InjectedFault"
 _PATIENCE = 60
@@ -38,29 +38,29 @@ class Verdict:
         return not self.problems
 
 
-def try_case(bench: Bench, case: Case) -> Verdict:
+def try_case(worker: Worker, case: Case) -> Verdict:
     begun = time.monotonic()
     operation = case.stage.rsplit("/", 1)[1]
-    start = bench.start(operation)
+    start = worker.start(operation)
     for _ in range(2):
-        bench.back_to(start)
-        first, hit = _faulted(bench, case, start.arguments)
+        worker.back_to(start)
+        first, hit = _faulted(worker, case, start.arguments)
         if hit:
             break
-    problems = _of_the_fault(bench, case, first) if hit else ["the operation did not make this call, twice"]
-    problems += _of_the_world(bench, start.converged)
+    problems = _of_the_fault(worker, case, first) if hit else ["the operation did not make this call, twice"]
+    problems += _of_the_world(worker, start.converged)
     return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
 
 
-def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
+def _faulted(worker: Worker, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
     """The run that the fault hits, and whether it did."""
-    call, aws = case.call, bench.aws
+    call, aws = case.call, worker.aws
     more = {"code": _CODE} if case.kind == "error" else {}
     more |= {"times": None} if case.kind == "expired" else {}
     where = {"account": call.account, "service": call.service, "action": call.action, "after": call.nth - 1}
     aws.faults.add(case.kind, **where, **more)
     if case.fault == "lost":
-        bench.configure(retries=0)
+        worker.configure(retries=0)
 
     def during(process: subprocess.Popen) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -76,19 +76,19 @@ def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run,
             aws.faults.release(drop=True)
 
     held = case.fault in ("kill", "kill-before", "interrupt")
-    run = bench.run(*arguments, during=during if held else None)
+    run = worker.run(*arguments, during=during if held else None)
     hit = aws.faults.hit(0)
     aws.faults.clear()
-    bench.configure()
+    worker.configure()
     if held:
         aws.faults.release(drop=True)
         aws.quiet()
     return run, hit
 
 
-def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
+def _of_the_fault(worker: Worker, case: Case, run: Run) -> list[str]:
     """What is wrong with the run that the fault hit."""
-    account, told = bench.aws.accounts[case.call.account].id, run.text
+    account, told = worker.aws.accounts[case.call.account].id, run.text
     if f"sts:GetCallerIdentity in {case.call.account}_account" in told:
         # The call that tells whose account it is goes by the account's name in the configuration.
         account = f"{case.call.account}_account"
@@ -105,24 +105,24 @@ def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
     return problems
 
 
-def _of_the_world(bench: Bench, converged: str) -> list[str]:
+def _of_the_world(worker: Worker, converged: str) -> list[str]:
     """What is wrong after an apply, a plan and a destroy without a fault."""
     problems = []
-    if (run := bench.run(*APPLY)).code:
+    if (run := worker.run(*APPLY)).code:
         problems.append(f"apply does not converge:\n{run.text}")
     problems += _broken(run)
-    if differs := _difference(converged, essential(bench.aws.dump())):
+    if differs := _difference(converged, essential(worker.aws.dump())):
         problems.append(f"it converges to another world than without a fault:\n{differs}")
-    if (run := bench.run("plan", "-json", "-detailed-exitcode")).code:
+    if (run := worker.run("plan", "-json", "-detailed-exitcode")).code:
         problems.append(f"the plan is not empty ({run.code}):\n{run.text if run.errors else run.output}")
     problems += _broken(run)
     # By the state alone: it must name all there is, and the plan has just looked.
-    if (run := bench.run(*DESTROY, "-refresh=false")).code:
+    if (run := worker.run(*DESTROY, "-refresh=false")).code:
         problems.append(f"destroy fails:\n{run.text}")
     problems += _broken(run)
-    if bench.root.resources():
+    if worker.root.resources():
         problems.append("the state still names a resource")
-    if differs := _difference(bench.before, exact(bench.aws.dump())):
+    if differs := _difference(worker.before, exact(worker.aws.dump())):
         problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
     return problems
 

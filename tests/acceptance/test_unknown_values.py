@@ -1,10 +1,10 @@
 """Values that a plan does not know yet: no wrong error at validate or plan, and an apply that is consistent with its plan."""
 
 import pytest
-from conftest import PROVIDER
-from test_access import ACCESS, ADDRESS, WORKLOAD, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, POLICY, ROLE, trust
+from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, POLICY, ROLE, trust
+from workspaces import PROVIDER
 from world import CLUSTER, World
 
 TRUSTING_EC2 = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'

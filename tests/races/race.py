@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aws_emulator.client import Aws
-from conftest import workspaces
 from harness import Cli, Run, Workspace
 from network import Network
+from workspaces import workspaces
 from world import World, traces
 
 #: Calls take up to so many seconds, each its own time: reads and writes of the two runs fall between one another.
@@ -21,7 +21,7 @@ class Lost(AssertionError):
     """Something of somebody's was lost, or is nobody's and left."""
 
 
-class Bench:
+class Race:
     """Accounts that were reset, for one run of one case. `seed` decides how long calls take."""
 
     def __init__(self, cli: Cli, aws: Aws, directory: Path, seed: int):

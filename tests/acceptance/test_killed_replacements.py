@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import terminal
+from cases import Call
+from every_object import CREATE_FIRST, all_of_all, identities
+from killed_provider import killed_at
 from network import Network
-from owners import CREATE_FIRST, all_of_all, killed_at
-from test_ownership_leftovers import identities
 from world import World, traces
 
 REPLACE = tuple(
@@ -54,11 +55,12 @@ def cmdline(pid: int) -> bytes:
 @pytest.mark.parametrize(
     "call",
     [
-        "workload/iam:TagRole",
-        pytest.param("cluster/iam:PutRolePolicy#2", marks=pytest.mark.long),
-        pytest.param("cluster/eks:TagResource", marks=pytest.mark.long),
-        "workload/ec2:CreateTags",
+        Call("workload", "iam", "TagRole"),
+        pytest.param(Call("cluster", "iam", "PutRolePolicy", 2), marks=pytest.mark.long),
+        pytest.param(Call("cluster", "eks", "TagResource"), marks=pytest.mark.long),
+        Call("workload", "ec2", "CreateTags"),
     ],
+    ids=str,
 )
 def test_a_kill_in_a_new_half_that_comes_first_and_takes_over(workspace, aws, call):
     before = Network(aws).left()
@@ -94,22 +96,23 @@ def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws)
 
 
 @pytest.mark.parametrize(
-    "call, lands",
+    "call, takes_effect",
     [
-        pytest.param("cluster/eks:DeleteAccessEntry", True, marks=pytest.mark.long),
-        ("workload/iam:DeleteRole", True),
-        pytest.param("workload/iam:DeleteRole", False, marks=pytest.mark.long),
-        ("workload/ec2:DeleteVpcPeeringConnection", False),
-        pytest.param("workload/ec2:DeleteVpcPeeringConnection", True, marks=pytest.mark.long),
-        ("workload/iam:CreateRole", True),
-        pytest.param("workload/iam:CreateRole", False, marks=pytest.mark.long),
+        pytest.param(Call("cluster", "eks", "DeleteAccessEntry"), True, marks=pytest.mark.long),
+        (Call("workload", "iam", "DeleteRole"), True),
+        pytest.param(Call("workload", "iam", "DeleteRole"), False, marks=pytest.mark.long),
+        (Call("workload", "ec2", "DeleteVpcPeeringConnection"), False),
+        pytest.param(Call("workload", "ec2", "DeleteVpcPeeringConnection"), True, marks=pytest.mark.long),
+        (Call("workload", "iam", "CreateRole"), True),
+        pytest.param(Call("workload", "iam", "CreateRole"), False, marks=pytest.mark.long),
     ],
+    ids=str,
 )
-def test_a_kill_in_a_replacement_whose_old_half_goes_first(workspace, aws, call, lands):
+def test_a_kill_in_a_replacement_whose_old_half_goes_first(workspace, aws, call, takes_effect):
     before = Network(aws).left()
     root = workspace(all_of_all(aws))
     root.apply()
 
-    killed_at(root, aws, call, *REPLACE, lands=lands)
+    killed_at(root, aws, call, *REPLACE, takes_effect=takes_effect)
 
     stands(root, aws, before)

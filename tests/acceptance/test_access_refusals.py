@@ -1,7 +1,7 @@
 """What can't work is refused as early as it can be known, with the attribute's path and what would work."""
 
 import pytest
-from test_access import ACCESS, ACCESS_ARN, WORKLOAD, access
+from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
 from world import CLUSTER, CLUSTER_ACCOUNT, World, traces
 
 LONG = "r" * 65
@@ -78,23 +78,3 @@ def test_a_cluster_that_is_not_there_is_an_error_of_the_plan(workspace, aws):
 def test_a_misspelt_access_policy_is_an_error_of_the_plan(workspace, aws):
     hcl = access(kubernetes='policies = { AmazonEKSClusterAdmimPolicy = { scope = "cluster" } }')
     refused_by_plan(aws, workspace(hcl), "AmazonEKSClusterAdmimPolicy", "AmazonEKSClusterAdminPolicy")
-
-
-def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):
-    world = World(aws)
-    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
-    view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
-    world.eks.associate_access_policy(
-        clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=view, accessScope={"type": "cluster"}
-    )
-    root = workspace(access(access_role=f'name = "{ACCESS}"', more='adopt = "if_exists"'))
-
-    root.apply()
-    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSClusterAdminPolicy", "AmazonEKSViewPolicy"}
-    root.assert_empty_plan()
-
-    root.destroy()
-    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSViewPolicy"}
-    assert world.role("cluster", ACCESS)

@@ -10,14 +10,12 @@ import time
 import pytest
 from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
-from test_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, WORKLOAD_ARN, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, POD, ROLE, assume, trust
+from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, WORKLOAD_ARN, access
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, POD, ROLE, assume, trust
 from tokens import token
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
+from world import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, WORKLOAD_ACCOUNT, World, role_arn, traces
 
-EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-TRUSTS_EC2 = {"Version": "2012-10-17", "Statement": [EC2]}
 MAY_ASSUME = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ACCESS_ARN}]}  # fmt: skip
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 EDIT = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
@@ -406,4 +404,42 @@ def test_a_role_of_others_that_was_made_again_lets_pods_in_again(workspace, aws)
     root.apply("tfplan")
 
     assert assume(aws, "nodejs", "nodejs-sa").startswith("arn:")
+    root.assert_empty_plan()
+
+
+def test_a_recreated_workload_role_is_trusted_again_after_an_apply(workspace, aws):
+    """A trust policy holds the unique id behind the ARN: a role made anew under the same name is refused until then."""
+    world = World(aws)
+    root = workspace(access())
+    root.apply()
+    iam = world.iam("workload")
+    trust = world.trust("workload", WORKLOAD)
+    old_tags = iam.list_role_tags(RoleName=WORKLOAD)["Tags"]
+    iam.delete_role_policy(RoleName=WORKLOAD, PolicyName=f"xeks-assume-{ACCESS}")
+    iam.delete_role(RoleName=WORKLOAD)
+    iam.create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=json.dumps(trust), Tags=old_tags)
+    assert "AROA" in json.dumps(world.trust("cluster", ACCESS))
+
+    root.apply()
+
+    assert "AROA" not in json.dumps(world.trust("cluster", ACCESS))
+    root.assert_empty_plan()
+
+
+def test_a_recreated_access_role_gets_a_living_access_entry(workspace, aws):
+    """An access entry is bound to the unique id of its principal: it is dead once the role was made anew."""
+    world = World(aws)
+    root = workspace(access())
+    root.apply()
+    iam = world.iam("cluster")
+    trust = world.trust("cluster", ACCESS)
+    old_tags = iam.list_role_tags(RoleName=ACCESS)["Tags"]
+    iam.delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
+    iam.delete_role(RoleName=ACCESS)
+    iam.create_role(RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps(trust), Tags=old_tags)
+    dead = world.entry(ACCESS_ARN)["accessEntryArn"]
+
+    root.apply()
+
+    assert world.entry(ACCESS_ARN)["accessEntryArn"] != dead
     root.assert_empty_plan()

@@ -9,11 +9,11 @@ from pathlib import Path
 import terminal
 from aws_emulator.client import Aws
 from cases import Call, calls_of
-from conftest import PROVIDER
 from dumps import essential, exact
 from harness import Cli, Run
 from modes import Mode
 from profiles import write_profiles
+from workspaces import PROVIDER
 
 APPLY = ("apply", "-json", "-auto-approve")
 DESTROY = ("destroy", "-json", "-auto-approve")
@@ -34,13 +34,13 @@ class Start:
     calls: list[Call] = field(default_factory=list)
 
 
-class Bench:
+class Worker:
     def __init__(self, cli: Cli, directory: Path):
         self.cli, self.directory = cli, directory
         self.aws = Aws(story=True)
         self.mode: Mode | None = None
 
-    def __enter__(self) -> "Bench":
+    def __enter__(self) -> "Worker":
         self.aws.__enter__()
         self.accounts = {account.id: name for name, account in self.aws.accounts.items()}
         self.root = self.cli.workspace(self.directory, **write_profiles(self.aws, self.directory / "aws"))

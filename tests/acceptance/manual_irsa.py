@@ -22,7 +22,7 @@ def allow(action: str | list[str], resource: str = BUCKET, effect: str = "Allow"
     return {"Effect": effect, "Action": action, "Resource": resource}
 
 
-class Irsa:
+class ManualIrsa:
     """Cluster → OIDC provider → role with a policy for a bucket. Names end in `key`."""
 
     def __init__(self, world: World, key: str, *, path: str = "/", chained: bool = False, **arguments: Any):

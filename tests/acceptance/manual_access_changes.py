@@ -3,18 +3,18 @@
 import json
 from collections.abc import Callable
 
-from connection import EC2, Connection, allow, document, trusting
+from manual_access import EC2, ManualAccess, allow, document, trusting
 from setups import Asked, Setup
 from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn
 
 
-def ask(connection: Connection, live: bool = False) -> Asked:
+def ask(connection: ManualAccess, live: bool = False) -> Asked:
     arguments = connection.asks() | ({"live": True} if live else {})
     return Asked("xeks_access_path", arguments, connection.credentials(connection.tried_as) if live else None)
 
 
 def sound(name: str, prepares: Callable = lambda c: None, live: bool = False, **more) -> Setup:
-    return Setup(name, lambda world, key: Connection(world, key, **more), lambda c: ask(c, live), prepares)
+    return Setup(name, lambda world, key: ManualAccess(world, key, **more), lambda c: ask(c, live), prepares)
 
 
 def broken(name: str, hop: str, reason: str, breaks: Callable, fix="", status="broken", live=False, **more) -> Setup:
@@ -28,14 +28,14 @@ def asking(**arguments) -> Callable:
 
 
 def in_turn(*steps: Callable) -> Callable:
-    def run(c: Connection) -> None:
+    def run(c: ManualAccess) -> None:
         for step in steps:
             step(c)
 
     return run
 
 
-def through_another_role(c: Connection, trusted: str | None = None) -> None:
+def through_another_role(c: ManualAccess, trusted: str | None = None) -> None:
     """workload role → middle role of the workload account → access role."""
     middle = role_arn(WORKLOAD_ACCOUNT, f"middle-{c.key}")
     c.world.make_role("workload", f"middle-{c.key}", json.loads(document(trusting(c.workload_arn))))
@@ -47,7 +47,7 @@ def through_another_role(c: Connection, trusted: str | None = None) -> None:
     c.arguments["via_role_arns"] = [middle, c.access_arn]
 
 
-def as_user(c: Connection, in_group: bool = True) -> None:
+def as_user(c: ManualAccess, in_group: bool = True) -> None:
     """A user of the workload account instead of the role; what he may do comes from a managed policy of his group."""
     user, group = f"ann-{c.key}", f"ops-{c.key}"
     arn = c.workload_iam.create_user(UserName=user, Path="/people/")["User"]["Arn"]
@@ -61,7 +61,7 @@ def as_user(c: Connection, in_group: bool = True) -> None:
     c.arguments["principal_arn"] = arn
 
 
-def as_person(c: Connection, may: dict) -> None:
+def as_person(c: ManualAccess, may: dict) -> None:
     """A role of IAM Identity Center, by one of its sessions."""
     policy = json.loads(document(may))
     arn = c.world.aws.permission_set("workload", "Developer", c.key.zfill(16), policy)
@@ -73,7 +73,7 @@ def as_person(c: Connection, may: dict) -> None:
 def on_cluster(mode: str, then: Callable = lambda c: None) -> Callable:
     """The chain leads to a cluster of its own, of this authentication mode."""
 
-    def run(c: Connection) -> None:
+    def run(c: ManualAccess) -> None:
         c.cluster = f"own-{c.key}"
         c.world.make_cluster(c.cluster, mode)
         c.describes(allow("eks:DescribeCluster", c.cluster_arn))
@@ -84,26 +84,26 @@ def on_cluster(mode: str, then: Callable = lambda c: None) -> Callable:
     return run
 
 
-def fails(c: Connection) -> None:
+def fails(c: ManualAccess) -> None:
     c.world.aws.set_cluster_status(c.cluster, "FAILED")
 
 
-def entry_for_the_first_role(c: Connection) -> None:
+def entry_for_the_first_role(c: ManualAccess) -> None:
     c.remove_entry()
     c.world.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.workload_arn)
 
 
-def entry_for_nodes(c: Connection) -> None:
+def entry_for_nodes(c: ManualAccess) -> None:
     c.remove_entry()
     c.world.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.access_arn, type="EC2_LINUX")
 
 
-def denied_by_the_organisation(c: Connection) -> None:
+def denied_by_the_organisation(c: ManualAccess) -> None:
     """As a service control policy does: STS refuses, and no document of the accounts says so."""
     c.world.aws.faults.add("deny", service="sts", action="AssumeRole", principal=c.workload, times=9)
 
 
-def tried_by_another(c: Connection) -> None:
+def tried_by_another(c: ManualAccess) -> None:
     """live_as signs in as some other role of the account, which the access role trusts as well."""
     c.tried_as = f"other-{c.key}"
     c.world.make_role("workload", c.tried_as, json.loads(document(EC2)))

@@ -71,7 +71,7 @@ provider "xeks" {
 """
 
 
-class Hushed:
+class SignIns:
     """`given` is the folder of what the provider is given to read; all else that is written must hold no secret."""
 
     def __init__(self, aws: Aws, given: Path, proxy: str):
@@ -145,7 +145,7 @@ class Hushed:
 
 
 @contextmanager
-def telltale_proxy() -> Iterator[tuple[str, list[str]]]:
+def echoing_proxy() -> Iterator[tuple[str, list[str]]]:
     """A proxy that answers every call as AWS answers a wrong signature, and repeats all that it was sent.
 
     Answers with its HOST:PORT, and the passwords that it was shown."""

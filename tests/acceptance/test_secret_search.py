@@ -5,7 +5,7 @@ import zipfile
 from urllib.parse import quote
 
 import pytest
-from leaks import leaks, written
+from secret_search import leaks, written
 
 TOKEN = "IQoJb3/JpZ2luX2Vj+EMz//////////wEaCmFw=="
 SPELLINGS = {

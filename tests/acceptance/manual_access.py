@@ -32,7 +32,7 @@ def trusting(principal: str | list[str], **condition: dict) -> dict:
     return statement | ({"Condition": condition} if condition else {})
 
 
-class Connection:
+class ManualAccess:
     """Workload role → access role → access entry with a policy. Names end in `key`."""
 
     def __init__(

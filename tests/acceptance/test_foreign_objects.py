@@ -4,13 +4,12 @@ or import them."""
 import json
 
 import pytest
+from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
+from every_object import THEIRS, access_of_all, peering_of_all, trust_of_all
 from faults import writes
+from irsa_trust import POD, ROLE, trust
 from network import Network
-from owners import DENY, THEIRS, TRUSTS_EC2, access_of_all, peering_of_all, trust_of_all
-from test_access import ACCESS, ACCESS_ARN, WORKLOAD, access
-from test_irsa import POD, ROLE, trust
-from test_peering_refusals import route_elsewhere
-from world import CLUSTER, World, traces
+from world import CLUSTER, TRUSTS_EC2, World
 
 DOCUMENT = json.dumps(TRUSTS_EC2)
 
@@ -62,7 +61,7 @@ def test_a_strangers_object_is_refused_with_its_tags_and_what_to_do(workspace, a
 
 
 def test_a_route_of_others_is_refused_with_where_it_leads_and_how_to_delete_it(workspace, aws):
-    table = route_elsewhere(Network(aws), "cluster", "10.30.0.0/16")
+    table = Network(aws).route_to_internet_gateway("cluster", "10.30.0.0/16")
     workspace(peering_of_all(aws)).try_plan().must_fail(
         table, "leads to igw-", "never overwritten", "aws ec2 delete-route"
     )
@@ -78,17 +77,3 @@ def test_a_strangers_role_that_no_plan_looked_for_is_refused_by_the_apply(worksp
 
     root.destroy()
     assert World(aws).role(account, name) == theirs
-
-
-def test_a_policy_of_others_on_an_adopted_role_is_never_rewritten(workspace, aws):
-    world = World(aws)
-    role("workload", ROLE)(world, None)
-    world.iam("workload").put_role_policy(RoleName=ROLE, PolicyName="bucket", PolicyDocument=DENY)
-    before = aws.dump()
-    hcl = trust_of_all('adopt = "if_exists"')
-    root = workspace(hcl)
-
-    root.try_apply().must_fail(f"{ROLE}/bucket", "never rewrites what others wrote")
-
-    root.destroy()
-    assert not traces(aws, before)

@@ -5,19 +5,14 @@ Knows the AWS under test and the CLI. What must hold is the tests'.
 """
 
 import json
-import subprocess
-import time
 
-import terminal
 from aws_emulator.client import Aws
-from harness import Run, Workspace
-from network import Network, peering
-from test_access import ACCESS, ACCESS_ARN, BUCKETS, WORKLOAD, access
-from test_irsa import POD, POLICY, ROLE, trust
-from world import CLUSTER, World
+from cluster_peering import peering
+from cross_account_access import ACCESS, ACCESS_ARN, BUCKETS, WORKLOAD, access
+from irsa_trust import POD, POLICY, ROLE, trust
+from network import Network
+from world import CLUSTER, TRUSTS_EC2, World
 
-EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-TRUSTS_EC2 = {"Version": "2012-10-17", "Statement": [EC2]}
 DENY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 THEIRS = [{"Key": "whose", "Value": "theirs"}]
@@ -53,30 +48,6 @@ def peering_of_all(aws: Aws, more: str = "") -> str:
 
 def all_of_all(aws: Aws, more: str = "") -> str:
     return access_of_all(more) + trust_of_all(more) + peering_of_all(aws, more)
-
-
-def killed_at(root: Workspace, aws: Aws, call: str, *arguments: str, lands: bool = True, command: str = "apply") -> Run:
-    """Kills the provider at a call, `ACCOUNT/SERVICE:ACTION[#NTH]`: when it took effect, or before it ever does."""
-    where, _, nth = call.partition("#")
-    account, _, name = where.partition("/")
-    service, _, action = name.partition(":")
-    at = {"account": account, "service": service, "action": action, "after": int(nth or 1) - 1}
-    aws.faults.add("hold_answer" if lands else "hold", **at)
-    killed = []
-
-    def during(process: subprocess.Popen) -> None:
-        deadline = time.monotonic() + 30
-        while not aws.faults.hit(0.5):
-            assert process.poll() is None and time.monotonic() < deadline, f"{call} was not made"
-        killed.append(terminal.kill_provider(process))
-        aws.faults.release(drop=True)
-
-    run = terminal.run(root, command, "-json", "-auto-approve", *arguments, during=during)
-    aws.faults.clear()
-    aws.faults.release(drop=True)
-    aws.quiet()
-    assert killed and run.code == 1, run.text
-    return run
 
 
 def remake_role(
@@ -132,3 +103,10 @@ def remake_peering(network: Network) -> None:
     ec2.revoke_security_group_ingress(GroupId=network.group, SecurityGroupRuleIds=ids)
     https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.30.0.0/16"}]}
     ec2.authorize_security_group_ingress(GroupId=network.group, IpPermissions=[https])
+
+
+def identities(world: World, network: Network) -> set[str]:
+    """What AWS gave the objects that are there: a role that is made anew has another id."""
+    roles = [(account, name) for account in ("cluster", "workload") for name in (ACCESS, WORKLOAD, ROLE, POD)]
+    found = {role["RoleId"] for each in roles if (role := world.role(*each))}
+    return found | {each["VpcPeeringConnectionId"] for each in network.connections()}

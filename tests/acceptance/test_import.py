@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from test_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, POD, POLICY, ROLE, trust
-from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn, traces
+from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, STORY, WORKLOAD, access, assert_story_in_place
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
+from world import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, World, role_arn, traces
 
-EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [EC2]})
+DOCUMENT = json.dumps(TRUSTS_EC2)
 THEIRS = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
 )
@@ -17,7 +16,7 @@ DEFAULT_TAGS = '  default_tags = { owner = "o" }\n'
 PEOPLE = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/people"
 
 CASES = {
-    "story": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'),
+    "story": STORY,
     "a named instance profile": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "p"'),
     "trust in the account": access(f'name = "{ACCESS}", trust = "account", external_id = "x-1", trusted_principal_arns = ["{PEOPLE}"]'),
     "more principals": access(f'name = "{ACCESS}", trusted_principal_arns = ["{PEOPLE}"]'),
@@ -196,7 +195,7 @@ def test_what_was_made_by_hand_can_be_imported_and_replaced(workspace, aws, how)
     world = World(aws)
     before = aws.dump()
     world.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=DOCUMENT)
-    trusting = {**EC2, "Principal": {"AWS": role_arn("185863138492", WORKLOAD)}}
+    trusting = {**TRUSTS_EC2["Statement"][0], "Principal": {"AWS": role_arn("185863138492", WORKLOAD)}}
     world.iam("cluster").create_role(
         RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting]})
     )
@@ -213,3 +212,78 @@ def test_what_was_made_by_hand_can_be_imported_and_replaced(workspace, aws, how)
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
+
+
+IMPORT_ID = f"{CLUSTER}/{ACCESS}/{WORKLOAD}"
+
+
+def test_forgotten_and_imported_is_as_before(workspace, aws):
+    root = workspace(STORY)
+    root.apply()
+    assert root.state(ADDRESS)["id"] == IMPORT_ID
+    before = aws.dump()
+
+    root.forget(ADDRESS)
+    root.import_(ADDRESS, IMPORT_ID).must_work()
+
+    assert not traces(aws, before), "an import writes nothing"
+    root.assert_empty_plan()
+    root.destroy()
+    assert World(aws).role("workload", WORKLOAD) is None
+
+
+def test_what_is_imported_by_an_import_block_plans_no_change(workspace, aws):
+    root = workspace(STORY)
+    root.apply()
+    root.forget(ADDRESS)
+
+    root.write(f'import {{\n  to = {ADDRESS}\n  id = "{IMPORT_ID}"\n}}\n', "import.tf")
+    plan = root.plan()
+
+    assert plan.changed(ADDRESS) == []
+    root.apply()
+    root.assert_empty_plan()
+
+
+def test_an_import_of_nothing_fails(workspace):
+    run = workspace(STORY).import_(ADDRESS, IMPORT_ID)
+    assert run.code == 1
+    assert ACCESS in run.output
+
+
+def test_an_import_with_a_missing_piece_shows_it_and_an_apply_heals_it(workspace, aws):
+    world = World(aws)
+    root = workspace(STORY)
+    root.apply()
+    root.forget(ADDRESS)
+    world.iam("cluster").delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
+
+    root.import_(ADDRESS, IMPORT_ID).must_work()
+
+    assert any("xeks-eks-describe" in path for path in root.plan().changed(ADDRESS))
+    root.apply()
+    assert_story_in_place(world)
+    root.assert_empty_plan()
+
+
+def test_every_attribute_comes_back_by_import(workspace, aws):
+    """What the id and AWS tell is all that a configuration says: nothing is left to change after an import."""
+    rich = access(
+        access_role=f'''name = "{ACCESS}", description = "d", max_session_duration = 7200, tags = {{ of = "role" }},
+          external_id = "xeks-1234", trust = "account",
+          trusted_principal_arns = ["arn:aws:iam::183295435445:role/xeks-runner"]''',
+        workload_role=f'''name = "{WORKLOAD}", path = "/team/", instance_profile = true, instance_profile_name = "p",
+          managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]''',
+        kubernetes="""username = "team:{{SessionName}}", groups = ["a", "b"],
+          policies = { AmazonEKSViewPolicy = { scope = "namespace", namespaces = ["a", "dev-*"] } }""",
+        more='tags = { team = "x" }',
+    )
+    root = workspace(rich)
+    root.apply()
+    before = aws.dump()
+
+    root.forget(ADDRESS)
+    root.import_(ADDRESS, IMPORT_ID).must_work()
+
+    assert not traces(aws, before)
+    root.assert_empty_plan()
