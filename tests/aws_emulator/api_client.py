@@ -1,4 +1,4 @@
-"""A cluster's API server as a client of Kubernetes meets it: over TLS, with the authority that EKS tells."""
+"""A cluster's API server as a Kubernetes client uses it: over TLS, with the certificate authority that EKS returns."""
 
 import base64
 import json

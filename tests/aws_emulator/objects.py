@@ -17,7 +17,7 @@ def trusting(principal: dict, action="sts:AssumeRole", **condition) -> str:
 
 
 def make_role(aws, account: str, name: str, trust: str | None = None, allow: dict | None = None, **more) -> str:
-    """A role that trusts EC2 unless told otherwise, and may do what `allow` says; answers with its ARN."""
+    """A role that trusts EC2 by default, and may do what `allow` says; returns its ARN."""
     iam = aws.client(account, "iam")
     trust = trust or trusting({"Service": "ec2.amazonaws.com"})
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **more)["Role"]["Arn"]

@@ -20,7 +20,7 @@ def cluster(aws):
 
 
 def admit(aws, policy=VIEW, groups=(), scope=None) -> str:
-    """An entry for the access role; answers with a token of a session of it."""
+    """An entry for the access role; returns a token of a session of it."""
     eks = aws.client("cluster", "eks")
     eks.create_access_entry(clusterName="c", principalArn=ACCESS, kubernetesGroups=list(groups))
     if policy:
@@ -38,7 +38,7 @@ def test_the_endpoint_shows_a_certificate_of_the_clusters_own_authority(aws, clu
     assert isinstance(refused.value.reason, ssl.SSLCertVerificationError)
 
 
-def test_an_entrys_principal_is_told_who_he_is(aws, cluster):
+def test_a_principal_with_an_entry_gets_its_user_name(aws, cluster):
     """Reference, SelfSubjectReview: status.userInfo."""
     status, answer = call(cluster, WHO, admit(aws, groups=["ops"]), {"kind": "SelfSubjectReview"})
     assert status == 201
@@ -47,10 +47,10 @@ def test_an_entrys_principal_is_told_who_he_is(aws, cluster):
     assert user["groups"] == ["ops", "system:authenticated"]
 
 
-def test_a_stranger_a_dead_entry_and_no_token_are_refused(aws, cluster):
+def test_no_entry_a_stale_entry_and_no_token_are_refused(aws, cluster):
     """Guide, "Grant IAM users access to Kubernetes with EKS access entries": 401; without a token RBAC says 403."""
-    stranger = cluster_token(on_instance(aws, "cluster", "access"))
-    assert call(cluster, WHO, stranger, {})[0] == 401
+    foreign = cluster_token(on_instance(aws, "cluster", "access"))
+    assert call(cluster, WHO, foreign, {})[0] == 401
     admit(aws)
     remove_role(aws, "cluster", "access")
     make_role(aws, "cluster", "access")
@@ -78,7 +78,7 @@ def test_a_stranger_a_dead_entry_and_no_token_are_refused(aws, cluster):
         (None, None, [], [("get", "pods", "prod")]),
     ],
 )
-def test_policies_allow_what_they_say_where_they_say(aws, cluster, policy, scope, granted, refused):
+def test_policies_allow_their_verbs_in_their_scope(aws, cluster, policy, scope, granted, refused):
     """Guide, "Review access policy permissions" and "Associate access policies with access entries"."""
     token = admit(aws, policy, ["ops"], scope)
     for attempt in granted:
@@ -87,7 +87,7 @@ def test_policies_allow_what_they_say_where_they_say(aws, cluster, policy, scope
         assert not may(cluster, token, *attempt), attempt
 
 
-def test_api_groups_count(aws, cluster):
+def test_permissions_depend_on_the_api_group(aws, cluster):
     """Reference, ResourceAttributes: deployments are of the group apps, and of no other."""
     token = admit(aws)
     assert may(cluster, token, "get", "deployments", group="apps")
@@ -95,7 +95,7 @@ def test_api_groups_count(aws, cluster):
 
 
 def test_a_server_can_be_stopped_and_replaced_by_another(aws, cluster):
-    """For the tests of clients: nobody listens; somebody else does."""
+    """For tests of clients: the endpoint refuses connections, or another server answers."""
     aws.set_api_server("c", "stopped")
     with pytest.raises(urllib.error.URLError):
         call(cluster, "/version")
@@ -107,14 +107,14 @@ def test_a_server_can_be_stopped_and_replaced_by_another(aws, cluster):
     assert call(cluster, "/version")[0] == 200
 
 
-def test_a_server_goes_with_its_cluster(aws, cluster):
+def test_a_server_is_deleted_with_its_cluster(aws, cluster):
     """EKS API reference, DeleteCluster."""
     aws.client("cluster", "eks").delete_cluster(name="c")
     with pytest.raises(urllib.error.URLError):
         call(cluster, "/version")
 
 
-def test_what_is_no_review_is_not_answered(aws, cluster):
+def test_other_requests_than_reviews_are_not_answered(aws, cluster):
     """RBAC: an authenticated user may do only what something allows."""
     token = admit(aws, None, ["ops"])
     assert call(cluster, "/api/v1/pods", token)[0] == 403

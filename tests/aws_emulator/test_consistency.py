@@ -49,7 +49,7 @@ def test_new_objects_are_not_read_yet(aws, iam):
         read()
 
 
-def test_changes_of_what_stands_are_not_read_yet(aws, iam, role):
+def test_changes_of_existing_objects_are_not_read_yet(aws, iam, role):
     before = iam.get_role(RoleName="app")["Role"]
     aws.delay(FOR_EVER)
     iam.tag_role(RoleName="app", Tags=[{"Key": "a", "Value": "1"}])
@@ -66,7 +66,7 @@ def test_changes_of_what_stands_are_not_read_yet(aws, iam, role):
     assert len(iam.list_attached_role_policies(RoleName="app")["AttachedPolicies"]) == 1
 
 
-def test_what_was_deleted_is_still_read(aws, iam, role):
+def test_deleted_objects_are_still_read(aws, iam, role):
     aws.delay(FOR_EVER)
     iam.delete_role(RoleName="app")
     assert iam.get_role(RoleName="app")["Role"]["Arn"] == role
@@ -85,7 +85,7 @@ def test_a_write_shows_after_its_time_and_not_before(aws, iam, role):
     assert iam.get_role(RoleName="app")["Role"]["Tags"] == [{"Key": "a", "Value": "1"}]
 
 
-def test_sts_lets_in_by_the_trust_that_it_knows(aws, iam):
+def test_sts_evaluates_the_trust_policy_that_is_visible_to_it(aws, iam):
     caller = make_role(aws, "cluster", "caller", allow={"Action": "sts:AssumeRole", "Resource": "*"})
     iam.create_role(RoleName="app", AssumeRolePolicyDocument=trusting({"AWS": caller}))
     arn = f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/app"
@@ -106,7 +106,7 @@ def test_sts_lets_in_by_the_trust_that_it_knows(aws, iam):
         aws.assume("cluster", arn, instance)
 
 
-def test_eks_and_trust_policies_know_no_role_that_was_made_just_now(aws):
+def test_eks_and_trust_policies_do_not_see_a_new_role_yet(aws):
     make_cluster(aws)
     aws.delay(0.5)
     arn = make_role(aws, "workload", "app")
@@ -120,7 +120,7 @@ def test_eks_and_trust_policies_know_no_role_that_was_made_just_now(aws):
     make_role(aws, "cluster", "access", trusting({"AWS": arn}))
 
 
-def test_a_new_access_entry_is_not_found_and_takes_no_policy_yet(aws, role):
+def test_a_new_access_entry_is_not_found_and_accepts_no_policy_yet(aws, role):
     make_cluster(aws)
     eks, entry = aws.client("cluster", "eks"), {"clusterName": "c", "principalArn": role}
     aws.delay(0.5)
@@ -139,7 +139,7 @@ def test_a_new_access_entry_is_not_found_and_takes_no_policy_yet(aws, role):
     assert role in eks.list_access_entries(clusterName="c")["accessEntries"]
 
 
-def test_a_new_peering_connection_is_unknown_to_its_accepter_for_a_while(aws):
+def test_a_new_peering_connection_is_invisible_to_its_accepter_at_first(aws):
     sides = {account: aws.client(account, "ec2") for account in ("cluster", "workload")}
     vpcs = {
         account: ec2.create_vpc(CidrBlock=f"10.{at}.0.0/16")["Vpc"]["VpcId"]

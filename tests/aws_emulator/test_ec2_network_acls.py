@@ -48,7 +48,7 @@ def test_a_subnet_is_moved_to_another_acl_and_back(ec2, vpc, subnet):
         ec2.replace_network_acl_association(AssociationId="aclassoc-0", NetworkAclId=first["NetworkAclId"])
 
 
-def test_entries_are_told_with_their_ports(ec2, subnet):
+def test_entries_are_described_with_their_ports(ec2, subnet):
     """API reference, CreateNetworkAclEntry, ReplaceNetworkAclEntry, DeleteNetworkAclEntry."""
     acl = acl_of(ec2, subnet)["NetworkAclId"]
     ec2.create_network_acl_entry(**entry(acl, 50))

@@ -133,7 +133,7 @@ def test_a_wrong_peer_ends_in_failed_and_a_wrong_own_vpc_in_an_error(workload, v
         request(workload, "vpc-0123456789abcdef0", vpcs[0])
 
 
-def test_the_same_request_again_answers_with_the_same_connection(workload, vpcs, active):
+def test_the_same_request_again_returns_the_same_connection(workload, vpcs, active):
     """What the aws provider documents of CreateVpcPeeringConnection: "AWS will return the connection id that already
     exists"."""
     assert request(workload, vpcs[1], vpcs[0]) == active

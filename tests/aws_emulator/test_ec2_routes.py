@@ -20,7 +20,7 @@ def other_vpc(aws):
 
 @pytest.fixture
 def peering(ec2, vpc, other_vpc):
-    """Pending: nobody accepts unless a test does."""
+    """Pending: it is accepted only by a test."""
     answer = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other_vpc, PeerOwnerId=CLUSTER)
     return answer["VpcPeeringConnection"]["VpcPeeringConnectionId"]
 
@@ -55,7 +55,7 @@ def test_a_vpc_shows_all_its_blocks_and_every_table_has_local_routes_to_them(ec2
     assert "100.64.0.0/16" not in routes(ec2, table)
 
 
-def test_what_is_not_there_is_named(ec2, vpc):
+def test_a_missing_object_is_named(ec2, vpc):
     """EC2 error codes: InvalidVpcID.NotFound, InvalidRouteTableID.NotFound, InvalidVpcPeeringConnectionID.NotFound."""
     with refused("InvalidVpcID.NotFound", "vpc-0123456789abcdef0", 400):
         ec2.describe_vpcs(VpcIds=["vpc-0123456789abcdef0"])
@@ -83,7 +83,7 @@ def test_a_route_over_a_peering_is_a_blackhole_until_it_is_active_and_after_it_i
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.9.0.0/16", VpcPeeringConnectionId=peering)
 
 
-def test_a_route_that_leads_elsewhere_is_not_overwritten(ec2, vpc, table, peering):
+def test_an_existing_route_is_not_overwritten(ec2, vpc, table, peering):
     """EC2 error codes: RouteAlreadyExists. The very same route again is no error."""
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/16", GatewayId=gateway)
@@ -125,13 +125,13 @@ def test_ipv6_routes_and_canonical_blocks(ec2, table, peering):
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0", VpcPeeringConnectionId=peering)
 
 
-def test_no_route_into_the_vpcs_own_block_nor_over_a_strangers_peering(aws, ec2, table, peering):
+def test_a_route_into_the_block_of_the_vpc_or_over_a_foreign_peering_is_refused(aws, ec2, table, peering):
     """The refusals that users meet: "equal to or more specific than one of this VPC's CIDR blocks" and "belong to
     different networks"."""
     with refused("InvalidParameterValue", "equal to or more specific than one of this VPC's CIDR blocks"):
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.2.1.0/24", VpcPeeringConnectionId=peering)
-    stranger = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    theirs = ec2.create_route_table(VpcId=stranger)["RouteTable"]["RouteTableId"]
+    foreign = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    theirs = ec2.create_route_table(VpcId=foreign)["RouteTable"]["RouteTableId"]
     with refused("InvalidParameterValue", "belong to different networks"):
         ec2.create_route(RouteTableId=theirs, DestinationCidrBlock="10.1.0.0/16", VpcPeeringConnectionId=peering)
 

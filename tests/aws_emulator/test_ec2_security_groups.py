@@ -76,7 +76,7 @@ def test_a_rule_is_revoked_by_id_or_by_value(ec2, group):
     assert rules(ec2, group) == []
 
 
-def test_revoking_what_is_not_there_is_an_error(ec2, group):
+def test_revoking_a_missing_rule_is_an_error(ec2, group):
     """EC2 error codes: InvalidPermission.NotFound, InvalidSecurityGroupRuleId.NotFound; nothing is removed."""
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[https("10.1.0.0/16")])
     with refused("InvalidPermission.NotFound", "does not exist in this security group", 400):
@@ -154,7 +154,7 @@ def test_a_group_of_a_peer_vpc_may_be_a_source_while_the_peering_is_active(aws, 
     assert (rule["ReferencedGroupInfo"]["GroupId"], rule["ReferencedGroupInfo"]["UserId"]) == (source, CLUSTER)
 
 
-def test_an_absent_group_is_named(ec2):
+def test_a_missing_group_is_named(ec2):
     """EC2 error codes: InvalidGroup.NotFound."""
     absent = "sg-0123456789abcdef0"
     with refused("InvalidGroup.NotFound", f"The security group '{absent}' does not exist", 400):
@@ -174,7 +174,7 @@ def test_tags_of_rules_are_changed_like_any_others(ec2, group):
         ec2.create_tags(Resources=["sgr-0123456789abcdef0"], Tags=[{"Key": "a", "Value": "1"}])
 
 
-def test_a_look_changes_nothing(aws, ec2, vpc):
+def test_describing_changes_nothing(aws, ec2, vpc):
     before = aws.dump()
     ec2.describe_security_groups()
     ec2.describe_security_group_rules()

@@ -16,7 +16,7 @@ def eks(aws):
     return aws.client("cluster", "eks")
 
 
-def test_a_cluster_says_where_it_stands_and_how_it_admits(aws, eks):
+def test_a_cluster_is_described_with_its_network_and_authentication_mode(aws, eks):
     """Reference, Cluster, VpcConfigResponse, AccessConfigResponse: endpoint, CA, issuer, the subnets' VPC, the mode."""
     made = make_cluster(aws, mode="API_AND_CONFIG_MAP")
     cluster = eks.describe_cluster(name="c")["cluster"]
@@ -112,8 +112,8 @@ def test_config_map_wants_the_creator_as_administrator(aws):
         )
 
 
-def test_a_deleted_cluster_takes_its_entries_along(aws, eks):
-    """Reference, DeleteCluster; a cluster made anew under the name begins without entries and with another issuer."""
+def test_deleting_a_cluster_deletes_its_entries(aws, eks):
+    """Reference, DeleteCluster; a cluster recreated under the name begins without entries and with another issuer."""
     old = make_cluster(aws)
     role = make_role(aws, "cluster", "viewer")
     eks.create_access_entry(clusterName="c", principalArn=role)

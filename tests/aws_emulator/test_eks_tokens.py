@@ -55,7 +55,7 @@ def test_the_cli_makes_such_a_token(aws, session, tmp_path):
         ({"query": "&Extra=1"}, "not allowed"),
     ],
 )
-def test_a_token_that_is_not_quite_right_is_refused(aws, session, arguments, reason):
+def test_a_malformed_token_is_refused(aws, session, arguments, reason):
     """Authenticator: the cluster's name is a signed header, the host is STS's, expiry at most 900, no other
     parameter."""
     answer = aws.review_token("c", token(session, **arguments))
@@ -63,7 +63,7 @@ def test_a_token_that_is_not_quite_right_is_refused(aws, session, arguments, rea
     assert reason in answer["reason"]
 
 
-def test_a_token_is_good_for_fifteen_minutes(aws, session):
+def test_a_token_is_valid_for_fifteen_minutes(aws, session):
     """Authenticator: 15 minutes from X-Amz-Date, whatever X-Amz-Expires says."""
     for minutes, status in ((14, 200), (16, 401)):
         then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=minutes)
@@ -74,19 +74,19 @@ def test_a_token_is_good_for_fifteen_minutes(aws, session):
 @pytest.mark.parametrize(
     "wrong", ["", "k8s-aws-v2.AAAA", "k8s-aws-v1.AAA=", "k8s-aws-v1.!", "k8s-aws-v1." + "A" * 4096]
 )
-def test_what_is_no_token_is_refused(aws, session, wrong):
+def test_other_text_than_a_token_is_refused(aws, session, wrong):
     """Authenticator: the prefix, unpadded base64url, 4096 bytes at most."""
     assert aws.review_token("c", wrong)["status"] == 401
 
 
 def test_a_principal_without_an_entry_is_refused(aws, session):
     """Guide, "Grant IAM users access": who has no entry is not authenticated at all."""
-    make_role(aws, "workload", "stranger")
-    answer = aws.review_token("c", token(on_instance(aws, "workload", "stranger")))
+    make_role(aws, "workload", "foreign")
+    answer = aws.review_token("c", token(on_instance(aws, "workload", "foreign")))
     assert (answer["status"], "no access entry" in answer["reason"]) == (401, True)
 
 
-def test_the_entry_of_a_role_made_anew_is_dead(aws, session):
+def test_the_entry_of_a_recreated_role_matches_nobody(aws, session):
     """Guide, "Create access entries": the entry "won't work", though DescribeAccessEntry shows it as before."""
     arn = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/team/access"
     eks = aws.client("cluster", "eks")

@@ -79,7 +79,7 @@ def test_a_name_is_taken_whatever_its_case(iam, profile):
         iam.create_instance_profile(InstanceProfileName="p" * 129)
 
 
-def test_what_is_not_there_is_no_such_entity(iam, profile, role):
+def test_a_missing_profile_is_no_such_entity(iam, profile, role):
     """API reference, AddRoleToInstanceProfile and RemoveRoleFromInstanceProfile: NoSuchEntity, 404."""
     with refused("NoSuchEntity", "The role with name absent cannot be found.", 404):
         iam.add_role_to_instance_profile(InstanceProfileName="app", RoleName="absent")
@@ -89,7 +89,7 @@ def test_what_is_not_there_is_no_such_entity(iam, profile, role):
         iam.remove_role_from_instance_profile(InstanceProfileName="app", RoleName="app")
 
 
-def test_tags_are_added_replaced_and_taken_off(iam, profile):
+def test_tags_are_added_replaced_and_removed(iam, profile):
     """API reference, TagInstanceProfile, UntagInstanceProfile, ListInstanceProfileTags."""
     iam.tag_instance_profile(InstanceProfileName="app", Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}])
     iam.untag_instance_profile(InstanceProfileName="app", TagKeys=["a", "absent"])

@@ -87,7 +87,7 @@ def test_updated_thumbprints_replace_the_whole_list(iam, arn):
         assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ThumbprintList"] == prints
 
 
-def test_tags_are_added_replaced_and_taken_off_by_exact_key(iam, arn):
+def test_tags_are_added_replaced_and_removed_by_exact_key(iam, arn):
     """IAM user guide, Tags for IAM resources: but for users and roles, tag keys are case sensitive."""
     iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=[{"Key": "a", "Value": "1"}])
     iam.tag_open_id_connect_provider(

@@ -87,7 +87,7 @@ def test_a_roles_path_belongs_to_its_arn(cluster, workload):
     ],
     ids=str,
 )
-def test_these_principals_are_fine(cluster, principal):
+def test_valid_principals_are_accepted(cluster, principal):
     """Principal: accounts, users, roles' sessions, federated identities, services. An OIDC provider need not exist."""
     cluster.create_role(RoleName="access", AssumeRolePolicyDocument=trust(principal))
     assert principal_of(cluster) == principal
@@ -99,9 +99,9 @@ def test_an_account_id_comes_back_as_the_accounts_arn(cluster):
     assert principal_of(cluster) == {"AWS": "arn:aws:iam::185863138492:root"}
 
 
-def test_a_deleted_role_shows_as_its_unique_id_and_stays_so_when_it_is_made_again(cluster, workload):
+def test_a_deleted_role_shows_as_its_unique_id_and_still_does_when_it_is_recreated(cluster, workload):
     """Principal, IAM role principals: "If you delete the role ... The Principal element shows the principal ID because
-    AWS can no longer map it back to a valid ARN"; a role made again under the name has another ID."""
+    AWS can no longer map it back to a valid ARN"; a role recreated under the name has another ID."""
     old = workload.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)["Role"]
     cluster.create_role(
         RoleName="access", AssumeRolePolicyDocument=trust({"AWS": [old["Arn"], "arn:aws:iam::185863138492:root"]})
@@ -115,7 +115,8 @@ def test_a_deleted_role_shows_as_its_unique_id_and_stays_so_when_it_is_made_agai
 
 
 def test_a_trust_policy_that_still_names_a_deleted_role_can_not_be_saved(cluster, workload):
-    """Principal: a unique ID with no principal behind it is no valid principal; naming the ARN again binds anew."""
+    """Principal: a unique ID with no principal behind it is no valid principal; naming the ARN again binds to the new
+    one."""
     old = workload.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)["Role"]
     cluster.create_role(RoleName="access", AssumeRolePolicyDocument=trust({"AWS": old["Arn"]}))
     workload.delete_role(RoleName="app")
@@ -136,7 +137,7 @@ def test_a_deleted_user_shows_as_its_unique_id(cluster, workload):
     assert principal_of(cluster) == {"AWS": user["UserId"]}
 
 
-def test_a_role_just_made_is_no_principal_yet_while_iams_writes_are_delayed(aws, cluster, workload):
+def test_a_new_role_is_no_principal_while_writes_to_iam_are_delayed(aws, cluster, workload):
     """IAM user guide, Troubleshoot IAM: "Changes that I make are not always immediately visible"."""
     aws.delay_iam(0.3)
     arn = workload.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)["Role"]["Arn"]

@@ -93,7 +93,7 @@ def test_what_the_model_forbids_is_a_validation_error(iam, arguments):
         iam.create_role(**{"RoleName": "app", "AssumeRolePolicyDocument": TRUST} | arguments)
 
 
-def test_unicode_letters_are_fine_in_a_tag(iam):
+def test_unicode_letters_are_valid_in_a_tag(iam):
     """The model's tagValueType: any letter, number or separator of Unicode, and _.:/=+-@"""
     tags = [{"Key": "Besitzer", "Value": "Jürgen 東京 _.:/=+-@"}]
     assert iam.create_role(RoleName="app", AssumeRolePolicyDocument=TRUST, Tags=tags)["Role"]["Tags"] == tags
@@ -107,7 +107,7 @@ def test_an_unknown_boundary_is_no_such_entity(iam):
         )
 
 
-def test_a_boundary_is_set_and_taken_off(iam, role):
+def test_a_boundary_is_set_and_removed(iam, role):
     """API reference, PutRolePermissionsBoundary and DeleteRolePermissionsBoundary."""
     iam.put_role_permissions_boundary(RoleName="app", PermissionsBoundary=MANAGED)
     boundary = iam.get_role(RoleName="app")["Role"]["PermissionsBoundary"]

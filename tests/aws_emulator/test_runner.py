@@ -39,7 +39,7 @@ def role_calls(iam, attach: bool):
     iam.list_attached_role_policies(**role)
     if attach:
         iam.attach_role_policy(**role, PolicyArn=BOUNDARY)
-    # A policy that somebody else attached is detached where policies are exclusive, and so that the role can be
+    # A foreign policy that is attached is detached where policies are exclusive, and so that the role can be
     # deleted.
     iam.detach_role_policy(RoleName="attached", PolicyArn=BOUNDARY)
     iam.list_instance_profiles_for_role(**role)

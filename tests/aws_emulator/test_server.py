@@ -1,4 +1,4 @@
-"""The frame: who is who, faults, the log, the dump, the reset, the server's own life."""
+"""The server itself: caller identities, faults, the log, the dump, the reset, its start and end."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     _until(lambda: not _alive(pid))
 
 
-def test_each_kind_of_credentials_is_who_it_says(aws):
+def test_each_kind_of_credentials_has_its_own_caller_identity(aws):
     """STS API reference, GetCallerIdentity: a user's ARN is iam::…:user/, a role session's sts::…:assumed-role/."""
     workload = aws.accounts["workload"]
     arns = {
@@ -83,7 +83,7 @@ def test_a_fault_answers_with_the_services_own_code(aws, kind, service, code):
     getattr(client, read)()
 
 
-def test_a_session_that_has_expired_stays_so_for_every_call_of_its_account(aws):
+def test_an_expired_session_stays_expired_for_every_call_of_its_account(aws):
     """The project's own demand: credentials may end in the middle of a run."""
     aws.faults.add("expired", service="iam", action="ListRoles", account="workload", after=1)
     workload = aws.client("workload", "iam")
@@ -131,8 +131,8 @@ def test_a_call_can_be_held_before_or_after_its_effect(aws, kind, drop, there_wh
     calling.join()
 
 
-def test_a_snapshot_comes_back_as_often_as_wanted_and_leaves_sessions_alone(aws):
-    """The project's own demand: thousands of runs begin in the same world."""
+def test_a_snapshot_is_restored_repeatedly_and_keeps_sessions(aws):
+    """The project's own requirement: thousands of runs begin in the same state."""
     iam, runner = aws.client("workload", "iam"), aws.client("workload", "iam", "runner")
     iam.create_role(RoleName="kept", AssumeRolePolicyDocument=TRUST)
     before, number = aws.dump(), aws.snapshot()
@@ -149,7 +149,7 @@ def test_a_snapshot_comes_back_as_often_as_wanted_and_leaves_sessions_alone(aws)
     assert time.monotonic() - begun < 1
 
 
-def test_a_fault_waits_for_its_turn_and_hits_only_its_account(aws):
+def test_a_fault_hits_the_nth_call_of_its_account_only(aws):
     """The project's own demand: every call of a run can be made to fail in turn."""
     aws.faults.add("throttle", service="iam", action="ListRoles", account="workload", after=1, times=2)
     aws.client("cluster", "iam").list_roles()
@@ -183,7 +183,8 @@ def test_latency_delays_the_answer(aws):
 
 
 def test_a_call_that_is_held_back_does_not_reach_the_next_test(aws):
-    """The project's own demand: a client may be gone before its call takes effect, and the accounts others' by then."""
+    """The project's own requirement: a client may be gone before its call takes effect, when another test uses the
+    accounts."""
     aws.faults.add("latency", service="iam", action="CreateRole", seconds=0.4)
     iam = aws.client("workload", "iam")
     lost = []

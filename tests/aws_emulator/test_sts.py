@@ -59,7 +59,7 @@ def test_a_trust_policy_that_does_not_admit_the_caller_denies(aws, workload, tru
         aws.assume("workload", ACCESS, workload)
 
 
-def test_a_role_that_is_not_there_is_denied_and_not_disclosed(aws, workload):
+def test_a_missing_role_is_denied_and_not_disclosed(aws, workload):
     """Observed: the same AccessDenied as for a role whose trust policy denies; a path that differs is another role."""
     with refused("AccessDenied", DENIED, 403):
         aws.assume("workload", ACCESS, workload)
@@ -68,7 +68,7 @@ def test_a_role_that_is_not_there_is_denied_and_not_disclosed(aws, workload):
         aws.assume("workload", ACCESS, workload)
 
 
-def test_the_external_id_must_be_the_one(aws, workload):
+def test_the_external_id_must_match(aws, workload):
     """Guide, "Access to AWS accounts owned by third parties": StringEquals on sts:ExternalId."""
     make_role(aws, "cluster", "access", trusting({"AWS": ROLE}, StringEquals={"sts:ExternalId": "xeks"}))
     with refused("AccessDenied", DENIED):
@@ -76,21 +76,21 @@ def test_the_external_id_must_be_the_one(aws, workload):
     aws.assume("workload", ACCESS, workload, ExternalId="xeks")
 
 
-def test_principal_arn_is_the_roles_not_the_sessions(aws, workload):
+def test_principal_arn_is_the_arn_of_the_role_not_of_the_session(aws, workload):
     """Guide, global condition keys, aws:PrincipalArn: "for IAM roles, the request context returns the ARN of the role",
-    path included; so a trust in the whole account can be narrowed, and survives a role made anew."""
+    path included; so a trust in the whole account can be narrowed, and still matches a recreated role."""
     condition = {"ArnEquals": {"aws:PrincipalArn": ROLE}}
     make_role(aws, "cluster", "access", trusting({"AWS": f"arn:aws:iam::{WORKLOAD_ACCOUNT}:root"}, **condition))
     aws.assume("workload", ACCESS, workload)
-    make_role(aws, "workload", "stranger", allow=ASSUME)
+    make_role(aws, "workload", "foreign", allow=ASSUME)
     with refused("AccessDenied", DENIED):
-        aws.assume("workload", ACCESS, on_instance(aws, "workload", "stranger"))
+        aws.assume("workload", ACCESS, on_instance(aws, "workload", "foreign"))
     remove_role(aws, "workload", "workload")
     make_role(aws, "workload", "workload", allow=ASSUME, Path="/team/")
     aws.assume("workload", ACCESS, on_instance(aws, "workload", "workload"))
 
 
-def test_a_role_made_anew_is_not_the_one_that_was_trusted(aws, workload):
+def test_a_recreated_role_is_not_trusted(aws, workload):
     """Guide, "JSON policy elements: Principal": the ARN stands for a unique id; a new role of the same name has
     another."""
     make_role(aws, "cluster", "access", trusting({"AWS": ROLE}))
@@ -107,7 +107,7 @@ def test_a_role_made_anew_is_not_the_one_that_was_trusted(aws, workload):
     aws.assume("workload", ACCESS, fresh)
 
 
-def test_a_session_dies_with_its_role(aws, workload):
+def test_a_session_ends_with_its_role(aws, workload):
     """Guide, "Delete roles or instance profiles": its sessions can do nothing any more, also not after a role of the
     same name was made."""
     remove_role(aws, "workload", "workload")
@@ -185,7 +185,7 @@ def test_a_session_policy_narrows_what_the_role_may(aws):
         aws.client("workload", "iam", session).get_role(RoleName="xeks-runner")
 
 
-def test_a_wrong_secret_or_token_is_no_signature(aws):
+def test_a_wrong_secret_or_token_is_a_wrong_signature(aws):
     """STS's common errors: SignatureDoesNotMatch, InvalidClientTokenId."""
     runner = aws.accounts["workload"].runner
     with refused("SignatureDoesNotMatch", status=403):
@@ -196,7 +196,7 @@ def test_a_wrong_secret_or_token_is_no_signature(aws):
         aws.client("workload", "sts", wrong).get_caller_identity()
 
 
-def test_a_role_made_just_now_may_not_be_seen_yet(aws, workload):
+def test_a_new_role_may_not_be_visible_yet(aws, workload):
     """Guide, "Troubleshoot IAM: Changes that I make are not always immediately visible"; on demand here."""
     aws.delay_iam(3600)
     make_role(aws, "cluster", "access", trusting({"AWS": ROLE}))
@@ -207,7 +207,7 @@ def test_a_role_made_just_now_may_not_be_seen_yet(aws, workload):
     aws.assume("workload", ACCESS, workload)
 
 
-def test_iams_own_reads_can_be_late_too(aws):
+def test_reads_of_iam_can_be_delayed_too(aws):
     """As above: IAM's reads lag its writes, and only where a test asks for it."""
     aws.delay_iam(3600, iam_reads=True)
     make_role(aws, "cluster", "access")

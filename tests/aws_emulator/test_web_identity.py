@@ -29,7 +29,7 @@ def issuer(aws):
 
 @pytest.fixture
 def assume(aws):
-    """Calls AssumeRoleWithWebIdentity, which nobody signs."""
+    """Calls AssumeRoleWithWebIdentity, which is not signed."""
     sts = Session().create_client(
         "sts", region_name=aws.region, endpoint_url=aws.endpoint, config=Config(signature_version=UNSIGNED)
     )
@@ -116,7 +116,7 @@ def test_one_of_several_audiences_is_enough(aws, issuer, assume):
     assume(aws.service_account_token("c", "nodejs", "nodejs-sa", audience=["vault", "sts.amazonaws.com"]))
 
 
-def test_another_clusters_signature_is_worthless(aws, issuer, assume):
+def test_a_signature_of_another_cluster_is_invalid(aws, issuer, assume):
     """Guide, "OIDC federation": STS checks the signature against the issuer's key set, which is each cluster's own."""
     make_role(aws, "workload", "app", trust(issuer))
     make_cluster(aws, "d")

@@ -174,11 +174,11 @@ class Aws:
         self.admin("reset")
 
     def story(self) -> dict:
-        """Make the first story's own objects; answers with their ids."""
+        """Make the first story's own objects; returns their ids."""
         return self.admin("story")
 
     def delay_iam(self, seconds: float, iam_reads: bool = False) -> None:
-        """Make IAM's writes visible to others only after so many seconds; 0 switches it off."""
+        """Make IAM's writes visible to other services only after so many seconds; 0 switches it off."""
         self.admin("consistency", seconds=seconds, iam_reads=iam_reads)
 
     def delay(self, seconds: float) -> None:
@@ -187,7 +187,7 @@ class Aws:
         self.admin("consistency", seconds=seconds, iam_reads=True, new_objects=seconds)
 
     def set_eks_update_seconds(self, seconds: float) -> None:
-        """How long an update of a cluster's configuration is InProgress; half a second unless told."""
+        """How long an update of a cluster's configuration is InProgress; half a second by default."""
         self.admin("settings", eks_update_seconds=seconds)
 
     def finish_eks_updates(self) -> None:
@@ -199,11 +199,11 @@ class Aws:
         self.admin("cluster-status", cluster=cluster, status=status, account=self.accounts[account].id)
 
     def set_api_server(self, cluster: str, state: str, account: str = "cluster") -> None:
-        """`up`; `stopped`: nobody listens at its endpoint; `impostor`: another authority's certificate."""
+        """`up`; `stopped`: its endpoint refuses connections; `impostor`: another authority's certificate."""
         self.admin("api-server", cluster=cluster, state=state, account=self.accounts[account].id)
 
     def permission_set(self, account: str, name: str, suffix: str, policy: dict) -> str:
-        """The role that IAM Identity Center makes of a permission set; nobody else may change it. Answers with its
+        """The role that IAM Identity Center makes of a permission set; only AWS may change it. Returns its
         ARN."""
         body = {"account": self.accounts[account].id, "permission_set": name, "suffix": suffix, "policy": policy}
         return self.admin("permission-set", **body)["arn"]

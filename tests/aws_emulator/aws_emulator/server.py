@@ -68,7 +68,7 @@ async def _serve(
     ended = _end_signal(outlive_parent)
     ready = {"endpoint": endpoint, "region": accounts.REGION, "pid": os.getpid(), "accounts": accounts.described()}
     if ready_file:
-        # Written elsewhere and moved into place: who waits for the file never reads half of it.
+        # Written elsewhere and moved into place: a reader that waits for the file never sees a part of it.
         partial = ready_file.with_suffix(".partial")
         partial.write_text(json.dumps(ready, indent=2))
         partial.replace(ready_file)

@@ -25,7 +25,7 @@ _ZONES = ("a", "b")
 
 
 def seed() -> dict:
-    """Make what is missing; answers with the ids that a configuration needs."""
+    """Make what is missing; returns the ids that a configuration needs."""
     with request_scope(ACCOUNTS["cluster"], REGION):
         if CLUSTER not in eks._clusters:
             _make_cluster()
@@ -70,7 +70,7 @@ def _make_role(name: str, principal: dict) -> dict:
 
 
 def _make_vpc(prefix: str, public_subnet: bool) -> list[str]:
-    """A VPC of PREFIX.0.0/16; answers with its private subnets."""
+    """A VPC of PREFIX.0.0/16; returns its private subnets."""
     vpc = _ec2("CreateVpc", CidrBlock=f"{prefix}.0.0/16")["Vpc"]["VpcId"]
     subnets = []
     for number, zone in enumerate(_ZONES):

@@ -5,7 +5,7 @@ Must not know: sockets (`api_server`), how a token is checked (`eks_tokens`).
 
 Kubernetes API reference, "SelfSubjectReview" (authentication.k8s.io/v1) and "SelfSubjectAccessReview"
 (authorization.k8s.io/v1).
-Rules of RBAC that somebody could have written into the cluster do not exist here: groups other than system:masters
+RBAC rules of the cluster do not exist here: groups other than system:masters
 allow nothing.
 """
 

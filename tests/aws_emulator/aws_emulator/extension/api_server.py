@@ -18,7 +18,7 @@ STATES = ("up", "stopped", "impostor")
 
 
 def open_for(account: str, region: str, cluster: str) -> "Listener":
-    """A new cluster's listener: its address and authority are what DescribeCluster tells."""
+    """A new cluster's listener: its address and authority are what DescribeCluster returns."""
     close(account, region, cluster)
     listener = _listeners[account, region, cluster] = Listener((account, region, cluster))
     return listener
@@ -35,7 +35,7 @@ def close_all() -> None:
 
 
 def set_state(account: str, region: str, cluster: str, state: str) -> None:
-    """For the tests: nobody listens (`stopped`), or somebody with another authority's certificate (`impostor`)."""
+    """For tests: it refuses connections (`stopped`), or answers with another authority's certificate (`impostor`)."""
     if state not in STATES:
         raise ValueError(f"the state must be one of {', '.join(STATES)}")
     listener = _listeners[account, region, cluster]
@@ -87,7 +87,7 @@ class Listener:
             writer.write(_response(status, answer))
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
-            pass  # whoever asked is gone, or did not speak HTTP
+            pass  # the client is gone, or did not speak HTTP
         finally:
             writer.close()
 

@@ -28,7 +28,7 @@ class Authority:
 
     @property
     def data(self) -> str:
-        """Base64 of its PEM: what DescribeCluster tells and kubeconfig wants."""
+        """Base64 of its PEM: what DescribeCluster returns and a kubeconfig holds."""
         return base64.b64encode(_pem(self._certificate)).decode()
 
     def server_context(self) -> ssl.SSLContext:

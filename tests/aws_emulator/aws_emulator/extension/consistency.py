@@ -58,7 +58,7 @@ def around(call: Call):
         yield
         _past.append((time.monotonic(), before))
     elif _iam_reads and (late := _delayed()):
-        # IAM's handlers never suspend, so nobody else looks while the stores are swapped.
+        # IAM's handlers never suspend, so no other request runs while the stores are swapped.
         now = {name: getattr(stock, name)._data for name in _STORES}
         _show(late)
         try:

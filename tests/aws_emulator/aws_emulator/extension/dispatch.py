@@ -78,7 +78,7 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         # A fault of this emulator: loud here, and at the caller nothing that AWS would answer.
         logging.getLogger("aws_emulator").exception("%s:%s failed", call.service, call.action)
         failure = AwsError(
-            "EmulatorFault", f"{call.service}:{call.action} failed inside the test AWS; see its log", 501
+            "EmulatorFault", f"{call.service}:{call.action} failed inside the emulated AWS; see its log", 501
         )
         return wire.encode_error(call.service, failure, call.request_id), failure.code
     return response, None if response[0] < 400 else _code_of(call, response)

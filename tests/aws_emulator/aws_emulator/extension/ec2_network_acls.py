@@ -136,7 +136,7 @@ def _not_found(identified):
 
 
 def _associations(acl):
-    """Those that somebody made; the default one has every other subnet of its VPC."""
+    """Those that were created; the default one has every other subnet of its VPC."""
     if not acl["IsDefault"]:
         return acl["Associations"]
     others = {each["SubnetId"] for other in stock._network_acls.values() for each in other["Associations"]}

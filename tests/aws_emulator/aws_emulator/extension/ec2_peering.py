@@ -191,7 +191,7 @@ def _visible():
 
 
 def _code(peering):
-    """The state by now."""
+    """The current state."""
     reached, following = peering.get("_next") or (None, None)
     if reached and time.monotonic() >= reached:
         peering["Status"] = following

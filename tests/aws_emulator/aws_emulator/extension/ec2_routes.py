@@ -119,7 +119,7 @@ def _routes(table):
 
 
 def _own(table):
-    """The routes that somebody made; ministack also keeps a local one, for the VPC's first block only."""
+    """The routes that were created; ministack also keeps a local one, for the VPC's first block only."""
     return [route for route in table["Routes"] if route.get("GatewayId") != "local"]
 
 

@@ -64,7 +64,7 @@ def policies_of(cluster: dict, entry: dict) -> list[dict]:
 
 
 def is_alive(entry: dict) -> bool:
-    """EKS user guide, "Create access entries": an entry for an IAM principal that was deleted and made again under
+    """EKS user guide, "Create access entries": an entry for an IAM principal that was deleted and recreated under
     the same ARN "won't work", since the roleID or userID differs; nothing in DescribeAccessEntry shows it."""
     return identities.unique_id(entry["principalArn"]) == entry["_principalId"]
 

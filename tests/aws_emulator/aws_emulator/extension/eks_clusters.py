@@ -60,7 +60,7 @@ def finish_updates() -> None:
 @handles("eks", "CreateCluster")
 def create_cluster(call: Call) -> dict:
     """EKS API reference, CreateCluster and CreateAccessConfigRequest: the mode defaults to CONFIG_MAP, the creator
-    becomes an administrator unless told otherwise, which CONFIG_MAP does not allow."""
+    becomes an administrator by default, which CONFIG_MAP does not allow."""
     params = call.params
     name = params.get("name", "")
     if name in stock._clusters:

@@ -124,7 +124,7 @@ _armed: list[Fault] = []
 _held: asyncio.Event | None = None
 _dropped = False
 #: Counts the resets.
-_world = 0
+_epoch = 0
 _lock = threading.Lock()
 
 
@@ -143,11 +143,11 @@ def clear() -> None:
 
 
 def reset() -> None:
-    """Also give up on calls that are held back: they belong to a world that is gone."""
-    global _world
+    """Also give up on calls that are held back: they belong to a state that is gone."""
+    global _epoch
     clear()
     release(drop=True)
-    _world += 1
+    _epoch += 1
 
 
 def release(drop: bool = False) -> None:
@@ -183,9 +183,9 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
     """Apply what happens before the call takes effect; raises what the caller is to see."""
     for fault in faults:
         if fault.kind == "latency":
-            world = _world
+            epoch = _epoch
             await asyncio.sleep(fault.time())
-            if world != _world:
+            if epoch != _epoch:
                 raise ConnectionLost
         elif fault.kind == "throttle":
             code, status = _THROTTLING[call.service]

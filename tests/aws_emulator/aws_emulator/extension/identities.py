@@ -23,7 +23,7 @@ def find(arn: str) -> dict | None:
 
 
 def unique_id(arn: str) -> str | None:
-    """AROA… or AIDA… behind this ARN, or None if it names nobody."""
+    """AROA… or AIDA… behind this ARN, or None if it names no principal."""
     entity = find(arn) or {}
     return entity.get("RoleId") or entity.get("UserId")
 

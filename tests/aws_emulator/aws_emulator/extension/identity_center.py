@@ -1,4 +1,4 @@
-"""Roles that IAM Identity Center makes of permission sets: nobody but AWS may change them.
+"""Roles that IAM Identity Center makes of permission sets: only AWS may change them.
 
 IAM Identity Center user guide, "Referencing permission sets in resource policies": AWSReservedSSO_NAME_SUFFIX under
 /aws-reserved/sso.amazonaws.com/REGION/. IAM answers UnmodifiableEntity to who would edit one.
@@ -15,7 +15,7 @@ _INLINE = "AwsSSOInlinePolicy"
 
 
 def make_role(account: str, region: str, permission_set: str, suffix: str, policy: dict) -> str:
-    """The role of a permission set with an inline policy; answers with its ARN."""
+    """The role of a permission set with an inline policy; returns its ARN."""
     name = f"AWSReservedSSO_{permission_set}_{suffix}"
     path = f"/aws-reserved/sso.amazonaws.com/{region}/"
     provider = f"arn:aws:iam::{account}:saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE"

@@ -20,7 +20,7 @@ _MODULES = {
     "ec2": ("ministack.services.ec2", "aws_emulator.extension.ec2"),
 }
 
-#: ministack's own account, for requests without credentials: nobody signs in to it.
+#: ministack's own account, for requests without credentials: no credentials belong to it.
 _NOBODY = "000000000000"
 
 
@@ -72,7 +72,7 @@ _snapshots: list[bytes] = []
 
 
 def snapshot() -> int:
-    """Remember all that the accounts hold, sessions excepted; answers with what `restore` takes. For a state at rest:
+    """Remember all that the accounts hold, sessions excepted; returns what `restore` takes. For a state at rest:
     what is on its way to the next state would arrive at once after a restore."""
     modules = {module for modules in _MODULES.values() for module in modules}
     # In one piece: an object that two stores hold stays one object.

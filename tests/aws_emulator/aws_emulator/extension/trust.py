@@ -1,4 +1,4 @@
-"""Whether a role's trust policy lets somebody in.
+"""Whether a role's trust policy admits a principal.
 
 Owns: matching a trust policy's principals and conditions. Must not know: how sessions are made (`sts`), how the
 policy came to say what it says (`iam.effective_trust`).
