@@ -1,6 +1,7 @@
-"""What is really there: short look-ups and set-up in both accounts, as root, by boto3.
+"""Both accounts as they are: short look-ups and set-up, as root, with boto3.
 
-Knows the AWS under test. Knows nothing of the CLI's commands or the provider. "Not there" is None, never an exception.
+Knows the emulated AWS. Knows nothing of the CLI's commands or the provider. A missing object is None, never an
+exception.
 """
 
 import json
@@ -16,7 +17,7 @@ CLUSTER_ACCOUNT = "183295435445"
 WORKLOAD_ACCOUNT = "185863138492"
 CLUSTER = "prac-eks-abhi"
 LIVE_PEERINGS = ("initiating-request", "pending-acceptance", "provisioning", "active")
-#: A trust policy that lets EC2 instances assume the role: what the roles of others have in most tests.
+#: A trust policy that lets EC2 instances assume the role: what foreign roles have in most tests.
 TRUSTS_EC2 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -24,7 +25,7 @@ TRUSTS_EC2 = {
 ABSENT = {"NoSuchEntity", "ResourceNotFoundException"}
 
 
-class World:
+class Accounts:
     """Both accounts, named `cluster` and `workload`."""
 
     def __init__(self, aws: Aws):
@@ -60,7 +61,7 @@ class World:
         return sorted(policy["PolicyArn"] for policy in attached)
 
     def make_role(self, account: str, name: str, trust: dict) -> None:
-        """A role as somebody else would make it: without tags."""
+        """A foreign role, without tags."""
         self.iam(account).create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
 
     def make_foreign_role(self, account: str, name: str) -> str:
@@ -69,8 +70,8 @@ class World:
         return create(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2), Tags=theirs)["Role"]["Arn"]
 
     def make_pipeline_role(self) -> str:
-        """The role `ci` of the workload account: a token of the cluster's ci/deploy becomes it, and all that it may do
-        is assume the runner role. Returns its ARN."""
+        """The role `ci` of the workload account: a token of the cluster's ci/deploy can assume it, and it may only
+        assume the runner role. Returns its ARN."""
         iam, issuer = self.iam("workload"), self.issuer()
         host, runner = issuer.removeprefix("https://"), self.aws.accounts["workload"].runner_role_arn
         provider = self.make_oidc_provider("sts.amazonaws.com")
@@ -88,7 +89,7 @@ class World:
         return iam.get_role(RoleName="ci")["Role"]["Arn"]
 
     def delete_role(self, account: str, name: str) -> None:
-        """Deletes a role as a person would: with all that hangs on it first."""
+        """Deletes a role as a person would: its policies and its place in instance profiles first."""
         iam, role = self.iam(account), {"RoleName": name}
         for profile in iam.list_instance_profiles_for_role(**role)["InstanceProfiles"]:
             iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], **role)
@@ -122,7 +123,7 @@ class World:
         return found and {policy["policyArn"].split("/")[-1]: scope(policy["accessScope"]) for policy in found}
 
     def make_oidc_provider(self, *client_ids: str, cluster: str = CLUSTER) -> str:
-        """In the workload account, as somebody else would make it: untagged. Returns its ARN."""
+        """A foreign OIDC provider in the workload account, without tags. Returns its ARN."""
         create = self.iam("workload").create_open_id_connect_provider
         return create(Url=self.issuer(cluster), ClientIDList=list(client_ids))["OpenIDConnectProviderArn"]
 
@@ -158,12 +159,13 @@ class World:
 
 
 def traces(aws: Aws, before: dict) -> set[str]:
-    """Paths into the dump of all accounts that differ from `before`: for people to read when there should be none."""
+    """Paths into the dump of all accounts that differ from `before`: a readable list for an assertion that there are
+    none."""
     return differing(parsed(before), parsed(without_gone(aws.dump())))
 
 
 def without_gone(dump: dict) -> dict:
-    """The dump without peering connections that are gone: AWS goes on showing those for some hours."""
+    """The dump without peering connections that are gone: AWS shows those for some hours."""
     for account in dump.values():
         stores = account.get("ec2", {})
         peerings = stores.get("vpc_peering", {})
@@ -176,7 +178,7 @@ def without_gone(dump: dict) -> dict:
 
 
 def parsed(value):
-    """The value with JSON documents taken apart: their spelling is no difference."""
+    """The value with JSON documents parsed: their formatting is no difference."""
     if isinstance(value, dict):
         return {key: parsed(member) for key, member in value.items()}
     if isinstance(value, list):

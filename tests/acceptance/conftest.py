@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from accounts import Accounts
 from aws_emulator.client import Aws
 from drift import Applied
 from harness import Cli, Workspace
 from workspaces import workspaces
-from world import World
 
 
 def pytest_addoption(parser):
@@ -65,10 +65,10 @@ def workspace(cli, aws, tmp_path) -> Callable[..., Workspace]:
 
 @pytest.fixture(scope="module")
 def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Applied]]:
-    """`drifting(name, address, world, set_up)`: `set_up` prepares the accounts, reset before, and answers with HCL."""
+    """`drifting(name, address, accounts, set_up)`: `set_up` prepares the accounts, reset before, and returns HCL."""
     made = []
 
-    def drift(name: str, address: str, world: World, set_up: Callable[[], str]) -> Applied:
+    def drift(name: str, address: str, accounts: Accounts, set_up: Callable[[], str]) -> Applied:
         def begin() -> Workspace:
             running_aws.reset()
             workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(set_up())
@@ -76,7 +76,7 @@ def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Appli
             workspace.assert_empty_plan()
             return workspace
 
-        made.append(Applied(f"{name}-{cli.name}", world, address, begin))
+        made.append(Applied(f"{name}-{cli.name}", accounts, address, begin))
         return made[-1]
 
     yield drift

@@ -1,6 +1,6 @@
 """`xeks_cross_account_access` as HCL, and the names that most tests give to its objects."""
 
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn
 
 ADDRESS = "xeks_cross_account_access.ec2"
 ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
@@ -16,7 +16,7 @@ def access(
     more: str = "",
     name: str = "ec2",
 ) -> str:
-    """A resource; each argument is what stands between the braces."""
+    """A resource; each argument is the text between the braces."""
     lines = [
         f'cluster_name = "{CLUSTER}"',
         f"workload_role = {{ {workload_role} }}",
@@ -31,9 +31,9 @@ def access(
 STORY = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')
 
 
-def assert_story_in_place(world: World, workload: str = WORKLOAD) -> None:
+def assert_story_in_place(accounts: Accounts, workload: str = WORKLOAD) -> None:
     """Every object of `STORY` exists, with the workload role under this name."""
-    assert world.inline_policies("cluster", ACCESS) == ["xeks-eks-describe"]
-    assert world.inline_policies("workload", workload) == [f"xeks-assume-{ACCESS}"]
-    assert world.profile_roles(workload) == [workload]
-    assert world.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
+    assert accounts.inline_policies("cluster", ACCESS) == ["xeks-eks-describe"]
+    assert accounts.inline_policies("workload", workload) == [f"xeks-assume-{ACCESS}"]
+    assert accounts.profile_roles(workload) == [workload]
+    assert accounts.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}

@@ -1,17 +1,16 @@
-"""Whose an object is, for tests: each resource with every kind of object that it can own, strangers' objects in their
-places, and a provider that is killed at a call.
+"""Each resource with every kind of object that it can own, and the same objects recreated by someone else.
 
-Knows the AWS under test and the CLI. What must hold is the tests'.
+Knows the emulated AWS and HCL. Knows nothing of the CLI.
 """
 
 import json
 
+from accounts import CLUSTER, TRUSTS_EC2, Accounts
 from aws_emulator.client import Aws
 from cluster_peering import peering
 from cross_account_access import ACCESS, ACCESS_ARN, BUCKETS, WORKLOAD, access
 from irsa_trust import POD, POLICY, ROLE, trust
 from network import Network
-from world import CLUSTER, TRUSTS_EC2, World
 
 DENY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -50,12 +49,12 @@ def all_of_all(aws: Aws, more: str = "") -> str:
     return access_of_all(more) + trust_of_all(more) + peering_of_all(aws, more)
 
 
-def remake_role(
-    world: World, account: str, name: str, policies: dict[str, str], attached: tuple[str, ...] = ()
+def recreate_role(
+    accounts: Accounts, account: str, name: str, policies: dict[str, str], attached: tuple[str, ...] = ()
 ) -> None:
-    """Somebody deletes a role and makes it again, with policies and attachments of the same names."""
-    world.delete_role(account, name)
-    iam = world.iam(account)
+    """Someone else deletes a role and creates it again, with policies and attachments of the same names."""
+    accounts.delete_role(account, name)
+    iam = accounts.iam(account)
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2), Tags=THEIRS)
     for policy, document in policies.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
@@ -63,32 +62,32 @@ def remake_role(
         iam.attach_role_policy(RoleName=name, PolicyArn=arn)
 
 
-def remake_access(world: World) -> None:
+def recreate_access(accounts: Accounts) -> None:
     """All of `access_of_all` but the access role."""
-    remake_role(world, "workload", WORKLOAD, {f"xeks-assume-{ACCESS}": DENY}, (BUCKETS,))
-    iam = world.iam("workload")
+    recreate_role(accounts, "workload", WORKLOAD, {f"xeks-assume-{ACCESS}": DENY}, (BUCKETS,))
+    iam = accounts.iam("workload")
     iam.delete_instance_profile(InstanceProfileName=WORKLOAD)
     iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
     iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
     entry = {"clusterName": CLUSTER, "principalArn": ACCESS_ARN}
-    world.eks.delete_access_entry(**entry)
-    world.eks.create_access_entry(**entry, tags={"whose": "theirs"})
-    world.eks.associate_access_policy(**entry, policyArn=ADMIN, accessScope={"type": "cluster"})
+    accounts.eks.delete_access_entry(**entry)
+    accounts.eks.create_access_entry(**entry, tags={"whose": "theirs"})
+    accounts.eks.associate_access_policy(**entry, policyArn=ADMIN, accessScope={"type": "cluster"})
 
 
-def remake_trust(world: World) -> None:
-    """All of `trust_of_all` but the role that the chained one leads to."""
-    remake_role(world, "workload", ROLE, {"bucket": DENY}, (BUCKETS,))
-    remake_role(world, "cluster", POD, {"xeks-assume-chained-t": DENY})
+def recreate_trust(accounts: Accounts) -> None:
+    """All of `trust_of_all` but the role that the chained trust ends at."""
+    recreate_role(accounts, "workload", ROLE, {"bucket": DENY}, (BUCKETS,))
+    recreate_role(accounts, "cluster", POD, {"xeks-assume-chained-t": DENY})
     for account in ("cluster", "workload"):
-        iam = world.iam(account)
+        iam = accounts.iam(account)
         for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
             iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
-        iam.create_open_id_connect_provider(Url=world.issuer(), ClientIDList=["sts.amazonaws.com"], Tags=THEIRS)
+        iam.create_open_id_connect_provider(Url=accounts.issuer(), ClientIDList=["sts.amazonaws.com"], Tags=THEIRS)
 
 
-def remake_peering(network: Network) -> None:
-    """All of it: the connection, its routes and options, and the rule."""
+def recreate_peering(network: Network) -> None:
+    """All of `peering_of_all`: the connection, its routes and options, and the rule."""
     ours = next(each["VpcPeeringConnectionId"] for each in network.connections())
     network.delete(ours)
     theirs = network.connect()
@@ -105,8 +104,8 @@ def remake_peering(network: Network) -> None:
     ec2.authorize_security_group_ingress(GroupId=network.group, IpPermissions=[https])
 
 
-def identities(world: World, network: Network) -> set[str]:
-    """What AWS gave the objects that are there: a role that is made anew has another id."""
+def identities(accounts: Accounts, network: Network) -> set[str]:
+    """The ids that AWS gave the objects: a recreated role has another one."""
     roles = [(account, name) for account in ("cluster", "workload") for name in (ACCESS, WORKLOAD, ROLE, POD)]
-    found = {role["RoleId"] for each in roles if (role := world.role(*each))}
+    found = {role["RoleId"] for each in roles if (role := accounts.role(*each))}
     return found | {each["VpcPeeringConnectionId"] for each in network.connections()}

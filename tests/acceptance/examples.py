@@ -1,4 +1,4 @@
-"""The examples in examples/ and in the modules, as they lie in the checkout."""
+"""The examples in examples/ and in the modules, as the checkout has them."""
 
 import shlex
 

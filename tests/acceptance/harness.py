@@ -29,12 +29,12 @@ def version_of(provider: Path) -> str:
 
 
 def lay_out(provider: Path, mirror: Path) -> list[Path]:
-    """Copies `provider` to where a filesystem mirror has it, under both registries' names; answers with the copies."""
+    """Copies `provider` to where a filesystem mirror has it, under both registries' names; returns the copies."""
     version, copies = version_of(provider), []
     for host in HOSTS:
         copy = mirror / host / ADDRESS / version / host_platform() / f"terraform-provider-xeks_v{version}"
         copy.parent.mkdir(parents=True, exist_ok=True)
-        # Beside and then over: a copy that is running can't be written to.
+        # Written beside it and renamed: the file of a running process can't be overwritten.
         shutil.copy2(provider, copy.with_suffix(".new"))
         copy.with_suffix(".new").replace(copy)
         copies.append(copy)
@@ -58,7 +58,7 @@ def clean_environment(home: Path, config: Path, **more: str) -> dict[str, str]:
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
-        # A command lives for less than a second: without collecting garbage it costs a quarter less of the processor.
+        # A command runs for less than a second: without garbage collection it needs a quarter less processor time.
         "GOGC": "off",
         "GOMEMLIMIT": "1GiB",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -79,7 +79,7 @@ class Diagnostic:
 
 @dataclass
 class Run:
-    """One command of the CLI, ended."""
+    """One command of the CLI, finished."""
 
     command: str
     code: int

@@ -1,4 +1,4 @@
-"""An EC2 instance, as far as the AWS CLI can tell: a home folder and a metadata service with the role's credentials."""
+"""An EC2 instance, as the AWS CLI sees one: a home folder and a metadata service with the role's credentials."""
 
 import json
 import subprocess

@@ -1,6 +1,6 @@
 """`xeks_irsa_trust` as HCL, the names that most tests give to its objects, and what a pod gets from STS."""
 
-from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn
 
 ADDRESS = "xeks_irsa_trust.app"
 ROLE, POD = "nodejs-app", "nodejs-pod"
@@ -18,7 +18,7 @@ def trust(
     more: str = "",
     name: str = "app",
 ) -> str:
-    """A resource; `role` and `service_accounts` are what stands between the brackets."""
+    """A resource; `role` and `service_accounts` are the text between the brackets."""
     lines = [clusters, f"service_accounts = [{service_accounts}]", f"role = {{ {role} }}", *more.splitlines()]
     body = "\n  ".join(lines)
     return f'resource "xeks_irsa_trust" "{name}" {{\n  {body}\n}}\n'

@@ -1,13 +1,13 @@
-"""A sound connection to a cluster, made by hand as xeks_cross_account_access makes it; for tests to break.
+"""Sound access to a cluster, created by hand as xeks_cross_account_access creates it; for tests to break.
 
-Knows the AWS under test. Knows nothing of the provider.
+Knows the emulated AWS. Knows nothing of the provider.
 """
 
 import json
 from typing import Any
 
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn
 from aws_emulator.client import Credentials
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
 
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ADMIN = "AmazonEKSClusterAdminPolicy"
@@ -37,7 +37,7 @@ class ManualAccess:
 
     def __init__(
         self,
-        world: World,
+        accounts: Accounts,
         key: str,
         *,
         direct: bool = False,
@@ -47,7 +47,7 @@ class ManualAccess:
         cluster: str = CLUSTER,
         trust: dict | None = None,
     ):
-        self.world, self.key, self.cluster, self.direct = world, key, cluster, direct
+        self.accounts, self.key, self.cluster, self.direct = accounts, key, cluster, direct
         self.workload, self.access = f"workload-{key}", f"access-{key}"
         self.workload_arn = role_arn(WORKLOAD_ACCOUNT, self.workload, path)
         self.access_arn = role_arn(CLUSTER_ACCOUNT, self.access)
@@ -63,11 +63,11 @@ class ManualAccess:
 
     @property
     def workload_iam(self):
-        return self.world.iam("workload")
+        return self.accounts.iam("workload")
 
     @property
     def cluster_iam(self):
-        return self.world.iam("cluster")
+        return self.accounts.iam("cluster")
 
     @property
     def principal(self) -> str:
@@ -88,16 +88,16 @@ class ManualAccess:
 
     def make_entry(self, **more: Any) -> None:
         entry = {"clusterName": self.cluster, "principalArn": self.principal}
-        self.world.eks.create_access_entry(
+        self.accounts.eks.create_access_entry(
             **entry, **({"kubernetesGroups": self.groups} if self.groups else {}), **more
         )
         for name, namespaces in self.policies.items():
             scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
             arn = f"arn:aws:eks::aws:cluster-access-policy/{name}"
-            self.world.eks.associate_access_policy(**entry, policyArn=arn, accessScope=scope)
+            self.accounts.eks.associate_access_policy(**entry, policyArn=arn, accessScope=scope)
 
     def remove_entry(self) -> None:
-        self.world.eks.delete_access_entry(clusterName=self.cluster, principalArn=self.principal)
+        self.accounts.eks.delete_access_entry(clusterName=self.cluster, principalArn=self.principal)
 
     def may(self, *statements: dict) -> None:
         """What the workload role may do."""
@@ -118,17 +118,19 @@ class ManualAccess:
     def bounded(self, account: str, *statements: dict) -> None:
         """Puts a permissions boundary on the workload role or the access role."""
         name = f"boundary-{self.key}"
-        made = self.world.iam(account).create_policy(PolicyName=name, PolicyDocument=document(*statements))
+        made = self.accounts.iam(account).create_policy(PolicyName=name, PolicyDocument=document(*statements))
         role = self.workload if account == "workload" else self.access
-        self.world.iam(account).put_role_permissions_boundary(RoleName=role, PermissionsBoundary=made["Policy"]["Arn"])
+        self.accounts.iam(account).put_role_permissions_boundary(
+            RoleName=role, PermissionsBoundary=made["Policy"]["Arn"]
+        )
 
-    def remake_workload(self, path: str = "/") -> None:
-        """Somebody deletes the workload role and makes it again."""
-        self.world.delete_role("workload", self.workload)
+    def recreate_workload(self, path: str = "/") -> None:
+        """Someone else deletes the workload role and creates it again."""
+        self.accounts.delete_role("workload", self.workload)
         self.make_workload(path)
 
-    def remake_access(self) -> None:
-        self.world.delete_role("cluster", self.access)
+    def recreate_access(self) -> None:
+        self.accounts.delete_role("cluster", self.access)
         self.make_access()
 
     def credentials(self, role: str | None = None) -> Credentials:
@@ -137,7 +139,7 @@ class ManualAccess:
         if not self.workload_iam.list_instance_profiles_for_role(RoleName=role)["InstanceProfiles"]:
             self.workload_iam.create_instance_profile(InstanceProfileName=role)
             self.workload_iam.add_role_to_instance_profile(InstanceProfileName=role, RoleName=role)
-        return self.world.aws.instance_credentials("workload", role)
+        return self.accounts.aws.instance_credentials("workload", role)
 
     def asks(self) -> dict[str, Any]:
         """The data source's arguments; those that a test set come last."""

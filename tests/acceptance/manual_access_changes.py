@@ -1,11 +1,12 @@
-"""What tests do to a connection, and how set-ups of it are written: what leaves it sound, and what breaks it."""
+"""What tests change about manual access, and how set-ups of it are written: changes that keep it sound, and changes
+that break it."""
 
 import json
 from collections.abc import Callable
 
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn
 from manual_access import EC2, ManualAccess, allow, document, trusting
 from setups import Asked, Setup
-from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn
 
 
 def ask(connection: ManualAccess, live: bool = False) -> Asked:
@@ -14,10 +15,10 @@ def ask(connection: ManualAccess, live: bool = False) -> Asked:
 
 
 def sound(name: str, prepares: Callable = lambda c: None, live: bool = False, **more) -> Setup:
-    return Setup(name, lambda world, key: ManualAccess(world, key, **more), lambda c: ask(c, live), prepares)
+    return Setup(name, lambda accounts, key: ManualAccess(accounts, key, **more), lambda c: ask(c, live), prepares)
 
 
-def broken(name: str, hop: str, reason: str, breaks: Callable, fix="", status="broken", live=False, **more) -> Setup:
+def broken(name: str, *, hop: str, reason: str, breaks: Callable, fix="", status="broken", live=False, **more) -> Setup:
     made = sound(name, breaks, live, **more)
     return Setup(name, made.make, made.ask, breaks, hop, status, reason, fix)
 
@@ -38,7 +39,7 @@ def in_turn(*steps: Callable) -> Callable:
 def through_another_role(c: ManualAccess, trusted: str | None = None) -> None:
     """workload role → middle role of the workload account → access role."""
     middle = role_arn(WORKLOAD_ACCOUNT, f"middle-{c.key}")
-    c.world.make_role("workload", f"middle-{c.key}", json.loads(document(trusting(c.workload_arn))))
+    c.accounts.make_role("workload", f"middle-{c.key}", json.loads(document(trusting(c.workload_arn))))
     c.workload_iam.put_role_policy(
         RoleName=f"middle-{c.key}", PolicyName="a", PolicyDocument=document(allow("sts:AssumeRole", c.access_arn))
     )
@@ -48,7 +49,8 @@ def through_another_role(c: ManualAccess, trusted: str | None = None) -> None:
 
 
 def as_user(c: ManualAccess, in_group: bool = True) -> None:
-    """A user of the workload account instead of the role; what he may do comes from a managed policy of his group."""
+    """A user of the workload account instead of the role; what the user may do comes from a managed policy of the
+    group."""
     user, group = f"ann-{c.key}", f"ops-{c.key}"
     arn = c.workload_iam.create_user(UserName=user, Path="/people/")["User"]["Arn"]
     policy = document(allow("sts:AssumeRole", c.access_arn))
@@ -64,7 +66,7 @@ def as_user(c: ManualAccess, in_group: bool = True) -> None:
 def as_person(c: ManualAccess, may: dict) -> None:
     """A role of IAM Identity Center, by one of its sessions."""
     policy = json.loads(document(may))
-    arn = c.world.aws.permission_set("workload", "Developer", c.key.zfill(16), policy)
+    arn = c.accounts.aws.permission_set("workload", "Developer", c.key.zfill(16), policy)
     c.trusts(trusting(arn))
     name = arn.split("/")[-1]
     c.arguments["principal_arn"] = f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/{name}/ann@example.com"
@@ -75,7 +77,7 @@ def on_cluster(mode: str, then: Callable = lambda c: None) -> Callable:
 
     def run(c: ManualAccess) -> None:
         c.cluster = f"own-{c.key}"
-        c.world.make_cluster(c.cluster, mode)
+        c.accounts.make_cluster(c.cluster, mode)
         c.describes(allow("eks:DescribeCluster", c.cluster_arn))
         if mode != "CONFIG_MAP":
             c.make_entry()
@@ -85,28 +87,28 @@ def on_cluster(mode: str, then: Callable = lambda c: None) -> Callable:
 
 
 def fails(c: ManualAccess) -> None:
-    c.world.aws.set_cluster_status(c.cluster, "FAILED")
+    c.accounts.aws.set_cluster_status(c.cluster, "FAILED")
 
 
 def entry_for_the_first_role(c: ManualAccess) -> None:
     c.remove_entry()
-    c.world.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.workload_arn)
+    c.accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.workload_arn)
 
 
 def entry_for_nodes(c: ManualAccess) -> None:
     c.remove_entry()
-    c.world.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.access_arn, type="EC2_LINUX")
+    c.accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=c.access_arn, type="EC2_LINUX")
 
 
 def denied_by_the_organisation(c: ManualAccess) -> None:
     """As a service control policy does: STS refuses, and no document of the accounts says so."""
-    c.world.aws.faults.add("deny", service="sts", action="AssumeRole", principal=c.workload, times=9)
+    c.accounts.aws.faults.add("deny", service="sts", action="AssumeRole", principal=c.workload, times=9)
 
 
 def tried_by_another(c: ManualAccess) -> None:
-    """live_as signs in as some other role of the account, which the access role trusts as well."""
+    """live_as signs in as another role of the account, which the access role trusts as well."""
     c.tried_as = f"other-{c.key}"
-    c.world.make_role("workload", c.tried_as, json.loads(document(EC2)))
+    c.accounts.make_role("workload", c.tried_as, json.loads(document(EC2)))
     may = document(allow("sts:AssumeRole", c.access_arn))
     c.workload_iam.put_role_policy(RoleName=c.tried_as, PolicyName="assume", PolicyDocument=may)
     c.trusts(trusting([c.workload_arn, role_arn(WORKLOAD_ACCOUNT, c.tried_as)]))

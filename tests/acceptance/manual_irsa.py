@@ -1,12 +1,12 @@
-"""A sound way from a service account to a role, made by hand as xeks_irsa_trust makes it; for tests to break.
+"""A sound trust of a role in a service account, created by hand as xeks_irsa_trust creates it; for tests to break.
 
-Knows the AWS under test. Knows nothing of the provider.
+Knows the emulated AWS. Knows nothing of the provider.
 """
 
 import json
 from typing import Any
 
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn
 
 SERVICE_ACCOUNT = "system:serviceaccount:nodejs:nodejs-sa"
 AUDIENCE = "sts.amazonaws.com"
@@ -25,10 +25,10 @@ def allow(action: str | list[str], resource: str = BUCKET, effect: str = "Allow"
 class ManualIrsa:
     """Cluster → OIDC provider → role with a policy for a bucket. Names end in `key`."""
 
-    def __init__(self, world: World, key: str, *, path: str = "/", chained: bool = False, **arguments: Any):
-        self.world, self.key, self.chained = world, key, chained
+    def __init__(self, accounts: Accounts, key: str, *, path: str = "/", chained: bool = False, **arguments: Any):
+        self.accounts, self.key, self.chained = accounts, key, chained
         self.cluster, self.name, self.pod_name = f"irsa-{key}", f"app-{key}", f"pod-{key}"
-        world.make_cluster(self.cluster, "API")
+        accounts.make_cluster(self.cluster, "API")
         #: The account of the role that the tokens are for: that of the pod role, where there is one.
         self.side = "cluster" if chained else "workload"
         self.account = CLUSTER_ACCOUNT if chained else WORKLOAD_ACCOUNT
@@ -46,12 +46,12 @@ class ManualIrsa:
 
     @property
     def iam(self):
-        return self.world.iam("workload")
+        return self.accounts.iam("workload")
 
     @property
     def issuer(self) -> str:
         """Without `https://`."""
-        return self.world.issuer(self.cluster).removeprefix("https://")
+        return self.accounts.issuer(self.cluster).removeprefix("https://")
 
     @property
     def provider(self) -> str:
@@ -61,7 +61,7 @@ class ManualIrsa:
         return f"arn:aws:iam::{account}:oidc-provider/{issuer}"
 
     def statement(self, **changes: Any) -> dict:
-        """The statement that xeks_irsa_trust writes, with some of it as told."""
+        """The statement that xeks_irsa_trust writes, with these changes."""
         issuer = self.issuer
         sound = {
             "Effect": "Allow",
@@ -78,27 +78,27 @@ class ManualIrsa:
         )
 
     def make_provider(self, side: str | None = None, client_ids: tuple[str, ...] = (AUDIENCE,)) -> None:
-        self.world.iam(side or self.side).create_open_id_connect_provider(
+        self.accounts.iam(side or self.side).create_open_id_connect_provider(
             Url=f"https://{self.issuer}", ClientIDList=list(client_ids)
         )
 
     def remove_provider(self) -> None:
-        self.world.iam(self.side).delete_open_id_connect_provider(OpenIDConnectProviderArn=self.provider)
+        self.accounts.iam(self.side).delete_open_id_connect_provider(OpenIDConnectProviderArn=self.provider)
 
     def make_pod_role(self) -> None:
-        iam = self.world.iam("cluster")
+        iam = self.accounts.iam("cluster")
         iam.create_role(RoleName=self.pod_name, AssumeRolePolicyDocument=document(self.statement()))
         self.pod_may(allow("sts:AssumeRole", self.arn))
 
     def pod_may(self, *statements: dict) -> None:
-        self.world.iam("cluster").put_role_policy(
+        self.accounts.iam("cluster").put_role_policy(
             RoleName=self.pod_name, PolicyName="assume", PolicyDocument=document(*statements)
         )
 
     def trusts(self, *statements: dict) -> None:
         """Whom the role that the tokens are for trusts."""
         name = self.pod_name if self.chained else self.name
-        self.world.iam(self.side).update_assume_role_policy(RoleName=name, PolicyDocument=document(*statements))
+        self.accounts.iam(self.side).update_assume_role_policy(RoleName=name, PolicyDocument=document(*statements))
 
     def may(self, *statements: dict) -> None:
         self.iam.put_role_policy(RoleName=self.name, PolicyName="bucket", PolicyDocument=document(*statements))
@@ -107,16 +107,16 @@ class ManualIrsa:
         made = self.iam.create_policy(PolicyName=f"boundary-{self.key}", PolicyDocument=document(*statements))
         self.iam.put_role_permissions_boundary(RoleName=self.name, PermissionsBoundary=made["Policy"]["Arn"])
 
-    def remake_cluster(self) -> None:
-        """Somebody deletes the cluster and makes it again under its name: with another issuer."""
+    def recreate_cluster(self) -> None:
+        """Someone else deletes the cluster and creates it again under its name: with another issuer."""
         self.remove_cluster()
-        self.world.make_cluster(self.cluster, "API")
+        self.accounts.make_cluster(self.cluster, "API")
 
     def remove_cluster(self) -> None:
-        self.world.eks.delete_cluster(name=self.cluster)
+        self.accounts.eks.delete_cluster(name=self.cluster)
 
-    def remake_pod_role(self) -> None:
-        self.world.delete_role("cluster", self.pod_name)
+    def recreate_pod_role(self) -> None:
+        self.accounts.delete_role("cluster", self.pod_name)
         self.make_pod_role()
 
     def asks(self) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""Many resources of all kinds in one configuration, and what they need to be there.
+"""Many resources of all kinds in one configuration, and the VPCs that they need.
 
-Knows the AWS under test and HCL. Knows nothing of the CLI.
+Knows the emulated AWS and HCL. Knows nothing of the CLI.
 """
 
+from accounts import CLUSTER
 from aws_emulator.client import Aws
 from network import HOME, vpc
-from world import CLUSTER
 
 
 def access(at: int, direct: bool = False) -> str:
-    """A connection of a role of its own; in mode `direct` it is the entry's principal itself."""
+    """Access for a workload role of its own, in mode `direct` without an access role."""
     profile = "instance_profile = true" if at % 2 else ""
     through = 'mode = "direct"' if direct else f'access_role   = {{ name = "access-{at}" }}'
     return f"""
@@ -48,7 +48,8 @@ resource "xeks_cluster_peering" "p{at}" {{
 
 
 def mixed(aws: Aws, count: int) -> str:
-    """So many resources: two in five connections, two in five trusts, each in both modes, the rest peerings."""
+    """This many resources: two in five of xeks_cross_account_access, two in five of xeks_irsa_trust, each in both
+    modes, and the rest of xeks_cluster_peering."""
     parts = []
     for at in range(count):
         kind = at % 10

@@ -1,13 +1,15 @@
-"""What can drift on any IAM role that a resource made, as rows for its table of drift.
+"""What can drift on any IAM role that a resource created, as rows for its table of drift.
 
 The role is expected to have: a description, a session duration of 7200, the boundary `boundary`, the tags team = x and
-side. `prepare` makes the policies that this needs.
+side. `prepare` creates the policies that this needs.
 """
 
 import json
+from collections.abc import Callable
+from typing import Any
 
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts
 from drift import Row
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 DENY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
@@ -22,10 +24,10 @@ OPEN = json.dumps(
 )
 
 
-def prepare(world: World) -> None:
+def prepare(accounts: Accounts) -> None:
     for account in NUMBERS:
         for name in ("boundary", "other"):
-            world.iam(account).create_policy(PolicyName=name, PolicyDocument=DENY)
+            accounts.iam(account).create_policy(PolicyName=name, PolicyDocument=DENY)
 
 
 def boundary(account: str, name: str = "boundary") -> str:
@@ -37,43 +39,46 @@ def object_path(account: str, kind: str, name: str) -> str:
 
 
 def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]:
-    """`attribute` is the one that describes the role, `inline` the name of an inline policy that the resource gave it."""
+    """`attribute` describes the role in the configuration; `inline` names an inline policy that the resource puts."""
 
-    def row(what: str, read, path: str, operation: str, **arguments) -> Row:
-        def change(world: World):
-            return getattr(world.iam(account), operation)(RoleName=role, **arguments)
+    def row(what: str, read: Callable[[Accounts], Any], path: str, change: Callable[[Any], Any]) -> Row:
+        """`change` gets the account's IAM client."""
+        return Row(f"{attribute}: {what}", read, lambda accounts: change(accounts.iam(account)), path)
 
-        return Row(f"{attribute}: {what}", read, change, path)
+    def trust(accounts: Accounts):
+        return accounts.trust(account, role)
 
-    def trust(world: World):
-        return world.trust(account, role)
+    def description(accounts: Accounts):
+        return accounts.role(account, role).get("Description")
 
-    def description(world: World):
-        return world.role(account, role).get("Description")
+    def duration(accounts: Accounts):
+        return accounts.role(account, role)["MaxSessionDuration"]
 
-    def duration(world: World):
-        return world.role(account, role)["MaxSessionDuration"]
+    def bounded(accounts: Accounts):
+        return accounts.role(account, role).get("PermissionsBoundary")
 
-    def bounded(world: World):
-        return world.role(account, role).get("PermissionsBoundary")
+    def tagged(accounts: Accounts):
+        return accounts.role_tags(account, role)
 
-    def tagged(world: World):
-        return world.role_tags(account, role)
+    def document(accounts: Accounts):
+        return accounts.inline_policy(account, role, inline)
 
-    def document(world: World):
-        return world.inline_policy(account, role, inline)
+    def inline_names(accounts: Accounts):
+        return accounts.inline_policies(account, role)
 
-    def inline_names(world: World):
-        return world.inline_policies(account, role)
+    def attached(accounts: Accounts):
+        return accounts.managed_policies(account, role)
 
-    def attached(world: World):
-        return world.managed_policies(account, role)
+    def whole(accounts: Accounts):
+        return accounts.role(account, role) and (
+            trust(accounts),
+            tagged(accounts).keys(),
+            inline_names(accounts),
+            attached(accounts),
+        )
 
-    def whole(world: World):
-        return world.role(account, role) and (trust(world), tagged(world).keys(), inline_names(world), attached(world))
-
-    def delete(world: World):
-        world.delete_role(account, role)
+    def delete(accounts: Accounts):
+        accounts.delete_role(account, role)
 
     of_role, of_policy = (
         object_path(account, "iam_role", role),
@@ -81,18 +86,18 @@ def role_rows(account: str, attribute: str, role: str, inline: str) -> list[Row]
     )
     tags, bound = f"{of_role}.tags", f"{attribute}.permissions_boundary"
     return [
-        row("trust policy", trust, f"{of_role}.document", "update_assume_role_policy", PolicyDocument=OPEN),
-        row("description", description, f"{attribute}.description", "update_role", Description="x", MaxSessionDuration=7200),
-        row("session duration", duration, f"{attribute}.max_session_duration", "update_role", MaxSessionDuration=3600),
-        row("boundary changed", bounded, bound, "put_role_permissions_boundary", PermissionsBoundary=boundary(account, "other")),
-        row("boundary removed", bounded, bound, "delete_role_permissions_boundary"),
-        row("tag changed", tagged, tags, "tag_role", Tags=[{"Key": "team", "Value": "y"}]),
-        row("own tag changed", tagged, tags, "tag_role", Tags=[{"Key": "side", "Value": "y"}]),
-        row("tag removed", tagged, tags, "untag_role", TagKeys=["team"]),
-        row("tag added", tagged, tags, "tag_role", Tags=[{"Key": "stray", "Value": "y"}]),
-        row("inline policy changed", document, f"{of_policy}.document", "put_role_policy", PolicyName=inline, PolicyDocument=DENY),
-        row("inline policy deleted", document, of_policy, "delete_role_policy", PolicyName=inline),
-        row("inline policy added", inline_names, "objects", "put_role_policy", PolicyName="stray", PolicyDocument=DENY),
-        row("managed policy attached", attached, "", "attach_role_policy", PolicyArn=READ_ONLY),
-        Row(f"{attribute}: deleted with all that hangs on it", whole, delete, of_role),
+        row("trust policy", trust, f"{of_role}.document", lambda iam: iam.update_assume_role_policy(RoleName=role, PolicyDocument=OPEN)),
+        row("description", description, f"{attribute}.description", lambda iam: iam.update_role(RoleName=role, Description="x", MaxSessionDuration=7200)),
+        row("session duration", duration, f"{attribute}.max_session_duration", lambda iam: iam.update_role(RoleName=role, MaxSessionDuration=3600)),
+        row("boundary changed", bounded, bound, lambda iam: iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary(account, "other"))),
+        row("boundary removed", bounded, bound, lambda iam: iam.delete_role_permissions_boundary(RoleName=role)),
+        row("tag changed", tagged, tags, lambda iam: iam.tag_role(RoleName=role, Tags=[{"Key": "team", "Value": "y"}])),
+        row("own tag changed", tagged, tags, lambda iam: iam.tag_role(RoleName=role, Tags=[{"Key": "side", "Value": "y"}])),
+        row("tag removed", tagged, tags, lambda iam: iam.untag_role(RoleName=role, TagKeys=["team"])),
+        row("tag added", tagged, tags, lambda iam: iam.tag_role(RoleName=role, Tags=[{"Key": "stray", "Value": "y"}])),
+        row("inline policy changed", document, f"{of_policy}.document", lambda iam: iam.put_role_policy(RoleName=role, PolicyName=inline, PolicyDocument=DENY)),
+        row("inline policy deleted", document, of_policy, lambda iam: iam.delete_role_policy(RoleName=role, PolicyName=inline)),
+        row("inline policy added", inline_names, "objects", lambda iam: iam.put_role_policy(RoleName=role, PolicyName="stray", PolicyDocument=DENY)),
+        row("managed policy attached", attached, "", lambda iam: iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)),
+        Row(f"{attribute}: deleted together with its policies", whole, delete, of_role),
     ]  # fmt: skip

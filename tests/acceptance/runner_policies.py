@@ -2,7 +2,7 @@
 
     python tests/acceptance/runner_policies.py --provider BINARY --cli terraform
 
-writes tests/aws_emulator/aws_emulator/policies; `test_runner_policy.py` fails where they are something else.
+writes tests/aws_emulator/aws_emulator/policies; `test_runner_policy.py` fails where they differ.
 """
 
 import argparse
@@ -10,8 +10,8 @@ import json
 import tempfile
 from pathlib import Path
 
+from accounts import Accounts
 from harness import Cli
-from world import World
 
 FILES = Path(__file__).parents[1] / "aws_emulator" / "aws_emulator" / "policies"
 RUNNER = "xeks-runner"
@@ -65,15 +65,15 @@ def in_order(policy: dict) -> dict:
 
 def policies(lists: str, name: str = "pipeline") -> str:
     """The data source with these lists of resources, and its policies as an output."""
-    accounts = ", ".join(f"{account} = data.xeks_runner_policy.{name}.{account}_policy" for account in ACCOUNTS)
-    output = f'output "policies" {{\n  value = {{ {accounts} }}\n}}\n'
+    both = ", ".join(f"{account} = data.xeks_runner_policy.{name}.{account}_policy" for account in ACCOUNTS)
+    output = f'output "policies" {{\n  value = {{ {both} }}\n}}\n'
     return f'data "xeks_runner_policy" "{name}" {{\n  {WITH_IDS}\n{lists}\n}}\n\n{output}'
 
 
-def give(world: World, wanted: dict[str, dict]) -> None:
+def give(accounts: Accounts, wanted: dict[str, dict]) -> None:
     """The runner roles get these permissions and no other."""
     for account in ACCOUNTS:
-        iam = world.iam(account)
+        iam = accounts.iam(account)
         if account in wanted:
             document = json.dumps(wanted[account])
             iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)

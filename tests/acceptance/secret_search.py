@@ -1,4 +1,4 @@
-"""Looks for secrets where they must not be: in files and texts, as they are, and as encodings spell them.
+"""Looks for secrets where they must not be: in files and texts, as they are, and in common encodings.
 
 Knows encodings and files. Knows nothing of AWS, the CLI or the provider.
 """
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-#: Enough of a secret to know it by, so that one that was cut is found as well.
+#: As much of a secret as identifies it, so that a truncated one is found as well.
 KNOWN_BY = 20
 
-#: What only a credential looks like, whoever made it: a cluster's token, a presigned URL, a signed request, a JWT.
+#: What only a credential looks like, of any origin: a cluster's token, a presigned URL, a signed request, a JWT.
 SHAPES = {
     "an EKS token": re.compile(rb"k8s-aws-v1\.[\w-]{20}"),
     "the signature of a presigned URL": re.compile(rb"X-Amz-Signature(=|%3D|%253D)[0-9a-f]{16}", re.I),
@@ -25,14 +25,14 @@ SHAPES = {
 
 
 def forms(secret: str) -> dict[bytes, str]:
-    """Needle → how it is spelt: as it is, URL-encoded, in JSON, and in base64 wherever in a text it begins."""
+    """Needle → its encoding: as it is, URL-encoded, in JSON, and in base64 wherever in a text it begins."""
     plain = {"as it is": secret, "in a URL": quote(secret, safe=""), "in JSON": json.dumps(secret)[1:-1]}
     plain["in JSON with its slashes escaped"] = plain["in JSON"].replace("/", "\\/")
     found = {text.encode()[:KNOWN_BY]: how for how, text in reversed(plain.items())}
     for how in ("as it is", "in a URL"):
         for before in range(3):
             whole = base64.b64encode(b"\0" * before + plain[how].encode()).rstrip(b"=")
-            # The first characters hold bits of what stands before, the last ones of what follows.
+            # The first characters hold bits of the text before, the last ones of the text after.
             inner = whole[4 if before else 0 : -2][:KNOWN_BY]
             found |= {inner: f"{how}, in base64", inner.translate(bytes.maketrans(b"+/", b"-_")): f"{how}, in base64"}
     return found

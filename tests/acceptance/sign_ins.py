@@ -1,6 +1,6 @@
-"""Two accounts signed in to in every way, each with a secret of its own that can be looked for.
+"""Every way to sign in to the two accounts, each with a secret of its own that can be searched for.
 
-Knows the AWS under test, the shared files and the provider's block. Knows nothing of the CLI, nor of what is done with
+Knows the emulated AWS, the shared files and the provider's block. Knows nothing of the CLI, nor of what is done with
 it.
 """
 
@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
+from accounts import CLUSTER, Accounts
 from aws_emulator.client import Aws, Credentials
 from profiles import profile
-from world import CLUSTER, World
 
 OF_PROFILE, OF_HOP = "the profile's external id", "the hop's external id"
 EXTERNAL_IDS = {
@@ -77,7 +77,7 @@ class SignIns:
     def __init__(self, aws: Aws, given: Path, proxy: str):
         self.aws, self.given = aws, given
         given.mkdir(parents=True)
-        self.ci = World(aws).make_pipeline_role()
+        self.ci = Accounts(aws).make_pipeline_role()
         self._asks_for("workload", self.ci, OF_HOP)
         self._asks_for("cluster", f"arn:aws:iam::{aws.accounts['cluster'].id}:root", OF_PROFILE)
         self.token = aws.service_account_token(CLUSTER, "ci", "deploy")
@@ -148,7 +148,7 @@ class SignIns:
 def echoing_proxy() -> Iterator[tuple[str, list[str]]]:
     """A proxy that answers every call as AWS answers a wrong signature, and repeats all that it was sent.
 
-    Answers with its HOST:PORT, and the passwords that it was shown."""
+    Yields its HOST:PORT, and the passwords that it received."""
     shown: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

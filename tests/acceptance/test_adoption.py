@@ -1,55 +1,66 @@
 """Objects that exist before the resource and are adopted: what is on them stays, and a destroy restores them."""
 
-import json
+from dataclasses import dataclass
 
 import pytest
+from accounts import CLUSTER, TRUSTS_EC2, Accounts, traces
 from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
-from every_object import DENY, trust_of_all
+from every_object import DENY, THEIRS, trust_of_all
 from irsa_trust import ROLE
-from world import CLUSTER, TRUSTS_EC2, World, traces
 
-DOCUMENT = json.dumps(TRUSTS_EC2)
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
 EVERYTHING = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more='adopt = "if_exists"\ntags = { team = "x", whose = "ours" }')  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "there",
-    [
-        ["access"],
-        ["workload"],
-        ["profile"],
-        ["workload", "profile"],
-        ["access", "entry"],
-        ["access", "workload", "profile", "entry"],
-    ],
-    ids=" and ".join,
-)
-def test_what_is_there_is_adopted_and_left_as_it_was(workspace, aws, there):
-    world = World(aws)
-    if "access" in there:
-        world.make_foreign_role("cluster", ACCESS)
-    if "workload" in there:
-        world.make_foreign_role("workload", WORKLOAD)
-    if "profile" in there:
-        iam = world.iam("workload")
-        iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=[{"Key": "whose", "Value": "theirs"}])
-        if "workload" in there:
-            iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
-    if "entry" in there:
-        world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
-        world.eks.associate_access_policy(
-            clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
-        )
+@dataclass(frozen=True)
+class Existing:
+    """The foreign objects that exist before the create."""
+
+    access_role: bool = False
+    workload_role: bool = False
+    instance_profile: bool = False
+    access_entry: bool = False
+
+    def make(self, accounts: Accounts) -> None:
+        if self.access_role:
+            accounts.make_foreign_role("cluster", ACCESS)
+        if self.workload_role:
+            accounts.make_foreign_role("workload", WORKLOAD)
+        if self.instance_profile:
+            iam = accounts.iam("workload")
+            iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
+            if self.workload_role:
+                iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
+        if self.access_entry:
+            accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
+            accounts.eks.associate_access_policy(
+                clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
+            )
+
+
+EXISTING = {
+    "access": Existing(access_role=True),
+    "workload": Existing(workload_role=True),
+    "profile": Existing(instance_profile=True),
+    "workload and profile": Existing(workload_role=True, instance_profile=True),
+    "access and entry": Existing(access_role=True, access_entry=True),
+    "access and workload and profile and entry": Existing(True, True, True, True),
+}
+
+
+@pytest.mark.parametrize("case", EXISTING)
+def test_existing_objects_are_adopted_and_left_as_they_were(workspace, aws, case):
+    existing, accounts = EXISTING[case], Accounts(aws)
+    existing.make(accounts)
     before = aws.dump()
     root = workspace(EVERYTHING)
 
     root.apply()
     root.assert_empty_plan()
-    for account, name, key in (("cluster", ACCESS, "access"), ("workload", WORKLOAD, "workload")):
-        assert world.role_tags(account, name)["whose"] == ("theirs" if key in there else "ours")
+    assert accounts.role_tags("cluster", ACCESS)["whose"] == ("theirs" if existing.access_role else "ours")
+    assert accounts.role_tags("workload", WORKLOAD)["whose"] == ("theirs" if existing.workload_role else "ours")
 
     root.write(EVERYTHING.replace('team = "x"', 'team = "y", more = "z"'))
     root.apply()
@@ -62,11 +73,11 @@ def test_what_is_there_is_adopted_and_left_as_it_was(workspace, aws, there):
     assert not traces(aws, before)
 
 
-def test_what_others_wrote_on_an_adopted_entry_is_refused_with_what_to_do(workspace, aws):
-    world = World(aws)
-    world.make_foreign_role("cluster", ACCESS)
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
-    world.eks.associate_access_policy(
+def test_a_foreign_policy_scope_on_an_adopted_entry_is_refused_with_advice(workspace, aws):
+    accounts = Accounts(aws)
+    accounts.make_foreign_role("cluster", ACCESS)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    accounts.eks.associate_access_policy(
         clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
     )
     narrow = access(
@@ -77,7 +88,7 @@ def test_what_others_wrote_on_an_adopted_entry_is_refused_with_what_to_do(worksp
 
     run = root.try_apply().must_fail("AmazonEKSViewPolicy", "never rewrites")
     assert "set adopt" not in run.text
-    assert world.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
+    assert accounts.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
 
     same = access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" } }', more='adopt = "if_exists"')
     root.write(same)
@@ -86,33 +97,31 @@ def test_what_others_wrote_on_an_adopted_entry_is_refused_with_what_to_do(worksp
     root.write(narrow)
     root.try_apply().must_fail("AmazonEKSViewPolicy", "never rewrites")
     root.destroy()
-    assert world.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
+    assert accounts.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
 
 
-def test_an_access_entry_of_others_can_be_adopted_and_survives(workspace, aws):
-    world = World(aws)
-    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-    world.iam("cluster").create_role(RoleName=ACCESS, AssumeRolePolicyDocument=trust)
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
-    view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
-    world.eks.associate_access_policy(
-        clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=view, accessScope={"type": "cluster"}
+def test_an_adopted_access_entry_survives_a_destroy(workspace, aws):
+    accounts = Accounts(aws)
+    accounts.make_role("cluster", ACCESS, TRUSTS_EC2)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    accounts.eks.associate_access_policy(
+        clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
     )
     root = workspace(access(access_role=f'name = "{ACCESS}"', more='adopt = "if_exists"'))
 
     root.apply()
-    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSClusterAdminPolicy", "AmazonEKSViewPolicy"}
+    assert set(accounts.associations(ACCESS_ARN)) == {"AmazonEKSClusterAdminPolicy", "AmazonEKSViewPolicy"}
     root.assert_empty_plan()
 
     root.destroy()
-    assert set(world.associations(ACCESS_ARN)) == {"AmazonEKSViewPolicy"}
-    assert world.role("cluster", ACCESS)
+    assert set(accounts.associations(ACCESS_ARN)) == {"AmazonEKSViewPolicy"}
+    assert accounts.role("cluster", ACCESS)
 
 
-def test_a_policy_of_others_on_an_adopted_role_is_never_rewritten(workspace, aws):
-    world = World(aws)
-    world.make_foreign_role("workload", ROLE)
-    world.iam("workload").put_role_policy(RoleName=ROLE, PolicyName="bucket", PolicyDocument=DENY)
+def test_a_foreign_policy_on_an_adopted_role_is_never_rewritten(workspace, aws):
+    accounts = Accounts(aws)
+    accounts.make_foreign_role("workload", ROLE)
+    accounts.iam("workload").put_role_policy(RoleName=ROLE, PolicyName="bucket", PolicyDocument=DENY)
     before = aws.dump()
     hcl = trust_of_all('adopt = "if_exists"')
     root = workspace(hcl)

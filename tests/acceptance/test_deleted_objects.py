@@ -1,27 +1,30 @@
 """Objects that are deleted outside Terraform: the next apply creates them again."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
+from accounts import CLUSTER, Accounts, traces
 from cross_account_access import ACCESS, ACCESS_ARN, STORY, WORKLOAD, access
 from every_object import all_of_all
 from irsa_trust import POD, ROLE, trust
 from network import Network
-from world import CLUSTER, World, traces
 
 ROLES = (("cluster", ACCESS), ("workload", WORKLOAD), ("workload", ROLE), ("cluster", POD), ("workload", "chained-t"))
 
 
-def delete_what_hangs(world: World, network: Network) -> None:
-    """Policies, attachments and what an instance profile holds; the access policy; routes, options, rule."""
+def delete_children(accounts: Accounts, network: Network) -> None:
+    """Policies, attachments and the role in the instance profile; the access policy; routes, options, rule."""
     for account, name in ROLES:
-        iam = world.iam(account)
-        for policy in world.inline_policies(account, name):
+        iam = accounts.iam(account)
+        for policy in accounts.inline_policies(account, name):
             iam.delete_role_policy(RoleName=name, PolicyName=policy)
-        for arn in world.managed_policies(account, name):
+        for arn in accounts.managed_policies(account, name):
             iam.detach_role_policy(RoleName=name, PolicyArn=arn)
-    iam = world.iam("workload")
+    iam = accounts.iam("workload")
     iam.remove_role_from_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
     admin = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-    world.eks.disassociate_access_policy(clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=admin)
+    accounts.eks.disassociate_access_policy(clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=admin)
     (made,) = [each["VpcPeeringConnectionId"] for each in network.connections()]
     for account in ("cluster", "workload"):
         for name in network.routes(account):
@@ -38,26 +41,26 @@ def delete_what_hangs(world: World, network: Network) -> None:
     network.ec2("cluster").revoke_security_group_ingress(GroupId=network.group, SecurityGroupRuleIds=ids)
 
 
-def delete_what_stands(world: World, network: Network) -> None:
-    """Access entry, roles with all that hangs on them, instance profile, OIDC providers, connection."""
-    world.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+def delete_parents(accounts: Accounts, network: Network) -> None:
+    """Access entry, roles with their policies, instance profile, OIDC providers, connection."""
+    accounts.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
     for account, name in ROLES[1:]:
-        world.delete_role(account, name)
-    world.iam("workload").delete_instance_profile(InstanceProfileName=WORKLOAD)
+        accounts.delete_role(account, name)
+    accounts.iam("workload").delete_instance_profile(InstanceProfileName=WORKLOAD)
     for account in ("cluster", "workload"):
-        for provider in world.iam(account).list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            world.iam(account).delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+        for provider in accounts.iam(account).list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            accounts.iam(account).delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
     network.delete(next(each["VpcPeeringConnectionId"] for each in network.connections()))
 
 
-@pytest.mark.parametrize("delete", [delete_what_hangs, delete_what_stands], ids=["what hangs", "what stands"])
-def test_what_was_deleted_by_hand_is_made_again(workspace, aws, delete):
-    world, network = World(aws), Network(aws)
+@pytest.mark.parametrize("delete", [delete_children, delete_parents], ids=["children", "parents"])
+def test_objects_deleted_outside_terraform_are_created_again(workspace, aws, delete):
+    accounts, network = Accounts(aws), Network(aws)
     before = network.left()
     root = workspace(all_of_all(aws))
     root.apply()
     made = {address: set(state["objects"]) for address, state in root.resources().items()}
-    delete(world, network)
+    delete(accounts, network)
 
     root.apply()
 
@@ -67,55 +70,61 @@ def test_what_was_deleted_by_hand_is_made_again(workspace, aws, delete):
     assert not traces(aws, before)
 
 
-def delete_role(world: World, account: str, name: str) -> None:
-    iam = world.iam(account)
-    for profile in iam.list_instance_profiles_for_role(RoleName=name)["InstanceProfiles"]:
-        iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=name)
-    for policy in world.inline_policies(account, name):
-        iam.delete_role_policy(RoleName=name, PolicyName=policy)
-    iam.delete_role(RoleName=name)
-
-
-BY_HAND = {
-    "access role": lambda world: delete_role(world, "cluster", ACCESS),
-    "workload role": lambda world: delete_role(world, "workload", WORKLOAD),
-    "app role": lambda world: delete_role(world, "workload", ROLE),
-    "access entry": lambda world: world.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN),
-    "OIDC provider": lambda world: world.iam("workload").delete_open_id_connect_provider(
-        OpenIDConnectProviderArn=world.oidc_providers()[0]
+DELETE = {
+    "access role": lambda accounts: accounts.delete_role("cluster", ACCESS),
+    "workload role": lambda accounts: accounts.delete_role("workload", WORKLOAD),
+    "app role": lambda accounts: accounts.delete_role("workload", ROLE),
+    "access entry": lambda accounts: accounts.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN),
+    "OIDC provider": lambda accounts: accounts.iam("workload").delete_open_id_connect_provider(
+        OpenIDConnectProviderArn=accounts.oidc_providers()[0]
     ),
 }
 
 
-@pytest.mark.parametrize("mode", ["assume_role", "direct"])
-@pytest.mark.parametrize("what", ["access role", "workload role"])
-def test_a_role_deleted_by_hand_is_made_again_and_lives_in_the_cluster(workspace, aws, what, mode):
-    if mode == "direct" and what == "access role":
-        pytest.skip("there is none")
-    world = World(aws)
-    hcl = STORY if mode == "assume_role" else access(None, more='mode = "direct"')
-    root = workspace(hcl)
+@dataclass(frozen=True)
+class DeletedRole:
+    """A role that is deleted from a resource in one of its modes."""
+
+    hcl: str
+    delete: Callable[[Accounts], None]
+    #: The role is the principal of the access entry, which a new role of that name does not match.
+    is_principal: bool
+
+
+DIRECT = access(None, more='mode = "direct"')
+DELETED_ROLES = {
+    "access role-assume_role": DeletedRole(STORY, DELETE["access role"], is_principal=True),
+    "workload role-assume_role": DeletedRole(STORY, DELETE["workload role"], is_principal=False),
+    "workload role-direct": DeletedRole(DIRECT, DELETE["workload role"], is_principal=True),
+}
+
+
+@pytest.mark.parametrize("case", DELETED_ROLES)
+def test_a_deleted_role_is_created_again_with_an_access_entry_that_matches_it(workspace, aws, case):
+    deleted, accounts = DELETED_ROLES[case], Accounts(aws)
+    root = workspace(deleted.hcl)
     root.apply()
-    (principal,) = [entry for entry in world.entries() if ACCESS in entry or WORKLOAD in entry]
-    dead = world.entry(principal)["accessEntryArn"]
-    BY_HAND[what](world)
+    (principal,) = [entry for entry in accounts.entries() if ACCESS in entry or WORKLOAD in entry]
+    stale = accounts.entry(principal)["accessEntryArn"]
+    deleted.delete(accounts)
 
     root.apply()
 
     root.assert_empty_plan()
-    bound = what == "access role" or mode == "direct"
-    assert (world.entry(principal)["accessEntryArn"] != dead) == bound
-    assert world.associations(principal)
+    assert (accounts.entry(principal)["accessEntryArn"] != stale) == deleted.is_principal
+    assert accounts.associations(principal)
     root.destroy()
 
 
-@pytest.mark.parametrize("what", BY_HAND)
-def test_without_a_refresh_what_was_deleted_is_an_error_of_our_own_and_heals(workspace, aws, what):
-    world = World(aws)
+@pytest.mark.parametrize("what", DELETE)
+def test_without_a_refresh_a_deleted_object_is_an_error_of_the_provider_and_the_next_apply_repairs_it(
+    workspace, aws, what
+):
+    accounts = Accounts(aws)
     before = aws.dump()
     root = workspace(STORY + trust())
     root.apply()
-    BY_HAND[what](world)
+    DELETE[what](accounts)
 
     changed = STORY.replace("instance_profile = true", "instance_profile = true, max_session_duration = 7200")
     root.write(changed + trust(f'name = "{ROLE}", max_session_duration = 7200'))

@@ -1,9 +1,9 @@
-"""Everything in examples/ works as it stands: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
+"""Everything in examples/ works unchanged: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
 
 import pytest
+from accounts import traces
 from profiles import teams, write_profiles
 from stories import locals_of, names_other_providers, set_up
-from world import traces
 
 from examples import DATA_SOURCES, EXAMPLES, RESOURCES, STORIES, imports_of
 
@@ -24,7 +24,7 @@ def test_a_story_applies_plans_empty_and_destroys_without_a_trace(cli, aws, tmp_
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_a_stand_in_has_the_local_values_of_what_it_stands_for(aws, tmp_path, story):
+def test_a_stand_in_has_the_local_values_of_the_files_it_replaces(aws, tmp_path, story):
     files = [path.read_text() for path in (EXAMPLES / "stories" / story).glob("*.tf")]
     wanted = set().union(*(locals_of(hcl) for hcl in files if names_other_providers(hcl)))
 

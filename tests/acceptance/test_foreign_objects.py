@@ -1,66 +1,76 @@
-"""Objects of others that stand where a resource would have its own: refused by the plan, with what they are, their tags, and how to adopt
-or import them."""
+"""Foreign objects under the names that a resource would create: the plan refuses them with their ARN, their tags, and how to adopt or
+import them."""
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
+from accounts import CLUSTER, Accounts
+from aws_emulator.client import Aws
 from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
 from every_object import THEIRS, access_of_all, peering_of_all, trust_of_all
 from faults import writes
 from irsa_trust import POD, ROLE, trust
 from network import Network
-from world import CLUSTER, TRUSTS_EC2, World
-
-DOCUMENT = json.dumps(TRUSTS_EC2)
 
 
-def role(account: str, name: str):
-    return lambda world, network: world.iam(account).create_role(
-        RoleName=name, AssumeRolePolicyDocument=DOCUMENT, Tags=THEIRS
-    )["Role"]["Arn"]
+def role(account: str, name: str) -> Callable[[Accounts, Network], str]:
+    return lambda accounts, network: accounts.make_foreign_role(account, name)
 
 
-def profile(world, network) -> str:
-    made = world.iam("workload").create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
+def instance_profile(accounts: Accounts, network: Network) -> str:
+    made = accounts.iam("workload").create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
     return made["InstanceProfile"]["Arn"]
 
 
-def entry(world, network) -> str:
-    role("cluster", ACCESS)(world, network)
-    made = world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
+def access_entry(accounts: Accounts, network: Network) -> str:
+    accounts.make_foreign_role("cluster", ACCESS)
+    made = accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
     return made["accessEntry"]["accessEntryArn"]
 
 
-def connection(world, network) -> str:
+def connection(accounts: Accounts, network: Network) -> str:
     made = network.connect()
     network.ec2("workload").create_tags(Resources=[made], Tags=THEIRS)
     return made
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """A foreign object in the place of one that the configuration creates."""
+
+    hcl: Callable[[Aws], str]
+    #: Creates the object, and returns the ARN or id that the error names.
+    make: Callable[[Accounts, Network], str]
+    #: What else the error says: how to go on.
+    advice: list[str]
+
+
+ROLE_ADVICE = ["adopt", "existing", "import"]
 EXISTING = access(f'name = "{ACCESS}", existing = true')
 CASES = {
-    "access role": (lambda aws: access_of_all(), role("cluster", ACCESS), ["adopt", "existing", "import"]),
-    "workload role": (lambda aws: access_of_all(), role("workload", WORKLOAD), ["adopt", "existing", "import"]),
-    "instance profile": (lambda aws: access_of_all(), profile, ["adopt", "import"]),
-    "access entry": (lambda aws: EXISTING, entry, ["adopt", "import", ACCESS_ARN]),
-    "role of a trust": (lambda aws: trust_of_all(), role("workload", ROLE), ["adopt", "existing", "import"]),
-    "pod role": (lambda aws: trust_of_all(), role("cluster", POD), ["adopt", "existing", "import"]),
-    "peering connection": (lambda aws: peering_of_all(aws), connection, ["peering_connection_id", "import"]),
+    "access role": Foreign(lambda aws: access_of_all(), role("cluster", ACCESS), ROLE_ADVICE),
+    "workload role": Foreign(lambda aws: access_of_all(), role("workload", WORKLOAD), ROLE_ADVICE),
+    "instance profile": Foreign(lambda aws: access_of_all(), instance_profile, ["adopt", "import"]),
+    "access entry": Foreign(lambda aws: EXISTING, access_entry, ["adopt", "import", ACCESS_ARN]),
+    "role of a trust": Foreign(lambda aws: trust_of_all(), role("workload", ROLE), ROLE_ADVICE),
+    "pod role": Foreign(lambda aws: trust_of_all(), role("cluster", POD), ROLE_ADVICE),
+    "peering connection": Foreign(peering_of_all, connection, ["peering_connection_id", "import"]),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_strangers_object_is_refused_with_its_tags_and_what_to_do(workspace, aws, case):
-    hcl, make, words = CASES[case]
-    arn = make(World(aws), Network(aws))
+def test_a_foreign_object_is_refused_with_its_tags_and_advice(workspace, aws, case):
+    foreign = CASES[case]
+    arn = foreign.make(Accounts(aws), Network(aws))
     aws.clear_calls()
 
-    workspace(hcl(aws)).try_plan().must_fail(arn, 'Its tags: whose = "theirs".', *words)
+    workspace(foreign.hcl(aws)).try_plan().must_fail(arn, 'Its tags: whose = "theirs".', *foreign.advice)
 
     assert writes(aws) == []
 
 
-def test_a_route_of_others_is_refused_with_where_it_leads_and_how_to_delete_it(workspace, aws):
+def test_a_foreign_route_is_refused_with_its_target_and_the_command_that_deletes_it(workspace, aws):
     table = Network(aws).route_to_internet_gateway("cluster", "10.30.0.0/16")
     workspace(peering_of_all(aws)).try_plan().must_fail(
         table, "leads to igw-", "never overwritten", "aws ec2 delete-route"
@@ -68,12 +78,12 @@ def test_a_route_of_others_is_refused_with_where_it_leads_and_how_to_delete_it(w
 
 
 @pytest.mark.parametrize("account, name", [("cluster", ACCESS), ("workload", WORKLOAD), ("workload", ROLE)])
-def test_a_strangers_role_that_no_plan_looked_for_is_refused_by_the_apply(workspace, aws, account, name):
-    role(account, name)(World(aws), None)
-    theirs = World(aws).role(account, name)
+def test_a_foreign_role_is_refused_by_the_apply_when_preflight_checks_are_off(workspace, aws, account, name):
+    Accounts(aws).make_foreign_role(account, name)
+    before = Accounts(aws).role(account, name)
     root = workspace(trust() if name == ROLE else access(), in_provider="  skip_preflight = true\n")
 
     root.try_apply().must_fail(f"role/{name}", 'Its tags: whose = "theirs".', "adopt", "existing", "import")
 
     root.destroy()
-    assert World(aws).role(account, name) == theirs
+    assert Accounts(aws).role(account, name) == before

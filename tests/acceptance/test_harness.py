@@ -22,7 +22,7 @@ def test_a_missing_key_is_named():
     assert differing({"tags": {"a": "1"}}, {"tags": {}}) == {"tags.a"}
 
 
-def test_equal_values_differ_nowhere():
+def test_equal_values_have_no_differences():
     assert differing({"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}) == set()
 
 

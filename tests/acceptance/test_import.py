@@ -1,12 +1,14 @@
-"""Import of every mode and option: nothing is written, the plan after it is empty, and others' things are never taken off."""
+"""Import of every mode and option: it writes nothing, the plan after it is empty, and foreign policies stay."""
 
 import json
+import time
+from dataclasses import dataclass
 
 import pytest
+from accounts import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, Accounts, role_arn, traces
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, STORY, WORKLOAD, access, assert_story_in_place
 from irsa_trust import ADDRESS as TRUST
 from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
-from world import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, World, role_arn, traces
 
 DOCUMENT = json.dumps(TRUSTS_EC2)
 THEIRS = json.dumps(
@@ -38,12 +40,12 @@ TRUSTS = {
 }  # fmt: skip
 
 
-def people(aws) -> None:
-    World(aws).iam("cluster").create_role(RoleName="people", AssumeRolePolicyDocument=DOCUMENT)
+def make_people_role(aws) -> None:
+    Accounts(aws).iam("cluster").create_role(RoleName="people", AssumeRolePolicyDocument=DOCUMENT)
 
 
-def again(root, aws, address: str) -> None:
-    """Forgets the resource and imports it by its own id."""
+def forget_and_import(root, aws, address: str) -> None:
+    """Removes the resource from the state and imports it by its id."""
     before = aws.dump()
     id = root.state(address)["id"]
     root.forget(address)
@@ -51,13 +53,13 @@ def again(root, aws, address: str) -> None:
     assert not traces(aws, before), "an import writes nothing"
 
 
-def make_import_destroy(root, aws, address):
-    """What is made, forgotten and imported plans nothing, and a destroy leaves what was there before."""
+def create_import_and_destroy(root, aws, address):
+    """A created, removed and imported resource plans nothing, and a destroy leaves what existed before."""
     before = aws.dump()
     root.apply()
     root.assert_empty_plan()
 
-    again(root, aws, address)
+    forget_and_import(root, aws, address)
 
     root.assert_empty_plan()
     root.destroy()
@@ -65,60 +67,68 @@ def make_import_destroy(root, aws, address):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_import_of_what_was_made_plans_nothing(workspace, aws, case):
-    people(aws)
-    make_import_destroy(workspace(CASES[case], in_provider=DEFAULT_TAGS), aws, ADDRESS)
+def test_an_import_of_an_access_plans_nothing(workspace, aws, case):
+    make_people_role(aws)
+    create_import_and_destroy(workspace(CASES[case], in_provider=DEFAULT_TAGS), aws, ADDRESS)
 
 
 @pytest.mark.parametrize("case", TRUSTS)
-def test_an_import_of_a_trust_that_was_made_plans_nothing(workspace, aws, case):
-    make_import_destroy(workspace(TRUSTS[case], in_provider=DEFAULT_TAGS), aws, TRUST)
+def test_an_import_of_a_trust_plans_nothing(workspace, aws, case):
+    create_import_and_destroy(workspace(TRUSTS[case], in_provider=DEFAULT_TAGS), aws, TRUST)
 
 
-def their_roles(aws, path: str = "/") -> None:
-    """Roles of others, with policies of others on them."""
+def make_foreign_roles(aws, path: str = "/") -> None:
+    """Foreign roles, with foreign policies on them."""
     for account, name in (("cluster", ACCESS), ("workload", WORKLOAD), ("workload", ROLE), ("cluster", POD)):
-        iam = World(aws).iam(account)
+        iam = Accounts(aws).iam(account)
         iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=DOCUMENT)
         iam.put_role_policy(RoleName=name, PolicyName="theirs", PolicyDocument=THEIRS)
         iam.attach_role_policy(RoleName=name, PolicyArn=BUCKETS)
 
 
+@dataclass(frozen=True)
+class Imported:
+    """A configuration over foreign roles, its address, and the id that it is imported by."""
+
+    address: str
+    hcl: str
+    id: str
+
+
 EXISTING = {
-    "assume role": (ADDRESS, access(f'name = "{ACCESS}", existing = true, trusted_principal_arns = ["{PEOPLE}"], external_id = "x-1"', f'name = "{WORKLOAD}", existing = true')),
-    "direct": (ADDRESS, access(None, f'name = "{WORKLOAD}", existing = true', more='mode = "direct"')),
-    "federated": (TRUST, trust(f'name = "{ROLE}", existing = true')),
-    "chained": (TRUST, trust(f'name = "{ROLE}", existing = true', more=f'mode = "chained"\npod_role = {{ name = "{POD}", existing = true }}')),
+    "assume role": Imported(ADDRESS, access(f'name = "{ACCESS}", existing = true, trusted_principal_arns = ["{PEOPLE}"], external_id = "x-1"', f'name = "{WORKLOAD}", existing = true'), f"{CLUSTER}/{ACCESS}/{WORKLOAD}"),
+    "direct": Imported(ADDRESS, access(None, f'name = "{WORKLOAD}", existing = true', more='mode = "direct"'), f"{CLUSTER}//{WORKLOAD}"),
+    "federated": Imported(TRUST, trust(f'name = "{ROLE}", existing = true'), f"{CLUSTER}/{ROLE}"),
+    "chained": Imported(TRUST, trust(f'name = "{ROLE}", existing = true', more=f'mode = "chained"\npod_role = {{ name = "{POD}", existing = true }}'), f"{CLUSTER}/{POD}>{ROLE}"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", EXISTING)
 def test_an_import_of_existing_roles_plans_nothing_and_a_destroy_leaves_them(workspace, aws, case):
-    address, hcl = EXISTING[case]
-    people(aws)
-    their_roles(aws, "/theirs/")
-    make_import_destroy(workspace(hcl), aws, address)
+    make_people_role(aws)
+    make_foreign_roles(aws, "/theirs/")
+    create_import_and_destroy(workspace(EXISTING[case].hcl), aws, EXISTING[case].address)
 
 
 ADOPTED = {
-    "assume role": (ADDRESS, access(more='adopt = "if_exists"')),
-    "direct": (ADDRESS, access(None, more='mode = "direct"\nadopt = "if_exists"')),
-    "federated": (TRUST, trust(more='adopt = "if_exists"')),
-    "chained": (TRUST, trust(more=f'{CHAINED}\nadopt = "if_exists"')),
+    "assume role": Imported(ADDRESS, access(more='adopt = "if_exists"'), f"{CLUSTER}/{ACCESS}/{WORKLOAD}"),
+    "direct": Imported(ADDRESS, access(None, more='mode = "direct"\nadopt = "if_exists"'), f"{CLUSTER}//{WORKLOAD}"),
+    "federated": Imported(TRUST, trust(more='adopt = "if_exists"'), f"{CLUSTER}/{ROLE}"),
+    "chained": Imported(TRUST, trust(more=f'{CHAINED}\nadopt = "if_exists"'), f"{CLUSTER}/{POD}>{ROLE}"),
 }
 
 
 @pytest.mark.parametrize("case", ADOPTED)
-def test_an_import_of_adopted_roles_is_taken_for_existing_and_corrected_in_place(workspace, aws, case):
-    address, hcl = ADOPTED[case]
-    their_roles(aws)
+def test_imported_adopted_roles_are_corrected_in_place(workspace, aws, case):
+    imported = ADOPTED[case]
+    make_foreign_roles(aws)
     before = aws.dump()
-    root = workspace(hcl)
+    root = workspace(imported.hcl)
     root.apply()
 
-    again(root, aws, address)
+    forget_and_import(root, aws, imported.address)
 
-    assert root.plan().actions(address) == ["update"]
+    assert root.plan().actions(imported.address) == ["update"]
     root.apply("tfplan")
     root.assert_empty_plan()
     root.destroy()
@@ -126,20 +136,14 @@ def test_an_import_of_adopted_roles_is_taken_for_existing_and_corrected_in_place
 
 
 @pytest.mark.parametrize("case", EXISTING)
-def test_what_others_put_on_a_role_survives_an_import_that_took_it_for_ours(workspace, aws, case):
-    """Nothing of ours is there yet: only the configuration says that the roles are others'."""
-    address, hcl = EXISTING[case]
-    people(aws)
-    their_roles(aws)
+def test_foreign_policies_survive_an_import_that_takes_the_role_for_its_own(workspace, aws, case):
+    """No object of the resource exists yet: only the configuration says that the roles are existing ones."""
+    imported = EXISTING[case]
+    make_people_role(aws)
+    make_foreign_roles(aws)
     before = aws.dump()
-    root = workspace(hcl)
-    id = {
-        "assume role": f"{CLUSTER}/{ACCESS}/{WORKLOAD}",
-        "direct": f"{CLUSTER}//{WORKLOAD}",
-        "federated": f"{CLUSTER}/{ROLE}",
-        "chained": f"{CLUSTER}/{POD}>{ROLE}",
-    }[case]
-    root.import_(address, id).must_work()
+    root = workspace(imported.hcl)
+    root.import_(imported.address, imported.id).must_work()
 
     root.apply()
     root.assert_empty_plan()
@@ -148,62 +152,60 @@ def test_what_others_put_on_a_role_survives_an_import_that_took_it_for_ours(work
     assert not traces(aws, before)
 
 
-def test_policies_that_are_not_managed_stay_attached_after_an_import(workspace, aws):
-    world = World(aws)
+def test_unmanaged_policies_stay_attached_after_an_import(workspace, aws):
+    accounts = Accounts(aws)
     root = workspace(access() + trust())
     root.apply()
     for role in (WORKLOAD, ROLE):
-        world.iam("workload").attach_role_policy(RoleName=role, PolicyArn=BUCKETS)
+        accounts.iam("workload").attach_role_policy(RoleName=role, PolicyArn=BUCKETS)
     root.assert_empty_plan()
 
-    again(root, aws, ADDRESS)
-    again(root, aws, TRUST)
+    forget_and_import(root, aws, ADDRESS)
+    forget_and_import(root, aws, TRUST)
     root.apply()
 
     root.assert_empty_plan()
-    assert world.managed_policies("workload", WORKLOAD) == [BUCKETS]
-    assert world.managed_policies("workload", ROLE) == [BUCKETS]
+    assert accounts.managed_policies("workload", WORKLOAD) == [BUCKETS]
+    assert accounts.managed_policies("workload", ROLE) == [BUCKETS]
     root.destroy()
 
 
-def test_a_dead_access_entry_is_seen_by_an_import_and_healed(workspace, aws):
-    world = World(aws)
+def test_an_import_detects_a_stale_access_entry_and_an_apply_replaces_it(workspace, aws):
+    accounts = Accounts(aws)
     root = workspace(access())
     root.apply()
-    iam = world.iam("cluster")
-    trusted, tags = world.trust("cluster", ACCESS), iam.list_role_tags(RoleName=ACCESS)["Tags"]
-    policy = world.inline_policy("cluster", ACCESS, "xeks-eks-describe")
+    iam = accounts.iam("cluster")
+    trusted, tags = accounts.trust("cluster", ACCESS), iam.list_role_tags(RoleName=ACCESS)["Tags"]
+    policy = accounts.inline_policy("cluster", ACCESS, "xeks-eks-describe")
     iam.delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
     iam.delete_role(RoleName=ACCESS)
-    import time
-
     time.sleep(1.1)
     iam.create_role(RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps(trusted), Tags=tags)
     iam.put_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe", PolicyDocument=json.dumps(policy))
-    dead = world.entry(ACCESS_ARN)["accessEntryArn"]
+    dead = accounts.entry(ACCESS_ARN)["accessEntryArn"]
 
-    again(root, aws, ADDRESS)
+    forget_and_import(root, aws, ADDRESS)
 
     assert root.plan().actions(ADDRESS) == ["update"]
     root.apply()
-    assert world.entry(ACCESS_ARN)["accessEntryArn"] != dead
+    assert accounts.entry(ACCESS_ARN)["accessEntryArn"] != dead
     root.assert_empty_plan()
 
 
-@pytest.mark.parametrize("how", ["replace", "rename"])
-def test_what_was_made_by_hand_can_be_imported_and_replaced(workspace, aws, how):
-    world = World(aws)
+@pytest.mark.parametrize("renamed", [False, True], ids=["replace", "rename"])
+def test_objects_created_by_hand_can_be_imported_and_replaced(workspace, aws, renamed):
+    accounts = Accounts(aws)
     before = aws.dump()
-    world.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=DOCUMENT)
+    accounts.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=DOCUMENT)
     trusting = {**TRUSTS_EC2["Statement"][0], "Principal": {"AWS": role_arn("185863138492", WORKLOAD)}}
-    world.iam("cluster").create_role(
+    accounts.iam("cluster").create_role(
         RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting]})
     )
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
     root = workspace(access())
     root.import_(ADDRESS, f"{CLUSTER}/{ACCESS}/{WORKLOAD}").must_work()
 
-    if how == "rename":
+    if renamed:
         root.write(access(workload_role='name = "renamed"'))
         root.apply()
     else:
@@ -217,7 +219,7 @@ def test_what_was_made_by_hand_can_be_imported_and_replaced(workspace, aws, how)
 IMPORT_ID = f"{CLUSTER}/{ACCESS}/{WORKLOAD}"
 
 
-def test_forgotten_and_imported_is_as_before(workspace, aws):
+def test_a_removed_and_imported_resource_plans_nothing(workspace, aws):
     root = workspace(STORY)
     root.apply()
     assert root.state(ADDRESS)["id"] == IMPORT_ID
@@ -229,10 +231,10 @@ def test_forgotten_and_imported_is_as_before(workspace, aws):
     assert not traces(aws, before), "an import writes nothing"
     root.assert_empty_plan()
     root.destroy()
-    assert World(aws).role("workload", WORKLOAD) is None
+    assert Accounts(aws).role("workload", WORKLOAD) is None
 
 
-def test_what_is_imported_by_an_import_block_plans_no_change(workspace, aws):
+def test_an_import_block_plans_no_change(workspace, aws):
     root = workspace(STORY)
     root.apply()
     root.forget(ADDRESS)
@@ -245,29 +247,29 @@ def test_what_is_imported_by_an_import_block_plans_no_change(workspace, aws):
     root.assert_empty_plan()
 
 
-def test_an_import_of_nothing_fails(workspace):
+def test_an_import_of_missing_objects_fails(workspace):
     run = workspace(STORY).import_(ADDRESS, IMPORT_ID)
     assert run.code == 1
     assert ACCESS in run.output
 
 
-def test_an_import_with_a_missing_piece_shows_it_and_an_apply_heals_it(workspace, aws):
-    world = World(aws)
+def test_an_import_reports_a_missing_object_and_an_apply_creates_it(workspace, aws):
+    accounts = Accounts(aws)
     root = workspace(STORY)
     root.apply()
     root.forget(ADDRESS)
-    world.iam("cluster").delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
+    accounts.iam("cluster").delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
 
     root.import_(ADDRESS, IMPORT_ID).must_work()
 
     assert any("xeks-eks-describe" in path for path in root.plan().changed(ADDRESS))
     root.apply()
-    assert_story_in_place(world)
+    assert_story_in_place(accounts)
     root.assert_empty_plan()
 
 
 def test_every_attribute_comes_back_by_import(workspace, aws):
-    """What the id and AWS tell is all that a configuration says: nothing is left to change after an import."""
+    """The id and AWS hold everything that the configuration says: the plan after an import is empty."""
     rich = access(
         access_role=f'''name = "{ACCESS}", description = "d", max_session_duration = 7200, tags = {{ of = "role" }},
           external_id = "xeks-1234", trust = "account",

@@ -1,5 +1,5 @@
-"""Replacements of all three resources whose provider is killed in the middle of a half or between the two: the newer objects
-are never deleted, and the next apply and destroy end where they should."""
+"""Replacements of all three resources whose provider is killed during the create, during the destroy, or between the two: the newer
+objects are never deleted, and the next apply and destroy end where they should."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import terminal
+from accounts import Accounts, traces
 from cases import Call
 from every_object import CREATE_FIRST, all_of_all, identities
 from killed_provider import killed_at
 from network import Network
-from world import World, traces
 
 REPLACE = tuple(
     f"-replace={address}"
@@ -24,7 +24,7 @@ REPLACE = tuple(
         "xeks_cluster_peering.team",
     )
 )
-# Runs when all new halves are done and no old one is begun: Terraform deletes what it replaced after what depends on it.
+# Runs when every create is done and no destroy has begun: Terraform destroys a replaced resource after what depends on it.
 GATE = """
 resource "terraform_data" "gate" {
   triggers_replace = [for one in [xeks_cross_account_access.ec2, xeks_irsa_trust.app, xeks_irsa_trust.pod] : values(one.objects)[*].instance]
@@ -37,12 +37,12 @@ resource "terraform_data" "gate" {
 pytestmark = pytest.mark.one_cli
 
 
-def stands(root, aws, before: dict) -> None:
-    """Whatever happened: an apply and a destroy end where they should, and no object that was newest is made anew."""
-    world, network = World(aws), Network(aws)
-    newest = identities(world, network)
+def assert_converges(root, aws, before: dict) -> None:
+    """An apply and a destroy end where they should, and the newest objects are not replaced."""
+    accounts, network = Accounts(aws), Network(aws)
+    newest = identities(accounts, network)
     root.apply()
-    assert identities(world, network) >= newest, "what the interrupted run had made or taken over is kept"
+    assert identities(accounts, network) >= newest, "what the interrupted run had created or taken over is kept"
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
@@ -62,17 +62,17 @@ def cmdline(pid: int) -> bytes:
     ],
     ids=str,
 )
-def test_a_kill_in_a_new_half_that_comes_first_and_takes_over(workspace, aws, call):
+def test_a_kill_during_the_create_of_create_before_destroy(workspace, aws, call):
     before = Network(aws).left()
     root = workspace(all_of_all(aws, CREATE_FIRST))
     root.apply()
 
     killed_at(root, aws, call, *REPLACE)
 
-    stands(root, aws, before)
+    assert_converges(root, aws, before)
 
 
-def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws):
+def test_a_kill_between_create_and_destroy_of_create_before_destroy(workspace, aws):
     before = Network(aws).left()
     root = workspace(all_of_all(aws, CREATE_FIRST) + GATE)
     root.apply()
@@ -83,7 +83,7 @@ def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws)
         while not (root.directory / "reached").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        # The gate's shell is a child of the CLI's too: it is to go on.
+        # The gate's shell is a child of the CLI too, and must continue.
         named = [pid for pid in terminal.children_of(process.pid) if b"provider-xeks" in cmdline(pid)]
         assert len(named) == 1
         os.kill(named[0], signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws)
     run = terminal.run(root, "apply", "-json", "-auto-approve", *REPLACE, during=during)
 
     assert run.code == 1, run.output
-    stands(root, aws, before)
+    assert_converges(root, aws, before)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_a_kill_between_the_halves_where_the_new_one_comes_first(workspace, aws)
     ],
     ids=str,
 )
-def test_a_kill_in_a_replacement_whose_old_half_goes_first(workspace, aws, call, takes_effect):
+def test_a_kill_during_a_replacement_that_destroys_first(workspace, aws, call, takes_effect):
     before = Network(aws).left()
     root = workspace(all_of_all(aws))
     root.apply()
 
     killed_at(root, aws, call, *REPLACE, takes_effect=takes_effect)
 
-    stands(root, aws, before)
+    assert_converges(root, aws, before)

@@ -23,7 +23,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("how", SPELLINGS)
-def test_a_secret_is_found_however_it_is_spelt(how):
+def test_a_secret_is_found_in_every_encoding(how):
     assert leaks({"log": f"before {SPELLINGS[how]} after".encode()}, {"the token": TOKEN})
     assert not leaks({"log": b"before and after"}, {"the token": TOKEN})
 

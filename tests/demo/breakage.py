@@ -1,6 +1,7 @@
-"""What the demo breaks behind Terraform's back: one hop at a time, as a person in the console would.
+"""What the demo breaks outside Terraform: one hop at a time, as a person in the console would.
 
-Each answers with what was done, in words. Knows the AWS under test, the stories' names, and nothing of the provider.
+Each returns a sentence that says what was done. Knows the emulated AWS, the stories' names, and nothing of the
+provider.
 """
 
 import json

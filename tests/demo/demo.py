@@ -1,4 +1,4 @@
-"""`make demo`: both stories with a real CLI in two local AWS accounts: apply, prove access, break, heal, destroy.
+"""`make demo`: both stories with a real CLI in two local AWS accounts: apply, prove access, break, repair, destroy.
 
 Everything runs on this machine: the accounts are the ones that the acceptance tests use (tests/aws_emulator).
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import breakage
 import clients
 import yaml
+from accounts import without_gone
 from app import App, send
 from aws_emulator.client import Aws
 from breakage import ACCESS_ROLE_ARN, CLUSTER
@@ -23,7 +24,6 @@ from pod import Pod, spec_of
 from profiles import administrators, write_profiles
 from screen import command_line, expect, say, show, step, title
 from stories import BUCKET, set_up, workload
-from world import without_gone
 
 
 def main() -> None:

@@ -1,24 +1,24 @@
 """Two states, two CLI processes and two provider processes at once, in accounts whose answers take random times.
 
-Knows how runs are raced and what both accounts look like afterwards. Knows nothing of what a case is about.
+Knows how two runs are started at once, and what both accounts look like afterwards. Knows no case.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from accounts import Accounts, traces
 from aws_emulator.client import Aws
 from harness import Cli, Run, Workspace
 from network import Network
 from workspaces import workspaces
-from world import World, traces
 
 #: Calls take up to so many seconds, each its own time: reads and writes of the two runs fall between one another.
 LATENCY = 0.15
 
 
 class Lost(AssertionError):
-    """Something of somebody's was lost, or is nobody's and left."""
+    """An object was lost, or left behind without an owner."""
 
 
 class Race:
@@ -30,11 +30,12 @@ class Race:
         aws.faults.clear()
         directory.mkdir(parents=True)
         self._workspace = workspaces(cli, aws, directory)
-        self.world, self.network = World(aws), Network(aws)
+        self.accounts, self.network = Accounts(aws), Network(aws)
         self._before: dict = {}
 
     def begin(self, *configurations: str) -> list[Workspace]:
-        """What stands now is what must stand at the end. A state for each; from here on calls take time."""
+        """What exists now is what must exist at the end. One state for each configuration; from here on calls take
+        time."""
         self._before = self.network.left()
         self.aws.faults.add("latency", times=None, seconds=LATENCY, spread=True, seed=self.seed)
         return [self._workspace(hcl) for hcl in configurations]
@@ -54,13 +55,14 @@ class Race:
         for run in self.at_once(*(lambda root=root: root.try_plan("-detailed-exitcode") for root in roots)):
             check(run.code == 0, f"a plan should be empty: {drift(run)}")
 
-    def leave(self, *roots: Workspace) -> None:
-        """All states are destroyed at once. One that others still use is told so, and goes after them."""
+    def destroy_all(self, *roots: Workspace) -> None:
+        """Destroys all states at once; one whose objects are still in use is refused, and destroyed after the
+        others."""
         runs = self.at_once(*(root.try_destroy for root in roots))
         again = [root for root, run in zip(roots, runs, strict=True) if run.code]
         for run in runs:
-            told = "still carries the traffic" in run.text
-            check(run.code == 0 or told, f"{run.command} failed:\n{run.text}")
+            in_use = "still carries the traffic" in run.text
+            check(run.code == 0 or in_use, f"{run.command} failed:\n{run.text}")
         for root in again:
             run = root.try_destroy()
             check(run.code == 0, f"{run.command} failed again:\n{run.text}")

@@ -29,10 +29,10 @@ class Tally:
 def run_races(cli: Cli, directory: Path, cases: list, count: int, workers: int) -> dict[str, Tally]:
     """All cases so many times, several at a time, each worker in accounts of its own."""
     tallies = {case.__name__: Tally() for case in cases}
-    worlds: SimpleQueue[Aws] = SimpleQueue()
+    idle: SimpleQueue[Aws] = SimpleQueue()
 
     def one(case, number: int) -> None:
-        aws, tally, begun = worlds.get(), tallies[case.__name__], time.monotonic()
+        aws, tally, begun = idle.get(), tallies[case.__name__], time.monotonic()
         try:
             # By its own seed, so that it can be had again as far as timing repeats.
             seed = zlib.crc32(case.__name__.encode()) + number
@@ -43,14 +43,14 @@ def run_races(cli: Cli, directory: Path, cases: list, count: int, workers: int) 
         finally:
             tally.runs += 1
             tally.seconds += time.monotonic() - begun
-            worlds.put(aws)
+            idle.put(aws)
             if tally.runs == count:
                 print(line(case.__name__, tally), flush=True)
 
     started = [Aws(story=True).__enter__() for _ in range(workers)]
     try:
         for aws in started:
-            worlds.put(aws)
+            idle.put(aws)
         with ThreadPoolExecutor(workers) as pool:
             for done in [pool.submit(one, case, number) for case in cases for number in range(count)]:
                 done.result()

@@ -1,4 +1,5 @@
-"""One worker's AWS and root module: makes the world in which an operation begins, and goes back to it in milliseconds.
+"""One worker's AWS and root module: creates the state of the accounts in which an operation begins, and returns to it
+in milliseconds.
 
 Knows modes and operations. Knows nothing of faults.
 """
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import terminal
 from aws_emulator.client import Aws
-from cases import Call, calls_of
+from cases import Call, Operation, calls_of
 from dumps import essential, exact
 from harness import Cli, Run
 from modes import Mode
@@ -19,8 +20,6 @@ APPLY = ("apply", "-json", "-auto-approve")
 DESTROY = ("destroy", "-json", "-auto-approve")
 FIRST = "  lifecycle {\n    create_before_destroy = true\n  }\n}\n"
 
-OPERATIONS = ("create", "update", "replace", "replace-first", "read", "import", "destroy")
-
 
 @dataclass
 class Start:
@@ -29,7 +28,7 @@ class Start:
     snapshot: int
     files: dict[str, bytes]
     arguments: tuple[str, ...]
-    #: The world without what is random, once this operation, or an apply after it, has converged.
+    #: The accounts without what is random, once this operation, or an apply after it, has converged.
     converged: str = ""
     calls: list[Call] = field(default_factory=list)
 
@@ -51,11 +50,12 @@ class Worker:
         self.aws.__exit__(*gone)
 
     def enter(self, mode: Mode) -> None:
-        """Makes the worlds of a mode: with nothing of ours, and with the first configuration applied."""
+        """Creates the two states that a mode begins in: before any apply, and with the first configuration applied."""
         if self.mode is mode:
             return
         self.aws.reset()
-        self.first, self.second = mode.write(self.aws)
+        update = mode.write(self.aws)
+        self.first, self.second = update.before, update.after
         self.before, self.empty = exact(self.aws.dump()), self.aws.snapshot()
         self.lay(self.empty, {"main.tf": self.first.encode()})
         self.run(*APPLY).must_work()
@@ -64,41 +64,40 @@ class Worker:
         self.applied, self.made, self.state = self.aws.snapshot(), essential(self.aws.dump()), self.state_file()
         self.mode, self.starts = mode, {}
 
-    def start(self, operation: str) -> Start:
+    def start(self, operation: Operation) -> Start:
         """The beginning of an operation; the first time it is run twice without a fault, to know its calls."""
         if operation not in self.starts:
             start = self._start(operation)
             start.calls = calls_of([self._record(start) for _ in range(2)], self.accounts)
-            if operation == "destroy":
+            if operation is Operation.DESTROY:
                 assert exact(self.aws.dump()) == self.before, "a destroy without a fault leaves traces"
                 self.run(*APPLY).must_work()
             start.converged = essential(self.aws.dump())
-            if operation not in ("update", "replace-first"):
+            if operation not in (Operation.UPDATE, Operation.REPLACE_FIRST):
                 assert start.converged == self.made, f"{operation} without a fault ends elsewhere than an apply"
             self.starts[operation] = start
         return self.starts[operation]
 
-    def _start(self, operation: str) -> Start:
+    def _start(self, operation: Operation) -> Start:
         first, state = {"main.tf": self.first.encode()}, {"terraform.tfstate": self.state}
         replace = (*APPLY, f"-replace={self.mode.address}")
         match operation:
-            case "create":
+            case Operation.CREATE:
                 return Start(self.empty, first, APPLY)
-            case "update":
+            case Operation.UPDATE:
                 return Start(self.applied, {"main.tf": self.second.encode()} | state, APPLY)
-            case "replace":
+            case Operation.REPLACE:
                 return Start(self.applied, first | state, replace)
-            case "replace-first":
+            case Operation.REPLACE_FIRST:
                 text = self.first.rstrip().removesuffix("}") + FIRST
                 return Start(self.applied, {"main.tf": text.encode()} | state, replace)
-            case "read":
+            case Operation.READ:
                 return Start(self.applied, first | state, (*APPLY, "-refresh-only"))
-            case "import":
+            case Operation.IMPORT:
                 block = f'import {{\n  to = {self.mode.address}\n  id = "{self.id}"\n}}\n'
                 return Start(self.applied, first | {"import.tf": block.encode()}, APPLY)
-            case "destroy":
+            case Operation.DESTROY:
                 return Start(self.applied, first | state, DESTROY)
-        raise ValueError(operation)
 
     def _record(self, start: Start) -> list[dict]:
         self.back_to(start)
