@@ -1,6 +1,7 @@
-"""`xeks_irsa_trust` as HCL, the names that most tests give to its objects, and what a pod gets from STS."""
+"""`xeks_irsa_trust` as HCL: its modes, options and updates, the names of its objects, and what a pod gets from STS."""
 
 from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn
+from configurations import Update
 
 ADDRESS = "xeks_irsa_trust.app"
 ROLE, POD = "nodejs-app", "nodejs-pod"
@@ -25,6 +26,31 @@ def trust(
 
 
 CHAINED = f'mode = "chained"\npod_role = {{ name = "{POD}" }}'
+
+#: Each mode and option.
+CASES = {
+    "as in the story": trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}'),
+    "several service accounts": trust(service_accounts='{ namespace = "a", name = "x" }, { namespace = "b", name = "y" }'),
+    "a wildcard": trust(service_accounts='{ namespace = "team-*", name = "?pp" }'),
+    "another audience": trust(more='audiences = ["sts.amazonaws.com", "vault"]'),
+    "managed policies": trust(f'name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"]'),
+    "path and duration": trust(f'name = "{ROLE}", path = "/irsa/", description = "d", max_session_duration = 7200'),
+    "a retained provider": trust(more='oidc_provider = { manage = "retain" }'),
+    "thumbprints": trust(more='oidc_provider = { thumbprints = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"] }'),
+    "chained": trust(more=CHAINED),
+    "tags": trust(f'name = "{ROLE}", tags = {{ side = "w" }}', more='tags = { team = "x" }'),
+}  # fmt: skip
+
+#: What changes in place.
+UPDATES = {
+    "a service account": Update(trust(), trust(service_accounts='{ namespace = "nodejs", name = "nodejs-sa" }, { namespace = "b", name = "y" }')),
+    "a wildcard": Update(trust(), trust(service_accounts='{ namespace = "nodejs", name = "*" }')),
+    "audience": Update(trust(), trust(more='audiences = ["vault"]')),
+    "an inline policy": Update(trust(), trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}')),
+    "managed policies": Update(trust(), trust(f'name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"]')),
+    "session duration": Update(trust(), trust(f'name = "{ROLE}", max_session_duration = 7200')),
+    "tags": Update(trust(more='tags = { a = "1" }'), trust(more='tags = { b = "2" }')),
+}  # fmt: skip
 
 
 def assume(aws, namespace: str, name: str, cluster: str = CLUSTER) -> str:

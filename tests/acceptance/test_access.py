@@ -4,27 +4,18 @@ import json
 
 import pytest
 from accounts import CLUSTER, Accounts, traces
-from configurations import Update
-from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, ADMIN, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
-from role_drift import boundary, prepare
-
-CASES = {
-    "as in the story": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'),
-    "direct": access(access_role=None, more='mode = "direct"'),
-    "an external id": access(access_role=f'name = "{ACCESS}", external_id = "team-x/1"'),
-    "trust in the account": access(access_role=f'name = "{ACCESS}", trust = "account"'),
-    "paths": access(access_role=f'name = "{ACCESS}", path = "/eks/"', workload_role=f'name = "{WORKLOAD}", path = "/team/x/"'),
-    "other services": access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["ec2.amazonaws.com", "lambda.amazonaws.com"]'),
-    "a named instance profile": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "p"'),
-    "managed policies": access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]'),
-    "longer sessions": access(access_role=f'name = "{ACCESS}", max_session_duration = 43200', workload_role=f'name = "{WORKLOAD}", max_session_duration = 7200'),
-    "groups without policies": access(kubernetes='username = "team", groups = ["viewers", "team:x"]'),
-    "a policy by ARN": access(kubernetes=f'policies = {{ "{ADMIN}" = {{ scope = "cluster" }} }}'),
-    "namespaces": access(kubernetes='policies = { AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["dev-*", "team"] } }'),
-    "kubeconfig by role": access(more='client = { auth = "role_arn" }'),
-    "a client of its own": access(more='client = { profile_name = "eks", source_profile = "base", session_name = "me" }'),
-    "tags and time-outs": access(more='tags = { team = "x" }\ntimeouts = { create = "5m", delete = "90s" }'),
-}  # fmt: skip
+from cross_account_access import (
+    ACCESS,
+    ACCESS_ARN,
+    ADDRESS,
+    BUCKETS,
+    CASES,
+    UPDATES,
+    WORKLOAD,
+    WORKLOAD_ARN,
+    access,
+)
+from role_drift import prepare
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -125,24 +116,6 @@ def test_an_existing_role_with_manage_policy_false_is_not_changed(workspace, aws
 
     assert accounts.inline_policies("workload", WORKLOAD) == []
     root.assert_empty_plan()
-
-
-UPDATES = {
-    "username": Update(access(), access(kubernetes='username = "x", policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }')),
-    "scope": Update(access(), access(kubernetes='policies = { AmazonEKSClusterAdminPolicy = { scope = "namespace", namespaces = ["a"] } }')),
-    "another policy": Update(access(), access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" } }')),
-    "groups": Update(access(), access(kubernetes='groups = ["a"]')),
-    "external id": Update(access(), access(f'name = "{ACCESS}", external_id = "ex"')),
-    "trust": Update(access(), access(f'name = "{ACCESS}", trust = "account"')),
-    "description": Update(access(), access(f'name = "{ACCESS}", description = "d"')),
-    "boundaries": Update(access(), access(f'name = "{ACCESS}", permissions_boundary = "{boundary("cluster")}"', f'name = "{WORKLOAD}", permissions_boundary = "{boundary("workload")}"')),
-    "session duration": Update(access(), access(f'name = "{ACCESS}", max_session_duration = 7200')),
-    "an instance profile": Update(access(), access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')),
-    "managed policies": Update(access(), access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]')),
-    "services": Update(access(), access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["lambda.amazonaws.com"]')),
-    "tags": Update(access(more='tags = { a = "1" }'), access(more='tags = { b = "2" }')),
-    "client": Update(access(), access(more='client = { session_name = "me" }')),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", UPDATES)

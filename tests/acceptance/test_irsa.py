@@ -5,21 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn, traces
-from configurations import Refusal, Update
-from irsa_trust import ADDRESS, BUCKETS, CHAINED, POD, POLICY, ROLE, assume, trust
-
-CASES = {
-    "as in the story": trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}'),
-    "several service accounts": trust(service_accounts='{ namespace = "a", name = "x" }, { namespace = "b", name = "y" }'),
-    "a wildcard": trust(service_accounts='{ namespace = "team-*", name = "?pp" }'),
-    "another audience": trust(more='audiences = ["sts.amazonaws.com", "vault"]'),
-    "managed policies": trust(f'name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"]'),
-    "path and duration": trust(f'name = "{ROLE}", path = "/irsa/", description = "d", max_session_duration = 7200'),
-    "a retained provider": trust(more='oidc_provider = { manage = "retain" }'),
-    "thumbprints": trust(more='oidc_provider = { thumbprints = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"] }'),
-    "chained": trust(more=CHAINED),
-    "tags": trust(f'name = "{ROLE}", tags = {{ side = "w" }}', more='tags = { team = "x" }'),
-}  # fmt: skip
+from configurations import Refusal
+from irsa_trust import ADDRESS, CASES, POD, ROLE, UPDATES, assume, trust
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -202,17 +189,6 @@ def test_chained_pods_reach_the_role_through_the_pod_role_without_a_provider_the
     credentials = type(aws.accounts["cluster"].root)(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     assert aws.assume("cluster", role_arn(WORKLOAD_ACCOUNT, ROLE), credentials).session_token
     assert not root.state(ADDRESS)["service_account_annotations"]
-
-
-UPDATES = {
-    "a service account": Update(trust(), trust(service_accounts='{ namespace = "nodejs", name = "nodejs-sa" }, { namespace = "b", name = "y" }')),
-    "a wildcard": Update(trust(), trust(service_accounts='{ namespace = "nodejs", name = "*" }')),
-    "audience": Update(trust(), trust(more='audiences = ["vault"]')),
-    "an inline policy": Update(trust(), trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}')),
-    "managed policies": Update(trust(), trust(f'name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"]')),
-    "session duration": Update(trust(), trust(f'name = "{ROLE}", max_session_duration = 7200')),
-    "tags": Update(trust(more='tags = { a = "1" }'), trust(more='tags = { b = "2" }')),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", UPDATES)

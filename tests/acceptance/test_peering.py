@@ -2,7 +2,7 @@
 
 import pytest
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
-from cluster_peering import ADDRESS, peering
+from cluster_peering import ADDRESS, CASES, peering
 from cross_account_access import access
 from network import Network, vpc
 
@@ -17,18 +17,6 @@ def network(aws) -> Network:
 def block_of_other_account(network: Network, account: str) -> str:
     """The first block of the VPC in the other account."""
     return network.blocks({"cluster": "workload", "workload": "cluster"}[account])[0]
-
-
-CASES = {
-    "as it comes": [],
-    "host names": ["dns_resolution = true"],
-    "no HTTPS": ["allow_https = false"],
-    "HTTPS from elsewhere": ['https_source_cidrs = ["10.30.1.0/24", "192.168.0.0/24"]'],
-    "blocks named": ['cluster_cidrs = ["10.20.1.0/24"]', 'workload_cidrs = ["10.30.0.0/24", "10.30.1.0/24"]'],
-    "tags and time-outs": ['tags = { team = "x" }', 'timeouts = { create = "5m", delete = "90s" }'],
-    "regions named": ['cluster_region = "ap-south-1"', 'workload_region = "ap-south-1"'],
-    "adopting": ['adopt = "if_exists"'],
-}
 
 
 @pytest.mark.parametrize("case", CASES)
