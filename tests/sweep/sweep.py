@@ -149,7 +149,7 @@ def main() -> int:
         directory = Path(folder)
         (directory / "cli").mkdir()
         try:
-            cli = Cli(given.cli, given.provider.resolve(), directory / "cli", unchecked=True)
+            cli = Cli(given.cli, given.provider.resolve(), directory / "cli")
             report = sweep(cli, directory, given.only, given.workers)
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
