@@ -52,7 +52,7 @@ unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those aga
 	@$(if $(NPM),,echo '!!! EVALUATION OF POLICIES NOT COMPARED WITH ANOTHER: Node.js with npm is not installed')
 
 emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests run against
-	$(VENV)/bin/python -m pytest tests/aws_emulator
+	$(VENV)/bin/python -m pytest tests/aws_emulator -n 3 --dist loadfile
 
 acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
 	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --provider $(PROVIDER) \
