@@ -8,13 +8,13 @@ VENV   := $(CACHE)/venv
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
-export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws
+export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws_emulator
 
 PROVIDER := build/terraform-provider-xeks
 PLUGINS  := $(HOME)/.terraform.d/plugins
 
 # Keyed by the content of the pins, so that a changed pin is installed and nothing else ever is.
-VENV_READY := $(VENV)/installed-$(shell cksum < tests/aws/requirements.txt | tr ' ' '-')
+VENV_READY := $(VENV)/installed-$(shell cksum < tests/aws_emulator/requirements.txt | tr ' ' '-')
 
 # Another evaluation of IAM policies, an npm package, that ours is compared with where there is Node.js.
 NPM             := $(shell command -v npm 2>/dev/null)
@@ -45,14 +45,14 @@ build: ## the stripped release binary, build/terraform-provider-xeks
 	@cmp -s $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER) \
 	  || { cp $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER).new && mv $(PROVIDER).new $(PROVIDER); }
 
-test: unit emulator acceptance ## every test: unit, the AWS under test, and acceptance with terraform and with tofu
+test: unit emulator acceptance ## every test: unit, the AWS emulator, and acceptance with terraform and with tofu
 
-unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those against the two-account AWS included
+unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those against the AWS emulator included
 	XEKS_VENV=$(VENV) $(if $(NPM),XEKS_SIMULATOR=$(SIMULATOR)) cargo test --locked
 	@$(if $(NPM),,echo '!!! EVALUATION OF POLICIES NOT COMPARED WITH ANOTHER: Node.js with npm is not installed')
 
-emulator: $(VENV_READY) ## the tests of the two-account AWS that the others run against
-	$(VENV)/bin/python -m pytest tests/aws
+emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests run against
+	$(VENV)/bin/python -m pytest tests/aws_emulator -n 3 --dist loadfile
 
 acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
 	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --provider $(PROVIDER) \
@@ -170,5 +170,5 @@ $(VENV_READY):
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed.' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@rm -f $(VENV)/installed-*
-	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement tests/aws/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement tests/aws_emulator/requirements.txt
 	@touch $@

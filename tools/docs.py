@@ -20,7 +20,7 @@ KINDS = {
     "ephemeral-resources": ("ephemeral_resource_schemas", "Ephemeral Resource"),
 }
 PERMISSIONS = "guides/permissions.md"
-POLICIES = ROOT / "tests" / "aws" / "xeks_aws" / "policies"
+POLICIES = ROOT / "tests" / "aws_emulator" / "aws_emulator" / "policies"
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """The example's Node.js app as a running process, and what its users do with the URLs that it hands out.
 
-Knows the app's endpoints. Knows nothing of the CLI, the provider or the AWS under test.
+Knows the app's endpoints. Knows nothing of the CLI, the provider or the emulated AWS.
 """
 
 import json
@@ -34,7 +34,7 @@ class App:
         self._process.communicate()
 
     def stop(self) -> int:
-        """Ends it as Kubernetes does; answers with its exit code."""
+        """Ends it as Kubernetes does; returns its exit code."""
         self._process.terminate()
         return self._process.wait(10)
 

@@ -1,8 +1,9 @@
 """What the stories' pods run: the example's Node.js app, and the same upload and download with the Go SDK and boto3.
 
-Packages come once, by their lock files, into the cache folder, under the checksum of the lock; a second time needs no
-network.
-`python clients.py` (`make clients`) installs them all and says loudly what it can't; with --missing it only says that.
+Packages are installed once, from their lock files, into the cache folder, keyed by the checksum of the lock file; later
+runs need no network.
+`python clients.py` (`make clients`) installs all of them and reports what it can't install; with --missing it only
+reports.
 
 Knows npm, Go and the cache folder. Knows nothing of AWS.
 """
@@ -39,7 +40,7 @@ def node_modules() -> Path:
 
 
 def app(directory: Path) -> Path:
-    """The example's app in `directory`, with its dependencies beside it; answers with its folder."""
+    """The example's app in `directory`, with its dependencies beside it; returns its folder."""
     shutil.copytree(APP, directory, ignore=shutil.ignore_patterns("node_modules"))
     (directory / "node_modules").symlink_to(node_modules())
     return directory
@@ -61,7 +62,7 @@ def once(kind: str, keys: list[Path], make: Callable[[Path], None]) -> Path:
     digest = hashlib.sha256(b"\0".join(key.read_bytes() for key in keys)).hexdigest()[:16]
     folder = CACHE / "clients" / f"{kind}-{digest}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Tests run in several processes: one makes it, the others wait.
+    # Tests run in several processes: one builds it, the others wait.
     with (folder.parent / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():

@@ -8,22 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from accounts import Accounts
+from aws_emulator.client import Aws
 from drift import Applied
 from harness import Cli, Workspace
-from profiles import write_profiles
-from world import World
-from xeks_aws.client import Aws
-
-PROVIDER = """
-terraform {
-  required_providers { xeks = { source = "xeks/xeks" } }
-}
-
-provider "xeks" {
-  cluster_account  = { profile = "platform", region = "ap-south-1" }
-  workload_account = { profile = "workload", region = "ap-south-1" }
-%s}
-"""
+from workspaces import workspaces
 
 
 def pytest_addoption(parser):
@@ -76,10 +65,10 @@ def workspace(cli, aws, tmp_path) -> Callable[..., Workspace]:
 
 @pytest.fixture(scope="module")
 def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Applied]]:
-    """`drifting(name, address, world, set_up)`: `set_up` prepares the accounts, reset before, and answers with HCL."""
+    """`drifting(name, address, accounts, set_up)`: `set_up` prepares the accounts, reset before, and returns HCL."""
     made = []
 
-    def drift(name: str, address: str, world: World, set_up: Callable[[], str]) -> Applied:
+    def drift(name: str, address: str, accounts: Accounts, set_up: Callable[[], str]) -> Applied:
         def begin() -> Workspace:
             running_aws.reset()
             workspace = workspaces(cli, running_aws, tmp_path_factory.mktemp("drift"))(set_up())
@@ -87,19 +76,9 @@ def drifting(cli, running_aws, tmp_path_factory) -> Iterator[Callable[..., Appli
             workspace.assert_empty_plan()
             return workspace
 
-        made.append(Applied(f"{name}-{cli.name}", world, address, begin))
+        made.append(Applied(f"{name}-{cli.name}", accounts, address, begin))
         return made[-1]
 
     yield drift
     for applied in made:
         applied.write_table()
-
-
-def workspaces(cli: Cli, aws: Aws, directory: Path) -> Callable[..., Workspace]:
-    def make(hcl: str, in_provider: str = "", provider: str | None = None) -> Workspace:
-        count = sum(1 for _ in directory.iterdir())
-        root = cli.workspace(directory / f"root{count}", **write_profiles(aws, directory / f"root{count}" / "aws"))
-        root.write(provider or PROVIDER % in_provider, "provider.tf")
-        return root.write(hcl)
-
-    return make

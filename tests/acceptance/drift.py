@@ -1,7 +1,7 @@
-"""Drift as a table: something is changed behind Terraform's back; the plan must name it, an apply must heal it.
+"""Drift as a table: something is changed outside Terraform, the plan must name it, and an apply must correct it.
 
-Each row runs against the same applied configuration, since a healed row leaves it as it was. A row that fails throws it
-away. What was seen goes into build/drift-*.md.
+All rows run against the same applied configuration, which a corrected row leaves as it was; after a row that fails,
+it is applied again. The results are written to build/drift-*.md.
 """
 
 import re
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accounts import Accounts
 from harness import Workspace
-from world import World
 
 BUILD = Path(__file__).parents[2] / "build"
 
@@ -20,9 +20,9 @@ BUILD = Path(__file__).parents[2] / "build"
 class Row:
     #: What is changed, for people: "access role: trust policy".
     name: str
-    #: Reads what the change is about; equal before and after healing.
-    read: Callable[[World], Any]
-    change: Callable[[World], Any]
+    #: Reads what the change is about; equal before the change and after the correction.
+    read: Callable[[Accounts], Any]
+    change: Callable[[Accounts], Any]
     #: The path that the plan must name, as a prefix: `username`, `objects["cluster/iam_role/x"].document`.
     path: str
 
@@ -32,7 +32,7 @@ class Applied:
     """A configuration, applied once and again after a row that failed."""
 
     name: str
-    world: World
+    accounts: Accounts
     address: str
     begin: Callable[[], Workspace]
     workspace: Workspace | None = None
@@ -41,9 +41,9 @@ class Applied:
     def check(self, row: Row) -> None:
         workspace = self.workspace or self.begin()
         self.workspace = None
-        before = row.read(self.world)
-        row.change(self.world)
-        assert row.read(self.world) != before, "the row changes nothing"
+        before = row.read(self.accounts)
+        row.change(self.accounts)
+        assert row.read(self.accounts) != before, "the row changes nothing"
 
         plan = workspace.plan()
         changed = plan.changed(self.address)
@@ -53,14 +53,14 @@ class Applied:
         assert named, f"no {row.path} in {changed}"
 
         workspace.apply("tfplan")
-        assert row.read(self.world) == before
+        assert row.read(self.accounts) == before
         workspace.assert_empty_plan()
         self.seen[-1] = (row.name, named[0], "yes")
         self.workspace = workspace
 
     def write_table(self) -> None:
         BUILD.mkdir(exist_ok=True)
-        lines = ["| changed behind Terraform's back | drift seen in | healed |", "|---|---|---|"]
-        lines += [f"| {name} | `{path}` | {healed} |" for name, path, healed in self.seen]
+        lines = ["| changed outside Terraform | drift detected in | corrected |", "|---|---|---|"]
+        lines += [f"| {name} | `{path}` | {corrected} |" for name, path, corrected in self.seen]
         file_name = re.sub(r"[^\w.-]", "-", self.name)
         (BUILD / f"drift-{file_name}.md").write_text("\n".join(lines) + "\n")

@@ -1,67 +1,77 @@
-"""An operation that fails at each of its writing calls in turn, and the next one, which finishes it.
+"""An operation that fails at each of its writes in turn, and the next one, which finishes it.
 
-Knows the AWS under test and the CLI. Which resources there are, and what must stand or be gone, is the test's.
+Knows the emulated AWS and the CLI. Which resources there are, and what must exist or be gone, is the test's.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from aws_emulator.client import Aws
 from harness import Workspace
-from xeks_aws.client import Aws
 
 READS = ("Get", "List", "Describe", "Assume")
 
 
-def writes(aws: Aws) -> list[dict]:
-    """Every different writing call since the log was cleared, as a fault's fields."""
-    found = []
-    for call in aws.calls():
-        fault = {"account": call["account"], "service": call["service"], "action": call["action"]}
-        if not call["action"].startswith(READS) and fault not in found:
-            found.append(fault)
-    return found
+@dataclass(frozen=True)
+class Write:
+    """A call that writes, in the account of this id."""
+
+    account: str
+    service: str
+    action: str
+
+    def fail(self, aws: Aws, kind: str) -> None:
+        """The next such call fails."""
+        aws.faults.add(kind, account=self.account, service=self.service, action=self.action)
+
+
+def writes(aws: Aws) -> list[Write]:
+    """Every different call that writes, since the log was cleared."""
+    calls = [Write(call["account"], call["service"], call["action"]) for call in aws.calls()]
+    return list(dict.fromkeys(call for call in calls if not call.action.startswith(READS)))
 
 
 def fail_each_create(
-    aws: Aws, root: Workspace, kind: str, at_least: int, stands: Callable[[], None], gone: Callable[[dict], None]
+    aws: Aws, root: Workspace, kind: str, at_least: int, in_place: Callable[[], None], gone: Callable[[Write], None]
 ) -> None:
-    """`stands` asserts what holds after the apply that finishes a create, `gone` what does after the destroy."""
+    """`in_place` asserts what holds after the apply that finishes a create, `gone` what holds after the destroy."""
     aws.clear_calls()
     root.apply()
-    faults = writes(aws)
-    assert len(faults) >= at_least
+    calls = writes(aws)
+    assert len(calls) >= at_least
     root.destroy()
 
-    for fault in faults:
-        aws.faults.add(kind, **fault)
+    for call in calls:
+        call.fail(aws, kind)
         first = root.try_apply()
         hit = aws.faults.list()[0]["hit"]
         aws.faults.clear()
 
-        assert hit == 1, fault
+        assert hit == 1, call
         if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
+            first.must_fail(call.action, call.account)
         root.apply()
-        stands()
+        in_place()
         root.destroy()
-        gone(fault)
+        gone(call)
 
 
-def fail_each_destroy(aws: Aws, root: Workspace, kind: str, at_least: int, gone: Callable[[dict], None]) -> None:
+def fail_each_destroy(aws: Aws, root: Workspace, kind: str, at_least: int, gone: Callable[[Write], None]) -> None:
     root.apply()
     aws.clear_calls()
     root.destroy()
-    faults = writes(aws)
-    assert len(faults) >= at_least
+    calls = writes(aws)
+    assert len(calls) >= at_least
 
-    for fault in faults:
+    for call in calls:
         root.apply()
-        aws.faults.add(kind, **fault)
+        call.fail(aws, kind)
         first = root.try_destroy()
         aws.faults.clear()
 
         if kind == "deny":
-            first.must_fail(fault["action"], fault["account"])
+            first.must_fail(call.action, call.account)
         if first.code:
             root.destroy()
         assert root.resources() == {}
-        gone(fault)
+        gone(call)

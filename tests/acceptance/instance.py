@@ -1,4 +1,4 @@
-"""An EC2 instance, as far as the AWS CLI can tell: a home folder and a metadata service with the role's credentials."""
+"""An EC2 instance, as the AWS CLI sees one: a home folder and a metadata service with the role's credentials."""
 
 import json
 import subprocess
@@ -8,8 +8,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import yaml
+from aws_emulator.client import Credentials
 from harness import clean_environment
-from xeks_aws.client import Credentials
 
 ROLE = "/latest/meta-data/iam/security-credentials/"
 
@@ -77,3 +78,9 @@ def metadata_of(credentials: Credentials) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def exec_of(kubeconfig: str) -> list[str]:
+    user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
+    assert not user.get("env"), "the command alone must do"
+    return [user["command"], *user["args"]]

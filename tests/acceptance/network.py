@@ -1,25 +1,18 @@
 """Both VPCs of the story as they are: peering connections, routes, rules of the cluster security group, as root.
 
-Knows EC2 of the AWS under test. Knows nothing of the CLI's commands or the provider.
+Knows EC2 of the emulated AWS. Knows nothing of the CLI's commands or the provider.
 """
 
 import time
 
-from world import CLUSTER, CLUSTER_ACCOUNT, LIVE_PEERINGS, without_gone
-from xeks_aws.client import Aws
+from accounts import CLUSTER_ACCOUNT, LIVE_PEERINGS, without_gone
+from aws_emulator.client import Aws
 
-ADDRESS = "xeks_cluster_peering.team"
 HOME = "ap-south-1"
 
 
-def peering(workload_vpc: str, *lines: str, name: str = "team", cluster: str = CLUSTER) -> str:
-    """A resource; `lines` are what stands beside the required attributes."""
-    body = "\n  ".join([f'cluster_name = "{cluster}"', f'workload_vpc_id = "{workload_vpc}"', *lines])
-    return f'resource "xeks_cluster_peering" "{name}" {{\n  {body}\n}}\n'
-
-
 class Network:
-    """The cluster's VPC and one of the workload account, the story's unless told otherwise."""
+    """The cluster's VPC and one of the workload account, the story's by default."""
 
     def __init__(self, aws: Aws, workload_vpc: str | None = None, region: str = HOME):
         self.aws, self.region = aws, region
@@ -39,7 +32,7 @@ class Network:
         return self.ec2(account).describe_route_tables(Filters=filters)["RouteTables"]
 
     def routes(self, account: str) -> dict[str, str]:
-        """TABLE/BLOCK → what it leads to, but for local routes."""
+        """TABLE/BLOCK → target, without local routes."""
         found = {}
         for table in self.tables(account):
             for route in table["Routes"]:
@@ -65,14 +58,14 @@ class Network:
         }
 
     def left(self) -> dict:
-        """All there is in all accounts, but for connections that are gone: AWS shows those for some hours."""
+        """All objects of all accounts, without connections that are gone: AWS shows those for some hours."""
         for account in ("cluster", "workload"):
-            # The test AWS gives rules their ids when they are first looked at.
+            # The emulator assigns ids to rules when they are first described.
             self.ec2(account).describe_security_group_rules()
         return without_gone(self.aws.dump())
 
     def request(self) -> str:
-        """A connection as somebody else would ask for it, in the workload account: untagged, waiting for acceptance."""
+        """A foreign connection, requested by the workload account: without tags, pending acceptance."""
         asked = self.ec2("workload").create_vpc_peering_connection(
             VpcId=self.workload_vpc, PeerVpcId=self.cluster_vpc, PeerOwnerId=CLUSTER_ACCOUNT, PeerRegion=HOME
         )
@@ -115,10 +108,20 @@ class Network:
         return self.ec2(account).create_route_table(VpcId=self.vpc(account))["RouteTable"]["RouteTableId"]
 
     def add_block(self, account: str, block: str | None = None) -> str:
-        """Adds an IPv4 block to the VPC, or the IPv6 one that AWS gives; answers with its association's id."""
+        """Adds an IPv4 block to the VPC, or the IPv6 one that AWS assigns; returns the id of its association."""
         how = {"CidrBlock": block} if block else {"AmazonProvidedIpv6CidrBlock": True}
         answer = self.ec2(account).associate_vpc_cidr_block(VpcId=self.vpc(account), **how)
         return (answer.get("CidrBlockAssociation") or answer["Ipv6CidrBlockAssociation"])["AssociationId"]
+
+    def route_to_internet_gateway(self, account: str, block: str) -> str:
+        """Routes a block of the other VPC to an internet gateway; returns the id of the route table."""
+        ec2 = self.ec2(account)
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc(account))
+        tables = [t for t in self.tables(account) if any("SubnetId" in each for each in t["Associations"])]
+        table = tables[0]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway)
+        return table
 
     def blocks(self, account: str) -> list[str]:
         vpc = self.ec2(account).describe_vpcs(VpcIds=[self.vpc(account)])["Vpcs"][0]

@@ -1,8 +1,8 @@
-"""A pod's container, as far as an AWS SDK can tell: the variables and files that its manifests give it.
+"""A pod's container, as an AWS SDK sees one: the variables and files that its manifests give it.
 
 Does what kubelet does (environment, ConfigMap and projected token volumes) and what EKS's webhook does (the role in the
 annotation).
-Knows Kubernetes manifests. Knows nothing of the CLI, the provider or the AWS under test.
+Knows Kubernetes manifests. Knows nothing of the CLI, the provider or the emulated AWS.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Pod:
 
     def _on_this_machine(self, text: str) -> str:
         for path, folder in self._mounts.items():
-            # Not where it is already: a folder's name ends in the path that it stands for.
+            # Not in a path that is replaced already: a folder's name ends in the path that it replaces.
             text = text.replace(folder, path).replace(path, folder)
         return text
 

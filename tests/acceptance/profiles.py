@@ -1,11 +1,11 @@
 """The two accounts as a user has them: profiles in the AWS CLI's shared files, each with its endpoint.
 
-Knows the AWS under test and the shared files' format. Knows nothing of the CLI or the provider.
+Knows the emulated AWS and the shared files' format. Knows nothing of the CLI or the provider.
 """
 
 from pathlib import Path
 
-from xeks_aws.client import Aws, Credentials
+from aws_emulator.client import Aws, Credentials
 
 # Profile → account: the names that the examples use.
 ACCOUNTS = {"platform": "cluster", "workload": "workload"}
@@ -17,7 +17,7 @@ def teams(aws: Aws) -> dict[str, Credentials]:
 
 
 def write_profiles(aws: Aws, directory: Path, **more: Credentials) -> dict[str, str]:
-    """Writes profiles for both runners, over them or beside them those of `more`; answers with what to export."""
+    """Writes profiles for both runners, and those of `more`; returns what to export."""
     directory.mkdir(parents=True, exist_ok=True)
     signed_in = {name: aws.accounts[account].runner for name, account in ACCOUNTS.items()} | more
     config = directory / "config"

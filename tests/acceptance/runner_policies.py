@@ -2,7 +2,7 @@
 
     python tests/acceptance/runner_policies.py --provider BINARY --cli terraform
 
-writes tests/aws/xeks_aws/policies; `test_runner_policy.py` fails where they are something else.
+writes tests/aws_emulator/aws_emulator/policies; `test_runner_policy.py` fails where they differ.
 """
 
 import argparse
@@ -10,9 +10,11 @@ import json
 import tempfile
 from pathlib import Path
 
+from accounts import Accounts
 from harness import Cli
 
-FILES = Path(__file__).parents[1] / "aws" / "xeks_aws" / "policies"
+FILES = Path(__file__).parents[1] / "aws_emulator" / "aws_emulator" / "policies"
+RUNNER = "xeks-runner"
 ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492"}
 
 WITH_IDS = "\n  ".join(f'{account}_account_id = "{number}"' for account, number in ACCOUNTS.items())
@@ -59,6 +61,24 @@ def in_order(policy: dict) -> dict:
     statements = sorted(policy["Statement"], key=lambda statement: statement["Sid"])
     ordered = [{member: one[member] for member in members if member in one} for one in statements]
     return {"Version": policy["Version"], "Statement": ordered}
+
+
+def policies(lists: str, name: str = "pipeline") -> str:
+    """The data source with these lists of resources, and its policies as an output."""
+    both = ", ".join(f"{account} = data.xeks_runner_policy.{name}.{account}_policy" for account in ACCOUNTS)
+    output = f'output "policies" {{\n  value = {{ {both} }}\n}}\n'
+    return f'data "xeks_runner_policy" "{name}" {{\n  {WITH_IDS}\n{lists}\n}}\n\n{output}'
+
+
+def give(accounts: Accounts, wanted: dict[str, dict]) -> None:
+    """The runner roles get these permissions and no other."""
+    for account in ACCOUNTS:
+        iam = accounts.iam(account)
+        if account in wanted:
+            document = json.dumps(wanted[account])
+            iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)
+        else:
+            iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""Set-ups to be explained: each a world of its own, sound or with one thing broken, and what must be said of it.
+"""Set-ups for the path data sources to explain: each sound or with one thing broken, and what they must say of it.
 
-Knows how set-ups are made, read in one apply and shown as a page. Knows no particular one: those are in `setups_*.py`.
+Knows how set-ups are created, read in one apply and shown as a page. The set-ups themselves are in `setups_*.py`.
 """
 
 import json
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accounts import Accounts
+from aws_emulator.client import Aws, Credentials
 from harness import Cli
 from profiles import write_profiles
-from world import World
-from xeks_aws.client import Aws, Credentials
 
 #: What differs from one run to the next, as the page shows it.
 VARYING = (
     (re.compile(r"\b(AROA|AIDA)[A-Z0-9]{16,}"), r"\1…"),
     (re.compile(r"\b(vpc|subnet|sg|rtb|pcx|acl|igw|nat|tgw|eni|sgr)-[0-9a-f]{8,}"), r"\1-…"),
-    # Elastic IP addresses, as the test AWS draws them.
+    # Elastic IP addresses, as the emulated AWS draws them.
     (re.compile(r"\b52(\.\d+){3}"), "52.…"),
     (re.compile(r"https://127\.0\.0\.1:\d+"), "https://…"),
     (
@@ -42,13 +42,13 @@ class Asked:
 
 @dataclass
 class Setup:
-    """`make` makes it sound and answers with what `breaks` breaks and `ask` asks about; a sound one breaks nothing."""
+    """`make` creates it sound and returns what `breaks` breaks and `ask` asks about; a sound one breaks nothing."""
 
     name: str
-    make: Callable[[World, str], Any]
+    make: Callable[[Accounts, str], Any]
     ask: Callable[[Any], Asked]
     breaks: Callable[[Any], None] = lambda made: None
-    #: The first hop that holds it up, what that hop is, and words of its reason and of its fix.
+    #: The first hop that fails, its status, and words of its reason and of its fix.
     hop: str | None = None
     status: str = "broken"
     reason: str = ""
@@ -56,8 +56,8 @@ class Setup:
 
 
 @dataclass
-class Told:
-    """What the data source said."""
+class Explanation:
+    """What the data source says of a set-up."""
 
     setup: Setup
     state: dict
@@ -68,8 +68,8 @@ class Told:
     def first(self) -> dict | None:
         return next((hop for hop in self.state["hops"] if hop["status"] in ("broken", "unknown")), None)
 
-    def check(self) -> "Told":
-        """Notes what differs from what it must say."""
+    def check(self) -> "Explanation":
+        """Records what differs from what it must say."""
         setup, state, first = self.setup, self.state, self.first
         expect = self._expect
         expect("allowed", state["allowed"], setup.hop is None)
@@ -90,11 +90,11 @@ class Told:
             self.wrong.append(f"{what} is {found!r}, not {wanted!r}")
 
 
-def explain(cli: Cli, aws: Aws, directory: Path, setups: list[Setup]) -> list[Told]:
-    """Makes all of them, breaks those to be broken, and reads every data source in one apply."""
-    world = World(aws)
-    made = [setup.make(world, f"{number:02}") for number, setup in enumerate(setups, 1)]
-    # IAM tells when a role was made by the second: what is made anew below must be younger than what is there now.
+def explain(cli: Cli, aws: Aws, directory: Path, setups: list[Setup]) -> list[Explanation]:
+    """Creates all of them, breaks those to be broken, and reads every data source in one apply."""
+    accounts = Accounts(aws)
+    made = [setup.make(accounts, f"{number:02}") for number, setup in enumerate(setups, 1)]
+    # IAM's times have a resolution of one second: what is recreated below must be newer than what exists now.
     time.sleep(1.1)
     for setup, one in zip(setups, made, strict=True):
         setup.breaks(one)
@@ -102,14 +102,14 @@ def explain(cli: Cli, aws: Aws, directory: Path, setups: list[Setup]) -> list[To
         f"case_{number:02}": setup.ask(one) for number, (setup, one) in enumerate(zip(setups, made, strict=True), 1)
     }
     states = read(cli, aws, directory, asked)
-    return [Told(setup, states[key], key).check() for setup, key in zip(setups, asked, strict=True)]
+    return [Explanation(setup, states[key], key).check() for setup, key in zip(setups, asked, strict=True)]
 
 
 def read(cli: Cli, aws: Aws, directory: Path, asked: dict[str, Asked]) -> dict[str, dict]:
     """Name → state of each data source."""
     signed_in = {key: one.signed_in for key, one in asked.items() if one.signed_in}
     root = cli.workspace(directory, **write_profiles(aws, directory / "aws", **signed_in))
-    accounts = {key: {"profile": key, "region": aws.region} for key in signed_in}
+    workload_accounts = {key: {"profile": key, "region": aws.region} for key in signed_in}
     provider = {
         "cluster_account": {"profile": "platform", "region": aws.region},
         "workload_account": {"profile": "workload", "region": aws.region},
@@ -120,7 +120,7 @@ def read(cli: Cli, aws: Aws, directory: Path, asked: dict[str, Asked]) -> dict[s
     source = {"xeks": {"source": "xeks/xeks"}}
     document = {
         "terraform": {"required_providers": source},
-        "provider": {"xeks": provider | ({"workload_accounts": accounts} if accounts else {})},
+        "provider": {"xeks": provider | ({"workload_accounts": workload_accounts} if workload_accounts else {})},
         "data": data,
     }
     root.write(json.dumps(document, indent=2), "main.tf.json")
@@ -130,10 +130,10 @@ def read(cli: Cli, aws: Aws, directory: Path, asked: dict[str, Asked]) -> dict[s
     return {resource["name"]: resource["instances"][0]["attributes"] for resource in found}
 
 
-def page(told: list[Told]) -> str:
+def page(explanations: list[Explanation]) -> str:
     """The page in docs/: every broken set-up with the hop and reason named, and every sound one."""
-    broken = [one for one in told if one.setup.hop]
-    sound = [one for one in told if not one.setup.hop]
+    broken = [one for one in explanations if one.setup.hop]
+    sound = [one for one in explanations if not one.setup.hop]
     lines = [
         "# Broken set-ups, and what the data sources say of them",
         "",
@@ -166,12 +166,12 @@ def page(told: list[Told]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def kind_of(told: Told) -> str:
-    return "xeks_irsa_path" if "service_account" in told.state else "xeks_access_path"
+def kind_of(explanation: Explanation) -> str:
+    return "xeks_irsa_path" if "service_account" in explanation.state else "xeks_access_path"
 
 
 def plain(text: str | None, key: str) -> str:
-    """Without what another run would say otherwise, and without the number in the set-up's names."""
+    """Without what differs between runs, and without the number in the set-up's names."""
     text = text or ""
     for pattern, shown in VARYING:
         text = pattern.sub(shown, text)

@@ -2,7 +2,9 @@
 
 import setups_entry
 import setups_iam
-from alterations import (
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, role_arn
+from manual_access import EDIT, VIEW, allow, deny, trusting
+from manual_access_changes import (
     EXTERNAL,
     as_person,
     as_user,
@@ -13,8 +15,6 @@ from alterations import (
     sound,
     through_another_role,
 )
-from connection import EDIT, VIEW, allow, deny, trusting
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, role_arn
 
 BROKEN = setups_iam.BROKEN + setups_entry.BROKEN
 
@@ -39,7 +39,7 @@ SOUND = [
     sound("The trust is in the account by its number", lambda c: c.trusts(trusting(WORKLOAD_ACCOUNT))),
     sound(
         "The trust was written again after the workload role was made again (live)",
-        in_turn(lambda c: c.remake_workload(), lambda c: c.trusts(trusting(c.workload_arn))),
+        in_turn(lambda c: c.recreate_workload(), lambda c: c.trusts(trusting(c.workload_arn))),
         live=True,
     ),
     sound("The workload role stands under a path", path="/teams/payments/"),

@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-from irsa import AUDIENCE, SERVICE_ACCOUNT, Irsa, allow
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn
+from manual_irsa import AUDIENCE, SERVICE_ACCOUNT, ManualIrsa, allow
 from setups import Asked, Setup
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn
 
 OTHER_ISSUER = "oidc.eks.ap-south-1.amazonaws.com/id/99998888777766665555444433332222"
 
 
-def making(**options: Any) -> Callable[[World, str], Irsa]:
-    return lambda world, key: Irsa(world, key, **options)
+def making(**options: Any) -> Callable[[Accounts, str], ManualIrsa]:
+    return lambda accounts, key: ManualIrsa(accounts, key, **options)
 
 
-def asking(made: Irsa) -> Asked:
+def asking(made: ManualIrsa) -> Asked:
     return Asked("xeks_irsa_path", made.asks())
 
 
-def broken(name: str, breaks, hop: str, reason: str, fix: str = "", status: str = "broken", **options: Any) -> Setup:
+def broken(name: str, *, breaks, hop: str, reason: str, fix: str = "", status: str = "broken", **options: Any) -> Setup:
     return Setup(name, making(**options), asking, breaks, hop, status, reason, fix)
 
 
@@ -28,187 +28,193 @@ def sound(name: str, then=lambda made: None, **options: Any) -> Setup:
 
 
 ISSUER = [
-    broken("The cluster is gone", Irsa.remove_cluster, "issuer", "There is no cluster irsa-", "cluster_name"),
+    broken(
+        "The cluster is gone",
+        breaks=ManualIrsa.remove_cluster,
+        hop="issuer",
+        reason="There is no cluster irsa-",
+        fix="cluster_name",
+    ),
 ]
 
 PROVIDER = [
     broken(
         "No OIDC provider in the role's account",
-        Irsa.remove_provider,
-        "oidc_provider",
-        f"Account {WORKLOAD_ACCOUNT} has no OIDC provider of https://oidc.eks.",
-        "xeks_irsa_trust",
+        breaks=ManualIrsa.remove_provider,
+        hop="oidc_provider",
+        reason=f"Account {WORKLOAD_ACCOUNT} has no OIDC provider of https://oidc.eks.",
+        fix="xeks_irsa_trust",
     ),
     broken(
         "The OIDC provider is in the cluster's account instead of the role's",
-        lambda made: (made.remove_provider(), made.make_provider("cluster")),
-        "oidc_provider",
-        f"There is one in account {CLUSTER_ACCOUNT}, which is of no use here.",
+        breaks=lambda made: (made.remove_provider(), made.make_provider("cluster")),
+        hop="oidc_provider",
+        reason=f"There is one in account {CLUSTER_ACCOUNT}, which is of no use here.",
     ),
     broken(
         "The audience is missing from the provider's client ids",
-        lambda made: (made.remove_provider(), made.make_provider(client_ids=("vault",))),
-        "oidc_provider",
-        "The audience sts.amazonaws.com is missing from its client ids, which are vault",
-        "add-client-id",
+        breaks=lambda made: (made.remove_provider(), made.make_provider(client_ids=("vault",))),
+        hop="oidc_provider",
+        reason="The audience sts.amazonaws.com is missing from its client ids, which are vault",
+        fix="add-client-id",
     ),
     broken(
         "The pods' tokens have another audience than the provider takes",
-        lambda made: None,
-        "oidc_provider",
-        "The audience vault is missing from its client ids, which are sts.amazonaws.com",
+        breaks=lambda made: None,
+        hop="oidc_provider",
+        reason="The audience vault is missing from its client ids, which are sts.amazonaws.com",
         audience="vault",
     ),
     broken(
         "The cluster was made anew, and provider and trust are the old one's",
-        Irsa.remake_cluster,
-        "oidc_provider",
-        "of this one before it was made anew",
+        breaks=ManualIrsa.recreate_cluster,
+        hop="oidc_provider",
+        reason="of this one before it was made anew",
     ),
 ]
 
 TRUST = [
     broken(
         "The role is gone",
-        lambda made: made.world.delete_role("workload", made.name),
-        "trust",
-        "There is no role app-",
+        breaks=lambda made: made.accounts.delete_role("workload", made.name),
+        hop="trust",
+        reason="There is no role app-",
     ),
     broken(
         "The role's ARN lacks its path",
-        lambda made: made.arguments.update(role_arn=role_arn(WORKLOAD_ACCOUNT, made.name)),
-        "trust",
-        "does not exist: the role app-",
+        breaks=lambda made: made.arguments.update(role_arn=role_arn(WORKLOAD_ACCOUNT, made.name)),
+        hop="trust",
+        reason="does not exist: the role app-",
         path="/irsa/",
     ),
     broken(
         "A wildcard compared by StringEquals",
-        lambda made: made.trusts(made.asking_for({"{}:aud": AUDIENCE, "{}:sub": "system:serviceaccount:nodejs:*"})),
-        "trust",
-        "takes a wildcard for a plain character, and never matches",
-        "StringLike",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:aud": AUDIENCE, "{}:sub": "system:serviceaccount:nodejs:*"})),
+        hop="trust",
+        reason="takes a wildcard for a plain character, and never matches",
+        fix="StringLike",
     ),
     broken(
         "https:// left in the provider's ARN",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.statement(Principal={"Federated": made.provider.replace("/oidc.", "/https://oidc.")})
         ),
-        "trust",
-        "with https:// in it, that is the ARN of no OIDC provider",
+        hop="trust",
+        reason="with https:// in it, that is the ARN of no OIDC provider",
     ),
     broken(
         "https:// left in the condition keys",
-        lambda made: made.trusts(made.asking_for({"https://{}:aud": AUDIENCE, "https://{}:sub": SERVICE_ACCOUNT})),
-        "trust",
-        "condition keys have no https:// in them",
+        breaks=lambda made: made.trusts(made.asking_for({"https://{}:aud": AUDIENCE, "https://{}:sub": SERVICE_ACCOUNT})),
+        hop="trust",
+        reason="condition keys have no https:// in them",
     ),
     broken(
         "The provider's ARN as condition key",
-        lambda made: made.trusts(made.asking_for({f"{made.provider}:sub": SERVICE_ACCOUNT})),
-        "trust",
-        "the provider's ARN is no condition key",
+        breaks=lambda made: made.trusts(made.asking_for({f"{made.provider}:sub": SERVICE_ACCOUNT})),
+        hop="trust",
+        reason="the provider's ARN is no condition key",
     ),
     broken(
         "The trust names the provider of the cluster's account",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.statement(Principal={"Federated": made.provider_of(CLUSTER_ACCOUNT, made.issuer)})
         ),
-        "trust",
-        f"names the OIDC provider of account {CLUSTER_ACCOUNT}",
+        hop="trust",
+        reason=f"names the OIDC provider of account {CLUSTER_ACCOUNT}",
     ),
     broken(
         "The trust names another issuer's provider",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.statement(Principal={"Federated": made.provider_of(WORKLOAD_ACCOUNT, OTHER_ISSUER)})
         ),
-        "trust",
-        f"names the OIDC provider of {OTHER_ISSUER}",
+        hop="trust",
+        reason=f"names the OIDC provider of {OTHER_ISSUER}",
     ),
     broken(
         "The conditions are of another issuer",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.asking_for({f"{OTHER_ISSUER}:aud": AUDIENCE, f"{OTHER_ISSUER}:sub": SERVICE_ACCOUNT})
         ),
-        "trust",
-        "which is another cluster's issuer or this one's since it was made anew",
+        hop="trust",
+        reason="which is another cluster's issuer or this one's since it was made anew",
     ),
     broken(
         "Another namespace",
-        lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:default:nodejs-sa"})),
-        "trust",
-        f"wants the subject system:serviceaccount:default:nodejs-sa, and the pods are {SERVICE_ACCOUNT}",
-        "service_accounts of xeks_irsa_trust",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:default:nodejs-sa"})),
+        hop="trust",
+        reason=f"wants the subject system:serviceaccount:default:nodejs-sa, and the pods are {SERVICE_ACCOUNT}",
+        fix="service_accounts of xeks_irsa_trust",
     ),
     broken(
         "Another service account, by pattern",
-        lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:web-*"}, "StringLike")),
-        "trust",
-        "wants the subject system:serviceaccount:nodejs:web-*",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:web-*"}, "StringLike")),
+        hop="trust",
+        reason="wants the subject system:serviceaccount:nodejs:web-*",
     ),
     broken(
         "A subject without its prefix",
-        lambda made: made.trusts(made.asking_for({"{}:sub": "nodejs:nodejs-sa"})),
-        "trust",
-        f"subjects of service accounts look like {SERVICE_ACCOUNT}",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "nodejs:nodejs-sa"})),
+        hop="trust",
+        reason=f"subjects of service accounts look like {SERVICE_ACCOUNT}",
     ),
     broken(
         "A subject in the wrong case",
-        lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:NodeJS:nodejs-sa"})),
-        "trust",
-        "in case",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:NodeJS:nodejs-sa"})),
+        hop="trust",
+        reason="in case",
     ),
     broken(
         "Another audience in the trust",
-        lambda made: made.trusts(made.asking_for({"{}:aud": "vault", "{}:sub": SERVICE_ACCOUNT})),
-        "trust",
-        "wants the audience vault, and the tokens have sts.amazonaws.com",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:aud": "vault", "{}:sub": SERVICE_ACCOUNT})),
+        hop="trust",
+        reason="wants the audience vault, and the tokens have sts.amazonaws.com",
     ),
     broken(
         "sts:AssumeRole instead of sts:AssumeRoleWithWebIdentity",
-        lambda made: made.trusts(made.statement(Action="sts:AssumeRole")),
-        "trust",
-        "is for sts:AssumeRole, and pods come with sts:AssumeRoleWithWebIdentity",
+        breaks=lambda made: made.trusts(made.statement(Action="sts:AssumeRole")),
+        hop="trust",
+        reason="is for sts:AssumeRole, and pods come with sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust for instances only",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ),
-        "trust",
-        "No statement of the trust policy is about tokens of an OIDC provider",
-        "sts:AssumeRoleWithWebIdentity",
+        hop="trust",
+        reason="No statement of the trust policy is about tokens of an OIDC provider",
+        fix="sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust in the account, not in the provider",
-        lambda made: made.trusts(made.statement(Principal={"AWS": WORKLOAD_ACCOUNT}, Condition={})),
-        "trust",
-        "and no OIDC provider",
+        breaks=lambda made: made.trusts(made.statement(Principal={"AWS": WORKLOAD_ACCOUNT}, Condition={})),
+        hop="trust",
+        reason="and no OIDC provider",
     ),
     broken(
         "A Deny for the namespace",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.statement(),
             made.asking_for({"{}:sub": "system:serviceaccount:nodejs:*"}, "StringLike")
             | {"Effect": "Deny", "Sid": "No"},
         ),
-        "trust",
-        'Statement "No" of the trust policy of the role app-',
+        hop="trust",
+        reason='Statement "No" of the trust policy of the role app-',
     ),
     broken(
         "A condition on the caller's organisation, which a token has not",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.asking_for({"aws:PrincipalOrgID": "o-abc123", "{}:sub": SERVICE_ACCOUNT})
         ),
-        "trust",
-        "a request with a web identity has no such key",
+        hop="trust",
+        reason="a request with a web identity has no such key",
     ),
     broken(
         "A condition on the address that calls come from",
-        lambda made: made.trusts(
+        breaks=lambda made: made.trusts(
             made.statement(Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}})
         ),
-        "trust",
-        "aws:SourceIp of the request is not known",
+        hop="trust",
+        reason="aws:SourceIp of the request is not known",
         status="unknown",
     ),
 ]  # fmt: skip
@@ -216,23 +222,23 @@ TRUST = [
 CHAINED = [
     broken(
         "Chained: the pod role trusts another service account",
-        lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:other"})),
-        "trust",
-        "wants the subject system:serviceaccount:nodejs:other",
+        breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:other"})),
+        hop="trust",
+        reason="wants the subject system:serviceaccount:nodejs:other",
         chained=True,
     ),
     broken(
         "Chained: the pod role may not assume the role",
-        lambda made: made.pod_may(allow("sts:AssumeRole", role_arn(WORKLOAD_ACCOUNT, "other"))),
-        "assume_role",
-        "may not call sts:AssumeRole",
+        breaks=lambda made: made.pod_may(allow("sts:AssumeRole", role_arn(WORKLOAD_ACCOUNT, "other"))),
+        hop="assume_role",
+        reason="may not call sts:AssumeRole",
         chained=True,
     ),
     broken(
         "Chained: the pod role was made anew",
-        Irsa.remake_pod_role,
-        "assume_role",
-        "the id of a principal that was deleted",
+        breaks=ManualIrsa.recreate_pod_role,
+        hop="assume_role",
+        reason="the id of a principal that was deleted",
         chained=True,
     ),
 ]
@@ -240,43 +246,43 @@ CHAINED = [
 PERMISSIONS = [
     broken(
         "No policy at all",
-        lambda made: (
+        breaks=lambda made: (
             made.iam.delete_role_policy(RoleName=made.name, PolicyName="bucket"),
             made.arguments.update(actions=None, resources=None),
         ),
-        "permissions",
-        "No policy is attached",
+        hop="permissions",
+        reason="No policy is attached",
     ),
     broken(
         "The policy lacks an action",
-        lambda made: made.may(allow("s3:GetObject")),
-        "permissions",
-        "It may not call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
+        breaks=lambda made: made.may(allow("s3:GetObject")),
+        hop="permissions",
+        reason="It may not call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
     ),
     broken(
         "The policy is for another bucket",
-        lambda made: made.may(allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::downloads/*")),
-        "permissions",
-        "is for the resource arn:aws:s3:::downloads/*",
+        breaks=lambda made: made.may(allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::downloads/*")),
+        hop="permissions",
+        reason="is for the resource arn:aws:s3:::downloads/*",
     ),
     broken(
         "A Deny among the policies",
-        lambda made: made.may(allow("s3:*"), allow("s3:Put*", "*", "Deny")),
-        "permissions",
-        "statement 2 of policy bucket of the role app-",
+        breaks=lambda made: made.may(allow("s3:*"), allow("s3:Put*", "*", "Deny")),
+        hop="permissions",
+        reason="statement 2 of policy bucket of the role app-",
     ),
     broken(
         "A permissions boundary that leaves it out",
-        lambda made: made.bounded(allow("ec2:*", "*")),
-        "permissions",
-        "the permissions boundary boundary-",
-        "permissions_boundary",
+        breaks=lambda made: made.bounded(allow("ec2:*", "*")),
+        hop="permissions",
+        reason="the permissions boundary boundary-",
+        fix="permissions_boundary",
     ),
     broken(
         "A permission on a condition that can't be known",
-        lambda made: made.may(allow("s3:*") | {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}),
-        "permissions",
-        "can't be told: aws:SourceIp of the request is not known",
+        breaks=lambda made: made.may(allow("s3:*") | {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}),
+        hop="permissions",
+        reason="can't be told: aws:SourceIp of the request is not known",
         status="unknown",
     ),
 ]

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from connection import Connection
+from accounts import CLUSTER_ACCOUNT, Accounts
+from manual_access import ManualAccess
 from setups import Asked, Setup
-from world import CLUSTER_ACCOUNT, World
 
 HTTPS = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
 EVERYWHERE = "0.0.0.0/0"
@@ -58,14 +58,14 @@ class Site:
         self.ec2.create_network_acl_entry(NetworkAclId=self.acl(), Egress=egress, **entry)
 
 
-class Network(Connection):
-    """A connection with an instance in a VPC of its own, and a cluster of its own in another one."""
+class NetworkedAccess(ManualAccess):
+    """Manual access from an instance in a VPC of its own to a cluster in another one."""
 
-    def __init__(self, world: World, key: str, *, public: bool = False, peered: bool = True):
-        self.here = Site(world.client("workload", "ec2"), "10.40.0.0/16", 1)
-        self.there = Site(world.client("cluster", "ec2"), "10.41.0.0/16", 2)
-        self.make_cluster(world, key, public)
-        super().__init__(world, key, cluster=f"net-{key}")
+    def __init__(self, accounts: Accounts, key: str, *, public: bool = False, peered: bool = True):
+        self.here = Site(accounts.client("workload", "ec2"), "10.40.0.0/16", 1)
+        self.there = Site(accounts.client("cluster", "ec2"), "10.41.0.0/16", 2)
+        self.make_cluster(accounts, key, public)
+        super().__init__(accounts, key, cluster=f"net-{key}")
         ec2 = self.here.ec2
         self.group = ec2.create_security_group(GroupName="app", Description="app", VpcId=self.here.vpc)["GroupId"]
         if peered:
@@ -75,9 +75,9 @@ class Network(Connection):
                 self.there.route(self.here.block, table, VpcPeeringConnectionId=self.peering)
             self.admit({"IpRanges": [{"CidrIp": self.here.block}]})
 
-    def make_cluster(self, world: World, key: str, public: bool) -> None:
+    def make_cluster(self, accounts: Accounts, key: str, public: bool) -> None:
         access = {"endpointPublicAccess": public, "endpointPrivateAccess": not public}
-        made = world.eks.create_cluster(
+        made = accounts.eks.create_cluster(
             name=f"net-{key}",
             roleArn=f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/prac-eks-abhi-cluster",
             resourcesVpcConfig={"subnetIds": self.there.subnets} | access,
@@ -128,7 +128,7 @@ class Network(Connection):
             self.here.ec2.authorize_security_group_egress(GroupId=self.group, IpPermissions=list(permissions))
 
     def by_nat(self) -> str:
-        """A NAT gateway in a subnet of its own; answers with its public address."""
+        """A NAT gateway in a subnet of its own; returns its public address."""
         ec2, here = self.here.ec2, self.here
         public = here.add_subnet(9)
         here.route(EVERYWHERE, table=1, GatewayId=here.internet_gateway())
@@ -141,10 +141,10 @@ class Network(Connection):
 
     def admits(self, *blocks: str) -> None:
         """publicAccessCidrs of the cluster."""
-        self.world.eks.update_cluster_config(
+        self.accounts.eks.update_cluster_config(
             name=self.cluster, resourcesVpcConfig={"publicAccessCidrs": list(blocks), "endpointPublicAccess": True}
         )
-        self.world.aws.finish_eks_updates()
+        self.accounts.aws.finish_eks_updates()
 
     def asks(self) -> dict[str, Any]:
         source = {"vpc_id": self.here.vpc, "subnet_id": self.here.subnets[0], "security_group_ids": [self.group]}
@@ -154,18 +154,20 @@ class Network(Connection):
 def sound(name: str, prepares: Callable = lambda n: None, **more) -> Setup:
     return Setup(
         name,
-        lambda world, key: Network(world, key, **more),
+        lambda accounts, key: NetworkedAccess(accounts, key, **more),
         lambda n: Asked("xeks_access_path", n.asks()),
         prepares,
     )
 
 
-def broken(name: str, hop: str, reason: str, breaks: Callable, fix: str = "", status: str = "broken", **more) -> Setup:
+def broken(
+    name: str, *, hop: str, reason: str, breaks: Callable, fix: str = "", status: str = "broken", **more
+) -> Setup:
     made = sound(name, breaks, **more)
     return Setup(name, made.make, made.ask, breaks, hop, status, reason, fix)
 
 
-def by_main_table(n: Network) -> None:
+def by_main_table(n: NetworkedAccess) -> None:
     """The subnet loses its association, the main table gets the route."""
     n.here.ec2.disassociate_route_table(AssociationId=n.here.associations[0])
     filters = [{"Name": "vpc-id", "Values": [n.here.vpc]}, {"Name": "association.main", "Values": ["true"]}]
@@ -173,19 +175,19 @@ def by_main_table(n: Network) -> None:
     n.here.route(n.there.block, VpcPeeringConnectionId=n.peering)
 
 
-def by_group(n: Network) -> None:
+def by_group(n: NetworkedAccess) -> None:
     n.shut_out()
     n.admit({"UserIdGroupPairs": [{"GroupId": n.group, "UserId": "185863138492"}]})
 
 
-def by_prefix_list(n: Network) -> None:
+def by_prefix_list(n: NetworkedAccess) -> None:
     made = n.here.ec2.create_managed_prefix_list(
         PrefixListName="clusters", MaxEntries=2, AddressFamily="IPv4", Entries=[{"Cidr": n.there.block}]
     )
     n.let_out(HTTPS | {"PrefixListIds": [{"PrefixListId": made["PrefixList"]["PrefixListId"]}]})
 
 
-def inside(n: Network) -> None:
+def inside(n: NetworkedAccess) -> None:
     """An instance in the cluster's own VPC, in another subnet."""
     subnet = n.there.add_subnet(7)
     group = n.there.ec2.create_security_group(GroupName="app", Description="app", VpcId=n.there.vpc)["GroupId"]
@@ -193,15 +195,15 @@ def inside(n: Network) -> None:
     n.arguments["source"] = {"vpc_id": n.there.vpc, "subnet_id": subnet, "security_group_ids": [group]}
 
 
-def elsewhere(n: Network) -> None:
+def elsewhere(n: NetworkedAccess) -> None:
     """The route leads over a connection to a third VPC."""
     third = n.there.ec2.create_vpc(CidrBlock="172.20.0.0/16")["Vpc"]["VpcId"]
     n.here.unroute(n.there.block)
     n.here.route(n.there.block, VpcPeeringConnectionId=n.peer(third))
 
 
-def waiting(n: Network) -> None:
-    """Somebody deleted the connection and asked for another one, which nobody has accepted."""
+def waiting(n: NetworkedAccess) -> None:
+    """The connection was deleted, and another one requested, which is not accepted."""
     n.unpeer()
     n.here.unroute(n.there.block)
     made = n.ask_for_peering()
@@ -211,23 +213,23 @@ def waiting(n: Network) -> None:
         n.there.route(n.here.block, table, VpcPeeringConnectionId=made)
 
 
-def another_vpcs_group(n: Network) -> None:
+def another_vpcs_group(n: NetworkedAccess) -> None:
     other = n.here.ec2.create_vpc(CidrBlock="172.21.0.0/16")["Vpc"]["VpcId"]
     group = n.here.ec2.create_security_group(GroupName="app", Description="app", VpcId=other)["GroupId"]
     n.arguments["source"] = {"security_group_ids": [group]}
 
 
-def one_subnet_only(n: Network) -> None:
+def one_subnet_only(n: NetworkedAccess) -> None:
     n.here.unroute(n.there.block)
     n.here.route(n.there.subnet_block(0), VpcPeeringConnectionId=n.peering)
 
 
-def without_nat(n: Network) -> None:
+def without_nat(n: NetworkedAccess) -> None:
     n.by_nat()
     n.here.ec2.delete_nat_gateway(NatGatewayId=n.nat)
 
 
-def nat_of_another_address(n: Network) -> None:
+def nat_of_another_address(n: NetworkedAccess) -> None:
     n.by_nat()
     n.admits("203.0.113.0/24")
 
@@ -235,133 +237,147 @@ def nat_of_another_address(n: Network) -> None:
 BROKEN = [
     broken(
         "The instance's security group lets out port 80 only",
-        "egress",
-        "No outbound rule of sg-",
-        lambda n: n.let_out(HTTPS | {"FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": EVERYWHERE}]}),
+        hop="egress",
+        reason="No outbound rule of sg-",
+        breaks=lambda n: n.let_out(HTTPS | {"FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": EVERYWHERE}]}),
         fix="Add an outbound rule for TCP 443",
     ),
     broken(
         "The instance's security group lets out HTTPS to its own VPC only",
-        "egress",
-        "No outbound rule of sg-",
-        lambda n: n.let_out(HTTPS | {"IpRanges": [{"CidrIp": n.here.block}]}),
+        hop="egress",
+        reason="No outbound rule of sg-",
+        breaks=lambda n: n.let_out(HTTPS | {"IpRanges": [{"CidrIp": n.here.block}]}),
     ),
-    broken("The security group is one of another VPC", "egress", "not of vpc-", another_vpcs_group),
+    broken("The security group is one of another VPC", hop="egress", reason="not of vpc-", breaks=another_vpcs_group),
     broken(
         "The subnet does not exist",
-        "network_acl",
-        "There is no subnet subnet-",
-        lambda n: n.arguments.update(source={"subnet_id": "subnet-0123456789abcdef0"}),
+        hop="network_acl",
+        reason="There is no subnet subnet-",
+        breaks=lambda n: n.arguments.update(source={"subnet_id": "subnet-0123456789abcdef0"}),
         fix="source.subnet_id",
     ),
     broken(
         "The source's network ACL denies HTTPS out",
-        "network_acl",
-        "denies outbound TCP 443",
-        lambda n: n.here.deny(True, n.there.block, {"From": 443, "To": 443}),
+        hop="network_acl",
+        reason="denies outbound TCP 443",
+        breaks=lambda n: n.here.deny(True, n.there.block, {"From": 443, "To": 443}),
         fix="with a number below 50",
     ),
     broken(
         "The source's network ACL lets no answers in",
-        "network_acl",
-        "denies inbound TCP 1024-65535",
-        lambda n: n.here.deny(False, EVERYWHERE, EPHEMERAL),
+        hop="network_acl",
+        reason="denies inbound TCP 1024-65535",
+        breaks=lambda n: n.here.deny(False, EVERYWHERE, EPHEMERAL),
     ),
     broken(
         "The cluster's network ACL denies HTTPS in",
-        "network_acl",
-        "denies inbound TCP 443",
-        lambda n: n.there.deny(False, n.here.block, {"From": 443, "To": 443}),
+        hop="network_acl",
+        reason="denies inbound TCP 443",
+        breaks=lambda n: n.there.deny(False, n.here.block, {"From": 443, "To": 443}),
     ),
     broken(
         "The cluster's network ACL lets no answers out",
-        "network_acl",
-        "denies outbound TCP 1024-65535",
-        lambda n: n.there.deny(True, n.here.block, EPHEMERAL),
+        hop="network_acl",
+        reason="denies outbound TCP 1024-65535",
+        breaks=lambda n: n.there.deny(True, n.here.block, EPHEMERAL),
     ),
     broken(
         "The cluster's network ACL lets only some answers out",
-        "network_acl",
-        "allows only a part of outbound TCP 1024-65535",
-        lambda n: n.there.deny(True, n.here.block, {"From": 1024, "To": 32767}),
+        hop="network_acl",
+        reason="allows only a part of outbound TCP 1024-65535",
+        breaks=lambda n: n.there.deny(True, n.here.block, {"From": 1024, "To": 32767}),
         status="unknown",
     ),
     broken(
         "The source's table has no route to the cluster's VPC",
-        "route",
-        "does not lead to",
-        lambda n: n.here.unroute(n.there.block),
+        hop="route",
+        reason="does not lead to",
+        breaks=lambda n: n.here.unroute(n.there.block),
         fix="xeks_cluster_peering",
     ),
     broken(
         "The source's table leads to one of the cluster's subnets only",
-        "route",
-        "it has no route there",
-        one_subnet_only,
+        hop="route",
+        reason="it has no route there",
+        breaks=one_subnet_only,
     ),
     broken(
         "One table of the cluster has no way back",
-        "route",
-        "does not lead to",
-        lambda n: n.there.unroute(n.here.block, table=1),
+        hop="route",
+        reason="does not lead to",
+        breaks=lambda n: n.there.unroute(n.here.block, table=1),
     ),
     broken(
         "A more specific route leads to the internet",
-        "route",
-        "leads to igw-",
-        lambda n: n.here.route(n.there.subnet_block(1), GatewayId=n.here.internet_gateway()),
+        hop="route",
+        reason="leads to igw-",
+        breaks=lambda n: n.here.route(n.there.subnet_block(1), GatewayId=n.here.internet_gateway()),
         fix="over pcx-",
     ),
     broken(
         "The route leads over another peering connection",
-        "route",
-        "which is no peering connection between",
-        elsewhere,
+        hop="route",
+        reason="which is no peering connection between",
+        breaks=elsewhere,
     ),
-    broken("Nobody accepted the peering connection", "peering", "is pending-acceptance", waiting, fix="Accept pcx-"),
-    broken("The peering connection is deleted, its routes are left", "peering", "is deleted", lambda n: n.unpeer()),
+    broken(
+        "Nobody accepted the peering connection",
+        hop="peering",
+        reason="is pending-acceptance",
+        breaks=waiting,
+        fix="Accept pcx-",
+    ),
+    broken(
+        "The peering connection is deleted, its routes are left",
+        hop="peering",
+        reason="is deleted",
+        breaks=lambda n: n.unpeer(),
+    ),
     broken(
         "The VPCs were never joined",
-        "route",
-        "it has no route there",
-        lambda n: n.admit({"IpRanges": [{"CidrIp": n.here.block}]}),
+        hop="route",
+        reason="it has no route there",
+        breaks=lambda n: n.admit({"IpRanges": [{"CidrIp": n.here.block}]}),
         fix="Join the two VPCs",
         peered=False,
     ),
     broken(
         "The cluster's security group lets nobody in from the source",
-        "security_group",
-        "No inbound rule of sg-",
-        lambda n: n.shut_out(),
+        hop="security_group",
+        reason="No inbound rule of sg-",
+        breaks=lambda n: n.shut_out(),
         fix="Add an inbound rule for TCP 443",
     ),
     broken(
         "The cluster's security group lets in one address of the source's subnet",
-        "security_group",
-        "only from a part of",
-        lambda n: (n.shut_out(), n.admit({"IpRanges": [{"CidrIp": n.here.block.replace(".0.0/16", ".0.7/32")}]})),
+        hop="security_group",
+        reason="only from a part of",
+        breaks=lambda n: (
+            n.shut_out(),
+            n.admit({"IpRanges": [{"CidrIp": n.here.block.replace(".0.0/16", ".0.7/32")}]}),
+        ),
         status="unknown",
     ),
     broken(
         "The endpoint is public, and the subnet has no way to the internet",
-        "route",
-        "does not lead to the internet",
-        lambda n: None,
+        hop="route",
+        reason="does not lead to the internet",
+        breaks=lambda n: None,
         fix="private only",
         public=True,
     ),
     broken(
         "The endpoint is public, and the NAT gateway is deleted",
-        "route",
-        "is a blackhole",
-        without_nat,
+        hop="route",
+        reason="is a blackhole",
+        breaks=without_nat,
         public=True,
     ),
     broken(
         "publicAccessCidrs leaves the NAT gateway's address out",
-        "endpoint",
-        "does not admit",
-        nat_of_another_address,
+        hop="endpoint",
+        reason="does not admit",
+        breaks=nat_of_another_address,
         fix="publicAccessCidrs",
         public=True,
     ),

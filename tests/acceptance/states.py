@@ -7,16 +7,19 @@ import json
 import re
 from pathlib import Path
 
+from accounts import CLUSTER, CLUSTER_ACCOUNT, Accounts, role_arn
+from aws_emulator.client import Aws
+from cluster_peering import peering
+from cross_account_access import BUCKETS, access
 from harness import Workspace
-from network import HOME, Network, peering, vpc
-from test_access import BUCKETS, access
-from test_irsa import POLICY, trust
-from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
-from xeks_aws.client import Aws
+from irsa_trust import POLICY, trust
+from network import HOME, Network, vpc
 
+#: Its create is interrupted, so that its state names some of its objects.
+INTERRUPTED = access(name="interrupted", access_role='name = "late-a"', workload_role='name = "late-w"')
 CORPUS = Path(__file__).parents[1] / "states"
 ABROAD = "eu-west-1"
-#: What AWS gives to some object anew at each apply, as a part of keys too.
+#: Ids that differ after each apply, in keys too.
 GIVEN = re.compile(r"\b(?:(pcx|rtb|vpc|sg|sgr|subnet)-[0-9a-z]+|[0-9A-F]{32})\b")
 
 
@@ -48,7 +51,7 @@ def lay_down(root: Workspace, states: dict[tuple[str, str], dict]) -> None:
 
 
 def instances(root: Workspace) -> dict[tuple[str, str], dict]:
-    """(resource type, name) → `schema_version` and `attributes`, as they stand in the workspace's state file."""
+    """(resource type, name) → `schema_version` and `attributes`, as in the workspace's state file."""
     state = json.loads((root.directory / "terraform.tfstate").read_text())
     kept = ("schema_version", "attributes")
     return {
@@ -66,7 +69,7 @@ def edit(root: Workspace, change) -> None:
 
 
 def keep(kind: str, mode: str, state: dict) -> None:
-    """Stores what is of a shape that no state of this mode had. What is stored stays: somebody may still have it."""
+    """Stores a state whose shape no stored state of this mode has. Stored states stay: users may still have them."""
     folder = path(kind, state["schema_version"])
     folder.mkdir(parents=True, exist_ok=True)
     variants = sorted(folder.glob(f"{mode}.json")) + sorted(folder.glob(f"{mode}.[0-9]*.json"))
@@ -85,17 +88,17 @@ def shape(value):
 
 
 def modes(aws: Aws) -> str:
-    """Prepares the accounts for one resource per mode, named like it, and answers with their configuration."""
-    world = World(aws)
+    """Prepares the accounts for one resource per mode, named like it, and returns their configuration."""
+    accounts = Accounts(aws)
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = {"Version": "2012-10-17", "Statement": [ec2]}
     for name in ("existing", "adopted"):
-        world.make_role("cluster", f"{name}-a", document)
-        world.make_role("workload", f"{name}-w", document)
-        world.make_role("workload", f"{name}-t", document)
-    world.eks.create_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, "adopted-a"))
-    world.make_cluster("green", "API")
-    world.make_oidc_provider("theirs", cluster="green")
+        accounts.make_role("cluster", f"{name}-a", document)
+        accounts.make_role("workload", f"{name}-w", document)
+        accounts.make_role("workload", f"{name}-t", document)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, "adopted-a"))
+    accounts.make_cluster("green", "API")
+    accounts.make_oidc_provider("theirs", cluster="green")
     return accesses() + trusts() + peerings(aws)
 
 

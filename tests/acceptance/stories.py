@@ -1,10 +1,10 @@
-"""The stories' examples as a root module, without the providers that nobody can install offline.
+"""The stories' examples as a root module, without the providers that can't be installed offline.
 
-What an example needs of hashicorp/aws stands in files of its own, whose only interface is local values. Here the AWS
-SDK makes those objects, and a stand-in has the same local values: behind a resource, so that they are unknown until the
-apply, as they are in real life.
+What an example needs of hashicorp/aws is in files of its own, whose only interface is local values. Here the AWS
+SDK creates those objects, and a stand-in has the same local values: outputs of a resource, so that they are unknown
+until the apply, as with hashicorp/aws.
 
-Knows the examples' files and the AWS under test. Knows nothing of the CLI or the provider.
+Knows the examples' files and the emulated AWS. Knows nothing of the CLI or the provider.
 """
 
 import json
@@ -13,13 +13,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from xeks_aws.client import Aws
+from aws_emulator.client import Aws
 
 ROOT = Path(__file__).parents[2]
 STORIES = ROOT / "examples" / "stories"
 BUCKET = "nodejs-app-uploads"
 
-#: What stands in for the files that name other providers.
+#: Replaces the files that name other providers.
 VERSIONS = 'terraform {\n  required_providers {\n    xeks = { source = "xeks/xeks" }\n  }\n}\n'
 KNOWN_AFTER_APPLY = """
 resource "terraform_data" "made" {{
@@ -33,8 +33,8 @@ locals {{
 
 
 def set_up(aws: Aws, story: str, base: Path) -> Path:
-    """Copies story and modules to where they stand in the checkout, but below `base`, and makes in `aws` what
-    hashicorp/aws would; answers with the story's folder."""
+    """Copies story and modules to their places in the checkout, but below `base`, and creates in `aws` what
+    hashicorp/aws would; returns the story's folder."""
     directory = base / "examples" / "stories" / story
     directory.mkdir(parents=True)
     for source in sorted((STORIES / story).iterdir()):
@@ -53,7 +53,7 @@ def set_up(aws: Aws, story: str, base: Path) -> Path:
 
 
 def names_other_providers(hcl: str) -> bool:
-    """Whether a file names hashicorp/aws or hashicorp/helm, or a resource or data source of theirs."""
+    """Whether a file names hashicorp/aws or hashicorp/helm, or one of their resources or data sources."""
     return bool(re.search(r'"hashicorp/|^(provider|resource|data) "(aws|helm)[_"]', hcl, re.M))
 
 

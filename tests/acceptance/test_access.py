@@ -1,53 +1,21 @@
-"""`xeks_cross_account_access`, each mode and option: applied, really there, an empty plan, destroyed without a trace."""
+"""`xeks_cross_account_access`, each mode and option: applied, present in AWS, an empty plan, destroyed without a trace."""
 
 import json
 
 import pytest
-from drift_of_roles import boundary, prepare
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
-
-ADDRESS = "xeks_cross_account_access.ec2"
-ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
-ACCESS_ARN, WORKLOAD_ARN = role_arn(CLUSTER_ACCOUNT, ACCESS), role_arn(WORKLOAD_ACCOUNT, WORKLOAD)
-ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-BUCKETS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-
-
-def access(
-    access_role: str | None = f'name = "{ACCESS}"',
-    workload_role: str = f'name = "{WORKLOAD}"',
-    kubernetes: str = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }',
-    more: str = "",
-    name: str = "ec2",
-) -> str:
-    """A resource; each argument is what stands between the braces."""
-    lines = [
-        f'cluster_name = "{CLUSTER}"',
-        f"workload_role = {{ {workload_role} }}",
-        f"kubernetes = {{ {kubernetes} }}",
-    ]
-    lines += [f"access_role = {{ {access_role} }}"] if access_role else []
-    body = "\n  ".join([*lines, *more.splitlines()])
-    return f'resource "xeks_cross_account_access" "{name}" {{\n  {body}\n}}\n'
-
-
-CASES = {
-    "as in the story": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true'),
-    "direct": access(access_role=None, more='mode = "direct"'),
-    "an external id": access(access_role=f'name = "{ACCESS}", external_id = "team-x/1"'),
-    "trust in the account": access(access_role=f'name = "{ACCESS}", trust = "account"'),
-    "paths": access(access_role=f'name = "{ACCESS}", path = "/eks/"', workload_role=f'name = "{WORKLOAD}", path = "/team/x/"'),
-    "other services": access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["ec2.amazonaws.com", "lambda.amazonaws.com"]'),
-    "a named instance profile": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "p"'),
-    "managed policies": access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]'),
-    "longer sessions": access(access_role=f'name = "{ACCESS}", max_session_duration = 43200', workload_role=f'name = "{WORKLOAD}", max_session_duration = 7200'),
-    "groups without policies": access(kubernetes='username = "team", groups = ["viewers", "team:x"]'),
-    "a policy by ARN": access(kubernetes=f'policies = {{ "{ADMIN}" = {{ scope = "cluster" }} }}'),
-    "namespaces": access(kubernetes='policies = { AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["dev-*", "team"] } }'),
-    "kubeconfig by role": access(more='client = { auth = "role_arn" }'),
-    "a client of its own": access(more='client = { profile_name = "eks", source_profile = "base", session_name = "me" }'),
-    "tags and time-outs": access(more='tags = { team = "x" }\ntimeouts = { create = "5m", delete = "90s" }'),
-}  # fmt: skip
+from accounts import CLUSTER, Accounts, traces
+from cross_account_access import (
+    ACCESS,
+    ACCESS_ARN,
+    ADDRESS,
+    BUCKETS,
+    CASES,
+    UPDATES,
+    WORKLOAD,
+    WORKLOAD_ARN,
+    access,
+)
+from role_drift import prepare
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,33 +31,33 @@ def test_a_case_applies_plans_empty_and_destroys_without_a_trace(workspace, aws,
     assert not traces(aws, before)
 
 
-def test_the_story_makes_what_the_story_says(workspace, aws):
+def test_the_story_creates_the_objects_of_the_guide(workspace, aws):
     workspace(CASES["as in the story"]).apply()
-    world = World(aws)
+    accounts = Accounts(aws)
 
-    trust = world.trust("cluster", ACCESS)["Statement"]
+    trust = accounts.trust("cluster", ACCESS)["Statement"]
     assert [statement["Principal"]["AWS"] for statement in trust] == [WORKLOAD_ARN]
-    describe = world.inline_policy("cluster", ACCESS, "xeks-eks-describe")["Statement"]
+    describe = accounts.inline_policy("cluster", ACCESS, "xeks-eks-describe")["Statement"]
     actions = {action for statement in describe for action in as_list(statement["Action"])}
     assert actions == {"eks:DescribeCluster", "eks:ListClusters"}
-    assume = world.inline_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}")["Statement"]
+    assume = accounts.inline_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}")["Statement"]
     assert [as_list(statement["Resource"]) for statement in as_list(assume)] == [[ACCESS_ARN]]
-    assert world.profile_roles(WORKLOAD) == [WORKLOAD]
-    assert world.entry(ACCESS_ARN)["type"] == "STANDARD"
-    assert world.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
+    assert accounts.profile_roles(WORKLOAD) == [WORKLOAD]
+    assert accounts.entry(ACCESS_ARN)["type"] == "STANDARD"
+    assert accounts.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
 
 
-def test_the_direct_mode_knows_the_workload_role_itself(workspace, aws):
+def test_in_mode_direct_the_workload_role_has_the_access_entry(workspace, aws):
     workspace(CASES["direct"]).apply()
-    world = World(aws)
+    accounts = Accounts(aws)
 
-    assert world.role("cluster", ACCESS) is None
-    assert world.inline_policies("workload", WORKLOAD) == []
-    assert world.associations(WORKLOAD_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
+    assert accounts.role("cluster", ACCESS) is None
+    assert accounts.inline_policies("workload", WORKLOAD) == []
+    assert accounts.associations(WORKLOAD_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}
 
 
-def test_existing_roles_get_only_what_is_ours_and_lose_only_that(workspace, aws):
-    world = World(aws)
+def test_existing_roles_gain_and_lose_only_what_the_resource_adds(workspace, aws):
+    accounts = Accounts(aws)
     theirs = {
         "Effect": "Allow",
         "Principal": {"Service": "eks.amazonaws.com"},
@@ -98,7 +66,7 @@ def test_existing_roles_get_only_what_is_ours_and_lose_only_that(workspace, aws)
     }
     trust = {"Version": "2012-10-17", "Statement": [theirs]}
     for account, name in (("cluster", ACCESS), ("workload", WORKLOAD)):
-        iam = world.iam(account)
+        iam = accounts.iam(account)
         iam.create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), Tags=[{"Key": "whose", "Value": "theirs"}]
         )
@@ -107,75 +75,57 @@ def test_existing_roles_get_only_what_is_ours_and_lose_only_that(workspace, aws)
     root = workspace(access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'))
 
     root.apply()
-    statements = world.trust("cluster", ACCESS)["Statement"]
+    statements = accounts.trust("cluster", ACCESS)["Statement"]
     assert theirs in statements and len(statements) == 2
-    assert world.trust("workload", WORKLOAD) == trust
-    assert world.managed_policies("cluster", ACCESS) == [BUCKETS]
+    assert accounts.trust("workload", WORKLOAD) == trust
+    assert accounts.managed_policies("cluster", ACCESS) == [BUCKETS]
     root.assert_empty_plan()
 
     root.destroy()
     assert not traces(aws, before)
 
 
-def test_a_statement_that_a_killed_replacement_left_on_a_role_of_others_is_seen_and_ours_again(workspace, aws):
-    """The new half wrote it under its own instance and was killed: the state knows the old one."""
-    world = World(aws)
+def test_a_statement_that_a_killed_replacement_left_on_an_existing_role_is_taken_over(workspace, aws):
+    """The create wrote it under a new instance and was killed: the state names the old one."""
+    accounts = Accounts(aws)
     theirs = {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    world.make_role("cluster", ACCESS, {"Version": "2012-10-17", "Statement": [theirs]})
+    accounts.make_role("cluster", ACCESS, {"Version": "2012-10-17", "Statement": [theirs]})
     before = aws.dump()
     root = workspace(access(f'name = "{ACCESS}", existing = true'))
     root.apply()
-    trust = json.dumps(world.trust("cluster", ACCESS))
+    trust = json.dumps(accounts.trust("cluster", ACCESS))
     (instance,) = {object["instance"] for object in root.state(ADDRESS)["objects"].values()} - {None}
     of_another = trust.replace(instance, "0123456789abcdef")
     assert of_another != trust
-    world.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=of_another)
+    accounts.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=of_another)
 
     root.apply()
-    assert json.dumps(world.trust("cluster", ACCESS)) == trust
+    assert json.dumps(accounts.trust("cluster", ACCESS)) == trust
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
 
 
-def test_a_role_that_may_not_be_edited_is_left_alone(workspace, aws):
-    world = World(aws)
+def test_an_existing_role_with_manage_policy_false_is_not_changed(workspace, aws):
+    accounts = Accounts(aws)
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip
-    world.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=json.dumps(trust))
+    accounts.iam("workload").create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=json.dumps(trust))
     root = workspace(access(workload_role=f'name = "{WORKLOAD}", existing = true, manage_policy = false'))
 
     root.apply()
 
-    assert world.inline_policies("workload", WORKLOAD) == []
+    assert accounts.inline_policies("workload", WORKLOAD) == []
     root.assert_empty_plan()
-
-
-UPDATES = {
-    "username": (access(), access(kubernetes='username = "x", policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }')),
-    "scope": (access(), access(kubernetes='policies = { AmazonEKSClusterAdminPolicy = { scope = "namespace", namespaces = ["a"] } }')),
-    "another policy": (access(), access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" } }')),
-    "groups": (access(), access(kubernetes='groups = ["a"]')),
-    "external id": (access(), access(f'name = "{ACCESS}", external_id = "ex"')),
-    "trust": (access(), access(f'name = "{ACCESS}", trust = "account"')),
-    "description": (access(), access(f'name = "{ACCESS}", description = "d"')),
-    "boundaries": (access(), access(f'name = "{ACCESS}", permissions_boundary = "{boundary("cluster")}"', f'name = "{WORKLOAD}", permissions_boundary = "{boundary("workload")}"')),
-    "session duration": (access(), access(f'name = "{ACCESS}", max_session_duration = 7200')),
-    "an instance profile": (access(), access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')),
-    "managed policies": (access(), access(workload_role=f'name = "{WORKLOAD}", managed_policy_arns = ["{BUCKETS}"]')),
-    "services": (access(), access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["lambda.amazonaws.com"]')),
-    "tags": (access(more='tags = { a = "1" }'), access(more='tags = { b = "2" }')),
-    "client": (access(), access(more='client = { session_name = "me" }')),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", UPDATES)
 def test_an_update_happens_in_place_there_and_back(workspace, aws, case):
-    one, other = UPDATES[case]
-    prepare(World(aws))
-    root = workspace(one)
+    update = UPDATES[case]
+    prepare(Accounts(aws))
+    root = workspace(update.before)
     root.apply()
 
-    for hcl in (other, one):
+    for hcl in (update.after, update.before):
         root.write(hcl)
         assert root.plan().actions(ADDRESS) == ["update"]
         root.apply()
@@ -184,16 +134,48 @@ def test_an_update_happens_in_place_there_and_back(workspace, aws, case):
 
 
 @pytest.mark.parametrize("mode", ["API", "API_AND_CONFIG_MAP"])
-def test_both_modes_that_know_access_entries_work(workspace, aws, mode):
-    World(aws).make_cluster("other", mode)
+def test_both_authentication_modes_with_access_entries_work(workspace, aws, mode):
+    Accounts(aws).make_cluster("other", mode)
     root = workspace(access().replace(f'cluster_name = "{CLUSTER}"', 'cluster_name = "other"'))
 
     root.apply()
     root.assert_empty_plan()
 
     root.destroy()
-    assert World(aws).eks.describe_cluster(name="other")["cluster"]["accessConfig"]["authenticationMode"] == mode
+    assert Accounts(aws).eks.describe_cluster(name="other")["cluster"]["accessConfig"]["authenticationMode"] == mode
 
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
+
+
+def managed(policies: str) -> str:
+    return access(workload_role=f'name = "{WORKLOAD}"{policies}')
+
+
+def test_null_managed_policies_leave_foreign_attachments_and_an_empty_set_removes_them(workspace, aws):
+    accounts = Accounts(aws)
+    other = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+    root = workspace(managed(f', managed_policy_arns = ["{BUCKETS}"]'))
+    root.apply()
+    accounts.iam("workload").attach_role_policy(RoleName=WORKLOAD, PolicyArn=other)
+
+    root.write(managed(""))
+    root.apply()
+    root.assert_empty_plan()
+    assert accounts.managed_policies("workload", WORKLOAD) == [other], "null: others' are let be, ours are taken off"
+
+    root.write(managed(", managed_policy_arns = []"))
+    root.apply()
+    root.apply()
+    root.assert_empty_plan()
+    assert accounts.managed_policies("workload", WORKLOAD) == [], "set: these and no others"
+
+
+def test_an_empty_string_is_no_drift(workspace, aws):
+    empty = access(
+        f'name = "{ACCESS}", description = ""', f'name = "{WORKLOAD}", tags = {{}}', "groups = []\npolicies = {}"
+    )
+    root = workspace(empty)
+    root.apply()
+    root.assert_empty_plan()

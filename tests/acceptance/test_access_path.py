@@ -1,4 +1,4 @@
-"""The data source xeks_access_path as its users meet it: in a check, live, and where it can't see.
+"""The data source xeks_access_path as users run it: in a check, live, and without some permissions.
 
 What it says of each broken set-up is in `setups_access.py`.
 """
@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from connection import ADMIN, VIEW, Connection, allow, trusting
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn, traces
+from cross_account_access import ADDRESS as RESOURCE
+from cross_account_access import WORKLOAD, access
 from instance import Instance
+from manual_access import ADMIN, VIEW, ManualAccess, allow, trusting
 from profiles import write_profiles
 from setups import Asked, read
-from test_access import ADDRESS as RESOURCE
-from test_access import WORKLOAD, access
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, role_arn, traces
 
 ADDRESS = "data.xeks_access_path.it"
 CHECKED = """
@@ -36,7 +36,7 @@ check "it_gets_in" {
 """
 
 
-def told(cli, aws, directory, connection: Connection, live: bool = False, **more) -> dict:
+def told(cli, aws, directory, connection: ManualAccess, live: bool = False, **more) -> dict:
     arguments = connection.asks() | ({"live": True} if live else {}) | more
     signed_in = connection.credentials(connection.tried_as) if live else None
     directory.mkdir(exist_ok=True)
@@ -47,20 +47,20 @@ def statuses(state: dict) -> dict[str, str]:
     return {hop["name"]: hop["status"] for hop in state["hops"]}
 
 
-def test_in_a_check_it_is_quiet_while_all_is_well_and_shows_the_chain_when_not(workspace, aws):
+def test_a_check_passes_while_access_works_and_shows_the_chain_when_it_fails(workspace, aws):
     root = workspace(access() + CHECKED)
     assert not [w for w in root.apply().warnings if "Check block" in w.summary]
     root.assert_empty_plan()
 
-    World(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=root.state(RESOURCE)["access_role_arn"])
+    Accounts(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=root.state(RESOURCE)["access_role_arn"])
     (warning,) = [w for w in root.try_plan("-refresh-only").warnings if "Check block" in w.summary]
 
     assert "✖ access_entry" in warning.detail and "Not allowed. Broken: access_entry." in warning.detail
     assert "✔ assume_role" in warning.detail
 
 
-def test_reading_it_changes_nothing_and_says_the_same_each_time(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+def test_reading_changes_nothing_and_gives_the_same_result_each_time(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a")
     connection.credentials()
     before = aws.dump()
 
@@ -71,14 +71,17 @@ def test_reading_it_changes_nothing_and_says_the_same_each_time(cli, aws, tmp_pa
     assert not traces(aws, before)
 
 
-def test_nothing_of_the_credentials_gets_into_state_or_log(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+def test_no_credentials_are_written_to_state_or_log(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a")
     connection.trusts(trusting(connection.workload_arn, StringEquals={"sts:ExternalId": "team-hush"}))
     credentials, log = connection.credentials(), tmp_path / "log"
     asked = {"cluster_name": CLUSTER, "principal_arn": connection.workload_arn, "live": True, "live_as": "app"}
     asked |= {"via_role_arns": [connection.access_arn], "external_id": "team-hush", "namespaces": ["prod"]}
-    accounts = {"app": {"profile": "app", "region": aws.region}}
-    provider = {"cluster_account": {"profile": "platform", "region": aws.region}, "workload_accounts": accounts}
+    workload_accounts = {"app": {"profile": "app", "region": aws.region}}
+    provider = {
+        "cluster_account": {"profile": "platform", "region": aws.region},
+        "workload_accounts": workload_accounts,
+    }
     provider["workload_account"] = {"profile": "workload", "region": aws.region}
     exported = write_profiles(aws, tmp_path / "aws", app=credentials)
     root = cli.workspace(tmp_path / "root", **exported, TF_LOG="TRACE", TF_LOG_PATH=str(log))
@@ -108,8 +111,8 @@ def test_nothing_of_the_credentials_gets_into_state_or_log(cli, aws, tmp_path):
         ("DescribeCluster", "cluster", "access_entry"),
     ],
 )
-def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, tmp_path, action, account, hop):
-    connection = Connection(World(aws), "a")
+def test_a_denied_read_makes_its_hop_unknown_and_names_the_permission(cli, aws, tmp_path, action, account, hop):
+    connection = ManualAccess(Accounts(aws), "a")
     service = "iam" if "Role" in action else "eks"
     aws.faults.add("deny", service=service, action=action, account=account, times=99)
 
@@ -121,9 +124,9 @@ def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, t
 
 
 def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
-    world = World(aws)
-    connection = Connection(world, "a")
-    world.iam("cluster").update_assume_role_policy(
+    accounts = Accounts(aws)
+    connection = ManualAccess(accounts, "a")
+    accounts.iam("cluster").update_assume_role_policy(
         RoleName=connection.access, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting("*")]})
     )
     connection.arguments["principal_arn"] = role_arn("111122223333", "somebody")
@@ -134,8 +137,8 @@ def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
     assert state["allowed"] and "111122223333" in state["hops"][0]["reason"]
 
 
-def test_groups_are_for_the_cluster_to_judge(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={}, groups=("ops",))
+def test_kubernetes_groups_are_external_without_live(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a", policies={}, groups=("ops",))
 
     state = told(cli, aws, tmp_path / "root", connection)
 
@@ -143,8 +146,8 @@ def test_groups_are_for_the_cluster_to_judge(cli, aws, tmp_path):
     assert "the Kubernetes groups ops" in state["text"]
 
 
-def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={VIEW: ["prod"]})
+def test_live_shows_the_user_name_and_the_permissions_that_the_cluster_reports(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a", policies={VIEW: ["prod"]})
 
     state = told(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], verbs=["get", "list"])
 
@@ -155,8 +158,8 @@ def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_pat
     assert "STS gave a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
 
 
-def test_live_and_dead_entry_agree(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a")
+def test_live_confirms_a_missing_entry(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a")
     connection.remove_entry()
 
     state = told(cli, aws, tmp_path / "root", connection, live=True)
@@ -166,13 +169,13 @@ def test_live_and_dead_entry_agree(cli, aws, tmp_path):
 
 
 def test_a_chain_within_the_clusters_account_needs_no_workload_account(workspace, aws):
-    world = World(aws)
-    connection = Connection(world, "a")
-    world.make_role(
+    accounts = Accounts(aws)
+    connection = ManualAccess(accounts, "a")
+    accounts.make_role(
         "cluster", "local", {"Version": "2012-10-17", "Statement": [trusting(f"arn:aws:iam::{CLUSTER_ACCOUNT}:root")]}
     )
     local = role_arn(CLUSTER_ACCOUNT, "local")
-    world.iam("cluster").put_role_policy(
+    accounts.iam("cluster").put_role_policy(
         RoleName="local",
         PolicyName="assume",
         PolicyDocument=json.dumps(
@@ -212,13 +215,13 @@ output "text" {{
         (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nlive = true\nlive_as = "nix"', ['"nix"']),
     ],
 )
-def test_what_can_not_be_asked_is_refused(workspace, arguments, words):
+def test_invalid_arguments_are_refused(workspace, arguments, words):
     root = workspace(f'data "xeks_access_path" "it" {{\n  cluster_name = "{CLUSTER}"\n{arguments}\n}}\n')
     root.try_plan().must_fail(*words)
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-def test_kubectl_is_told_the_same_with_the_kubeconfig_of_the_resource(workspace, aws, tmp_path):
+def test_kubectl_signs_in_with_the_kubeconfig_of_the_resource(workspace, aws, tmp_path):
     """The same API server, by another client: what xeks sees live is what kubectl meets."""
     profile = f'name = "{WORKLOAD}", instance_profile = true'
     root = workspace(access(workload_role=profile))
@@ -237,8 +240,8 @@ def test_kubectl_is_told_the_same_with_the_kubeconfig_of_the_resource(workspace,
     assert run.stdout.startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/")
 
 
-def test_an_administrator_may_all(cli, aws, tmp_path):
-    connection = Connection(World(aws), "a", policies={ADMIN: []})
+def test_a_cluster_administrator_may_delete_nodes(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a", policies={ADMIN: []})
 
     state = told(cli, aws, tmp_path / "root", connection, live=True, verbs=["delete"], resource="nodes")
 

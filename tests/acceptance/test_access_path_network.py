@@ -1,19 +1,19 @@
-"""The network's hops of xeks_access_path where they can't see, and what is asked of EC2 for them.
+"""The network hops of xeks_access_path without some permissions, and which calls of EC2 they make.
 
 What they say of each broken network is in `setups_network.py`.
 """
 
 import pytest
+from accounts import WORKLOAD_ACCOUNT, Accounts, traces
 from setups import read
-from setups_network import Network, sound
-from world import WORKLOAD_ACCOUNT, World, traces
+from setups_network import NetworkedAccess, sound
 
 
 @pytest.fixture
 def look(cli, aws, tmp_path):
     """`look(network)`: the data source's state, after which nothing has changed in AWS."""
 
-    def read_it(network: Network) -> dict:
+    def read_it(network: NetworkedAccess) -> dict:
         before = aws.dump()
         aws.clear_calls()
         state = read(cli, aws, tmp_path, {"it": sound("it").ask(network)})["it"]
@@ -41,7 +41,7 @@ def asked_of_ec2(aws) -> set[tuple[str, str]]:
     ],
 )
 def test_a_missing_permission_makes_its_hop_unknown_and_is_named(look, aws, account, action, hop):
-    network = Network(World(aws), "1")
+    network = NetworkedAccess(Accounts(aws), "1")
     aws.faults.add("deny", service="ec2", action=action, account=account)
 
     state = look(network)
@@ -52,8 +52,8 @@ def test_a_missing_permission_makes_its_hop_unknown_and_is_named(look, aws, acco
     assert unknown["fix"].startswith(f"Allow ec2:{action} to the provider's caller")
 
 
-def test_what_lies_beyond_a_transit_gateway_is_external_and_not_held_against_it(look, aws):
-    network = Network(World(aws), "1", peered=False)
+def test_hops_beyond_a_transit_gateway_are_external_and_do_not_deny_access(look, aws):
+    network = NetworkedAccess(Accounts(aws), "1", peered=False)
     network.admit({"IpRanges": [{"CidrIp": network.here.block}]})
     network.here.route(network.there.block, TransitGatewayId="tgw-0123456789abcdef0")
     for table in (0, 1):
@@ -66,8 +66,8 @@ def test_what_lies_beyond_a_transit_gateway_is_external_and_not_held_against_it(
     assert "tgw-0123456789abcdef0" in hops(state, "external")["peering"]["reason"]
 
 
-def test_a_public_endpoint_needs_no_reading_in_the_clusters_vpc(look, aws):
-    network = Network(World(aws), "1", public=True, peered=False)
+def test_a_public_endpoint_needs_no_reads_in_the_cluster_vpc(look, aws):
+    network = NetworkedAccess(Accounts(aws), "1", public=True, peered=False)
     network.by_nat()
 
     state = look(network)

@@ -1,17 +1,19 @@
-"""Who runs xeks, and where: wrong accounts, missing permissions, unreachable accounts, settings not yet known."""
+"""Who runs xeks, and where: wrong accounts, missing permissions, unreachable accounts, settings that are unknown at plan time."""
 
 import json
 
 import pytest
-from conftest import PROVIDER
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, traces
+from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from profiles import write_profiles
-from test_access import ACCESS, ADDRESS, WORKLOAD, access
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World, traces
+from workspaces import PROVIDER
 
 HEAD = 'terraform {\n  required_providers { xeks = { source = "xeks/xeks" } }\n}\n'
 
 
-def accounts(cluster: str = 'profile = "platform"', workload: str = 'profile = "workload"', more: str = "") -> str:
+def provider_block(
+    cluster: str = 'profile = "platform"', workload: str = 'profile = "workload"', more: str = ""
+) -> str:
     return (
         f'{HEAD}provider "xeks" {{\n  cluster_account  = {{ region = "ap-south-1", {cluster} }}\n'
         f'  workload_account = {{ region = "ap-south-1", {workload} }}\n{more}}}\n'
@@ -19,22 +21,22 @@ def accounts(cluster: str = 'profile = "platform"', workload: str = 'profile = "
 
 
 def test_a_wrong_account_is_an_error_of_the_plan(workspace):
-    provider = accounts(workload='profile = "workload", allowed_account_ids = ["111122223333"]')
+    provider = provider_block(workload='profile = "workload", allowed_account_ids = ["111122223333"]')
     workspace(access(), provider=provider).try_plan().must_fail(WORKLOAD_ACCOUNT, "111122223333", "allowed_account_ids")
 
 
 def test_a_forbidden_account_is_an_error_of_the_plan(workspace):
-    provider = accounts(cluster=f'profile = "platform", forbidden_account_ids = ["{CLUSTER_ACCOUNT}"]')
+    provider = provider_block(cluster=f'profile = "platform", forbidden_account_ids = ["{CLUSTER_ACCOUNT}"]')
     workspace(access(), provider=provider).try_plan().must_fail(CLUSTER_ACCOUNT, "forbidden_account_ids")
 
 
-def test_one_account_on_both_sides_is_an_error_that_names_the_callers(workspace):
-    provider = accounts(workload='profile = "platform"')
+def test_the_same_account_twice_is_an_error_that_names_the_callers(workspace):
+    provider = provider_block(workload='profile = "platform"')
     workspace(access(), provider=provider).try_plan().must_fail(CLUSTER_ACCOUNT, "xeks-runner", "allow_same_account")
 
 
-def test_one_account_on_both_sides_is_fine_when_meant(workspace):
-    provider = accounts(workload='profile = "platform"', more="  allow_same_account = true\n")
+def test_the_same_account_twice_is_accepted_with_allow_same_account(workspace):
+    provider = provider_block(workload='profile = "platform"', more="  allow_same_account = true\n")
     root = workspace(access(), provider=provider)
     root.plan()
 
@@ -53,13 +55,13 @@ def test_a_resource_picks_one_of_the_named_accounts(workspace, aws):
     root = workspace(access(more='workload_account = "payments"'), provider=provider)
     root.apply()
     root.assert_empty_plan()
-    assert World(aws).role("workload", WORKLOAD)
+    assert Accounts(aws).role("workload", WORKLOAD)
 
     root.write(access(more='workload_account = "search"'))
     root.try_plan().must_fail("workload_account", "search", "payments")
 
 
-def test_a_profile_that_changed_accounts_is_an_error_and_never_all_gone(workspace, aws):
+def test_a_profile_of_another_account_is_an_error_and_never_an_empty_state(workspace, aws):
     root = workspace(access())
     root.apply()
     before, state = aws.dump(), root.resources()
@@ -75,7 +77,7 @@ def test_a_profile_that_changed_accounts_is_an_error_and_never_all_gone(workspac
     assert not traces(aws, before)
 
 
-def test_both_runners_are_assumed_by_a_pipeline(workspace, aws):
+def test_a_pipeline_assumes_both_runner_roles(workspace, aws):
     """Long-lived keys that may do nothing but assume the runner role, with its external id."""
 
     def hop(account: str) -> str:
@@ -87,15 +89,15 @@ def test_both_runners_are_assumed_by_a_pipeline(workspace, aws):
             f"endpoints = {{ {endpoints} }}"
         )
 
-    root = workspace(access(), provider=accounts(hop("cluster"), hop("workload")))
+    root = workspace(access(), provider=provider_block(hop("cluster"), hop("workload")))
     root.apply()
     root.assert_empty_plan()
     root.destroy()
 
 
-def test_a_pipeline_without_keys_signs_in_with_a_token_and_hops_on(workspace, aws, tmp_path):
+def test_a_pipeline_without_keys_signs_in_with_a_token_and_assumes_the_runner_role(workspace, aws, tmp_path):
     """A token of an identity provider, for a role that may do nothing but assume the runner role."""
-    ci, runner = World(aws).make_pipeline_role(), aws.accounts["workload"].runner_role_arn
+    ci, runner = Accounts(aws).make_pipeline_role(), aws.accounts["workload"].runner_role_arn
     trusted = {"Effect": "Allow", "Principal": {"AWS": ci}, "Action": "sts:AssumeRole"}
     aws.client("workload", "iam").update_assume_role_policy(RoleName="xeks-runner", PolicyDocument=document(trusted))
 
@@ -106,7 +108,7 @@ def test_a_pipeline_without_keys_signs_in_with_a_token_and_hops_on(workspace, aw
         f'assume_role_with_web_identity = {{ role_arn = "{ci}", web_identity_token_file = "{token}" }}, '
         f'assume_role = [{{ role_arn = "{runner}" }}], endpoints = {{ {endpoints} }}'
     )
-    root = workspace(access(), provider=accounts(workload=workload))
+    root = workspace(access(), provider=provider_block(workload=workload))
     root.apply()
     root.assert_empty_plan()
     root.destroy()
@@ -115,7 +117,7 @@ def test_a_pipeline_without_keys_signs_in_with_a_token_and_hops_on(workspace, aw
     root.try_plan().must_fail("sts:AssumeRoleWithWebIdentity", ci, "workload_account")
 
 
-# One permission of the least ones is taken away: the error names it, the call and the account.
+# One of the least permissions is denied: the error names it, the call and the account.
 MISSING = [
     ("cluster", "iam:CreateRole", CLUSTER_ACCOUNT),
     ("cluster", "iam:PutRolePolicy", CLUSTER_ACCOUNT),
@@ -138,11 +140,11 @@ def test_a_missing_permission_is_named_with_its_call_and_account(workspace, aws,
     root.apply()
     root.assert_empty_plan()
     root.destroy()
-    assert World(aws).role("cluster", ACCESS) is None
+    assert Accounts(aws).role("cluster", ACCESS) is None
 
 
 def test_an_unreachable_account_is_one_warning_of_the_plan(workspace):
-    provider = accounts(
+    provider = provider_block(
         workload='access_key = "AKIAEXAMPLE", secret_key = "x", endpoints = { iam = "http://127.0.0.1:9", sts = "http://127.0.0.1:9" }, max_retries = 0'
     )
     plan = workspace(access(), provider=provider).plan()
@@ -151,7 +153,7 @@ def test_an_unreachable_account_is_one_warning_of_the_plan(workspace):
     assert plan.actions(ADDRESS) == ["create"]
 
 
-def test_settings_not_yet_known_plan_as_unknown(workspace):
+def test_unknown_provider_settings_plan_as_unknown(workspace):
     provider = PROVIDER.replace('profile = "workload"', "profile = terraform_data.profile.output")
     root = workspace(
         'resource "terraform_data" "profile" {\n  input = "workload"\n}\n' + access(), provider=provider % ""
@@ -173,9 +175,46 @@ def deny(aws, account: str, permission: str) -> None:
 
 
 def allow_again(aws, account: str) -> None:
-    aws.client(account, "iam").delete_role_policy(RoleName="xeks-runner", PolicyName="taken-away")
+    aws.client(account, "iam").delete_role_policy(RoleName="xeks-runner", PolicyName="denied")
 
 
 def put_policy(aws, account: str, document: dict) -> None:
     iam = aws.client(account, "iam")
-    iam.put_role_policy(RoleName="xeks-runner", PolicyName="taken-away", PolicyDocument=json.dumps(document))
+    iam.put_role_policy(RoleName="xeks-runner", PolicyName="denied", PolicyDocument=json.dumps(document))
+
+
+def test_for_each_creates_one_resource_per_account(workspace, aws):
+    provider = """
+terraform {
+  required_providers { xeks = { source = "xeks/xeks" } }
+}
+provider "xeks" {
+  cluster_account   = { profile = "platform", region = "ap-south-1" }
+  workload_accounts = {
+    one = { profile = "workload", region = "ap-south-1" }
+    two = { profile = "workload", region = "ap-south-1" }
+  }
+}
+"""
+    hcl = f"""
+resource "xeks_cross_account_access" "ec2" {{
+  for_each         = toset(["one", "two"])
+  workload_account = each.key
+  cluster_name     = "{CLUSTER}"
+  access_role      = {{ name = "a-${{each.key}}" }}
+  workload_role    = {{ name = "w-${{each.key}}", instance_profile = true }}
+  kubernetes       = {{ policies = {{ AmazonEKSViewPolicy = {{ scope = "cluster" }} }} }}
+}}
+"""
+    before = aws.dump()
+    root = workspace(hcl, provider=provider)
+    root.apply()
+    root.assert_empty_plan()
+    address = f'{ADDRESS}["one"]'
+    id = root.state(address)["id"]
+    assert id == f"{CLUSTER}/a-one/w-one/one"
+    root.forget(address)
+    root.import_(address, id).must_work()
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)

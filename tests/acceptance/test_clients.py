@@ -1,4 +1,4 @@
-"""What a resource hands out works as it is: kubeconfig and aws_config on an instance, annotations and aws_config in a pod.
+"""The generated configuration works as it is: kubeconfig and aws_config on an instance, annotations and aws_config in a pod.
 
 The AWS CLI runs it, with an instance's metadata service or a pod's token and nothing else.
 """
@@ -6,39 +6,51 @@ The AWS CLI runs it, with an instance's metadata service or a pod's token and no
 import json
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts
+from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from harness import clean_environment
-from instance import Instance, run_aws
-from test_access import ACCESS, ADDRESS, WORKLOAD, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, ROLE, trust
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
+from instance import Instance, exec_of, run_aws
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, ROLE, trust
 
 PROFILE = f'name = "{WORKLOAD}", instance_profile = true'
 SESSION = f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{ACCESS}/"
 DIRECT_SESSION = f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/{WORKLOAD}/"
 
-# Configuration, then the beginning of the user's name in the cluster.
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A configuration, and how the user name that the cluster sees begins."""
+
+    hcl: str
+    username: str
+
+
 CASES = {
-    "as in the story": (access(workload_role=PROFILE), SESSION),
-    "with an external id": (access(f'name = "{ACCESS}", external_id = "team-x"', PROFILE), SESSION),
-    "with the role in the command": (access(workload_role=PROFILE, more='client = { auth = "role_arn" }'), SESSION),
-    "with a name for the session": (
+    "as in the story": SignedIn(access(workload_role=PROFILE), SESSION),
+    "with an external id": SignedIn(access(f'name = "{ACCESS}", external_id = "team-x"', PROFILE), SESSION),
+    "with the role in the command": SignedIn(
+        access(workload_role=PROFILE, more='client = { auth = "role_arn" }'), SESSION
+    ),
+    "with a name for the session": SignedIn(
         access(workload_role=PROFILE, more='client = { session_name = "me" }'),
         f"{SESSION}me",
     ),
-    "with a name for the profile": (access(workload_role=PROFILE, more='client = { profile_name = "p" }'), SESSION),
-    "direct": (access(None, PROFILE, more='mode = "direct"'), DIRECT_SESSION),
+    "with a name for the profile": SignedIn(
+        access(workload_role=PROFILE, more='client = { profile_name = "p" }'), SESSION
+    ),
+    "direct": SignedIn(access(None, PROFILE, more='mode = "direct"'), DIRECT_SESSION),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_instance_gets_into_the_cluster(workspace, aws, tmp_path, case):
-    hcl, username = CASES[case]
-    root = workspace(hcl)
+def test_an_instance_signs_in_to_the_cluster(workspace, aws, tmp_path, case):
+    root = workspace(CASES[case].hcl)
     root.apply()
     state = root.state(ADDRESS)
 
@@ -49,13 +61,13 @@ def test_an_instance_gets_into_the_cluster(workspace, aws, tmp_path, case):
     assert run.returncode == 0, run.stderr
     seen = aws.review_token(CLUSTER, json.loads(run.stdout)["status"]["token"])
     assert seen["status"] == 200, seen
-    assert seen["username"].startswith(username)
+    assert seen["username"].startswith(CASES[case].username)
 
 
 def test_the_kubeconfig_names_the_cluster_and_holds_no_secret(workspace, aws):
     root = workspace(access())
     root.apply()
-    cluster = World(aws).eks.describe_cluster(name=CLUSTER)["cluster"]
+    cluster = Accounts(aws).eks.describe_cluster(name=CLUSTER)["cluster"]
 
     kubeconfig = yaml.safe_load(root.state(ADDRESS)["kubeconfig"])
     (named,) = kubeconfig["clusters"]
@@ -76,7 +88,7 @@ def test_kubectl_reads_the_kubeconfig(workspace, tmp_path):
     subprocess.run(command, check=True, capture_output=True, env=clean_environment(tmp_path, Path("/dev/null")))
 
 
-def test_exec_says_the_same_as_the_kubeconfig(workspace):
+def test_exec_equals_the_command_of_the_kubeconfig(workspace):
     root = workspace(access())
     root.apply()
     state = root.state(ADDRESS)
@@ -105,9 +117,3 @@ def test_a_chained_pod_reaches_the_role_with_the_generated_aws_config(workspace,
 
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["Arn"].startswith(f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/{ROLE}/")
-
-
-def exec_of(kubeconfig: str) -> list[str]:
-    user = yaml.safe_load(kubeconfig)["users"][0]["user"]["exec"]
-    assert not user.get("env"), "the command alone must do"
-    return [user["command"], *user["args"]]

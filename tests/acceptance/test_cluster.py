@@ -1,8 +1,8 @@
 """The data source xeks_cluster: what EKS says of a cluster, in every authentication mode, and what it says where that fails."""
 
 import pytest
-from conftest import PROVIDER
-from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn, traces
+from accounts import CLUSTER, CLUSTER_ACCOUNT, Accounts, role_arn, traces
+from workspaces import PROVIDER
 
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -22,20 +22,20 @@ def read(root) -> dict:
 
 
 @pytest.fixture
-def reader(aws) -> World:
+def reader(aws) -> Accounts:
     """An access entry with groups and two policies, beside the creator's own."""
-    world = World(aws)
+    accounts = Accounts(aws)
     statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    world.make_role("cluster", "reader", {"Version": "2012-10-17", "Statement": [statement]})
+    accounts.make_role("cluster", "reader", {"Version": "2012-10-17", "Statement": [statement]})
     entry = {"clusterName": CLUSTER, "principalArn": READER}
-    world.eks.create_access_entry(**entry, username="reader", kubernetesGroups=["viewers", "auditors"])
+    accounts.eks.create_access_entry(**entry, username="reader", kubernetesGroups=["viewers", "auditors"])
     namespaces = {"type": "namespace", "namespaces": ["team-a", "dev-*"]}
-    world.eks.associate_access_policy(**entry, policyArn=VIEW, accessScope=namespaces)
-    world.eks.associate_access_policy(**entry, policyArn=ADMIN, accessScope={"type": "cluster"})
-    return world
+    accounts.eks.associate_access_policy(**entry, policyArn=VIEW, accessScope=namespaces)
+    accounts.eks.associate_access_policy(**entry, policyArn=ADMIN, accessScope={"type": "cluster"})
+    return accounts
 
 
-def test_a_cluster_is_told_as_eks_tells_it(workspace, aws, reader):
+def test_a_cluster_is_reported_as_eks_describes_it(workspace, aws, reader):
     reader.eks.tag_resource(
         resourceArn=f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:cluster/{CLUSTER}",
         tags={"team": "platform", "last-scan": "today"},
@@ -93,14 +93,14 @@ def test_a_cluster_is_told_as_eks_tells_it(workspace, aws, reader):
 
 
 def test_a_cluster_on_the_config_map_has_no_entries(workspace, aws):
-    World(aws).make_cluster("old", "CONFIG_MAP")
+    Accounts(aws).make_cluster("old", "CONFIG_MAP")
 
     found = read(workspace(cluster('"old"')))
 
     assert (found["authentication_mode"], found["access_entries"]) == ("CONFIG_MAP", {})
 
 
-def test_entries_that_may_not_be_read_are_null_with_a_warning(workspace, aws):
+def test_denied_access_entries_are_null_with_a_warning(workspace, aws):
     aws.faults.add("deny", service="eks", action="ListAccessEntries", account="cluster")
     root = workspace(cluster())
 
@@ -110,19 +110,19 @@ def test_entries_that_may_not_be_read_are_null_with_a_warning(workspace, aws):
     assert warnings and "eks:ListAccessEntries" in warnings[0].detail and "Allow" in warnings[0].detail
 
 
-def test_a_cluster_that_is_not_there_is_an_error_that_says_where(workspace):
+def test_a_missing_cluster_is_an_error_that_names_region_and_account(workspace):
     words = ["No cluster nowhere", "region eu-west-1", CLUSTER_ACCOUNT]
     workspace(cluster('"nowhere"', '  region = "eu-west-1"\n')).try_plan().must_fail(*words)
 
 
-def test_a_name_that_cannot_be_is_refused_without_aws(workspace, aws):
+def test_an_invalid_name_is_refused_without_calling_aws(workspace, aws):
     aws.clear_calls()
     workspace(cluster('"a b"')).validate().must_fail("name")
     workspace(cluster(more='  region = "nowhere"\n')).validate().must_fail("region")
     assert aws.calls() == []
 
 
-def test_a_name_that_is_known_later_is_read_by_the_apply(workspace):
+def test_an_unknown_name_is_read_by_the_apply(workspace):
     later = f'resource "terraform_data" "later" {{\n  input = "{CLUSTER}"\n}}\n'
     root = workspace(later + cluster("terraform_data.later.output"))
     root.validate().must_work()
@@ -132,7 +132,7 @@ def test_a_name_that_is_known_later_is_read_by_the_apply(workspace):
     root.assert_empty_plan()
 
 
-def test_a_provider_that_is_not_known_yet_says_so(workspace):
+def test_an_unknown_provider_configuration_is_an_error_that_says_so(workspace):
     later = 'resource "terraform_data" "later" {\n  input = "ap-south-1"\n}\n'
     known = 'profile = "platform", region = "ap-south-1"'
     unknown = (PROVIDER % "").replace(known, 'profile = "platform", region = terraform_data.later.output')

@@ -1,9 +1,9 @@
-"""AWS that shows its writes late, and throttles: an apply waits, and the runs after it find what was made."""
+"""Eventual consistency and throttling: an apply waits, and the next runs find what it created."""
 
 import pytest
-from crowd import mixed
+from accounts import traces
+from many_resources import mixed
 from network import Network
-from world import traces
 
 pytestmark = pytest.mark.one_cli
 
@@ -19,7 +19,7 @@ def prompt(aws) -> None:
     aws.faults.clear()
 
 
-def crowd_lives(workspace, aws, count: int, seconds: float, share: float) -> None:
+def apply_and_destroy(workspace, aws, count: int, seconds: float, share: float) -> None:
     hcl = mixed(aws, count)
     before = Network(aws).left()
     root = workspace(hcl)
@@ -37,9 +37,9 @@ def crowd_lives(workspace, aws, count: int, seconds: float, share: float) -> Non
 
 
 def test_ten_resources_under_delay_and_throttling_leave_nothing(workspace, aws):
-    crowd_lives(workspace, aws, 10, 5, 0.2)
+    apply_and_destroy(workspace, aws, 10, 5, 0.2)
 
 
 @pytest.mark.long
 def test_fifty_resources_under_delay_and_throttling_leave_nothing(workspace, aws):
-    crowd_lives(workspace, aws, 50, 15, 0.2)
+    apply_and_destroy(workspace, aws, 50, 15, 0.2)

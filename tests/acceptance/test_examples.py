@@ -1,17 +1,11 @@
-"""Everything in examples/ works as it stands: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
-
-import shlex
-from pathlib import Path
+"""Everything in examples/ works unchanged: applied, an empty plan, imported by its import.sh, destroyed without a trace."""
 
 import pytest
+from accounts import traces
 from profiles import teams, write_profiles
 from stories import locals_of, names_other_providers, set_up
-from world import traces
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-STORIES = sorted(path.parent.name for path in EXAMPLES.glob("stories/*/main.tf"))
-RESOURCES = sorted(path.parent.name for path in EXAMPLES.glob("resources/*/resource.tf"))
-DATA_SOURCES = sorted(path.parent.name for path in EXAMPLES.glob("data-sources/*/data-source.tf"))
+from examples import DATA_SOURCES, EXAMPLES, RESOURCES, STORIES, imports_of
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -30,7 +24,7 @@ def test_a_story_applies_plans_empty_and_destroys_without_a_trace(cli, aws, tmp_
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_a_stand_in_has_the_local_values_of_what_it_stands_for(aws, tmp_path, story):
+def test_a_stand_in_has_the_local_values_of_the_files_it_replaces(aws, tmp_path, story):
     files = [path.read_text() for path in (EXAMPLES / "stories" / story).glob("*.tf")]
     wanted = set().union(*(locals_of(hcl) for hcl in files if names_other_providers(hcl)))
 
@@ -69,12 +63,3 @@ def test_a_data_sources_example_is_read_and_changes_nothing(cli, aws, tmp_path, 
     root.apply()
     root.assert_empty_plan()
     assert not traces(aws, before)
-
-
-def imports_of(resource: str) -> list[tuple[str, str]]:
-    """Address and id of each command in the resource's import.sh."""
-    lines = (EXAMPLES / "resources" / resource / "import.sh").read_text().splitlines()
-    commands = [shlex.split(line, comments=True) for line in lines]
-    found = [(command[2], command[3]) for command in commands if command]
-    assert found, "no import in import.sh"
-    return found

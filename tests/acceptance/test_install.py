@@ -14,7 +14,7 @@ def test_init_installs_the_provider_from_a_mirror(cli, request):
     assert f'provider "{HOSTS[cli.name]}/{ADDRESS}"' in cli.lock.read_text()
 
 
-def test_init_finds_what_make_install_laid_down_without_any_configuration(cli, request, tmp_path):
+def test_init_finds_what_make_install_installed_without_any_configuration(cli, request, tmp_path):
     lay_out(Path(request.config.getoption("--provider")), tmp_path / ".terraform.d" / "plugins")
     (tmp_path / "main.tf").write_text(
         f'terraform {{\n  required_providers {{ xeks = {{ source = "{ADDRESS}" }} }}\n}}\n'

@@ -1,50 +1,59 @@
-"""`xeks_irsa_path`: the test AWS of the same mind on every set-up, what can't be read, and its use in a check block.
+"""`xeks_irsa_path`: STS agrees with every set-up, reads that are denied, and its use in a check block.
 
-That each broken set-up is named by its hop is in test_setups.
+That each broken set-up is identified by its hop is shown in test_setups.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts
+from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
-from irsa import Irsa, allow
+from configurations import Refusal
+from manual_irsa import ManualIrsa, allow
 from setups import Asked, read
 from setups_irsa import BROKEN, SOUND
-from world import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, World
-from xeks_aws.client import Credentials
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_the_test_aws_lets_in_those_whose_hops_say_so_and_no_others(aws):
-    world = World(aws)
+def test_sts_admits_exactly_the_set_ups_whose_hops_are_ok(aws):
+    accounts = Accounts(aws)
     differs = []
     for number, setup in enumerate([*BROKEN, *SOUND]):
         if setup.hop in ("issuer", "permissions") or setup.status == "unknown":
             continue
-        made = setup.make(world, f"{number:02}")
+        made = setup.make(accounts, f"{number:02}")
         setup.breaks(made)
         if signs_in(made) != (setup.hop is None):
             differs.append(setup.name)
     assert not differs
 
 
-# Call → hop that it leaves undecided.
+@dataclass(frozen=True)
+class Denied:
+    """A read that is denied in an account, and the hop that stays unknown without it."""
+
+    account: str
+    hop: str
+
+
 READS = {
-    "eks:DescribeCluster": ("cluster", "issuer"),
-    "iam:GetOpenIDConnectProvider": ("workload", "oidc_provider"),
-    "iam:GetRole": ("workload", "trust"),
-    "iam:ListRolePolicies": ("workload", "permissions"),
-    "iam:GetRolePolicy": ("workload", "permissions"),
-    "iam:ListAttachedRolePolicies": ("workload", "permissions"),
-    "iam:GetPolicyVersion": ("workload", "permissions"),
+    "eks:DescribeCluster": Denied("cluster", "issuer"),
+    "iam:GetOpenIDConnectProvider": Denied("workload", "oidc_provider"),
+    "iam:GetRole": Denied("workload", "trust"),
+    "iam:ListRolePolicies": Denied("workload", "permissions"),
+    "iam:GetRolePolicy": Denied("workload", "permissions"),
+    "iam:ListAttachedRolePolicies": Denied("workload", "permissions"),
+    "iam:GetPolicyVersion": Denied("workload", "permissions"),
 }
 
 
 @pytest.mark.parametrize("call", READS)
-def test_a_permission_to_read_that_is_missing_is_unknown_and_named(cli, aws, tmp_path, call):
-    account, hop = READS[call]
-    irsa = Irsa(World(aws), "a")
+def test_a_denied_read_makes_its_hop_unknown_and_names_the_permission(cli, aws, tmp_path, call):
+    account, hop = READS[call].account, READS[call].hop
+    irsa = ManualIrsa(Accounts(aws), "a")
     irsa.bounded(allow("s3:*", "*"))
     service, action = call.split(":")
     aws.faults.add("deny", service=service, action=action, account=account)
@@ -59,7 +68,7 @@ def test_a_permission_to_read_that_is_missing_is_unknown_and_named(cli, aws, tmp
 
 
 def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_path):
-    irsa = Irsa(World(aws), "a")
+    irsa = ManualIrsa(Accounts(aws), "a")
     irsa.arguments.update(cluster_name=None, issuer_url=f"https://{irsa.issuer}")
     aws.faults.add("deny", service="eks", action="DescribeCluster", account="cluster")
 
@@ -78,8 +87,8 @@ def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_pat
         ("", "ok", "names no account: its own policy is not looked at"),
     ],
 )
-def test_what_the_policy_of_a_resource_says_is_not_guessed(cli, aws, tmp_path, owner, status, words):
-    irsa = Irsa(World(aws), "a")
+def test_a_resource_policy_is_not_guessed(cli, aws, tmp_path, owner, status, words):
+    irsa = ManualIrsa(Accounts(aws), "a")
     irsa.may(allow("sqs:SendMessage", "*"))
     irsa.arguments.update(actions=["sqs:SendMessage"], resources=[f"arn:aws:sqs:ap-south-1:{owner}:q"])
 
@@ -111,8 +120,8 @@ output "text" {{
 """
 
 
-def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
-    irsa = Irsa(World(aws), "a")
+def test_a_broken_hop_fails_a_check_with_a_warning_only(workspace, aws):
+    irsa = ManualIrsa(Accounts(aws), "a")
     root = workspace(HCL.format(cluster=irsa.cluster, role=irsa.arn))
     assert not warnings(root.apply())
     sound = root.output("text")
@@ -125,7 +134,7 @@ def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
 
     irsa.trusts(irsa.statement())
     assert not warnings(root.apply())
-    assert root.output("text") == sound, "the same world gives the same words"
+    assert root.output("text") == sound, "the same objects give the same text"
 
 
 def test_the_example_works_as_it_stands(workspace, aws):
@@ -134,36 +143,36 @@ def test_the_example_works_as_it_stands(workspace, aws):
 
 
 INVALID = {
-    "no source of tokens": ("", ["cluster_name", "issuer_url"]),
-    "two sources of tokens": ('cluster_name = "a"\n  issuer_url = "https://b.example"', ["cluster_name", "issuer_url"]),
-    "an issuer and a region": ('issuer_url = "https://b.example"\n  region = "ap-south-1"', ["region"]),
-    "resources without actions": ('cluster_name = "a"\n  resources = ["*"]', ["resources", "actions"]),
-    "an action with a wildcard": ('cluster_name = "a"\n  actions = ["s3:*"]', ["actions", "s3:GetObject"]),
-    "a resource with a wildcard": ('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["arn:aws:s3:::b/*"]', ["resources", "wildcards"]),
-    "a resource that is no ARN": ('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
+    "no source of tokens": Refusal("", ["cluster_name", "issuer_url"]),
+    "two sources of tokens": Refusal('cluster_name = "a"\n  issuer_url = "https://b.example"', ["cluster_name", "issuer_url"]),
+    "an issuer and a region": Refusal('issuer_url = "https://b.example"\n  region = "ap-south-1"', ["region"]),
+    "resources without actions": Refusal('cluster_name = "a"\n  resources = ["*"]', ["resources", "actions"]),
+    "an action with a wildcard": Refusal('cluster_name = "a"\n  actions = ["s3:*"]', ["actions", "s3:GetObject"]),
+    "a resource with a wildcard": Refusal('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["arn:aws:s3:::b/*"]', ["resources", "wildcards"]),
+    "a resource that is no ARN": Refusal('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", INVALID)
-def test_validate_refuses_without_aws(workspace, aws, case):
-    more, words = INVALID[case]
+def test_validate_refuses_invalid_arguments_without_calling_aws(workspace, aws, case):
+    refusal = INVALID[case]
     aws.clear_calls()
     hcl = f"""
 data "xeks_irsa_path" "app" {{
   namespace       = "nodejs"
   service_account = "nodejs-sa"
   role_arn        = "arn:aws:iam::185863138492:role/app"
-  {more}
+  {refusal.hcl}
 }}
 """
-    workspace(hcl).validate().must_fail(*words)
+    workspace(hcl).validate().must_fail(*refusal.words)
     assert aws.calls() == []
 
 
-def signs_in(irsa: Irsa) -> bool:
+def signs_in(irsa: ManualIrsa) -> bool:
     """Whether a pod gets the role, as its SDK would."""
     asked = irsa.asks()
-    aws = irsa.world.aws
+    aws = irsa.accounts.aws
     try:
         token = aws.service_account_token(
             irsa.cluster, "nodejs", "nodejs-sa", asked.get("audience", "sts.amazonaws.com")

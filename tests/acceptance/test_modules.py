@@ -1,19 +1,20 @@
-"""The modules: their examples work as they stand, their README says what the CLI sees, and they refuse what would go wrong."""
+"""The modules: their examples work unchanged, their README lists what the CLI sees, and they refuse invalid variables."""
 
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn, traces
+from aws_emulator.client import Credentials
 from botocore.exceptions import ClientError
-from conftest import PROVIDER
+from configurations import Refusal
 from profiles import write_profiles
-from stories import BUCKET, ROOT, quoted
-from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn, traces
-from xeks_aws.client import Credentials
+from stories import BUCKET, quoted
+from workspaces import PROVIDER
 
-MODULES = ROOT / "modules"
-EXAMPLES = sorted(f"{path.parts[-4]}/examples/{path.parts[-2]}" for path in MODULES.glob("*/examples/*/main.tf"))
+from examples import MODULE_EXAMPLES, MODULES
+
 HEAD = PROVIDER % ""
 
 
@@ -31,7 +32,7 @@ def root(cli, aws, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", MODULE_EXAMPLES)
 def test_a_modules_example_applies_plans_empty_and_destroys_without_a_trace(root, aws, example):
     before = aws.dump()
     made = root(f"modules/{example}")
@@ -45,8 +46,8 @@ def test_a_modules_example_applies_plans_empty_and_destroys_without_a_trace(root
     assert not traces(aws, before)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_the_readme_says_what_the_cli_sees(root, aws, example):
+@pytest.mark.parametrize("example", MODULE_EXAMPLES)
+def test_the_readme_lists_the_variables_and_outputs_of_the_module(root, aws, example):
     made = root(f"modules/{example}")
     made.write(f'vpc_id = "{aws.story()["workload_vpc_id"]}"\n', "terraform.tfvars")
     (call,) = made.plan().document["configuration"]["root_module"]["module_calls"].values()
@@ -88,23 +89,23 @@ def quoted_list(*names: str) -> str:
 
 
 REFUSED = {
-    "no cluster": (trust(cluster_names="[]"), ["at least one cluster"]),
-    "no service account": (trust(service_accounts="[]"), ["at least one service account"]),
-    "a wildcard": (trust(service_accounts='[{ namespace = "nodejs", name = "*" }]'), ["no wildcards"]),
-    "an access that is none": (trust(buckets='{ b = { arn = "arn:aws:s3:::b", access = "all" } }'), ["read, write or read-write"]),
-    "an object's ARN": (trust(buckets='{ b = { arn = "arn:aws:s3:::b/*" } }'), ["arn:aws:s3:::uploads"]),
-    "a prefix without its slash": (trust(buckets='{ b = { arn = "arn:aws:s3:::b", prefix = "uploads" } }'), ["slash"]),
-    "a policy for no namespace": (access(policies="{ AmazonEKSViewPolicy = { namespaces = [] } }"), ["at least one"]),
-    "no name": (access(access_role_name="null"), ["access_role_name"]),
+    "no cluster": Refusal(trust(cluster_names="[]"), ["at least one cluster"]),
+    "no service account": Refusal(trust(service_accounts="[]"), ["at least one service account"]),
+    "a wildcard": Refusal(trust(service_accounts='[{ namespace = "nodejs", name = "*" }]'), ["no wildcards"]),
+    "an access that is none": Refusal(trust(buckets='{ b = { arn = "arn:aws:s3:::b", access = "all" } }'), ["read, write or read-write"]),
+    "an object's ARN": Refusal(trust(buckets='{ b = { arn = "arn:aws:s3:::b/*" } }'), ["arn:aws:s3:::uploads"]),
+    "a prefix without its slash": Refusal(trust(buckets='{ b = { arn = "arn:aws:s3:::b", prefix = "uploads" } }'), ["slash"]),
+    "a policy for no namespace": Refusal(access(policies="{ AmazonEKSViewPolicy = { namespaces = [] } }"), ["at least one"]),
+    "no name": Refusal(access(access_role_name="null"), ["access_role_name"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_module_refuses_and_says_what_would_work(root, case):
-    hcl, words = REFUSED[case]
-    run = root("root", hcl).try_plan().must_fail()
+def test_a_module_refuses_invalid_variables_and_says_what_is_valid(root, case):
+    refusal = REFUSED[case]
+    run = root("root", refusal.hcl).try_plan().must_fail()
     flat = " ".join(run.text.split())
-    assert all(word in flat for word in words), run.text
+    assert all(word in flat for word in refusal.words), run.text
 
 
 # In an order in which each finds its object.
@@ -118,7 +119,7 @@ RIGHTS = {
 
 
 @pytest.mark.parametrize("access", RIGHTS)
-def test_pods_may_with_a_bucket_what_its_access_says_and_below_its_prefix_only(root, aws, access):
+def test_pods_have_the_access_to_a_bucket_that_is_granted_and_only_below_its_prefix(root, aws, access):
     owner = aws.client("workload", "s3")
     owner.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.region})
     for key in ("mine/a", "theirs/a"):

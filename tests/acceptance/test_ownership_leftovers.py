@@ -1,15 +1,22 @@
-"""What a killed provider left behind, with our tags and in no state: taken over by the resource of the same account, region,
-cluster and names, and refused to every other one as a stranger's is."""
+"""Objects that a killed provider left behind, with ownership tags and in no state: the resource of the same account, region,
+cluster and names takes them over, and every other one is refused them as foreign objects are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
-from conftest import PROVIDER
+from accounts import CLUSTER, Accounts, traces
+from aws_emulator.client import Aws
+from cases import Call
+from cluster_peering import peering
+from cross_account_access import ACCESS, WORKLOAD, access
+from every_object import access_of_all, chained_of_all, federated_of_all, identities, peering_of_all
 from faults import writes
-from network import Network, peering
-from owners import access_of_all, chained_of_all, federated_of_all, killed_at, peering_of_all
+from irsa_trust import POD, ROLE, trust
+from killed_provider import killed_at
+from network import Network
 from profiles import write_profiles
-from test_access import ACCESS, WORKLOAD, access
-from test_irsa import POD, ROLE, trust
-from world import CLUSTER, World, traces
+from workspaces import PROVIDER
 
 ABROAD = "eu-west-1"
 GREEN = "green"
@@ -28,69 +35,80 @@ def elsewhere(hcl: str) -> str:
 
 
 CHAINED = 'mode = "chained"\npod_role = {{ name = "{}" }}'
-CASES = {
-    "access": (
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A create that is killed at a call, and resources that ask for the same objects."""
+
+    hcl: Callable[[Aws], str]
+    killed_at: Call
+    others: Callable[[Aws], str]
+    #: Name of each of these → the object that its error names.
+    refused: dict[str, str]
+
+
+LEFTOVERS = {
+    "access": Leftover(
         lambda aws: access_of_all(),
-        "cluster/eks:AssociateAccessPolicy",
+        Call("cluster", "eks", "AssociateAccessPolicy"),
         lambda aws: elsewhere(access()) + access(access_role='name = "other"', name="access-role") + access(workload_role='name = "other"', name="workload-role"),
         {"cluster": WORKLOAD, "region": WORKLOAD, "access-role": WORKLOAD, "workload-role": ACCESS},
     ),
-    "trust": (
+    "trust": Leftover(
         lambda aws: federated_of_all(),
-        "workload/iam:AttachRolePolicy",
+        Call("workload", "iam", "AttachRolePolicy"),
         lambda aws: elsewhere(trust()) + trust(more=CHAINED.format("other"), name="pod-role"),
         {"cluster": ROLE, "region": ROLE, "pod-role": ROLE},
     ),
-    "chained trust": (
+    "chained trust": Leftover(
         lambda aws: chained_of_all(),
-        "cluster/iam:PutRolePolicy",
+        Call("cluster", "iam", "PutRolePolicy"),
         lambda aws: elsewhere(chained_of_all()) + trust('name = "other"', more=CHAINED.format(POD), name="role"),
         {"cluster": POD, "region": POD, "role": POD},
     ),
-    "peering": (
-        lambda aws: peering_of_all(aws),
-        "cluster/ec2:CreateRoute",
+    "peering": Leftover(
+        peering_of_all,
+        Call("cluster", "ec2", "CreateRoute"),
         lambda aws: under("cluster", peering_of_all(aws).replace(f'"{CLUSTER}"', f'"{GREEN}"')),
         {"cluster": "pcx-"},
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_leftover_is_refused_to_every_other_resource_and_taken_over_by_its_own(workspace, aws, case):
-    world, network = World(aws), Network(aws)
-    hcl, call, others, refused = CASES[case]
-    world.make_cluster(GREEN, "API")
+@pytest.mark.parametrize("case", LEFTOVERS)
+def test_a_leftover_is_refused_to_other_resources_and_taken_over_by_its_own(workspace, aws, case):
+    accounts, network = Accounts(aws), Network(aws)
+    leftover = LEFTOVERS[case]
+    accounts.make_cluster(GREEN, "API")
     cluster_of(aws, "cluster", ABROAD)
     before = network.left()
-    root = workspace(hcl(aws))
-    killed_at(root, aws, call)
-    assert root.resources() == {}, "no state tells of it"
-    ids = identities(world, network)
+    root = workspace(leftover.hcl(aws))
+    killed_at(root, aws, leftover.killed_at)
+    assert root.resources() == {}, "no state names it"
+    ids = identities(accounts, network)
     assert ids
     aws.clear_calls()
 
-    run = workspace(others(aws)).try_plan()
-    for name, object in refused.items():
-        told = "\n".join(str(error) for error in run.errors if error.address.endswith(f".{name}"))
-        assert object in told and f"xeks:resource says {chr(34)}xeks_" in told and "import" in told, (
-            f"{name}: {run.text}"
-        )
+    run = workspace(leftover.others(aws)).try_plan()
+    for name, object in leftover.refused.items():
+        errors = "\n".join(str(error) for error in run.errors if error.address.endswith(f".{name}"))
+        assert object in errors and 'xeks:resource says "xeks_' in errors and "import" in errors, f"{name}: {run.text}"
     assert writes(aws) == []
 
     root.apply()
-    assert ids <= identities(world, network), "taken over, not made anew"
+    assert ids <= identities(accounts, network), "taken over, not recreated"
     root.assert_empty_plan()
     root.destroy()
     assert not traces(aws, before)
 
 
-def trust_by_others_provider(aws) -> str:
-    World(aws).make_oidc_provider("other")
+def trust_on_a_foreign_provider(aws) -> str:
+    Accounts(aws).make_oidc_provider("other")
     return trust()
 
 
-def peering_over_others_connection(aws) -> str:
+def peering_over_a_foreign_connection(aws) -> str:
     network = Network(aws)
     return peering(
         network.workload_vpc, f'peering_connection_id = "{network.connect()}"', "dns_resolution = true", name="team"
@@ -98,21 +116,21 @@ def peering_over_others_connection(aws) -> str:
 
 
 @pytest.mark.parametrize(
-    "write,call",
+    "write, call",
     [
-        (trust_by_others_provider, "workload/iam:TagOpenIDConnectProvider"),
-        (trust_by_others_provider, "workload/iam:AddClientIDToOpenIDConnectProvider"),
-        (peering_over_others_connection, "cluster/ec2:CreateTags"),
-        (peering_over_others_connection, "workload/ec2:CreateRoute"),
-        (peering_over_others_connection, "cluster/ec2:ModifyVpcPeeringConnectionOptions"),
+        (trust_on_a_foreign_provider, Call("workload", "iam", "TagOpenIDConnectProvider")),
+        (trust_on_a_foreign_provider, Call("workload", "iam", "AddClientIDToOpenIDConnectProvider")),
+        (peering_over_a_foreign_connection, Call("cluster", "ec2", "CreateTags")),
+        (peering_over_a_foreign_connection, Call("workload", "ec2", "CreateRoute")),
+        (peering_over_a_foreign_connection, Call("cluster", "ec2", "ModifyVpcPeeringConnectionOptions")),
     ],
 )
-def test_what_a_killed_run_put_on_something_of_others_is_known_again_and_taken_out(workspace, aws, write, call):
+def test_what_a_killed_run_added_to_a_foreign_object_is_recognised_and_removed(workspace, aws, write, call):
     hcl = write(aws)
     before = Network(aws).left()
     root = workspace(hcl)
     killed_at(root, aws, call)
-    assert root.resources() == {}, "no state tells of it"
+    assert root.resources() == {}, "no state names it"
     root.apply()
     root.assert_empty_plan()
     root.destroy()
@@ -120,9 +138,9 @@ def test_what_a_killed_run_put_on_something_of_others_is_known_again_and_taken_o
 
 
 def test_a_leftover_is_refused_to_the_same_names_with_a_cluster_of_another_account(workspace, aws):
-    """The workload role is where both would have it; whose cluster it is for differs."""
+    """Both configurations name the same workload role; the account of the cluster differs."""
     left = access(more='mode = "direct"', access_role=None)
-    killed_at(workspace(left), aws, "workload/iam:CreateRole")
+    killed_at(workspace(left), aws, Call("workload", "iam", "CreateRole"))
     cluster_of(aws, "search", "ap-south-1")
 
     other = PROVIDER.replace('profile = "platform"', 'profile = "search"') % ""
@@ -139,14 +157,7 @@ def cluster_of(aws, account: str, region: str) -> None:
     subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"] for block, zone in zones]
     aws.client(account, "eks", region=region).create_cluster(
         name=CLUSTER,
-        roleArn=World(aws).eks.describe_cluster(name=CLUSTER)["cluster"]["roleArn"],
+        roleArn=Accounts(aws).eks.describe_cluster(name=CLUSTER)["cluster"]["roleArn"],
         resourcesVpcConfig={"subnetIds": [subnet["SubnetId"] for subnet in subnets]},
         accessConfig={"authenticationMode": "API"},
     )
-
-
-def identities(world: World, network: Network) -> set[str]:
-    """What AWS gave the objects that are there: a role that is made anew has another id."""
-    roles = [(account, name) for account in ("cluster", "workload") for name in (ACCESS, WORKLOAD, ROLE, POD)]
-    found = {role["RoleId"] for each in roles if (role := world.role(*each))}
-    return found | {each["VpcPeeringConnectionId"] for each in network.connections()}

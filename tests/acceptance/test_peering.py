@@ -1,9 +1,10 @@
-"""`xeks_cluster_peering`: applied, really there in both accounts, an empty plan, changed without churn, destroyed without a trace."""
+"""`xeks_cluster_peering`: applied, present in both accounts, an empty plan, updated without churn, destroyed without a trace."""
 
 import pytest
-from network import ADDRESS, Network, peering, vpc
-from test_access import access
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
+from cluster_peering import ADDRESS, CASES, peering
+from cross_account_access import access
+from network import Network, vpc
 
 ABROAD = "eu-west-1"
 
@@ -13,21 +14,9 @@ def network(aws) -> Network:
     return Network(aws)
 
 
-def others_block(network: Network, account: str) -> str:
+def block_of_other_account(network: Network, account: str) -> str:
     """The first block of the VPC in the other account."""
     return network.blocks({"cluster": "workload", "workload": "cluster"}[account])[0]
-
-
-CASES = {
-    "as it comes": [],
-    "host names": ["dns_resolution = true"],
-    "no HTTPS": ["allow_https = false"],
-    "HTTPS from elsewhere": ['https_source_cidrs = ["10.30.1.0/24", "192.168.0.0/24"]'],
-    "blocks named": ['cluster_cidrs = ["10.20.1.0/24"]', 'workload_cidrs = ["10.30.0.0/24", "10.30.1.0/24"]'],
-    "tags and time-outs": ['tags = { team = "x" }', 'timeouts = { create = "5m", delete = "90s" }'],
-    "regions named": ['cluster_region = "ap-south-1"', 'workload_region = "ap-south-1"'],
-    "adopting": ['adopt = "if_exists"'],
-}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -43,7 +32,7 @@ def test_a_case_applies_plans_empty_and_destroys_without_a_trace(workspace, netw
     assert network.left() == before
 
 
-def test_traffic_has_a_way_in_both_directions(workspace, network):
+def test_traffic_is_routed_in_both_directions(workspace, network):
     root = workspace(peering(network.workload_vpc, 'tags = { team = "x" }'))
     root.apply()
 
@@ -85,7 +74,7 @@ def test_the_main_table_serves_subnets_that_have_no_table_of_their_own(workspace
     assert network.left() == before
 
 
-def test_host_names_resolve_both_ways_and_stop_to_again(workspace, network):
+def test_dns_resolution_is_enabled_in_both_directions_and_disabled_again(workspace, network):
     root = workspace(peering(network.workload_vpc, "dns_resolution = true"))
     root.apply()
     (made,) = [each["VpcPeeringConnectionId"] for each in network.connections()]
@@ -97,7 +86,7 @@ def test_host_names_resolve_both_ways_and_stop_to_again(workspace, network):
     root.assert_empty_plan()
 
 
-def test_a_vpc_in_another_region_is_joined(workspace, aws):
+def test_a_vpc_in_another_region_is_peered(workspace, aws):
     home = Network(aws)
     network = Network(aws, vpc(aws, "workload", "10.40.0.0/16", ABROAD), ABROAD)
     before = home.left()
@@ -134,7 +123,7 @@ def test_ipv6_blocks_get_routes_and_rules(workspace, network):
     assert network.left() == before
 
 
-def test_a_block_more_and_a_block_less_churn_nothing_else(workspace, network):
+def test_an_added_and_a_removed_cidr_block_change_nothing_else(workspace, network):
     root = workspace(peering(network.workload_vpc, 'workload_cidrs = ["10.30.0.0/24"]'))
     root.apply()
     objects = root.state(ADDRESS)["objects"]
@@ -172,7 +161,7 @@ def test_a_workload_account_is_picked_by_its_key(cli, aws, workspace, network):
     root.assert_empty_plan()
 
 
-def test_two_access_resources_on_one_peering_leave_each_others_traffic_alone(workspace, network):
+def test_removing_an_access_resource_leaves_the_traffic_of_another_one(workspace, network):
     both = access() + access('name = "other-access"', 'name = "other-workload"', name="other")
     root = workspace(peering(network.workload_vpc) + both)
     root.apply()

@@ -1,43 +1,45 @@
-"""Every object of `xeks_cluster_peering`, changed behind Terraform's back, is seen and healed; and what came or went in the VPCs."""
+"""Every object of `xeks_cluster_peering`, changed outside Terraform, is detected and corrected; and route tables, blocks and subnets that
+are added to the VPCs or removed from them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
+from accounts import CLUSTER, Accounts
+from cluster_peering import ADDRESS, peering
 from drift import Row
-from network import ADDRESS, Network, peering, vpc
-from world import CLUSTER, World
+from network import HOME, Network, vpc
 
 ABROAD = "eu-west-1"
 HERE = "10.30.0.0/16"
 THERE = "10.20.0.0/16"
 
 
-class Joined(World):
-    """The accounts, and which two VPCs of theirs are joined."""
+class PeeredAccounts(Accounts):
+    """The accounts, and the two VPCs that are peered."""
 
     network: Network
 
 
-def network(world: Joined) -> Network:
-    return world.network
+def network(accounts: PeeredAccounts) -> Network:
+    return accounts.network
 
 
-def connection(world: World) -> dict:
-    (found,) = network(world).connections()
+def connection(accounts: Accounts) -> dict:
+    (found,) = network(accounts).connections()
     return found
 
 
-def identified(world: World) -> str:
-    return connection(world)["VpcPeeringConnectionId"]
+def identified(accounts: Accounts) -> str:
+    return connection(accounts)["VpcPeeringConnectionId"]
 
 
 def routes(account: str):
-    return lambda world: sorted(network(world).routes(account))
+    return lambda accounts: sorted(network(accounts).routes(account))
 
 
-def all_there(world: World) -> tuple:
-    """Everything but the connection's id, which another one has."""
-    net = network(world)
+def all_there(accounts: Accounts) -> tuple:
+    """Everything but the id of the connection, which a new one does not share."""
+    net = network(accounts)
     alive = {each["VpcPeeringConnectionId"] for each in net.connections()}
     ways = [
         (account, sorted(net.routes(account)), set(net.routes(account).values()) <= alive)
@@ -47,80 +49,82 @@ def all_there(world: World) -> tuple:
 
 
 def dns(account: str):
-    return lambda world: network(world).dns(identified(world))[account]
+    return lambda accounts: network(accounts).dns(identified(accounts))[account]
 
 
 def tags(account: str):
-    return lambda world: sorted(
-        (tag["Key"], tag["Value"]) for tag in network(world).seen(account, identified(world))["Tags"]
+    return lambda accounts: sorted(
+        (tag["Key"], tag["Value"]) for tag in network(accounts).seen(account, identified(accounts))["Tags"]
     )
 
 
-def rules(world: World) -> list:
-    found = network(world).rules()
+def rules(accounts: Accounts) -> list:
+    found = network(accounts).rules()
     return sorted((block, sorted((t["Key"], t["Value"]) for t in rule["Tags"])) for block, rule in found.items())
 
 
-def rule_blocks(world: World) -> list:
-    filters = [{"Name": "group-id", "Values": [network(world).group]}]
-    listed = network(world).ec2("cluster").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+def rule_blocks(accounts: Accounts) -> list:
+    filters = [{"Name": "group-id", "Values": [network(accounts).group]}]
+    listed = network(accounts).ec2("cluster").describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
     return sorted((r["IsEgress"], r["FromPort"], r.get("CidrIpv4", "")) for r in listed)
 
 
 def delete_route(account: str, block: str):
-    def change(world: World):
-        net = network(world)
+    def change(accounts: Accounts):
+        net = network(accounts)
         table = next(iter(net.routes(account))).split("/")[0]
         net.ec2(account).delete_route(RouteTableId=table, DestinationCidrBlock=block)
 
     return change
 
 
-def delete_connection(world: World):
-    network(world).delete(identified(world))
+def delete_connection(accounts: Accounts):
+    network(accounts).delete(identified(accounts))
 
 
 def set_dns(account: str, on: bool):
-    def change(world: World):
+    def change(accounts: Accounts):
         side = {"workload": "Requester", "cluster": "Accepter"}[account]
         options = {f"{side}PeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": on}}
-        network(world).ec2(account).modify_vpc_peering_connection_options(
-            VpcPeeringConnectionId=identified(world), **options
+        network(accounts).ec2(account).modify_vpc_peering_connection_options(
+            VpcPeeringConnectionId=identified(accounts), **options
         )
 
     return change
 
 
 def tag(account: str, key: str, value: str):
-    def change(world: World):
-        network(world).ec2(account).create_tags(Resources=[identified(world)], Tags=[{"Key": key, "Value": value}])
+    def change(accounts: Accounts):
+        network(accounts).ec2(account).create_tags(
+            Resources=[identified(accounts)], Tags=[{"Key": key, "Value": value}]
+        )
 
     return change
 
 
 def untag(account: str, key: str):
-    def change(world: World):
-        network(world).ec2(account).delete_tags(Resources=[identified(world)], Tags=[{"Key": key}])
+    def change(accounts: Accounts):
+        network(accounts).ec2(account).delete_tags(Resources=[identified(accounts)], Tags=[{"Key": key}])
 
     return change
 
 
-def rule(world: World) -> str:
-    return network(world).rules()[HERE]["SecurityGroupRuleId"]
+def rule(accounts: Accounts) -> str:
+    return network(accounts).rules()[HERE]["SecurityGroupRuleId"]
 
 
-def revoke(world: World):
-    net = network(world)
-    net.ec2("cluster").revoke_security_group_ingress(GroupId=net.group, SecurityGroupRuleIds=[rule(world)])
+def revoke(accounts: Accounts):
+    net = network(accounts)
+    net.ec2("cluster").revoke_security_group_ingress(GroupId=net.group, SecurityGroupRuleIds=[rule(accounts)])
 
 
-def tag_rule(world: World):
-    network(world).ec2("cluster").create_tags(Resources=[rule(world)], Tags=[{"Key": "team", "Value": "y"}])
+def tag_rule(accounts: Accounts):
+    network(accounts).ec2("cluster").create_tags(Resources=[rule(accounts)], Tags=[{"Key": "team", "Value": "y"}])
 
 
-def change_rule(world: World):
+def change_rule(accounts: Accounts):
     """Another rule in its place, with its tags: as ModifySecurityGroupRules leaves it."""
-    net = network(world)
+    net = network(accounts)
     old = net.rules()[HERE]
     net.ec2("cluster").revoke_security_group_ingress(
         GroupId=net.group, SecurityGroupRuleIds=[old["SecurityGroupRuleId"]]
@@ -146,7 +150,7 @@ COMMON = [
     *(Row(f"tag changed in the {a} account", tags(a), tag(a, "team", "y"), object_path(a, PEERING[a])) for a in BOTH),
     *(Row(f"tag removed in the {a} account", tags(a), untag(a, "team"), object_path(a, PEERING[a])) for a in BOTH),
     *(Row(f"tag added in the {a} account", tags(a), tag(a, "stray", "y"), object_path(a, PEERING[a])) for a in BOTH),
-    Row("note of the wanted routes: removed", tags("cluster"), lambda world: untag("cluster", next(k for k, _ in tags("cluster")(world) if k.startswith("xeks:use:")))(world), object_path("cluster", "vpc_peering_connection_use")),
+    Row("note of the wanted routes: removed", tags("cluster"), lambda accounts: untag("cluster", next(k for k, _ in tags("cluster")(accounts) if k.startswith("xeks:use:")))(accounts), object_path("cluster", "vpc_peering_connection_use")),
     Row("HTTPS rule: revoked", rules, revoke, object_path("cluster", "security_group_rule")),
     Row("HTTPS rule: tag changed", rules, tag_rule, object_path("cluster", "security_group_rule")),
     Row("HTTPS rule: changed into another", rule_blocks, change_rule, object_path("cluster", "security_group_rule")),
@@ -158,35 +162,50 @@ ROWS = {
     ],
     "no-names": [Row(f"DNS option of the {a} side: on", dns(a), set_dns(a, True), "dns_resolution") for a in BOTH],
 }  # fmt: skip
-# Rows of their own: pytest runs the cases of one row together, whatever their mode, and each change of mode applies anew.
+# Rows of their own: pytest runs the cases of one row together, whatever their mode, and each change of mode applies again.
 ROWS["names-two-regions"] = [replace(row, name=f"{row.name}, in two regions") for row in ROWS["names"]]
-LINES = {"names": ["dns_resolution = true", 'tags = { team = "x" }'], "no-names": []}
-LINES["names-two-regions"] = [*LINES["names"], f'workload_region = "{ABROAD}"']
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The configuration that the rows of a mode run against."""
+
+    lines: tuple[str, ...] = ()
+    workload_region: str = HOME
+
+
+NAMES = ("dns_resolution = true", 'tags = { team = "x" }')
+MODES = {
+    "names": Mode(NAMES),
+    "no-names": Mode(),
+    "names-two-regions": Mode((*NAMES, f'workload_region = "{ABROAD}"'), ABROAD),
+}
 
 
 @pytest.fixture(scope="module")
 def applied(request, running_aws, drifting):
-    world = Joined(running_aws)
+    accounts, mode = PeeredAccounts(running_aws), MODES[request.param]
 
     def set_up() -> str:
-        world.network = Network(running_aws)
-        if ABROAD in "".join(LINES[request.param]):
-            world.network = Network(running_aws, vpc(running_aws, "workload", HERE, ABROAD), ABROAD)
-        return peering(world.network.workload_vpc, *LINES[request.param])
+        accounts.network = Network(running_aws)
+        if mode.workload_region != HOME:
+            workload_vpc = vpc(running_aws, "workload", HERE, mode.workload_region)
+            accounts.network = Network(running_aws, workload_vpc, mode.workload_region)
+        return peering(accounts.network.workload_vpc, *mode.lines)
 
-    return drifting(f"xeks_cluster_peering-{request.param}", ADDRESS, world, set_up)
+    return drifting(f"xeks_cluster_peering-{request.param}", ADDRESS, accounts, set_up)
 
 
 CASES = [pytest.param(mode, row, id=f"{mode}: {row.name}") for mode, rows in ROWS.items() for row in rows]
 
 
 @pytest.mark.parametrize(("applied", "row"), CASES, indirect=["applied"], scope="module")
-def test_drift_is_named_by_the_plan_and_healed_by_an_apply(applied, row):
+def test_drift_is_named_by_the_plan_and_corrected_by_an_apply(applied, row):
     applied.check(row)
 
 
 @pytest.mark.parametrize("account", BOTH)
-def test_a_table_that_appears_gets_routes_and_one_that_goes_is_forgotten(workspace, aws, account):
+def test_a_new_route_table_gets_routes_and_a_deleted_one_leaves_the_state(workspace, aws, account):
     net = Network(aws)
     root = workspace(peering(net.workload_vpc))
     root.apply()
@@ -214,7 +233,7 @@ def tables_of(left: dict) -> dict:
     return {account: stores.get("ec2", {}).get("route_tables") for account, stores in left.items()}
 
 
-def test_a_subnet_of_the_cluster_that_moves_to_another_table_takes_its_routes_along(workspace, aws):
+def test_routes_follow_a_cluster_subnet_to_another_route_table(workspace, aws):
     net = Network(aws)
     root = workspace(peering(net.workload_vpc))
     root.apply()
@@ -241,7 +260,7 @@ def test_a_subnet_of_the_cluster_that_moves_to_another_table_takes_its_routes_al
 
 
 @pytest.mark.parametrize("account", BOTH)
-def test_a_block_that_appears_gets_routes_and_one_that_goes_loses_them(workspace, aws, account):
+def test_a_new_cidr_block_gets_routes_and_a_removed_one_loses_them(workspace, aws, account):
     net = Network(aws)
     root = workspace(peering(net.workload_vpc))
     root.apply()
@@ -262,14 +281,14 @@ def test_a_block_that_appears_gets_routes_and_one_that_goes_loses_them(workspace
     root.assert_empty_plan()
 
 
-def test_a_cluster_made_anew_in_another_vpc_replaces_the_connection(workspace, aws):
+def test_a_cluster_recreated_in_another_vpc_replaces_the_connection(workspace, aws):
     net = Network(aws)
-    world = World(aws)
-    world.make_cluster("blue", "API")
+    accounts = Accounts(aws)
+    accounts.make_cluster("blue", "API")
     root = workspace(peering(net.workload_vpc, cluster="blue"))
     root.apply()
-    role = world.eks.describe_cluster(name=CLUSTER)["cluster"]["roleArn"]
-    world.eks.delete_cluster(name="blue")
+    role = accounts.eks.describe_cluster(name=CLUSTER)["cluster"]["roleArn"]
+    accounts.eks.delete_cluster(name="blue")
     ec2 = net.ec2("cluster")
     moved = ec2.create_vpc(CidrBlock="10.60.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -278,7 +297,7 @@ def test_a_cluster_made_anew_in_another_vpc_replaces_the_connection(workspace, a
         ]
         for n, zone in enumerate("ab")
     ]
-    world.eks.create_cluster(
+    accounts.eks.create_cluster(
         name="blue", roleArn=role, resourcesVpcConfig={"subnetIds": subnets}, accessConfig={"authenticationMode": "API"}
     )
 

@@ -1,9 +1,10 @@
-"""What Terraform's own switches and AWS's failures do to `xeks_cluster_peering`: nothing is lost, nothing is left behind."""
+"""Replacement, import and failing calls of `xeks_cluster_peering`: nothing is lost, nothing is left behind."""
 
 import pytest
-from faults import fail_each_create, fail_each_destroy, writes
-from network import ADDRESS, Network, peering
-from world import CLUSTER
+from accounts import CLUSTER
+from cluster_peering import ADDRESS, peering
+from faults import Write, fail_each_create, fail_each_destroy, writes
+from network import Network
 
 LINES = ["dns_resolution = true", 'tags = { team = "x" }']
 
@@ -21,7 +22,7 @@ def assert_in_place(network: Network, root) -> None:
     root.assert_empty_plan()
 
 
-def test_replace_makes_another_connection(workspace, network):
+def test_replace_creates_another_connection(workspace, network):
     root = workspace(peering(network.workload_vpc, *LINES))
     root.apply()
     old = root.state(ADDRESS)["peering_connection_id"]
@@ -30,7 +31,7 @@ def test_replace_makes_another_connection(workspace, network):
     assert_in_place(network, root)
 
 
-def test_a_tainted_one_is_made_anew(workspace, network):
+def test_a_tainted_connection_is_replaced(workspace, network):
     root = workspace(peering(network.workload_vpc))
     root.apply()
     root.run("taint", ADDRESS).must_work()
@@ -48,7 +49,7 @@ def test_create_before_destroy_keeps_the_traffic(workspace, network):
     assert before
 
 
-def test_a_lost_state_is_found_again(workspace, network):
+def test_a_connection_without_a_state_is_taken_over(workspace, network):
     before = network.left()
     root = workspace(peering(network.workload_vpc, *LINES))
     root.apply()
@@ -61,7 +62,7 @@ def test_a_lost_state_is_found_again(workspace, network):
     assert network.left() == before
 
 
-def test_forgotten_and_imported_is_as_before(workspace, network):
+def test_a_removed_and_imported_resource_plans_nothing(workspace, network):
     before = network.left()
     root = workspace(peering(network.workload_vpc, *LINES))
     root.apply()
@@ -86,7 +87,7 @@ def test_named_tables_and_blocks_are_imported_as_they_are(workspace, network):
     root.assert_empty_plan()
 
 
-def test_an_import_with_a_missing_route_shows_it_and_an_apply_heals_it(workspace, network):
+def test_an_import_without_a_route_plans_it_and_an_apply_creates_it(workspace, network):
     root = workspace(peering(network.workload_vpc))
     root.apply()
     id = root.state(ADDRESS)["id"]
@@ -94,12 +95,12 @@ def test_an_import_with_a_missing_route_shows_it_and_an_apply_heals_it(workspace
     table, block = next(iter(network.routes("workload"))).split("/", 1)
     network.ec2("workload").delete_route(RouteTableId=table, DestinationCidrBlock=block)
     root.import_(ADDRESS, id).must_work()
-    # What stands in some tables only may be meant so: the tables that have routes are imported as named.
+    # Routes in some tables only may be intended: the tables that have routes are imported as the ones named.
     root.apply()
     assert_in_place(network, root)
 
 
-def test_an_imported_connection_that_the_configuration_names_is_left_by_a_destroy(workspace, network):
+def test_a_destroy_keeps_an_imported_connection_that_the_configuration_names(workspace, network):
     made = network.connect()
     root = workspace(peering(network.workload_vpc, f'peering_connection_id = "{made}"'))
     root.import_(ADDRESS, f"{CLUSTER}/{made}").must_work()
@@ -118,7 +119,7 @@ def test_an_imported_connection_that_the_configuration_names_is_left_by_a_destro
         ("nowhere/pcx-0123456789abcdef0", "nowhere"),
     ],
 )
-def test_an_import_of_nothing_says_why(workspace, network, id, words):
+def test_an_import_of_a_missing_connection_says_why(workspace, network, id, words):
     run = workspace(peering(network.workload_vpc)).import_(ADDRESS, id)
     assert run.code == 1 and words in " ".join(run.output.split())
 
@@ -135,18 +136,18 @@ def test_a_create_that_fails_at_any_call_is_finished_by_the_next_apply(workspace
     before = network.left()
     root = workspace(peering(network.workload_vpc, *LINES))
 
-    def gone(fault: dict) -> None:
-        assert network.left() == before, fault
+    def gone(call: Write) -> None:
+        assert network.left() == before, call
 
-    fail_each_create(aws, root, kind, at_least=8, stands=lambda: assert_in_place(network, root), gone=gone)
+    fail_each_create(aws, root, kind, at_least=8, in_place=lambda: assert_in_place(network, root), gone=gone)
 
 
 @pytest.mark.parametrize("kind", ["deny", "lost_answer"])
 def test_a_destroy_that_fails_at_any_call_is_finished_by_the_next(workspace, aws, network, kind):
     before = network.left()
 
-    def gone(fault: dict) -> None:
-        assert network.left() == before, fault
+    def gone(call: Write) -> None:
+        assert network.left() == before, call
 
     fail_each_destroy(aws, workspace(peering(network.workload_vpc, *LINES)), kind, at_least=6, gone=gone)
 
@@ -162,15 +163,15 @@ def test_an_update_that_fails_at_any_call_is_finished_by_the_next_apply(workspac
     root.write(wide)
     aws.clear_calls()
     root.apply()
-    faults = writes(aws)
-    assert len(faults) > 5
+    calls = writes(aws)
+    assert len(calls) > 5
 
-    for fault in faults:
+    for call in calls:
         root.write(narrow)
         root.apply()
         root.write(wide)
-        aws.faults.add("deny", **fault)
-        root.try_apply().must_fail(fault["action"], fault["account"])
+        call.fail(aws, "deny")
+        root.try_apply().must_fail(call.action, call.account)
         aws.faults.clear()
         root.apply()
         root.assert_empty_plan()
@@ -180,14 +181,14 @@ def test_an_update_that_fails_at_any_call_is_finished_by_the_next_apply(workspac
     assert network.left() == before
 
 
-def test_throttled_calls_are_tried_again(workspace, aws, network):
+def test_throttled_calls_are_retried(workspace, aws, network):
     root = workspace(peering(network.workload_vpc, *LINES))
     aws.faults.add("throttle", service="ec2", times=4)
     root.apply()
     assert_in_place(network, root)
 
 
-def test_accounts_out_of_reach_warn_and_replace_nothing(workspace, aws, network):
+def test_unreachable_accounts_are_warnings_and_replace_nothing(workspace, aws, network):
     root = workspace(peering(network.workload_vpc))
     root.apply()
     aws.faults.add("reset", service="ec2", times=1000)

@@ -1,8 +1,9 @@
-"""What `xeks_cluster_peering` refuses, at plan time where it can be known by then: each says what is wrong and what to do."""
+"""What `xeks_cluster_peering` refuses, at plan time where possible: each error says what is wrong and what to do."""
 
 import pytest
-from network import ADDRESS, Network, peering, vpc
-from world import CLUSTER, World
+from accounts import CLUSTER, Accounts
+from cluster_peering import ADDRESS, peering
+from network import Network, vpc
 
 
 @pytest.fixture
@@ -10,29 +11,18 @@ def network(aws) -> Network:
     return Network(aws)
 
 
-def route_elsewhere(network: Network, account: str, block: str) -> str:
-    """A route to the other VPC's block that leads to an internet gateway; answers with its table."""
-    ec2 = network.ec2(account)
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=network.vpc(account))
-    tables = [t for t in network.tables(account) if any("SubnetId" in each for each in t["Associations"])]
-    table = tables[0]["RouteTableId"]
-    ec2.create_route(RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway)
-    return table
-
-
 @pytest.mark.parametrize("account, block", [("cluster", "10.30.0.0/16"), ("workload", "10.20.0.0/16")])
-def test_a_route_that_leads_elsewhere_is_refused_by_the_plan_and_never_overwritten(workspace, network, account, block):
-    table = route_elsewhere(network, account, block)
+def test_a_conflicting_route_is_refused_by_the_plan_and_never_overwritten(workspace, network, account, block):
+    table = network.route_to_internet_gateway(account, block)
     before = network.left()
     root = workspace(peering(network.workload_vpc))
     root.try_plan().must_fail(table, block, "leads to igw-", "never overwritten", "aws ec2 delete-route")
     assert network.left() == before
 
 
-def test_a_route_that_leads_elsewhere_is_refused_by_the_apply_too(workspace, network):
+def test_a_conflicting_route_is_refused_by_the_apply_too(workspace, network):
     root = workspace(peering(network.workload_vpc), in_provider="  skip_preflight = true\n")
-    table = route_elsewhere(network, "cluster", "10.30.0.0/16")
+    table = network.route_to_internet_gateway("cluster", "10.30.0.0/16")
     before = network.left()
     root.try_apply().must_fail(table, "leads to igw-", "never overwritten", "183295435445")
     assert network.routes("cluster")[f"{table}/10.30.0.0/16"].startswith("igw-")
@@ -40,7 +30,7 @@ def test_a_route_that_leads_elsewhere_is_refused_by_the_apply_too(workspace, net
     assert network.left() == before
 
 
-def test_a_route_that_was_led_elsewhere_meanwhile_is_warned_of_and_refused_by_the_apply(workspace, network):
+def test_a_route_that_was_redirected_is_a_warning_of_the_plan_and_refused_by_the_apply(workspace, network):
     root = workspace(peering(network.workload_vpc))
     root.apply()
     ec2 = network.ec2("cluster")
@@ -65,13 +55,13 @@ def test_overlapping_blocks_are_refused_by_the_plan(workspace, aws, network):
     root.try_plan().must_fail("overlap", "10.20.0.0/16", "10.20.128.0/20", overlapping.workload_vpc)
 
 
-def test_blocks_for_pods_that_both_vpcs_use_overlap_too(workspace, network):
+def test_secondary_blocks_that_overlap_are_refused_too(workspace, network):
     for account in ("cluster", "workload"):
         network.add_block(account, "100.64.0.0/16")
     workspace(peering(network.workload_vpc)).try_plan().must_fail("overlap", "100.64.0.0/16")
 
 
-def test_overlapping_blocks_that_no_plan_looked_for_fail_the_apply_with_the_blocks(workspace, aws, network):
+def test_without_preflight_checks_overlapping_blocks_fail_the_apply_and_are_named(workspace, aws, network):
     overlapping = Network(aws, vpc(aws, "workload", "10.20.128.0/20"))
     before = network.left()
     root = workspace(peering(overlapping.workload_vpc), in_provider="  skip_preflight = true\n")
@@ -91,7 +81,7 @@ def test_a_cluster_that_does_not_exist_is_refused_by_the_plan(workspace, network
 
 
 def test_a_second_cluster_for_the_same_pair_of_vpcs_is_refused_by_the_plan(workspace, aws, network):
-    World(aws).make_cluster("green", "API")
+    Accounts(aws).make_cluster("green", "API")
     root = workspace(peering(network.workload_vpc))
     root.apply()
     made = root.state(ADDRESS)["peering_connection_id"]
@@ -118,21 +108,21 @@ def test_a_connection_of_other_vpcs_is_refused_by_the_plan(workspace, aws, netwo
     run.must_fail(made, other.workload_vpc, network.workload_vpc)
 
 
-def test_a_connection_that_is_gone_is_refused_by_the_plan(workspace, network):
+def test_a_deleted_connection_is_refused_by_the_plan(workspace, network):
     made = network.connect()
     network.delete(made)
     run = workspace(peering(network.workload_vpc, f'peering_connection_id = "{made}"')).try_plan()
     run.must_fail(made, "does not exist")
 
 
-def test_a_table_of_another_vpc_is_refused_by_the_plan_with_those_there_are(workspace, aws, network):
+def test_a_route_table_of_another_vpc_is_refused_by_the_plan_with_the_valid_ones(workspace, aws, network):
     other = Network(aws, vpc(aws, "workload", "10.50.0.0/16"))
     foreign = other.tables("workload")[0]["RouteTableId"]
     run = workspace(peering(network.workload_vpc, f'workload_route_table_ids = ["{foreign}"]')).try_plan()
     run.must_fail(foreign, network.tables("workload")[0]["RouteTableId"])
 
 
-def test_a_block_of_the_own_vpc_is_refused_by_the_plan(workspace, network):
+def test_a_block_of_the_cluster_vpc_is_refused_by_the_plan(workspace, network):
     run = workspace(peering(network.workload_vpc, 'workload_cidrs = ["10.20.5.0/24"]')).try_plan()
     run.must_fail("10.20.5.0/24", "10.20.0.0/16", network.cluster_vpc)
 
@@ -148,7 +138,7 @@ def test_a_block_of_the_own_vpc_is_refused_by_the_plan(workspace, network):
         ('allow_https = false\n  https_source_cidrs = ["10.0.0.0/8"]', ["https_source_cidrs", "allow_https"]),
     ],
 )
-def test_what_no_aws_is_needed_for_is_refused_by_validate(workspace, network, line, words):
+def test_validate_refuses_invalid_arguments_without_calling_aws(workspace, network, line, words):
     workspace(peering(network.workload_vpc, line)).validate().must_fail(*words)
 
 
@@ -156,9 +146,7 @@ def test_what_no_aws_is_needed_for_is_refused_by_validate(workspace, network, li
     "public, private, summary",
     [(True, False, "will not use this peering"), (True, True, "may not use this peering"), (False, True, None)],
 )
-def test_a_plan_says_whether_traffic_takes_the_peering_and_says_it_once(
-    workspace, aws, network, public, private, summary
-):
+def test_a_plan_warns_once_when_traffic_does_not_use_the_peering(workspace, aws, network, public, private, summary):
     make_cluster(aws, network, public, private)
     root = workspace(peering(network.workload_vpc, cluster="reached"))
     plan = root.plan()
@@ -170,7 +158,7 @@ def test_a_plan_says_whether_traffic_takes_the_peering_and_says_it_once(
 
 
 def make_cluster(aws, network: Network, public: bool, private: bool) -> None:
-    eks = World(aws).eks
+    eks = Accounts(aws).eks
     like = eks.describe_cluster(name=CLUSTER)["cluster"]
     access = {"endpointPublicAccess": public, "endpointPrivateAccess": private}
     network_of = {"subnetIds": like["resourcesVpcConfig"]["subnetIds"], **access}

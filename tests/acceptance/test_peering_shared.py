@@ -1,12 +1,12 @@
-"""Peering connections that others made or use too: reused, never deleted, and never taken from under somebody's traffic."""
+"""Peering connections that are foreign or shared: reused, never deleted, and never removed while they carry the traffic of others."""
 
 import time
 
 import pytest
-from network import ADDRESS, Network, peering
-from runner_policies import rendered
-from test_runner_policy import give, policies
-from world import CLUSTER, WORKLOAD_ACCOUNT, World
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, Accounts
+from cluster_peering import ADDRESS, peering
+from network import Network
+from runner_policies import give, policies, rendered
 
 OTHER = "xeks_cluster_peering.other"
 GREEN = "green"
@@ -28,7 +28,7 @@ def traffic(network: Network) -> tuple:
 
 
 @pytest.mark.parametrize("make", [Network.connect, Network.request], ids=["active", "still pending"])
-def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
+def test_an_existing_connection_is_used_and_kept(workspace, network, make):
     made = make(network)
     before = network.left()
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
@@ -38,7 +38,7 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
     assert network.seen("workload", made)["Status"]["Code"] == "active"
     assert set(network.routes("cluster").values()) == set(network.routes("workload").values()) == {made}
     assert network.dns(made) == {"cluster": True, "workload": True}
-    # Nothing but the note of what is ours there.
+    # Nothing but the usage tags of this resource.
     (instance,) = {each["instance"] for each in root.state("xeks_cluster_peering.team")["objects"].values()} - {None}
     assert network.seen("workload", made).get("Tags", []) == []
     noted = [tag["Key"] for tag in network.seen("cluster", made)["Tags"]]
@@ -53,7 +53,7 @@ def test_a_connection_that_exists_is_used_and_left(workspace, network, make):
     assert network.routes("cluster") == network.routes("workload") == network.rules() == {}
 
 
-def test_a_connection_that_the_cluster_account_asked_for_is_accepted_and_used_too(workspace, aws, network):
+def test_a_connection_requested_by_the_cluster_account_is_accepted_and_used(workspace, aws, network):
     """With what `xeks_runner_policy` renders for a connection that is named, and nothing else."""
     asked = network.ec2("cluster").create_vpc_peering_connection(
         VpcId=network.cluster_vpc, PeerVpcId=network.workload_vpc, PeerOwnerId=WORKLOAD_ACCOUNT
@@ -62,7 +62,7 @@ def test_a_connection_that_the_cluster_account_asked_for_is_accepted_and_used_to
     while network.seen("cluster", made)["Status"]["Code"] != "pending-acceptance":
         time.sleep(0.03)
     named = f'cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}", peering_connection_id = "{made}"'
-    give(World(aws), rendered(workspace(policies(f"cluster_peering = [{{ {named}, dns_resolution = true }}]"))))
+    give(Accounts(aws), rendered(workspace(policies(f"cluster_peering = [{{ {named}, dns_resolution = true }}]"))))
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     root.apply()
 
@@ -74,7 +74,7 @@ def test_a_connection_that_the_cluster_account_asked_for_is_accepted_and_used_to
     assert network.dns(made) == {"cluster": False, "workload": False}
 
 
-def test_what_was_there_before_survives(workspace, network):
+def test_existing_routes_and_rules_survive_a_destroy(workspace, network):
     made = network.connect()
     table = network.tables("workload")[0]["RouteTableId"]
     network.ec2("workload").create_route(
@@ -101,7 +101,7 @@ def test_what_was_there_before_survives(workspace, network):
     assert network.left() == before
 
 
-def test_with_adopt_the_connection_of_the_two_vpcs_is_found(workspace, network):
+def test_adopt_finds_the_connection_of_the_two_vpcs(workspace, network):
     made = network.connect()
     before = network.left()
     root = workspace(peering(network.workload_vpc, 'adopt = "if_exists"'))
@@ -112,8 +112,10 @@ def test_with_adopt_the_connection_of_the_two_vpcs_is_found(workspace, network):
     assert network.left() == before
 
 
-def test_a_second_cluster_in_the_vpc_reuses_the_connection_and_leaves_the_firsts_traffic_alone(workspace, aws, network):
-    World(aws).make_cluster(GREEN, "API")
+def test_a_second_cluster_in_the_vpc_reuses_the_connection_without_touching_the_traffic_of_the_first(
+    workspace, aws, network
+):
+    Accounts(aws).make_cluster(GREEN, "API")
     root = workspace(peering(network.workload_vpc))
     root.apply()
     before, left = traffic(network), network.left()
@@ -132,14 +134,14 @@ def test_a_second_cluster_in_the_vpc_reuses_the_connection_and_leaves_the_firsts
     root.assert_empty_plan()
 
 
-def test_routes_that_both_want_survive_until_the_last_user_leaves(workspace, aws, network):
-    """The second makes a route, the first comes to want it too, the second leaves; and the other way round."""
+def test_a_shared_route_survives_until_its_last_user_is_destroyed(workspace, aws, network):
+    """The second creates a route, the first starts to use it too, the second is destroyed; and the other way round."""
     tables = [table["RouteTableId"] for table in network.tables("workload")]
     narrow, wide = (
         f'workload_route_table_ids = ["{tables[0]}"]',
         f'workload_route_table_ids = ["{tables[0]}", "{tables[1]}"]',
     )
-    World(aws).make_cluster(GREEN, "API")
+    Accounts(aws).make_cluster(GREEN, "API")
     before = network.left()
     shared = f"{ADDRESS}.peering_connection_id"
     root = workspace(peering(network.workload_vpc, narrow) + reuse(network, wide, connection=shared, cluster=GREEN))
@@ -166,8 +168,8 @@ def test_routes_that_both_want_survive_until_the_last_user_leaves(workspace, aws
     assert network.left() == before
 
 
-def test_on_a_connection_of_others_too_what_several_want_stays_until_the_last_of_them_leaves(workspace, aws, network):
-    World(aws).make_cluster(GREEN, "API")
+def test_shared_objects_on_a_foreign_connection_survive_until_their_last_user_is_destroyed(workspace, aws, network):
+    Accounts(aws).make_cluster(GREEN, "API")
     made = network.connect()
     before = network.left()
     table = network.tables("workload")[0]["RouteTableId"]
@@ -187,8 +189,8 @@ def test_on_a_connection_of_others_too_what_several_want_stays_until_the_last_of
     assert network.left() == before
 
 
-def test_whoever_manages_the_tags_of_the_connection_may_take_the_notes_off(workspace, network):
-    """As the Terraform of those who made it does: nothing is put back before there is something to note."""
+def test_the_usage_tags_may_be_removed_by_the_owner_of_the_connection(workspace, network):
+    """As the owner's own Terraform does: the tags are restored only with the next change."""
     made = network.connect()
     before = network.left()
     tables = [table["RouteTableId"] for table in network.tables("workload")]
@@ -206,8 +208,8 @@ def test_whoever_manages_the_tags_of_the_connection_may_take_the_notes_off(works
     assert network.left() == before
 
 
-def test_two_new_resources_for_one_pair_of_vpcs_are_refused_whichever_clusters_they_name(workspace, aws, network):
-    World(aws).make_cluster(GREEN, "API")
+def test_two_new_resources_for_the_same_vpcs_are_refused_even_for_two_clusters(workspace, aws, network):
+    Accounts(aws).make_cluster(GREEN, "API")
     before = network.left()
     first, second = peering(network.workload_vpc), peering(network.workload_vpc, name="other", cluster=GREEN)
     root = workspace(first + second)
@@ -219,7 +221,7 @@ def test_two_new_resources_for_one_pair_of_vpcs_are_refused_whichever_clusters_t
     root.assert_empty_plan()
 
 
-def test_a_connection_that_another_resource_uses_is_not_deleted_from_under_it(workspace, network):
+def test_a_connection_that_another_resource_uses_is_not_deleted(workspace, network):
     """In two configurations, so that Terraform does not know the order."""
     owner = workspace(peering(network.workload_vpc))
     owner.apply()
@@ -240,7 +242,7 @@ def test_a_connection_that_another_resource_uses_is_not_deleted_from_under_it(wo
     assert network.connections() == []
 
 
-def test_a_rule_serves_two_resources_until_the_last_leaves(workspace, network):
+def test_a_shared_rule_survives_until_its_last_user_is_destroyed(workspace, network):
     owner = workspace(peering(network.workload_vpc))
     owner.apply()
     made = owner.state(ADDRESS)["peering_connection_id"]

@@ -1,7 +1,8 @@
-"""Values that are known only after an apply: plans say what they can, and an apply comes out as planned."""
+"""Values that are unknown at plan time: the plan is as precise as possible, and the apply is consistent with it."""
 
 import pytest
-from network import ADDRESS, Network, peering
+from cluster_peering import ADDRESS, peering
+from network import Network
 
 
 @pytest.fixture
@@ -10,7 +11,7 @@ def network(aws) -> Network:
 
 
 def later(value: str, name: str = "later") -> str:
-    """A resource whose output is `value`, unknown until it is made, or made anew."""
+    """A resource whose output is `value`, unknown until it is created, or replaced."""
     return f'resource "terraform_data" "{name}" {{\n  input = "{value}"\n  triggers_replace = var.turn\n}}\n'
 
 
@@ -21,7 +22,7 @@ def with_vpc(expression: str, *lines: str) -> str:
     return peering("VPC", *lines).replace('"VPC"', expression)
 
 
-def test_a_vpc_that_the_same_apply_makes(workspace, network):
+def test_a_vpc_that_the_same_apply_creates(workspace, network):
     before = network.left()
     root = workspace(TURN + later(network.workload_vpc) + with_vpc("terraform_data.later.output"))
     assert root.plan().actions(ADDRESS) == ["create"]
@@ -32,7 +33,7 @@ def test_a_vpc_that_the_same_apply_makes(workspace, network):
     assert network.left() == before
 
 
-def test_a_connection_that_the_same_apply_makes_is_reused(workspace, network):
+def test_a_connection_that_the_same_apply_creates_is_reused(workspace, network):
     made = network.connect()
     before = network.left()
     hcl = peering(network.workload_vpc, "peering_connection_id = terraform_data.later.output")
@@ -53,7 +54,7 @@ def test_a_connection_that_the_same_apply_makes_is_reused(workspace, network):
         'dns_resolution = terraform_data.later.output == "x"',
     ],
 )
-def test_an_unknown_value_of_one_that_stands_replaces_nothing(workspace, network, line):
+def test_an_unknown_value_of_an_existing_peering_replaces_nothing(workspace, network, line):
     root = workspace(TURN + later("10.30.0.0/24") + peering(network.workload_vpc, line))
     root.apply()
     made = root.state(ADDRESS)["peering_connection_id"]
@@ -65,7 +66,7 @@ def test_an_unknown_value_of_one_that_stands_replaces_nothing(workspace, network
     root.assert_empty_plan("-var=turn=2")
 
 
-def test_what_others_refer_to_is_known_once_it_stands(workspace, network):
+def test_outputs_of_an_existing_peering_stay_known_in_an_update(workspace, network):
     out = f'output "connection" {{ value = {ADDRESS}.peering_connection_id }}\n'
     root = workspace(peering(network.workload_vpc) + out)
     root.apply()

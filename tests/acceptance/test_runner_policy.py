@@ -4,32 +4,31 @@ The policies that all other tests run with are its own, for every resource and o
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
-from drift_of_roles import DENY, READ_ONLY, boundary, prepare
-from network import Network, peering
-from runner_policies import ACCOUNTS, EVERYTHING, FILES, WITH_IDS, in_order, rendered
-from test_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
-from test_irsa import ADDRESS as TRUST
-from test_irsa import CHAINED, POD, POLICY, ROLE, trust
-from world import CLUSTER, World
-
-RUNNER = "xeks-runner"
-
-
-def policies(lists: str, name: str = "pipeline") -> str:
-    output = f"{{ cluster = data.xeks_runner_policy.{name}.cluster_policy, workload = data.xeks_runner_policy.{name}.workload_policy }}"
-    return f'data "xeks_runner_policy" "{name}" {{\n  {WITH_IDS}\n{lists}\n}}\n\noutput "policies" {{\n  value = {output}\n}}\n'
+from accounts import CLUSTER, Accounts
+from cluster_peering import peering
+from configurations import Refusal
+from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
+from irsa_trust import ADDRESS as TRUST
+from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
+from network import Network
+from role_drift import DENY, READ_ONLY, boundary, prepare
+from runner_policies import ACCOUNTS, EVERYTHING, FILES, RUNNER, WITH_IDS, give, in_order, policies, rendered
 
 
 def test_the_runners_of_all_tests_have_what_it_renders(workspace):
     wanted = rendered(workspace(EVERYTHING))
     for account in ACCOUNTS:
         given = json.loads((FILES / f"{account}.json").read_text())
-        assert in_order(wanted[account]) == given, f"write {account}.json anew with tests/acceptance/runner_policies.py"
+        assert in_order(wanted[account]) == given, (
+            f"write {account}.json again with tests/acceptance/runner_policies.py"
+        )
 
 
-def test_it_asks_nobody_where_the_accounts_are_given(workspace, aws):
+def test_it_calls_no_aws_where_the_accounts_are_given(workspace, aws):
     root = workspace(
         policies(
             f'cross_account_access = [{{ cluster_name = "{CLUSTER}", access_role = {{ name = "a" }}, workload_role = {{ name = "w" }} }}]'
@@ -42,14 +41,14 @@ def test_it_asks_nobody_where_the_accounts_are_given(workspace, aws):
     assert aws.calls() == []
 
 
-def test_it_learns_the_accounts_from_the_provider(workspace):
+def test_it_reads_the_accounts_from_the_provider(workspace):
     hcl = policies('irsa_trust = [{ cluster_name = "c", role = { name = "app-*" } }]').replace(WITH_IDS, "")
     found = rendered(workspace(hcl))
     assert resources(found["workload"], "iam:CreateRole") == [f"arn:aws:iam::{ACCOUNTS['workload']}:role/app-*"]
     assert resources(found["cluster"], "eks:DescribeCluster") == [f"arn:aws:eks:*:{ACCOUNTS['cluster']}:cluster/c"]
 
 
-def test_a_policy_that_is_too_long_is_told(workspace):
+def test_a_policy_that_is_too_long_is_a_warning(workspace):
     many = ", ".join(
         f'{{ cluster_name = "c{i}", access_role = {{ name = "access-{i}" }}, workload_role = {{ name = "w-{i}" }} }}'
         for i in range(60)
@@ -59,20 +58,19 @@ def test_a_policy_that_is_too_long_is_told(workspace):
 
 
 REFUSED = {
-    "no access role": ('cross_account_access = [{ cluster_name = "c", workload_role = { name = "w" } }]', "access_role"),
-    "an access role in mode direct": ('cross_account_access = [{ cluster_name = "c", mode = "direct", access_role = { name = "a" }, workload_role = { name = "w" } }]', "access_role"),
-    "no source of tokens": ('irsa_trust = [{ role = { name = "r" } }]', "cluster_name"),
-    "no pod role": ('irsa_trust = [{ cluster_name = "c", mode = "chained", role = { name = "r" } }]', "pod_role"),
-    "not a name": ('irsa_trust = [{ cluster_name = "c", role = { name = "a/b" } }]', "pattern"),
-    "not a data source": ('data_sources = ["aws_eks_cluster"]', "xeks_access_path"),
+    "no access role": Refusal('cross_account_access = [{ cluster_name = "c", workload_role = { name = "w" } }]', ["access_role"]),
+    "an access role in mode direct": Refusal('cross_account_access = [{ cluster_name = "c", mode = "direct", access_role = { name = "a" }, workload_role = { name = "w" } }]', ["access_role"]),
+    "no source of tokens": Refusal('irsa_trust = [{ role = { name = "r" } }]', ["cluster_name"]),
+    "no pod role": Refusal('irsa_trust = [{ cluster_name = "c", mode = "chained", role = { name = "r" } }]', ["pod_role"]),
+    "not a name": Refusal('irsa_trust = [{ cluster_name = "c", role = { name = "a/b" } }]', ["pattern"]),
+    "not a data source": Refusal('data_sources = ["aws_eks_cluster"]', ["xeks_access_path"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_says_nothing_is_refused(workspace, case):
-    lists, word = REFUSED[case]
-    run = workspace(policies(lists)).validate()
-    assert run.code and word in run.text, run.text
+def test_incomplete_or_contradictory_arguments_are_refused(workspace, case):
+    refusal = REFUSED[case]
+    workspace(policies(refusal.hcl)).validate().must_fail(*refusal.words)
 
 
 def resources(policy: dict, action: str) -> list[str]:
@@ -88,17 +86,6 @@ def actions(policy: dict) -> set[str]:
     return {action for statement in policy["Statement"] for action in as_list(statement["Action"])}
 
 
-def give(world: World, wanted: dict[str, dict]) -> None:
-    """The runner roles get these permissions and no other."""
-    for account in ACCOUNTS:
-        iam = world.iam(account)
-        if account in wanted:
-            document = json.dumps(wanted[account])
-            iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)
-        else:
-            iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
-
-
 def used(aws, account: str) -> set[str]:
     calls = [
         call for call in aws.calls() if call["account"] == ACCOUNTS[account] and f"/{RUNNER}/" in call["principal"]
@@ -110,11 +97,11 @@ def used(aws, account: str) -> set[str]:
     return {permission for call in calls for permission in call["permissions"]}
 
 
-def meddle(account: str, role: str, own_policy: str | None = None, bounded: bool = False):
-    """Everything that can be changed about a role of ours, at once."""
+def change_role(account: str, role: str, own_policy: str | None = None, bounded: bool = False):
+    """Everything that can be changed about a created role, at once."""
 
-    def change(world: World) -> None:
-        iam, named = world.iam(account), {"RoleName": role}
+    def change(accounts: Accounts) -> None:
+        iam, named = accounts.iam(account), {"RoleName": role}
         iam.update_role(**named, Description="changed", MaxSessionDuration=7200)
         iam.update_assume_role_policy(**named, PolicyDocument=json.dumps(
             {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -131,34 +118,34 @@ def meddle(account: str, role: str, own_policy: str | None = None, bounded: bool
     return change
 
 
-def attach_strays(world: World, objects: dict) -> None:
-    """What others attached has to go before a role can be deleted."""
+def attach_strays(accounts: Accounts, objects: dict) -> None:
+    """Policies that others attached must be detached before a role can be deleted."""
     for account, kind, name in (key.split("/", 2) for key in objects):
         if kind == "iam_role":
-            world.iam(account).attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
+            accounts.iam(account).attach_role_policy(RoleName=name, PolicyArn=READ_ONLY)
 
 
-def meddle_with_entry(principal: str = ACCESS_ARN):
-    def change(world: World) -> None:
+def change_entry(principal: str = ACCESS_ARN):
+    def change(accounts: Accounts) -> None:
         entry = {"clusterName": CLUSTER, "principalArn": principal}
-        world.eks.update_access_entry(**entry, username="someone")
-        arn = world.entry(principal)["accessEntryArn"]
-        world.eks.tag_resource(resourceArn=arn, tags={"team": "z", "stray": "z"})
+        accounts.eks.update_access_entry(**entry, username="someone")
+        arn = accounts.entry(principal)["accessEntryArn"]
+        accounts.eks.tag_resource(resourceArn=arn, tags={"team": "z", "stray": "z"})
         edit = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy"
-        world.eks.associate_access_policy(**entry, policyArn=edit, accessScope={"type": "cluster"})
+        accounts.eks.associate_access_policy(**entry, policyArn=edit, accessScope={"type": "cluster"})
 
     return change
 
 
-def meddle_with_profile(world: World) -> None:
-    iam, named = world.iam("workload"), {"InstanceProfileName": WORKLOAD}
+def change_profile(accounts: Accounts) -> None:
+    iam, named = accounts.iam("workload"), {"InstanceProfileName": WORKLOAD}
     iam.tag_instance_profile(**named, Tags=[{"Key": "team", "Value": "z"}, {"Key": "stray", "Value": "z"}])
     iam.remove_role_from_instance_profile(**named, RoleName=WORKLOAD)
-    world.iam("workload").detach_role_policy(RoleName=WORKLOAD, PolicyArn=BUCKETS)
+    accounts.iam("workload").detach_role_policy(RoleName=WORKLOAD, PolicyArn=BUCKETS)
 
 
-def others_provider(world: World) -> None:
-    world.make_oidc_provider("other")
+def make_foreign_provider(accounts: Accounts) -> None:
+    accounts.make_oidc_provider("other")
 
 
 ROLES = f'access_role = {{ name = "{ACCESS}" }}, workload_role = {{ name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = ["{BUCKETS}"] }}'
@@ -166,42 +153,53 @@ MANAGED = f'name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = 
 KUBERNETES = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }'
 TEAM = 'tags = { team = "x" }'
 BOUND = f'permissions_boundary = "{boundary("workload")}"'
-# What is granted, what is made, its address, and what is changed behind its back.
+
+
+@dataclass(frozen=True)
+class Life:
+    """The lists of the data source, the resource that its policies must suffice for, and what is changed in AWS."""
+
+    lists: str
+    hcl: str
+    address: str
+    drift: list[Callable[[Accounts], None]]
+
+
 LIVES = {
-    "the story": (
+    "the story": Life(
         f'cross_account_access = [{{ cluster_name = "{CLUSTER}", {ROLES}, kubernetes = {{ {KUBERNETES} }} }}]',
         access(workload_role=MANAGED, kubernetes=KUBERNETES, more=TEAM),
         ADDRESS,
-        [meddle("cluster", ACCESS, "xeks-eks-describe"), meddle("workload", WORKLOAD), meddle_with_profile, meddle_with_entry()],
+        [change_role("cluster", ACCESS, "xeks-eks-describe"), change_role("workload", WORKLOAD), change_profile, change_entry()],
     ),
-    "direct": (
+    "direct": Life(
         f'cross_account_access = [{{ cluster_name = "{CLUSTER}", mode = "direct", workload_role = {{ name = "{WORKLOAD}" }} }}]',
         access(None, more='mode = "direct"\n' + TEAM),
         ADDRESS,
-        [meddle("workload", WORKLOAD), meddle_with_entry(WORKLOAD_ARN)],
+        [change_role("workload", WORKLOAD), change_entry(WORKLOAD_ARN)],
     ),
-    "names by pattern, with a boundary": (
+    "names by pattern, with a boundary": Life(
         f'cross_account_access = [{{ cluster_name = "prac-*", access_role = {{ name = "EKS-*" }}, workload_role = {{ name = "EC2-*", {BOUND} }} }}]',
         access(workload_role=f'name = "{WORKLOAD}", {BOUND}', more=TEAM),
         ADDRESS,
-        [meddle("cluster", ACCESS), meddle("workload", WORKLOAD, bounded=True), meddle_with_entry()],
+        [change_role("cluster", ACCESS), change_role("workload", WORKLOAD, bounded=True), change_entry()],
     ),
-    "federated": (
+    "federated": Life(
         f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"] }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]', more=TEAM),
         TRUST,
-        [meddle("workload", ROLE, "bucket")],
+        [change_role("workload", ROLE, "bucket")],
     ),
-    "chained": (
+    "chained": Life(
         f'irsa_trust = [{{ cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}" }}, pod_role = {{ name = "{POD}" }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}', more=f"{CHAINED}\n{TEAM}"),
         TRUST,
-        [meddle("workload", ROLE), meddle("cluster", POD)],
+        [change_role("workload", ROLE), change_role("cluster", POD)],
     ),
 }  # fmt: skip
 
-# Allowed by what an option may come to, and not met in every life: an audience taken out of a provider of others, the name of what keeps
-# a role from being deleted. `test_runner.py` makes each of these calls.
+# Needed by some values of an option only, and not in every life: an audience that is removed from a foreign provider, the name of what
+# keeps a role from being deleted. `test_runner.py` makes each of these calls.
 MAY_BE_UNUSED = {
     "iam:AddClientIDToOpenIDConnectProvider",
     "iam:RemoveClientIDFromOpenIDConnectProvider",
@@ -212,28 +210,28 @@ MAY_BE_UNUSED = {
 
 
 @pytest.mark.parametrize("case", LIVES)
-def test_what_is_rendered_suffices_for_a_whole_life_and_is_used(workspace, aws, case):
-    lists, hcl, address, changes = LIVES[case]
-    world = World(aws)
-    prepare(world)
-    wanted = rendered(workspace(policies(lists)))
-    give(world, wanted)
-    root = workspace(hcl)
+def test_the_rendered_policies_suffice_for_a_whole_life_and_are_used(workspace, aws, case):
+    life = LIVES[case]
+    accounts = Accounts(aws)
+    prepare(accounts)
+    wanted = rendered(workspace(policies(life.lists)))
+    give(accounts, wanted)
+    root = workspace(life.hcl)
     aws.clear_calls()
 
     root.apply()
     root.assert_empty_plan()
-    for change in changes:
-        change(world)
+    for change in life.drift:
+        change(accounts)
     root.apply()
     root.assert_empty_plan()
-    root.write(hcl.replace(TEAM, 'tags = { team = "y", more = "z" }'))
+    root.write(life.hcl.replace(TEAM, 'tags = { team = "y", more = "z" }'))
     root.apply()
-    id = root.state(address)["id"]
-    root.forget(address)
-    root.import_(address, id).must_work()
+    id = root.state(life.address)["id"]
+    root.forget(life.address)
+    root.import_(life.address, id).must_work()
     root.assert_empty_plan()
-    attach_strays(world, root.state(address)["objects"])
+    attach_strays(accounts, root.state(life.address)["objects"])
     root.destroy()
 
     for account, policy in wanted.items():
@@ -243,12 +241,12 @@ def test_what_is_rendered_suffices_for_a_whole_life_and_is_used(workspace, aws, 
 
 
 @pytest.mark.parametrize("manage", ["existing", "shared"])
-def test_a_provider_of_others_is_used_with_what_is_rendered(workspace, aws, manage):
-    world = World(aws)
-    others_provider(world)
+def test_a_foreign_oidc_provider_is_used_with_the_rendered_policies(workspace, aws, manage):
+    accounts = Accounts(aws)
+    make_foreign_provider(accounts)
     lists = f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
     wanted = rendered(workspace(policies(lists)))
-    give(world, wanted)
+    give(accounts, wanted)
     root = workspace(trust(more=f'oidc_provider = {{ manage = "{manage}" }}'))
     aws.clear_calls()
 
@@ -261,10 +259,10 @@ def test_a_provider_of_others_is_used_with_what_is_rendered(workspace, aws, mana
     assert ("iam:CreateOpenIDConnectProvider" in actions(wanted["workload"])) == (manage == "shared")
 
 
-def test_existing_roles_get_no_more_than_is_rendered(workspace, aws):
-    world = World(aws)
+def test_existing_roles_need_no_more_than_the_rendered_policies(workspace, aws):
+    accounts = Accounts(aws)
     for account, name in (("cluster", ACCESS), ("workload", WORKLOAD)):
-        world.iam(account).create_role(RoleName=name, Path="/theirs/", AssumeRolePolicyDocument=json.dumps(
+        accounts.iam(account).create_role(RoleName=name, Path="/theirs/", AssumeRolePolicyDocument=json.dumps(
             {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
         ))  # fmt: skip
     roles = f'access_role = {{ name = "{ACCESS}", existing = true }}, workload_role = {{ name = "{WORKLOAD}", existing = true }}'
@@ -275,7 +273,7 @@ def test_existing_roles_get_no_more_than_is_rendered(workspace, aws):
         "iam:UpdateAssumeRolePolicy",
         "iam:TagRole",
     }
-    give(world, wanted)
+    give(accounts, wanted)
     root = workspace(access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'))
     aws.clear_calls()
 
@@ -293,13 +291,13 @@ def test_existing_roles_get_no_more_than_is_rendered(workspace, aws):
     ("option", "unused"),
     [("dns_resolution = true", set()), ("allow_https = false", {"ec2:DescribeSecurityGroupRules"})],
 )
-def test_a_peering_needs_no_more_than_is_rendered(workspace, aws, option, unused):
-    world, network = World(aws), Network(aws)
+def test_a_peering_needs_no_more_than_the_rendered_policies(workspace, aws, option, unused):
+    accounts, network = Accounts(aws), Network(aws)
     lists = (
         f'cluster_peering = [{{ cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}", {option} }}]'
     )
     wanted = rendered(workspace(policies(lists)))
-    give(world, wanted)
+    give(accounts, wanted)
     hcl = peering(network.workload_vpc, option, TEAM)
     root = workspace(hcl)
     aws.clear_calls()
@@ -318,11 +316,11 @@ def test_a_peering_needs_no_more_than_is_rendered(workspace, aws, option, unused
         assert actions(policy) - seen <= {"ec2:ReplaceRoute"} | unused, sorted(actions(policy) - seen)
 
 
-def test_a_right_that_is_taken_away_is_missed(workspace, aws):
-    """The other way round, for one right of each kind: what is left out, the apply names."""
-    lists, hcl, _, _ = LIVES["the story"]
-    world = World(aws)
-    wanted = rendered(workspace(policies(lists)))
+def test_a_permission_that_is_left_out_is_missed(workspace, aws):
+    """The converse, for one permission of each kind: the apply names the one that is left out."""
+    story = LIVES["the story"]
+    accounts = Accounts(aws)
+    wanted = rendered(workspace(policies(story.lists)))
     for account, action in (
         ("cluster", "eks:TagResource"),
         ("workload", "iam:PassRole"),
@@ -331,16 +329,16 @@ def test_a_right_that_is_taken_away_is_missed(workspace, aws):
         less = json.loads(json.dumps(wanted))
         for statement in less[account]["Statement"]:
             statement["Action"] = [one for one in as_list(statement["Action"]) if one != action] or ["none:None"]
-        give(world, less)
-        root = workspace(hcl)
+        give(accounts, less)
+        root = workspace(story.hcl)
         root.try_apply().must_fail(action)
-        give(world, wanted)
+        give(accounts, wanted)
         root.destroy()
 
 
 def test_a_role_without_its_boundary_is_refused(workspace, aws):
-    lists, hcl, _, _ = LIVES["names by pattern, with a boundary"]
-    world = World(aws)
-    prepare(world)
-    give(world, rendered(workspace(policies(lists))))
-    workspace(hcl.replace(BOUND, 'description = "d"')).try_apply().must_fail("iam:CreateRole")
+    bounded = LIVES["names by pattern, with a boundary"]
+    accounts = Accounts(aws)
+    prepare(accounts)
+    give(accounts, rendered(workspace(policies(bounded.lists))))
+    workspace(bounded.hcl.replace(BOUND, 'description = "d"')).try_apply().must_fail("iam:CreateRole")

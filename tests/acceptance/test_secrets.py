@@ -1,18 +1,20 @@
-"""Secrets stay where they were given: the whole life of all resources at TRACE, then every file and every line is searched.
+"""Secrets stay where they were given: all resources from create to destroy at TRACE, then every file and every line is searched.
 
-Credentials of each kind are given, AWS repeats requests in its errors, and all that the CLI and the provider wrote or
-said is looked through for each secret that there was, those of every session included.
+Credentials of each kind are given, AWS repeats requests in its errors, and everything that the CLI and the provider wrote
+is searched for each secret, those of every session included.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn
+from aws_emulator.client import Aws
+from cluster_peering import peering
+from cross_account_access import ACCESS, WORKLOAD, access
 from harness import Run, Workspace
-from hushed import ROLES_EXTERNAL_ID, Hushed, telltale_proxy
-from leaks import leaks, written
-from network import peering
-from test_access import ACCESS, WORKLOAD, access
-from test_irsa import trust
-from world import CLUSTER, WORKLOAD_ACCOUNT, role_arn
+from irsa_trust import trust
+from secret_search import leaks, written
+from sign_ins import ROLES_EXTERNAL_ID, SignIns, echoing_proxy
 
 EXTERNAL_ID = ROLES_EXTERNAL_ID["the role's external id"]
 ROLE = access(
@@ -67,27 +69,44 @@ INVALID_TOKEN = {
     "status": 403,
 }
 
-# What each failing apply meets. What is tried again happens once, the rest each time.
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that an action meets, in one account or in both."""
+
+    kind: str
+    service: str
+    action: str
+    account: str | None = None
+    #: The code, message and status of the error, for faults of the kind `error`.
+    error: dict = field(default_factory=dict)
+
+    def add(self, aws: Aws, times: int) -> None:
+        where = {"service": self.service, "action": self.action, "account": self.account}
+        aws.faults.add(self.kind, times=times, **{key: value for key, value in where.items() if value}, **self.error)
+
+
+# The faults of each failing apply. A call that is retried fails once, the others each time.
 FAILING = [
-    [("echo", "iam", "CreateRole", {}), ("echo", "ec2", "CreateVpcPeeringConnection", {})],
-    [("error", "iam", "CreateRole", MALFORMED), ("error", "ec2", "CreateVpcPeeringConnection", INVALID_TOKEN)],
-    [("echo", "eks", "CreateAccessEntry", {}), ("lost_answer", "iam", "CreateInstanceProfile", {}), ("500", "iam", "PutRolePolicy", {})],
-    [("deny", "eks", "AssociateAccessPolicy", {}), ("throttle", "ec2", "CreateRoute", {}), ("reset", "iam", "TagRole", {})],
+    [Fault("echo", "iam", "CreateRole"), Fault("echo", "ec2", "CreateVpcPeeringConnection")],
+    [Fault("error", "iam", "CreateRole", error=MALFORMED), Fault("error", "ec2", "CreateVpcPeeringConnection", error=INVALID_TOKEN)],
+    [Fault("echo", "eks", "CreateAccessEntry"), Fault("lost_answer", "iam", "CreateInstanceProfile"), Fault("500", "iam", "PutRolePolicy")],
+    [Fault("deny", "eks", "AssociateAccessPolicy"), Fault("throttle", "ec2", "CreateRoute"), Fault("reset", "iam", "TagRole")],
 ]  # fmt: skip
-# How signing in fails: at the profile's role, at the token's, at the hop, at the first call.
+# How signing in fails: at the role of the profile, at the role of the token, at the second role, at the first call.
 SIGNING_IN = [
-    ("echo", "AssumeRole", {"account": "cluster"}),
-    ("echo", "AssumeRoleWithWebIdentity", {}),
-    ("echo", "AssumeRole", {"account": "workload"}),
-    ("echo", "GetCallerIdentity", {}),
+    Fault("echo", "sts", "AssumeRole", account="cluster"),
+    Fault("echo", "sts", "AssumeRoleWithWebIdentity"),
+    Fault("echo", "sts", "AssumeRole", account="workload"),
+    Fault("echo", "sts", "GetCallerIdentity"),
 ]
 
 
 class Life:
-    """Every command at TRACE; what it said is kept."""
+    """Runs every command at TRACE, and keeps its output."""
 
-    def __init__(self, root: Workspace, hushed: Hushed, log: Path):
-        self.root, self.hushed, self.said = root, hushed, {}
+    def __init__(self, root: Workspace, sign_ins: SignIns, log: Path):
+        self.root, self.sign_ins, self.outputs = root, sign_ins, {}
         root.environment |= {
             "TF_LOG": "TRACE",
             "TF_LOG_PROVIDER": "TRACE",
@@ -97,53 +116,52 @@ class Life:
         root.environment |= {"RUST_LOG": "trace", "RUST_BACKTRACE": "full"}
 
     def run(self, *arguments: str) -> Run:
-        self.root.environment |= self.hushed.environment()
+        self.root.environment |= self.sign_ins.environment()
         run = self.root.run(*arguments)
-        self.said[f"output {len(self.said)} of {arguments[0]}"] = run
+        self.outputs[f"output {len(self.outputs)} of {arguments[0]}"] = run
         return run
 
-    def applies(self, *faults: tuple, command: str = "apply") -> Run:
-        for kind, service, action, more in faults:
-            times = 99 if kind in ("echo", "error", "deny") else 1
-            self.hushed.aws.faults.add(kind, service=service, action=action, times=times, **more)
+    def applies(self, *faults: Fault, command: str = "apply") -> Run:
+        for fault in faults:
+            fault.add(self.sign_ins.aws, times=99 if fault.kind in ("echo", "error", "deny") else 1)
         run = self.run(command, "-json", "-auto-approve")
-        self.hushed.aws.faults.clear()
+        self.sign_ins.aws.faults.clear()
         return run
 
 
-def test_no_secret_is_written_or_said(cli, aws, tmp_path):
+def test_no_secret_is_written_to_any_file_or_output(cli, aws, tmp_path):
     root = cli.workspace(tmp_path / "root")
-    with telltale_proxy() as (proxy, shown):
-        hushed = Hushed(aws, tmp_path / "given", proxy)
-        life = Life(root, hushed, tmp_path / "trace.log")
-        root.write(hushed.provider(), "provider.tf").write(
+    with echoing_proxy() as (proxy, shown):
+        sign_ins = SignIns(aws, tmp_path / "given", proxy)
+        life = Life(root, sign_ins, tmp_path / "trace.log")
+        root.write(sign_ins.provider(), "provider.tf").write(
             ROLE + trust() + peering(aws.story()["workload_vpc_id"]) + OUTPUTS
         )
-        live_its_life(life)
+        run_through(life)
         refuse_to_sign_in(life)
-        assert shown and set(shown) == {hushed.secrets["the proxy's password"]}
+        assert shown and set(shown) == {sign_ins.secrets["the proxy's password"]}
         life.applies(
-            ("echo", "iam", "DeleteRole", {}), ("echo", "eks", "DeleteAccessEntry", {}), command="destroy"
+            Fault("echo", "iam", "DeleteRole"), Fault("echo", "eks", "DeleteAccessEntry"), command="destroy"
         ).must_fail()
         life.applies(command="destroy").must_work()
 
-    errors = "\n".join(str(diagnostic) for run in life.said.values() for diagnostic in run.diagnostics)
+    errors = "\n".join(str(diagnostic) for run in life.outputs.values() for diagnostic in run.diagnostics)
     assert errors.count("does not match the signature you provided") >= 8, "AWS repeated requests"
     places = written(tmp_path, but=[tmp_path / "given"]) | {
-        name: run.output.encode() for name, run in life.said.items()
+        name: run.output.encode() for name, run in life.outputs.items()
     }
     assert b"calling AWS" in places["trace.log"] and b'"@level":"debug"' not in places["trace.log"], (
         "the provider speaks"
     )
     assert {"root/terraform.tfstate", "root/terraform.tfstate.backup", "root/tfplan/tfplan"} <= set(places)
-    secrets = hushed.all_secrets()
+    secrets = sign_ins.all_secrets()
     assert len(secrets) > 30
     spoken = {"trace.log": places["trace.log"], "diagnostics": errors.encode()}
     found = leaks(places, secrets) + leaks(spoken, ROLES_EXTERNAL_ID)
     assert not found, f"{len(found)} leaks:\n" + "\n".join(found)
 
 
-def live_its_life(life: Life) -> None:
+def run_through(life: Life) -> None:
     life.run("plan", "-out=tfplan").must_work()
     life.run("show", "tfplan").must_work()
     assert EXTERNAL_ID in life.run("show", "-json", "tfplan").must_work().output
@@ -151,7 +169,7 @@ def live_its_life(life: Life) -> None:
         life.applies(*faults).must_fail()
     life.applies().must_work()
 
-    life.hushed.sign_in(life.hushed.aws.instance_credentials("workload", WORKLOAD))
+    life.sign_ins.sign_in(life.sign_ins.aws.instance_credentials("workload", WORKLOAD))
     life.root.write(LIVE % EXTERNAL_ID, "live.tf")
     output = life.applies().must_work()
     assert "STS gave a session" in output.output and "Check block" not in output.text
@@ -167,18 +185,18 @@ def live_its_life(life: Life) -> None:
 
 
 def refuse_to_sign_in(life: Life) -> None:
-    """Each account's way in fails, and AWS, or a proxy, tells all that it was sent."""
+    """Signing in fails in each account, and AWS, or a proxy, repeats all that it was sent."""
     (life.root.directory / "outputs.tf").unlink(missing_ok=True)
-    for kind, action, more in SIGNING_IN:
-        life.hushed.aws.faults.add(kind, service="sts", action=action, times=20, **more)
+    for fault in SIGNING_IN:
+        fault.add(life.sign_ins.aws, times=20)
         life.run("plan", "-json").must_fail("does not match the signature")
-        life.hushed.aws.faults.clear()
+        life.sign_ins.aws.faults.clear()
     others = [
         IN_ACCOUNT.format(key=key, role=role_arn(WORKLOAD_ACCOUNT, "nodejs-app")) for key in ("proxied", "inline")
     ]
     for other in others:
         life.root.write(other, "other.tf")
-        life.hushed.aws.faults.add("echo", service="sts", action="AssumeRoleWithWebIdentity", times=20)
+        life.sign_ins.aws.faults.add("echo", service="sts", action="AssumeRoleWithWebIdentity", times=20)
         life.run("plan", "-json")
-        life.hushed.aws.faults.clear()
+        life.sign_ins.aws.faults.clear()
     (life.root.directory / "other.tf").unlink()

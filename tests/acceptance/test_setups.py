@@ -1,4 +1,4 @@
-"""Every broken set-up is told apart by its hop and reason, every sound one is sound; docs/broken-setups.md shows them all."""
+"""Every broken set-up is identified by its hop and reason, every sound one is allowed; docs/broken-setups.md lists them all."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,13 @@ PARTS = (setups_access, setups_network, setups_irsa)
 SETUPS = [*(one for part in PARTS for one in part.BROKEN), *(one for part in PARTS for one in part.SOUND)]
 
 
-def test_every_broken_set_up_is_named_by_its_hop_and_every_sound_one_is_ok(cli, aws, tmp_path):
-    told = explain(cli, aws, tmp_path, SETUPS)
+def test_every_broken_set_up_fails_at_its_hop_and_every_sound_one_is_allowed(cli, aws, tmp_path):
+    explanations = explain(cli, aws, tmp_path, SETUPS)
 
-    wrong = [f"{one.setup.name}: {'; '.join(one.wrong)}" for one in told if one.wrong]
+    wrong = [f"{one.setup.name}: {'; '.join(one.wrong)}" for one in explanations if one.wrong]
     assert not wrong, "\n".join(wrong)
     if os.environ.get("XEKS_WRITE"):
-        PAGE.write_text(page(told))
-    assert PAGE.exists() and PAGE.read_text() == page(told), "docs/broken-setups.md is out of date: run `make docs`"
+        PAGE.write_text(page(explanations))
+    assert PAGE.exists() and PAGE.read_text() == page(explanations), (
+        "docs/broken-setups.md is out of date: run `make docs`"
+    )

@@ -5,18 +5,16 @@ import os
 
 import pytest
 import states
+from accounts import traces
 from network import Network
-from test_access import access
-from world import traces
 
-INTERRUPTED = access(name="interrupted", access_role='name = "late-a"', workload_role='name = "late-w"')
-#: What an entry of the ledger did not always say.
+#: Members that an entry of the ledger did not have in older versions.
 LATER = ("tags", "instance", "added", "pending")
-#: A note on a peering connection is found by its instance, and has had one from the first.
+#: A usage tag on a peering connection is found by its instance, and has always had one.
 NOTE = "ec2_vpc_peering_connection_use"
 
 
-def test_states_of_all_modes_are_kept_and_an_older_ledger_of_them_plans_empty(workspace, aws):
+def test_the_states_of_all_modes_are_stored_and_plan_nothing_with_an_older_ledger(workspace, aws):
     hcl = states.modes(aws)
     Network(aws).left()
     before = aws.dump()
@@ -26,7 +24,7 @@ def test_states_of_all_modes_are_kept_and_an_older_ledger_of_them_plans_empty(wo
     for address, id in imported.items():
         root.forget(address)
         root.import_(address, id).must_work()
-    root.write(INTERRUPTED, "interrupted.tf")
+    root.write(states.INTERRUPTED, "interrupted.tf")
     aws.faults.add("deny", service="eks", action="AssociateAccessPolicy")
     root.try_apply().must_fail("AssociateAccessPolicy")
     made = states.instances(root)
@@ -46,7 +44,7 @@ def test_states_of_all_modes_are_kept_and_an_older_ledger_of_them_plans_empty(wo
 
 
 def as_of_old(attributes: dict) -> None:
-    """Takes from the ledger what it did not always say of objects that are a resource's alone."""
+    """Removes from the ledger what older versions did not store for objects that one resource owns."""
     for key, entry in attributes["objects"].items():
         if entry["origin"] in ("created", "imported") and NOTE not in key:
             for name in LATER:
@@ -72,14 +70,14 @@ def test_a_state_of_a_newer_version_is_refused_and_kept(workspace, kind):
     states.lay_down(root, {(kind, "later"): state | {"schema_version": 7}})
     before = (root.directory / "terraform.tfstate").read_text()
 
-    # Both CLIs know the versions from the schema and refuse by themselves; asked, the provider says the same.
+    # Both CLIs compare the versions and refuse by themselves; the provider would refuse as well.
     root.try_plan("-refresh=false").must_fail(f"{kind}.later", "newer provider version")
     assert root.try_destroy().code == 1
 
     assert (root.directory / "terraform.tfstate").read_text() == before
 
 
-def test_a_ledger_that_is_not_understood_and_a_state_of_the_oldest_kind_are_refused(workspace):
+def test_an_unknown_ledger_and_a_flatmap_state_are_refused(workspace):
     root = workspace("")
     (state,) = [state for key, state in states.stored().items() if key == ("xeks_irsa_trust", "v0-plain")]
     later = json.loads(json.dumps(state).replace('"origin": "created"', '"origin": "borrowed"'))

@@ -1,4 +1,4 @@
-"""Story 1 whole: an instance that starts with the example's user data gets into the cluster of the other account."""
+"""Story 1 whole: an instance that starts with the example's user data signs in to the cluster of the other account."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,10 @@ from pathlib import Path
 import clients
 import pytest
 import yaml
-from instance import Instance, run_aws
+from accounts import CLUSTER, CLUSTER_ACCOUNT, Accounts, role_arn
+from instance import Instance, exec_of, run_aws
 from profiles import write_profiles
 from stories import set_up
-from test_clients import exec_of
-from world import CLUSTER, CLUSTER_ACCOUNT, World, role_arn
 
 HOME = "/home/ec2-user"
 ACCESS, WORKLOAD = "EKS-CrossAccount-Access-Role", "EC2-EKS-CrossAccount-Role"
@@ -33,7 +32,7 @@ def instance(root, aws, tmp_path):
         yield started
 
 
-def test_an_instance_that_starts_with_the_user_data_gets_into_the_cluster(instance, aws):
+def test_an_instance_that_starts_with_the_user_data_signs_in_to_the_cluster(instance, aws):
     run = run_aws(exec_of((instance.home / ".kube" / "config").read_text()), instance.environment())
 
     assert run.returncode == 0, run.stderr
@@ -44,7 +43,7 @@ def test_an_instance_that_starts_with_the_user_data_gets_into_the_cluster(instan
 
 
 @pytest.mark.skipif(clients.missing("kubectl") is not None, reason=f"{clients.missing('kubectl')}")
-def test_kubectl_on_the_instance_is_known_to_the_api_server(instance, root):
+def test_kubectl_on_the_instance_is_authenticated_by_the_api_server(instance, root):
     run = run_aws(["kubectl", "auth", "whoami", "-o", "json"], instance.environment())
 
     assert run.returncode == 0, run.stderr
@@ -63,21 +62,21 @@ def test_the_user_data_is_a_cloud_config_that_gives_its_files_to_the_user(root):
     files = yaml.safe_load(text)["write_files"]
     assert {file["path"] for file in files} == {f"{HOME}/.kube/config", f"{HOME}/.aws/config"}
     for file in files:
-        # Deferred: the user is made after other files are written.
+        # Deferred: the user is created after other files are written.
         assert (file["owner"], file["permissions"], file["defer"]) == ("ec2-user:ec2-user", "0600", True)
 
 
-def test_the_check_passes_and_does_again_after_drift_is_healed(root, aws):
+def test_the_check_passes_and_passes_again_after_drift_is_corrected(root, aws):
     assert_check_passes(root)
 
-    World(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, ACCESS))
+    Accounts(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(CLUSTER_ACCOUNT, ACCESS))
     root.apply()
 
     assert_check_passes(root)
 
 
 def test_the_check_names_the_hop_that_others_broke(root, aws):
-    """Here a network ACL, which the story's resources neither make nor mend."""
+    """A network ACL, which the resources of the story neither create nor change."""
     ec2 = aws.client("workload", "ec2")
     source = {"Filters": [{"Name": "vpc-id", "Values": [aws.story()["workload_vpc_id"]]}]}
     (acl,) = ec2.describe_network_acls(**source)["NetworkAcls"]

@@ -1,7 +1,7 @@
 """Story 2 whole: the app in the pod uploads to and downloads from the bucket of the other account, and no longer after destroy.
 
-The pod has what its manifests give it; app and SDKs are told nothing but where the AWS under test is, as every user of another
-endpoint tells them: AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_STS.
+The pod has what its manifests give it; the app and the SDKs get nothing but the endpoint of the emulated AWS, as with any other
+endpoint: AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_STS.
 """
 
 import json
@@ -15,12 +15,12 @@ from pathlib import Path
 import clients
 import pytest
 import yaml
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
 from app import App, send
+from irsa_trust import trust
 from pod import Pod, find, spec_of
 from profiles import write_profiles
 from stories import BUCKET, set_up
-from test_irsa import trust
-from world import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
 
 NAMESPACE, ACCOUNT = "nodejs", "nodejs-sa"
 MODES = ["federated", "chained"]
@@ -39,7 +39,7 @@ needs_kubectl = pytest.mark.skipif(clients.missing("kubectl") is not None, reaso
 
 
 class Story:
-    """The example applied in one mode, and pods made of what it hands out."""
+    """The example applied in one mode, and pods made from its outputs."""
 
     def __init__(self, cli, aws, base: Path):
         self.aws, self.base = aws, base
@@ -123,7 +123,7 @@ def test_the_app_uploads_and_downloads_until_the_trust_is_destroyed(story, works
 @needs_node
 @needs_npm
 @needs_go
-def test_urls_open_what_the_roles_policy_allows_and_no_longer_than_its_session(story, tmp_path):
+def test_presigned_urls_allow_what_the_policy_of_the_role_allows_until_its_session_ends(story, tmp_path):
     story.apply("federated")
     environment = story.environment(story.pod_by_chart())
     folder = clients.app(tmp_path / "app")
@@ -161,7 +161,7 @@ def test_other_sdks_reach_the_role_with_the_manifests_alone(story, sdk, mode):
 
 @needs_go
 def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story):
-    """Why chained service accounts have no annotation: what the webhook injects beats the config file there."""
+    """Why chained service accounts have no annotation: what the webhook injects takes precedence over the config file there."""
     story.apply("chained")
     documents = story.manifests()
     annotation = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/nodejs-pod"}
@@ -175,7 +175,7 @@ def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story
 
 
 @needs_go
-def test_chart_and_manifests_give_a_pod_the_same(story):
+def test_chart_and_manifests_configure_a_pod_alike(story):
     for mode in MODES:
         story.apply(mode)
         by_chart, by_manifests = story.pod_by_chart(f"{mode}-chart"), story.pod_by_manifests(f"{mode}-manifests")

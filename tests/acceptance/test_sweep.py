@@ -6,7 +6,7 @@ from sweep import sweep
 CASES_EACH = 4
 
 
-def test_whatever_interrupts_an_operation_the_next_apply_converges_and_a_destroy_leaves_nothing(request, cli, tmp_path):
+def test_after_any_interruption_the_next_apply_converges_and_a_destroy_leaves_nothing(request, cli, tmp_path):
     given = request.config.getoption("--cli")
     if given and cli.executable != given[0]:
         pytest.skip("runs with the first CLI only, for the time that it takes")

@@ -1,12 +1,13 @@
-"""What the demo breaks behind Terraform's back: one hop at a time, as a person in the console would.
+"""What the demo breaks outside Terraform: one hop at a time, as a person in the console would.
 
-Each answers with what was done, in words. Knows the AWS under test, the stories' names, and nothing of the provider.
+Each returns a sentence that says what was done. Knows the emulated AWS, the stories' names, and nothing of the
+provider.
 """
 
 import json
 
+from aws_emulator.client import Aws
 from stories import workload
-from xeks_aws.client import Aws
 
 CLUSTER = "prac-eks-abhi"
 ACCESS_ROLE = "EKS-CrossAccount-Access-Role"

@@ -1,4 +1,4 @@
-"""A chain of a story, asked of the provider's own data source: printed, broken on purpose, named, healed.
+"""A chain of a story, asked of the provider's own data source: printed, broken on purpose, named, repaired.
 
 Knows the CLI and the screen. What breaks a hop is given to it.
 """
@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aws_emulator.client import Aws
 from harness import Cli, Workspace
 from screen import command_line, expect, show, step
-from xeks_aws.client import Aws
 
 CHAINS = Path(__file__).parent / "chains"
 
 
 class Chain:
-    """`name` is a folder of `chains`, `source` the data source in it, `story` the root module that heals."""
+    """`name` is a folder of `chains`, `source` the data source in it, `story` the root module that repairs it."""
 
     def __init__(self, aws: Aws, cli: Cli, story: Workspace, name: str, source: str, scratch: Path, profiles: dict):
         self._aws, self._cli, self._story, self._source = aws, cli, story, source

@@ -1,6 +1,6 @@
-"""`make demo`: both stories with a real CLI in two local AWS accounts: apply, prove access, break, heal, destroy.
+"""`make demo`: both stories with a real CLI in two local AWS accounts: apply, prove access, break, repair, destroy.
 
-Everything runs on this machine: the accounts are the ones that the acceptance tests use (tests/aws).
+Everything runs on this machine: the accounts are the ones that the acceptance tests use (tests/aws_emulator).
 """
 
 import argparse
@@ -13,7 +13,9 @@ from pathlib import Path
 import breakage
 import clients
 import yaml
+from accounts import without_gone
 from app import App, send
+from aws_emulator.client import Aws
 from breakage import ACCESS_ROLE_ARN, CLUSTER
 from chain import Chain
 from harness import Cli, Workspace, clean_environment
@@ -22,8 +24,6 @@ from pod import Pod, spec_of
 from profiles import administrators, write_profiles
 from screen import command_line, expect, say, show, step, title
 from stories import BUCKET, set_up, workload
-from world import without_gone
-from xeks_aws.client import Aws
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
+from aws_emulator.client import Aws
 from harness import cli_config, lay_out
 from profiles import administrators, write_profiles
 from stories import set_up
-from xeks_aws.client import Aws
 
 ROOT = Path(__file__).parents[2]
 PLAYGROUND = ROOT / "build" / "playground"

@@ -1,4 +1,4 @@
-"""What the demo says, and how: titles, steps, command lines, and what was found to hold."""
+"""What the demo prints: titles, steps, command lines, and the results of its checks."""
 
 import sys
 

@@ -1,4 +1,4 @@
-//! The two-account AWS of tests/aws, as these tests see it: one for the whole run, reset for each test.
+//! The two-account AWS of tests/aws_emulator, as these tests see it: one for the whole run, reset for each test.
 //!
 //! It runs in the Python environment that XEKS_VENV names (`make unit` sets it). Where that is not set, or the AWS does not start, the tests
 //! fail: a test that can't run has not passed.
@@ -145,16 +145,16 @@ pub fn text(error: &xeks::engine::Error<xeks::aws::Error>) -> String {
 }
 
 fn start(venv: &str) -> Server {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws");
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws_emulator");
     let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-{}.json", std::process::id()));
     let mut command = Command::new(Path::new(venv).join("bin/python"));
-    command.args(["-m", "xeks_aws", "serve", "--story", "--ready-file"]).arg(&ready).env("PYTHONPATH", home);
+    command.args(["-m", "aws_emulator", "serve", "--story", "--ready-file"]).arg(&ready).env("PYTHONPATH", home);
     let mut process = command.spawn().unwrap_or_else(|e| panic!("XEKS_VENV={venv} has no Python that runs: {e}"));
     let began = Instant::now();
     while !ready.exists() {
-        assert!(began.elapsed() < Duration::from_secs(60), "the AWS of tests/aws is not ready after a minute");
+        assert!(began.elapsed() < Duration::from_secs(60), "the AWS of tests/aws_emulator is not ready after a minute");
         if let Some(status) = process.try_wait().expect("the process can be asked") {
-            panic!("the AWS of tests/aws ended with {status}: is {venv} installed from tests/aws/requirements.txt?");
+            panic!("the AWS of tests/aws_emulator ended with {status}: is {venv} installed from tests/aws_emulator/requirements.txt?");
         }
         std::thread::sleep(Duration::from_millis(50));
     }

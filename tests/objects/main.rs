@@ -1,4 +1,4 @@
-//! The objects against the two-account AWS of tests/aws: made, changed, drifted, adopted, replaced, imported and removed for real.
+//! The objects against the two-account AWS of tests/aws_emulator: made, changed, drifted, adopted, replaced, imported and removed for real.
 
 mod connection;
 mod ec2_client;

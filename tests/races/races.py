@@ -1,6 +1,6 @@
 """`make races`: every case many times, by the real CLI. Prints how often each ran and lost something.
 
-Knows the command line and the report. What is raced is in `clashes`, how in `arena`.
+Knows the command line and the report. What is raced is in `race_cases`, how in `race`.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from arena import Bench
-from clashes import CASES
+from aws_emulator.client import Aws
 from harness import Cli
-from xeks_aws.client import Aws
+from race import Race
+from race_cases import CASES
 
 
 @dataclass
@@ -26,31 +26,31 @@ class Tally:
     seconds: float = 0.0
 
 
-def race(cli: Cli, directory: Path, cases: list, count: int, workers: int) -> dict[str, Tally]:
+def run_races(cli: Cli, directory: Path, cases: list, count: int, workers: int) -> dict[str, Tally]:
     """All cases so many times, several at a time, each worker in accounts of its own."""
     tallies = {case.__name__: Tally() for case in cases}
-    worlds: SimpleQueue[Aws] = SimpleQueue()
+    idle: SimpleQueue[Aws] = SimpleQueue()
 
     def one(case, number: int) -> None:
-        aws, tally, begun = worlds.get(), tallies[case.__name__], time.monotonic()
+        aws, tally, begun = idle.get(), tallies[case.__name__], time.monotonic()
         try:
             # By its own seed, so that it can be had again as far as timing repeats.
             seed = zlib.crc32(case.__name__.encode()) + number
-            case(Bench(cli, aws, directory / f"{case.__name__}-{number}", seed))
+            case(Race(cli, aws, directory / f"{case.__name__}-{number}", seed))
         except Exception as lost:
             tally.lost.append(f"run {number}: {type(lost).__name__}: {lost}")
             print(f"!!! {case.__name__}, {tally.lost[-1]}", flush=True)
         finally:
             tally.runs += 1
             tally.seconds += time.monotonic() - begun
-            worlds.put(aws)
+            idle.put(aws)
             if tally.runs == count:
                 print(line(case.__name__, tally), flush=True)
 
     started = [Aws(story=True).__enter__() for _ in range(workers)]
     try:
         for aws in started:
-            worlds.put(aws)
+            idle.put(aws)
         with ThreadPoolExecutor(workers) as pool:
             for done in [pool.submit(one, case, number) for case in cases for number in range(count)]:
                 done.result()
@@ -80,7 +80,7 @@ def main() -> int:
         directory = Path(folder)
         (directory / "cli").mkdir()
         cli, begun = Cli(asked.cli, asked.provider.resolve(), directory / "cli"), time.monotonic()
-        tallies = race(cli, directory / "runs", cases, asked.count, asked.workers)
+        tallies = run_races(cli, directory / "runs", cases, asked.count, asked.workers)
     runs, lost = sum(t.runs for t in tallies.values()), sum(len(t.lost) for t in tallies.values())
     print(f"\n{len(cases)} cases, {runs} runs, {lost} lost updates, {(time.monotonic() - begun) / 60:.1f} minutes")
     return 1 if lost else 0

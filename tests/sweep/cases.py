@@ -1,4 +1,4 @@
-"""Which faults are put on which calls of an operation.
+"""Which faults are injected into which calls of an operation.
 
 Knows calls by account, service, action and how many of that kind went before. Knows no CLI, no AWS and no resource.
 """
@@ -6,22 +6,65 @@ Knows calls by account, service, action and how many of that kind went before. K
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum, StrEnum
 from fnmatch import fnmatchcase
 
-#: Name → (the test AWS's kind of fault for a call that writes, for one that reads, what it is). None: no such case.
-FAULTS = {
-    "error": ("error", "error", "the call is refused before it takes effect"),
-    "lost": ("lost_answer", None, "the call takes effect, its answer is lost, and it is not tried again"),
-    "lost-once": ("lost_answer", None, "the call takes effect, its answer is lost, and it is tried again"),
-    "throttle": ("throttle", "throttle", "throttled, then answered"),
-    "500": ("500", "500", "the service fails before any effect, then answers"),
-    "reset": ("reset", "reset", "the connection is reset before any effect"),
-    "kill": ("hold_answer", "hold", "kill -9 of the provider once the call took effect"),
-    "kill-before": ("hold", None, "kill -9 of the provider while the call is on its way, and it never arrives"),
-    "interrupt": ("hold_answer", "hold", "Ctrl-C to the CLI while the call is under way"),
-    "expired": ("expired", "expired", "from this call on the account's session has expired"),
-}
-OF_READS = [fault for fault, (_, read, _) in FAULTS.items() if read]
+
+class Operation(StrEnum):
+    """What a case interrupts."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    REPLACE_FIRST = "replace-first"
+    READ = "read"
+    IMPORT = "import"
+    DESTROY = "destroy"
+
+
+class Interruption(Enum):
+    """What is done while the emulator holds the call."""
+
+    KILL = "SIGKILL to the provider"
+    CTRL_C = "SIGINT to the CLI and the provider"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one call of an operation."""
+
+    name: str
+    meaning: str
+    #: The emulator's kind of fault for a call that writes.
+    on_write: str
+    #: The same for a call that reads; None where reads have no such case.
+    on_read: str | None
+    interruption: Interruption | None = None
+    #: The provider retries the call, and the operation succeeds.
+    is_retried: bool = False
+    #: The provider is configured not to retry.
+    without_retries: bool = False
+    #: The error names the account, or the account and the call.
+    names_account: bool = False
+    names_call: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+FAULTS = [
+    Fault("error", "the call is refused before it takes effect", "error", "error", names_account=True, names_call=True),
+    Fault("lost", "the call takes effect, its answer is lost, and it is not retried", "lost_answer", None, without_retries=True),
+    Fault("lost-once", "the call takes effect, its answer is lost, and it is retried", "lost_answer", None),
+    Fault("throttle", "throttled, then answered", "throttle", "throttle", is_retried=True),
+    Fault("500", "the service fails before any effect, then answers", "500", "500", is_retried=True),
+    Fault("reset", "the connection is reset before any effect", "reset", "reset", is_retried=True),
+    Fault("kill", "kill -9 of the provider once the call took effect", "hold_answer", "hold", Interruption.KILL),
+    Fault("kill-before", "kill -9 of the provider while the call is in flight, and it never arrives", "hold", None, Interruption.KILL),
+    Fault("interrupt", "Ctrl-C to the CLI while the call is in flight", "hold_answer", "hold", Interruption.CTRL_C),
+    Fault("expired", "from this call on the session of the account has expired", "expired", "expired", names_account=True),
+]  # fmt: skip
+OF_READS = [fault for fault in FAULTS if fault.on_read]
 
 READS = ("Get", "List", "Describe", "Assume")
 
@@ -39,7 +82,7 @@ class Call:
     account: str
     service: str
     action: str
-    nth: int
+    nth: int = 1
 
     def __str__(self) -> str:
         return f"{self.account}/{self.service}:{self.action}#{self.nth}"
@@ -50,10 +93,21 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """An operation of a resource in a mode."""
+
+    #: RESOURCE/MODE
+    mode: str
+    operation: Operation
+
+    def __str__(self) -> str:
+        return f"{self.mode}/{self.operation}"
+
+
+@dataclass(frozen=True)
 class Case:
-    #: resource/mode/operation
-    stage: str
-    fault: str
+    stage: Stage
+    fault: Fault
     call: Call
 
     def __str__(self) -> str:
@@ -61,8 +115,8 @@ class Case:
 
     @property
     def kind(self) -> str:
-        write, read, _ = FAULTS[self.fault]
-        return read if self.call.reads else write
+        """The emulator's kind of fault."""
+        return self.fault.on_read if self.call.reads else self.fault.on_write
 
 
 def calls_of(recordings: list[list[dict]], accounts: dict[str, str]) -> list[Call]:
@@ -72,15 +126,15 @@ def calls_of(recordings: list[list[dict]], accounts: dict[str, str]) -> list[Cal
     return [Call(*key, nth) for key, times in sorted(sure.items()) for nth in range(1, times + 1)]
 
 
-def cases_of(stage: str, calls: list[Call], every_read: bool = False) -> list[Case]:
+def cases_of(stage: Stage, calls: list[Call], every_read: bool = False) -> list[Case]:
     """The cases of one operation, those of one call next to one another."""
     last = {(call.account, call.service, call.action): call for call in calls}
     found = []
     for call in calls:
         if not call.reads:
-            faults = list(FAULTS)
+            faults = FAULTS
         elif every_read:
-            faults = list(OF_READS)
+            faults = OF_READS
         elif last[call.account, call.service, call.action] is call:
             faults = [drawn(f"{stage}/{call.account}/{call.service}:{call.action}")]
         else:
@@ -89,8 +143,8 @@ def cases_of(stage: str, calls: list[Call], every_read: bool = False) -> list[Ca
     return found
 
 
-def drawn(name: str) -> str:
-    """A fault of reads; the same one for a name each time."""
+def drawn(name: str) -> Fault:
+    """A fault for a read: always the same one for a name."""
     return OF_READS[zlib.crc32(name.encode()) % len(OF_READS)]
 
 

@@ -1,4 +1,5 @@
-"""What two worlds that were made on different ways have in common: a dump without what AWS or chance decided.
+"""What two states of the accounts have in common that were reached in different ways: a dump without what AWS or
+chance decided.
 
 Knows the form of a dump. Knows nothing of how it came about.
 """
@@ -6,7 +7,7 @@ Knows the form of a dump. Knows nothing of how it came about.
 import json
 import re
 
-from world import without_gone
+from accounts import without_gone
 
 _RANDOM = [
     (re.compile(r"\b(AROA|AIPA|AIDA|AGPA|ANPA)[A-Z0-9]{12,}"), r"\1…"),
@@ -45,7 +46,7 @@ def _instances(value) -> set[str]:
         if value.get("Key") == "xeks:instance":
             return {value["Value"]}
         own = {value["xeks:instance"]} if isinstance(value.get("xeks:instance"), str) else set()
-        # A note on a connection, as a list's member or a map's key.
+        # A usage tag on a connection, as a member of a list or a key of a map.
         keys = [key for key in (value.get("Key"), *value) if isinstance(key, str)]
         own |= {key.removeprefix("xeks:use:") for key in keys if key.startswith("xeks:use:")}
         return own.union(*map(_instances, value.values()))

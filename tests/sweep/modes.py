@@ -1,22 +1,20 @@
 """The resources in every mode: what is made, what it is changed to, and what must be there before.
 
-Knows HCL and the AWS under test. Knows nothing of faults.
+Knows HCL and the emulated AWS. Knows nothing of faults.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from network import Network, peering
-from test_access import ACCESS, BUCKETS, WORKLOAD, access
-from test_irsa import POD, POLICY, ROLE, trust
-from world import World
-from xeks_aws.client import Aws
+from accounts import TRUSTS_EC2, Accounts
+from aws_emulator.client import Aws
+from cluster_peering import peering
+from configurations import Update
+from cross_account_access import ACCESS, BUCKETS, WORKLOAD, access
+from irsa_trust import POD, POLICY, ROLE, trust
+from network import Network
 
 QUEUES = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
-TRUSTS_EC2 = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 
 
 @dataclass(frozen=True)
@@ -24,15 +22,15 @@ class Mode:
     resource: str
     name: str
     address: str
-    #: The first configuration, and the one that an update changes to: it touches every kind of object.
-    write: Callable[[Aws], tuple[str, str]]
+    #: The update touches every kind of object.
+    write: Callable[[Aws], Update]
 
     def __str__(self) -> str:
         return f"{self.resource}/{self.name}"
 
 
-def assume_role(_: Aws) -> tuple[str, str]:
-    return (
+def assume_role(_: Aws) -> Update:
+    return Update(
         access(
             f'name = "{ACCESS}"',
             f'name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = ["{BUCKETS}"]',
@@ -48,8 +46,8 @@ def assume_role(_: Aws) -> tuple[str, str]:
     )
 
 
-def direct(_: Aws) -> tuple[str, str]:
-    return (
+def direct(_: Aws) -> Update:
+    return Update(
         access(
             None,
             f'name = "{WORKLOAD}"',
@@ -65,13 +63,13 @@ def direct(_: Aws) -> tuple[str, str]:
     )
 
 
-def existing_roles(aws: Aws) -> tuple[str, str]:
-    """Somebody else's roles, of which only our additions may go."""
-    world = World(aws)
-    world.make_role("cluster", ACCESS, TRUSTS_EC2)
-    world.make_role("workload", WORKLOAD, TRUSTS_EC2)
+def existing_roles(aws: Aws) -> Update:
+    """Foreign roles, from which only what the resource added may be removed."""
+    accounts = Accounts(aws)
+    accounts.make_role("cluster", ACCESS, TRUSTS_EC2)
+    accounts.make_role("workload", WORKLOAD, TRUSTS_EC2)
     roles = f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'
-    return (
+    return Update(
         access(*roles, 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }'),
         access(
             f'name = "{ACCESS}", existing = true, external_id = "x-1"',
@@ -81,8 +79,8 @@ def existing_roles(aws: Aws) -> tuple[str, str]:
     )
 
 
-def federated(_: Aws) -> tuple[str, str]:
-    return (
+def federated(_: Aws) -> Update:
+    return Update(
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]'),
         trust(
             f'name = "{ROLE}", inline_policies = {{ other = {POLICY} }}, managed_policy_arns = ["{QUEUES}"], description = "d"',
@@ -92,9 +90,9 @@ def federated(_: Aws) -> tuple[str, str]:
     )
 
 
-def chained(_: Aws) -> tuple[str, str]:
+def chained(_: Aws) -> Update:
     pod = f'mode = "chained"\npod_role = {{ name = "{POD}"'
-    return (
+    return Update(
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}', more=pod + " }"),
         trust(
             f'name = "{ROLE}", managed_policy_arns = ["{QUEUES}"], max_session_duration = 7200',
@@ -104,19 +102,19 @@ def chained(_: Aws) -> tuple[str, str]:
     )
 
 
-def network(aws: Aws) -> tuple[str, str]:
+def network(aws: Aws) -> Update:
     vpc = Network(aws).workload_vpc
-    return (
+    return Update(
         peering(vpc, "dns_resolution = true", 'tags = { team = "a" }'),
         peering(vpc, 'workload_cidrs = ["10.30.1.0/24", "10.30.2.0/24"]', 'tags = { team = "b", more = "c" }'),
     )
 
 
-def connection(aws: Aws) -> tuple[str, str]:
-    """Over a connection that is somebody else's."""
+def connection(aws: Aws) -> Update:
+    """Over a foreign connection."""
     network = Network(aws)
     lines = [f'peering_connection_id = "{network.connect()}"']
-    return (
+    return Update(
         peering(network.workload_vpc, *lines),
         peering(network.workload_vpc, *lines, 'https_source_cidrs = ["10.30.1.0/24"]', "dns_resolution = true"),
     )

@@ -2,29 +2,29 @@
 
 from collections import Counter
 
-from cases import FAULTS
+from cases import FAULTS, Fault
 from verdict import Verdict
 
-_TOLD_EVERY = 50
+_REPORT_EVERY = 50
 _LONGEST = 6000
 
 
 class Report:
     def __init__(self):
-        self.run: Counter[tuple[str, str]] = Counter()
-        self.converged: Counter[tuple[str, str]] = Counter()
+        self.run: Counter[tuple[str, Fault]] = Counter()
+        self.converged: Counter[tuple[str, Fault]] = Counter()
         self.failed: list[Verdict] = []
         self.seconds = 0.0
 
     def add(self, verdict: Verdict) -> None:
-        key = verdict.case.stage, verdict.case.fault
+        key = str(verdict.case.stage), verdict.case.fault
         self.run[key] += 1
         self.converged[key] += verdict.converged
         self.seconds += verdict.seconds
         if not verdict.converged:
             self.failed.append(verdict)
             print(failure(verdict), flush=True)
-        if self.run.total() % _TOLD_EVERY == 0:
+        if self.run.total() % _REPORT_EVERY == 0:
             print(f"… {self.run.total()} cases run, {self.converged.total()} converged", flush=True)
 
     @property
@@ -35,7 +35,7 @@ class Report:
         """Each line an operation, each column a fault: cases converged / cases run."""
         stages = sorted({stage for stage, _ in self.run})
         faults = [fault for fault in FAULTS if any(key[1] == fault for key in self.run)]
-        rows = [["resource/mode/operation", *faults, "all"]]
+        rows = [["resource/mode/operation", *map(str, faults), "all"]]
         rows += [
             [stage, *(self._cell([(stage, f)]) for f in faults), self._cell([(stage, f) for f in faults])]
             for stage in stages
@@ -48,10 +48,10 @@ class Report:
             )
             for row in rows
         ]
-        meanings = [f"  {fault:<12} {FAULTS[fault][2]}" for fault in faults]
+        meanings = [f"  {fault.name:<12} {fault.meaning}" for fault in faults]
         return "\n".join(["", "converged/run", *lines, "", *meanings])
 
-    def _cell(self, keys: list[tuple[str, str]]) -> str:
+    def _cell(self, keys: list[tuple[str, Fault]]) -> str:
         run, converged = sum(self.run[k] for k in keys), sum(self.converged[k] for k in keys)
         return f"{converged}/{run}" if run else "-"
 
@@ -62,6 +62,6 @@ class Report:
 
 
 def failure(verdict: Verdict) -> str:
-    told = "\n".join(verdict.problems)
-    told = told if len(told) <= _LONGEST else told[:_LONGEST] + "\n[…]"
-    return f"FAILED {verdict.case}\n" + "\n".join(f"    {line}" for line in told.splitlines())
+    text = "\n".join(verdict.problems)
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + "\n[…]"
+    return f"FAILED {verdict.case}\n" + "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,13 +1,13 @@
-"""Puts every fault on every call of every operation of every resource and mode, and shows that nothing is ever lost.
+"""Injects every fault into every call of every operation of every resource and mode, and shows that nothing is lost.
 
     make sweep                                                  # all, in half an hour on two cores
     make sweep SWEEP='irsa/*/create'                            # some
     make sweep SWEEP='irsa/*/*/kill*'                           # some faults; on every call that reads too
     make sweep SWEEP='access/direct/create/kill/cluster/eks:CreateAccessEntry#1'   # one
 
-For each case: the world as it is before the operation, the operation with the fault, then, with nobody's help and no
-fault, `apply` (which must end in the world that an apply without a fault ends in, but for ids and times), `plan` (which
-must be empty) and `destroy` (by the state alone; all accounts must be as before, byte for byte).
+For each case: the accounts as they are before the operation, the operation with the fault, then, without a fault,
+`apply` (which must end in the state that an apply without a fault ends in, but for ids and times), `plan` (which must
+be empty) and `destroy` (by the state alone; all accounts must be as before, byte for byte).
 """
 
 import argparse
@@ -24,27 +24,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import terminal
-from bench import OPERATIONS, Bench
-from cases import LEGEND, Case, Selection, cases_of
+from cases import LEGEND, Case, Operation, Selection, Stage, cases_of
 from harness import Cli
 from modes import MODES, Mode
 from report import Report
 from verdict import Verdict, try_case
+from worker import Worker
 
 
 @dataclass
-class Stage:
-    """An operation of a resource in a mode; `cases` is what is left to do, None until its calls are known."""
+class Work:
+    """What is to do at a stage; `cases` are those left, None until its calls are known."""
 
     mode: Mode
-    operation: str
+    stage: Stage
     cases: deque[Case] | None = None
     workers: int = 0
     done: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __str__(self) -> str:
-        return f"{self.mode}/{self.operation}"
 
 
 class Sweep:
@@ -55,47 +52,42 @@ class Sweep:
 
     def __init__(self, selection: Selection, sample: int | None = None):
         self.selection, self.sample = selection, sample
-        stages = [Stage(mode, operation) for mode in MODES for operation in OPERATIONS]
+        work = [Work(mode, Stage(str(mode), operation)) for mode in MODES for operation in Operation]
         if sample:
-            stages = stages[:: len(OPERATIONS) + 1]
-        self.stages = [stage for stage in stages if selection.takes(str(stage))]
+            work = work[:: len(Operation) + 1]
+        self.work = [each for each in work if selection.takes(str(each.stage))]
         self.found: queue.Queue[Verdict | BaseException | None] = queue.Queue()
         self.lock = threading.Lock()
 
-    def next_stage(self, mode: Mode | None) -> Stage | None:
-        """One that nobody is at, of the worker's own mode if there is one; else one where there is much left."""
+    def next_work(self, mode: Mode | None) -> Work | None:
+        """A stage without a worker, of the worker's own mode if there is one; else the one with most cases left."""
         with self.lock:
-            open_stages = [stage for stage in self.stages if not stage.done]
-            if not open_stages:
+            unfinished = [work for work in self.work if not work.done]
+            if not unfinished:
                 return None
             best = min(
-                open_stages,
-                key=lambda stage: (
-                    stage.workers,
-                    stage.mode is not mode,
-                    self._at(stage.mode),
-                    -len(stage.cases or ()),
-                ),
+                unfinished,
+                key=lambda work: (work.workers, work.mode is not mode, self._at(work.mode), -len(work.cases or ())),
             )
             best.workers += 1
             return best
 
     def _at(self, mode: Mode) -> int:
-        return sum(stage.workers for stage in self.stages if stage.mode is mode)
+        return sum(work.workers for work in self.work if work.mode is mode)
 
-    def next_case(self, stage: Stage) -> Case | None:
-        with stage.lock:
-            if not stage.cases:
-                stage.done = True
+    def next_case(self, work: Work) -> Case | None:
+        with work.lock:
+            if not work.cases:
+                work.done = True
                 return None
-            return stage.cases.popleft()
+            return work.cases.popleft()
 
-    def work(self, cli: Cli, directory: Path) -> None:
-        """One worker's life."""
+    def run_worker(self, cli: Cli, directory: Path) -> None:
+        """Runs cases until none are left."""
         try:
-            with Bench(cli, directory) as bench:
-                while stage := self.next_stage(bench.mode):
-                    self._work_at(bench, stage)
+            with Worker(cli, directory) as worker:
+                while work := self.next_work(worker.mode):
+                    self._run_stage(worker, work)
         except terminal.Ended:
             pass
         except BaseException as error:
@@ -103,23 +95,23 @@ class Sweep:
         finally:
             self.found.put(None)
 
-    def _work_at(self, bench: Bench, stage: Stage) -> None:
-        bench.enter(stage.mode)
-        calls = bench.start(stage.operation).calls
-        with stage.lock:
-            if stage.cases is None:
+    def _run_stage(self, worker: Worker, work: Work) -> None:
+        worker.enter(work.mode)
+        calls = worker.start(work.stage.operation).calls
+        with work.lock:
+            if work.cases is None:
                 every_read = self.selection.names_faults
-                cases = [c for c in cases_of(str(stage), calls, every_read) if self.selection.takes(str(c))]
-                stage.cases = deque(cases[:: len(cases) // self.sample + 1] if self.sample else cases)
-        while case := self.next_case(stage):
-            self.found.put(try_case(bench, case))
+                cases = [c for c in cases_of(work.stage, calls, every_read) if self.selection.takes(str(c))]
+                work.cases = deque(cases[:: len(cases) // self.sample + 1] if self.sample else cases)
+        while case := self.next_case(work):
+            self.found.put(try_case(worker, case))
 
 
 def sweep(cli: Cli, directory: Path, pattern: str = "", workers: int = 2, sample: int | None = None) -> Report:
-    """All cases that `pattern` selects, or a sample of them; told as they end."""
-    work, report = Sweep(Selection(pattern), sample), Report()
+    """All cases that `pattern` selects, or a sample of them; failures are printed as they happen."""
+    all_stages, report = Sweep(Selection(pattern), sample), Report()
     threads = [
-        threading.Thread(target=work.work, args=(cli, directory / f"worker{number}"), daemon=True)
+        threading.Thread(target=all_stages.run_worker, args=(cli, directory / f"worker{number}"), daemon=True)
         for number in range(workers)
     ]
     for thread in threads:
@@ -127,7 +119,7 @@ def sweep(cli: Cli, directory: Path, pattern: str = "", workers: int = 2, sample
     running = len(threads)
     try:
         while running:
-            match work.found.get():
+            match all_stages.found.get():
                 case None:
                     running -= 1
                 case Verdict() as verdict:
@@ -148,7 +140,7 @@ def main() -> int:
     options.add_argument(
         "--only", default="", help="resource/mode/operation/fault/account/service:Action#n, from the left"
     )
-    # Of a peering's case more than half is waiting, for the provider's pauses and for AWS.
+    # A case of a peering spends more than half of its time waiting, for the provider's pauses and for AWS.
     options.add_argument("--workers", type=int, default=(os.cpu_count() or 2) * 3)
     given = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -157,7 +149,7 @@ def main() -> int:
         directory = Path(folder)
         (directory / "cli").mkdir()
         try:
-            cli = Cli(given.cli, given.provider.resolve(), directory / "cli", unchecked=True)
+            cli = Cli(given.cli, given.provider.resolve(), directory / "cli")
             report = sweep(cli, directory, given.only, given.workers)
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)

@@ -25,7 +25,7 @@ class Ended(Exception):
 
 
 def run(root: Workspace, *arguments: str, during: Callable[[subprocess.Popen], None] | None = None) -> Run:
-    """`during` gets the running CLI, and does to it what it likes."""
+    """`during` gets the process of the running CLI, and may interrupt or kill it."""
     with tempfile.TemporaryFile() as output:
         with _lock:
             if _ended:
@@ -73,7 +73,7 @@ def interrupt(process: subprocess.Popen) -> None:
 
 
 def kill_provider(process: subprocess.Popen) -> int:
-    """SIGKILL to what the CLI started; answers with how many processes that were."""
+    """SIGKILL to what the CLI started; returns how many processes that were."""
     children = children_of(process.pid)
     for pid in children:
         os.kill(pid, signal.SIGKILL)
@@ -92,7 +92,7 @@ def children_of(pid: int) -> list[int]:
 
 def _runs(pid: int) -> bool:
     try:
-        # After the name, which may hold anything: the state.
+        # The state follows the name, which may hold any character.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False

@@ -1,6 +1,6 @@
 """One case: the operation with its fault, then what must hold whatever the fault did.
 
-Knows how a case goes and what is wrong with it. Knows no resource.
+Knows how a case runs and how to judge it. Knows no resource.
 """
 
 import difflib
@@ -10,21 +10,20 @@ import time
 from dataclasses import dataclass, field
 
 import terminal
-from bench import APPLY, DESTROY, Bench
-from cases import Case
+from cases import Case, Interruption
 from dumps import essential, exact
 from harness import Run
+from worker import APPLY, DESTROY, Worker
 
 _CODE = "InjectedFault"
 _PATIENCE = 60
-#: What the CLI says when a provider breaks the protocol's rules, or broke.
+#: What the CLI reports when a provider violates the protocol, or crashes.
 BROKEN = re.compile(
     r"Provider (produced|returned) (an )?(inconsistent|invalid|unexpected)|unexpected new value|bug in the provider"
     r"|plugin (crashed|did not respond|exited)|The plugin encountered an error|panicked|Request cancelled"
     r"|Failed to save state",
     re.IGNORECASE,
 )
-_RETRIED = ("throttle", "500", "reset")
 
 
 @dataclass
@@ -38,91 +37,90 @@ class Verdict:
         return not self.problems
 
 
-def try_case(bench: Bench, case: Case) -> Verdict:
+def try_case(worker: Worker, case: Case) -> Verdict:
     begun = time.monotonic()
-    operation = case.stage.rsplit("/", 1)[1]
-    start = bench.start(operation)
+    start = worker.start(case.stage.operation)
     for _ in range(2):
-        bench.back_to(start)
-        first, hit = _faulted(bench, case, start.arguments)
+        worker.back_to(start)
+        first, hit = _faulted(worker, case, start.arguments)
         if hit:
             break
-    problems = _of_the_fault(bench, case, first) if hit else ["the operation did not make this call, twice"]
-    problems += _of_the_world(bench, start.converged)
+    problems = _of_the_fault(worker, case, first) if hit else ["the operation did not make this call, twice"]
+    problems += _after_the_fault(worker, start.converged)
     return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
 
 
-def _faulted(bench: Bench, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
+def _faulted(worker: Worker, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
     """The run that the fault hits, and whether it did."""
-    call, aws = case.call, bench.aws
+    call, aws = case.call, worker.aws
     more = {"code": _CODE} if case.kind == "error" else {}
     more |= {"times": None} if case.kind == "expired" else {}
     where = {"account": call.account, "service": call.service, "action": call.action, "after": call.nth - 1}
     aws.faults.add(case.kind, **where, **more)
-    if case.fault == "lost":
-        bench.configure(retries=0)
+    if case.fault.without_retries:
+        worker.configure(retries=0)
 
     def during(process: subprocess.Popen) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not aws.faults.hit(0.5):
             if process.poll() is not None or time.monotonic() > deadline:
                 return
-        if case.fault == "interrupt":
+        if case.fault.interruption is Interruption.CTRL_C:
             terminal.interrupt(process)
             aws.faults.release()
         else:
             terminal.kill_provider(process)
-            # Sent, it lands though nobody hears of it: never in the middle of the next run.
+            # A call that was sent may take effect after the kill: drop it, so that it never does so during the next
+            # run.
             aws.faults.release(drop=True)
 
-    held = case.fault in ("kill", "kill-before", "interrupt")
-    run = bench.run(*arguments, during=during if held else None)
+    held = case.fault.interruption is not None
+    run = worker.run(*arguments, during=during if held else None)
     hit = aws.faults.hit(0)
     aws.faults.clear()
-    bench.configure()
+    worker.configure()
     if held:
         aws.faults.release(drop=True)
         aws.quiet()
     return run, hit
 
 
-def _of_the_fault(bench: Bench, case: Case, run: Run) -> list[str]:
+def _of_the_fault(worker: Worker, case: Case, run: Run) -> list[str]:
     """What is wrong with the run that the fault hit."""
-    account, told = bench.aws.accounts[case.call.account].id, run.text
-    if f"sts:GetCallerIdentity in {case.call.account}_account" in told:
-        # The call that tells whose account it is goes by the account's name in the configuration.
+    account, text = worker.aws.accounts[case.call.account].id, run.text
+    if f"sts:GetCallerIdentity in {case.call.account}_account" in text:
+        # The call that reads the account's id names the account as the configuration does.
         account = f"{case.call.account}_account"
-    if case.fault.startswith("kill"):
+    if case.fault.interruption is Interruption.KILL:
         return [] if run.code else ["the CLI ended well though its provider was killed"]
-    problems = [f"the CLI says: {found.group()}" for found in [BROKEN.search(told)] if found]
-    if case.fault in _RETRIED and run.code:
-        problems.append("the call was not tried again")
-    wanted = [account, f"{case.call.service}:{case.call.action}"] if case.fault == "error" else []
-    if case.fault == "expired":
-        wanted = [account]
-    if missing := [word for word in wanted if word not in told]:
-        problems.append(f"it is not told of: {missing}")
+    problems = [f"the CLI says: {found.group()}" for found in [BROKEN.search(text)] if found]
+    if case.fault.is_retried and run.code:
+        problems.append("the call was not retried")
+    wanted = [account] if case.fault.names_account else []
+    wanted += [f"{case.call.service}:{case.call.action}"] if case.fault.names_call else []
+    if missing := [word for word in wanted if word not in text]:
+        problems.append(f"the error does not name {missing}")
     return problems
 
 
-def _of_the_world(bench: Bench, converged: str) -> list[str]:
+def _after_the_fault(worker: Worker, converged: str) -> list[str]:
     """What is wrong after an apply, a plan and a destroy without a fault."""
     problems = []
-    if (run := bench.run(*APPLY)).code:
+    if (run := worker.run(*APPLY)).code:
         problems.append(f"apply does not converge:\n{run.text}")
     problems += _broken(run)
-    if differs := _difference(converged, essential(bench.aws.dump())):
-        problems.append(f"it converges to another world than without a fault:\n{differs}")
-    if (run := bench.run("plan", "-json", "-detailed-exitcode")).code:
+    if differs := _difference(converged, essential(worker.aws.dump())):
+        problems.append(f"it converges to another state than without a fault:\n{differs}")
+    if (run := worker.run("plan", "-json", "-detailed-exitcode")).code:
         problems.append(f"the plan is not empty ({run.code}):\n{run.text if run.errors else run.output}")
     problems += _broken(run)
-    # By the state alone: it must name all there is, and the plan has just looked.
-    if (run := bench.run(*DESTROY, "-refresh=false")).code:
+    # By the state alone: it must name every object, and the plan has just read them.
+    if (run := worker.run(*DESTROY, "-refresh=false")).code:
         problems.append(f"destroy fails:\n{run.text}")
     problems += _broken(run)
-    if bench.root.resources():
+    if worker.root.resources():
         problems.append("the state still names a resource")
-    if differs := _difference(bench.before, exact(bench.aws.dump())):
+    if differs := _difference(worker.before, exact(worker.aws.dump())):
         problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
     return problems
 

@@ -1,0 +1,1 @@
+"""An emulated AWS: three accounts in one process, for the tests. See ../README.md."""

@@ -1,0 +1,107 @@
+"""What a cluster's API server answers: who the bearer of a token is, and what he may do.
+
+Owns: SelfSubjectReview, SelfSubjectAccessReview, /version, and the refusals of everything else.
+Must not know: sockets (`api_server`), how a token is checked (`eks_tokens`).
+
+Kubernetes API reference, "SelfSubjectReview" (authentication.k8s.io/v1) and "SelfSubjectAccessReview"
+(authorization.k8s.io/v1).
+RBAC rules of the cluster do not exist here: groups other than system:masters
+allow nothing.
+"""
+
+import json
+
+from . import eks_tokens
+from .call import AwsError
+from .eks_clusters import DEFAULT_VERSION
+
+_READ = {"get", "list", "watch"}
+_CHANGE = {"create", "delete", "deletecollection", "patch", "update"}
+_PLAIN = {
+    "": {
+        "configmaps",
+        "endpoints",
+        "persistentvolumeclaims",
+        "pods",
+        "replicationcontrollers",
+        "serviceaccounts",
+        "services",
+    },
+    "apps": {"daemonsets", "deployments", "replicasets", "statefulsets"},
+    "batch": {"cronjobs", "jobs"},
+    "networking.k8s.io": {"ingresses", "networkpolicies"},
+}
+_ACCESS = {"rbac.authorization.k8s.io": {"roles", "rolebindings"}}
+
+
+def answer(
+    account: str, region: str, cluster: str, method: str, path: str, token: str, body: bytes
+) -> tuple[int, dict]:
+    """HTTP status and document."""
+    path = path.split("?")[0]
+    if (method, path) == ("GET", "/version"):
+        major, minor = DEFAULT_VERSION.split(".")
+        return 200, {"major": major, "minor": minor, "gitVersion": f"v{DEFAULT_VERSION}.0-eks-0000000"}
+    if not token:
+        return _status(403, "Forbidden", f'forbidden: User "system:anonymous" cannot {method.lower()} path "{path}"')
+    try:
+        user = eks_tokens.review(token, cluster, account, region)
+    except (eks_tokens.Refused, AwsError):
+        return _status(401, "Unauthorized", "Unauthorized")
+    if (method, path) == ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"):
+        info = {"username": user.username, "groups": user.groups, "extra": {"arn": [user.arn]}}
+        # Nothing in the request counts, which kubectl sends in protobuf.
+        kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
+        return 201, kind | {"status": {"userInfo": info}}
+    if (method, path) == ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"):
+        try:
+            review = json.loads(body)
+        except ValueError:
+            return _status(415, "UnsupportedMediaType", "this API server reads JSON alone")
+        return 201, review | {"status": {"allowed": _may(user, review["spec"].get("resourceAttributes") or {})}}
+    return _status(403, "Forbidden", f'forbidden: User "{user.username}" cannot {method.lower()} path "{path}"')
+
+
+def _may(user: eks_tokens.User, asked: dict) -> bool:
+    if "system:masters" in user.groups:
+        return True
+    return any(_covers(policy["accessScope"], asked) and _allows(policy, asked) for policy in user.policies)
+
+
+def _covers(scope: dict, asked: dict) -> bool:
+    """EKS user guide, "Associate access policies with access entries": namespaces by name, or by a name that ends in a
+    wildcard; a scope of namespaces covers no question about all of them."""
+    if scope["type"] == "cluster":
+        return True
+    namespace = asked.get("namespace")
+    return bool(namespace) and any(
+        namespace.startswith(name[:-1]) if name.endswith("*") else namespace == name for name in scope["namespaces"]
+    )
+
+
+def _allows(policy: dict, asked: dict) -> bool:
+    """EKS user guide, "Review access policy permissions", as far as the tests ask."""
+    name, verb, resource = policy["policyArn"].split("/")[-1], asked.get("verb"), asked.get("resource", "")
+    group, sub = asked.get("group", ""), asked.get("subresource")
+    plain = resource in _PLAIN.get(group, ())
+    access = resource in _ACCESS.get(group, ())
+    secret = (group, resource) == ("", "secrets")
+    match name:
+        case "AmazonEKSClusterAdminPolicy":
+            return True
+        case "AmazonEKSAdminViewPolicy":
+            return verb in _READ
+        case "AmazonEKSSecretReaderPolicy":
+            return secret and verb in _READ
+        case "AmazonEKSViewPolicy":
+            return plain and verb in _READ and sub in (None, "", "log", "status")
+        case "AmazonEKSEditPolicy":
+            return (plain or secret) and verb in _READ | _CHANGE
+        case "AmazonEKSAdminPolicy":
+            return (plain or secret or access) and verb in _READ | _CHANGE
+    return False
+
+
+def _status(code: int, reason: str, message: str) -> tuple[int, dict]:
+    kind = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+    return code, kind | {"message": message, "reason": reason, "code": code}

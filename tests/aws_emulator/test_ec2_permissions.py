@@ -1,0 +1,111 @@
+"""What EC2's calls need. "Reference" is the Service Authorization Reference, its page on Amazon EC2; "guide" is the VPC
+peering guide, Identity and access management for VPC peering."""
+
+import json
+
+import pytest
+from aws_emulator.client import Credentials
+from refusals import refused
+
+CLUSTER, WORKLOAD, REGION = "183295435445", "185863138492", "ap-south-1"
+
+
+@pytest.fixture
+def root(aws):
+    return aws.client("workload", "ec2")
+
+
+@pytest.fixture
+def limited(aws):
+    """A client of EC2 whose user may do what the given statements say."""
+    iam = aws.client("workload", "iam")
+    iam.create_user(UserName="limited")
+    key = iam.create_access_key(UserName="limited")["AccessKey"]
+
+    def client(*statements):
+        allowed = [{"Effect": "Allow"} | statement for statement in statements]
+        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+        iam.put_user_policy(UserName="limited", PolicyName="own", PolicyDocument=document)
+        return aws.client("workload", "ec2", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    return client
+
+
+def allow(action, resource="*", **condition):
+    return {"Action": action, "Resource": resource} | ({"Condition": condition} if condition else {})
+
+
+def arn(kind, name, account=WORKLOAD):
+    return f"arn:aws:ec2:{REGION}:{account}:{kind}/{name}"
+
+
+def test_asking_for_a_peering_takes_ones_own_vpc_and_the_connection(aws, root, limited):
+    """Guide, example: create a VPC peering connection; conditions ec2:RequesterVpc and ec2:AccepterVpc."""
+    mine = root.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    theirs = aws.client("cluster", "ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    on_vpc = allow("ec2:CreateVpcPeeringConnection", arn("vpc", mine))
+    peers = {"ec2:AccepterVpc": arn("vpc", theirs, CLUSTER)}
+    on_peering = allow("ec2:CreateVpcPeeringConnection", arn("vpc-peering-connection", "*"), ArnEquals=peers)
+    tags = {"ResourceType": "vpc-peering-connection", "Tags": [{"Key": "a", "Value": "b"}]}
+    request = {"VpcId": mine, "PeerVpcId": theirs, "PeerOwnerId": CLUSTER}
+    with refused("UnauthorizedOperation", "ec2:CreateVpcPeeringConnection", 403):
+        limited(on_vpc).create_vpc_peering_connection(**request)
+    with refused("UnauthorizedOperation", f"ec2:CreateVpcPeeringConnection on resource: {arn('vpc', mine)}", 403):
+        limited(on_peering).create_vpc_peering_connection(**request)
+    ec2 = limited(on_vpc, on_peering)
+    with refused("UnauthorizedOperation", "ec2:CreateTags", 403):
+        ec2.create_vpc_peering_connection(**request, TagSpecifications=[tags])
+    with refused("UnauthorizedOperation"):
+        ec2.create_vpc_peering_connection(**request | {"PeerVpcId": "vpc-0123456789abcdef0"})
+    made = ec2.create_vpc_peering_connection(**request)
+    assert made["VpcPeeringConnection"]["RequesterVpcInfo"]["VpcId"] == mine
+
+
+def test_tags_on_create_know_the_creating_call(aws, root, limited):
+    """EC2 user guide, Grant permission to tag resources during creation: ec2:CreateAction."""
+    mine = root.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    theirs = aws.client("cluster", "ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    ec2 = limited(
+        allow("ec2:CreateVpcPeeringConnection"),
+        allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": "CreateVpcPeeringConnection"}),
+    )
+    tags = {"ResourceType": "vpc-peering-connection", "Tags": [{"Key": "a", "Value": "b"}]}
+    made = ec2.create_vpc_peering_connection(
+        VpcId=mine, PeerVpcId=theirs, PeerOwnerId=CLUSTER, TagSpecifications=[tags]
+    )
+    with refused("UnauthorizedOperation", "ec2:CreateTags"):
+        ec2.create_tags(
+            Resources=[made["VpcPeeringConnection"]["VpcPeeringConnectionId"]], Tags=[{"Key": "a", "Value": "c"}]
+        )
+
+
+def test_routes_take_the_table_and_rules_the_group(root, limited):
+    """Reference: CreateRoute takes route-table, AuthorizeSecurityGroupIngress security-group, each with aws:ResourceTag
+    and ec2:Vpc."""
+    vpc = root.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    table = root.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    group = root.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
+    gateway = root.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    route = {"RouteTableId": table, "DestinationCidrBlock": "10.9.0.0/16", "GatewayId": gateway}
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.9.0.0/16"}
+    tagged = {"StringEquals": {"aws:ResourceTag/a": "b"}}
+    ec2 = limited(
+        allow("ec2:CreateRoute", arn("route-table", "*"), **tagged),
+        allow(
+            "ec2:AuthorizeSecurityGroupIngress", arn("security-group", group), ArnEquals={"ec2:Vpc": arn("vpc", vpc)}
+        ),
+    )
+    with refused("UnauthorizedOperation", f"ec2:CreateRoute on resource: {arn('route-table', table)}"):
+        ec2.create_route(**route)
+    root.create_tags(Resources=[table], Tags=[{"Key": "a", "Value": "b"}])
+    ec2.create_route(**route)
+    ec2.authorize_security_group_ingress(**rule)
+    with refused("UnauthorizedOperation", "ec2:RevokeSecurityGroupIngress"):
+        ec2.revoke_security_group_ingress(**rule)
+
+
+def test_describing_takes_no_resource(limited):
+    """Reference: Describe actions have no resource types, so the policy must say `*`."""
+    with refused("UnauthorizedOperation", "ec2:DescribeVpcs"):
+        limited(allow("ec2:DescribeVpcs", arn("vpc", "*"))).describe_vpcs()
+    limited(allow("ec2:DescribeVpcs")).describe_vpcs()

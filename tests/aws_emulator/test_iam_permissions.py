@@ -1,0 +1,128 @@
+"""What IAM's calls need. "Reference" is the Service Authorization Reference, its page on IAM."""
+
+import json
+
+import pytest
+from aws_emulator.client import Credentials
+from refusals import refused
+
+ACCOUNT = "185863138492"
+EC2 = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    }
+)
+
+
+@pytest.fixture
+def root(aws):
+    return aws.client("workload", "iam")
+
+
+@pytest.fixture
+def limited(aws, root):
+    """A client of IAM whose user may do what the given statements say."""
+    root.create_user(UserName="limited")
+    key = root.create_access_key(UserName="limited")["AccessKey"]
+
+    def client(*statements):
+        allowed = [{"Effect": "Allow"} | statement for statement in statements]
+        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+        root.put_user_policy(UserName="limited", PolicyName="own", PolicyDocument=document)
+        return aws.client("workload", "iam", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    return client
+
+
+def allow(action, resource="*", **condition):
+    return {"Action": action, "Resource": resource} | ({"Condition": condition} if condition else {})
+
+
+def test_a_role_is_named_by_its_arn_with_path(limited, root):
+    """Reference: role actions take arn:PARTITION:iam::ACCOUNT:role/NAME-WITH-PATH."""
+    iam = limited(allow("iam:*Role", f"arn:aws:iam::{ACCOUNT}:role/team/*"))
+    iam.create_role(RoleName="app", Path="/team/", AssumeRolePolicyDocument=EC2)
+    iam.get_role(RoleName="app")
+    with refused("AccessDenied", f"iam:CreateRole on resource: arn:aws:iam::{ACCOUNT}:role/app", 403):
+        iam.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)
+
+
+def test_tags_on_create_take_the_tagging_permission_too(limited):
+    """IAM user guide, Tags for IAM resources: creating a tagged role takes iam:TagRole; so for profile and provider."""
+    iam = limited(allow(["iam:CreateRole", "iam:CreateInstanceProfile", "iam:CreateOpenIDConnectProvider"]))
+    tags = [{"Key": "a", "Value": "b"}]
+    with refused("AccessDenied", "iam:TagRole"):
+        iam.create_role(RoleName="app", AssumeRolePolicyDocument=EC2, Tags=tags)
+    with refused("AccessDenied", "iam:TagInstanceProfile"):
+        iam.create_instance_profile(InstanceProfileName="app", Tags=tags)
+    with refused("AccessDenied", "iam:TagOpenIDConnectProvider"):
+        iam.create_open_id_connect_provider(Url="https://oidc.example.com", Tags=tags)
+    iam.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)
+
+
+def test_adding_a_role_to_a_profile_passes_the_role(limited, root):
+    """API reference, AddRoleToInstanceProfile: the caller needs iam:PassRole; iam:PassedToService is EC2."""
+    root.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)
+    root.create_instance_profile(InstanceProfileName="app")
+    add = allow("iam:AddRoleToInstanceProfile", f"arn:aws:iam::{ACCOUNT}:instance-profile/app")
+    role = f"arn:aws:iam::{ACCOUNT}:role/app"
+    with refused("AccessDenied", f"iam:PassRole on resource: {role}"):
+        limited(add).add_role_to_instance_profile(InstanceProfileName="app", RoleName="app")
+    elsewhere = allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "lambda.amazonaws.com"})
+    with refused("AccessDenied", "iam:PassRole"):
+        limited(add, elsewhere).add_role_to_instance_profile(InstanceProfileName="app", RoleName="app")
+    passed = allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "ec2.amazonaws.com"})
+    limited(add, passed).add_role_to_instance_profile(InstanceProfileName="app", RoleName="app")
+
+
+def test_a_provider_is_named_by_its_arn(limited):
+    """Reference: provider actions take arn:PARTITION:iam::ACCOUNT:oidc-provider/NAME."""
+    iam = limited(allow("iam:*", f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com"))
+    arn = iam.create_open_id_connect_provider(Url="https://oidc.example.com")["OpenIDConnectProviderArn"]
+    iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="mine")
+    with refused("AccessDenied", "oidc-provider/other.example.com"):
+        iam.create_open_id_connect_provider(Url="https://other.example.com")
+    with refused("AccessDenied", "iam:ListOpenIDConnectProviders"):
+        iam.list_open_id_connect_providers()
+
+
+def test_conditions_see_policy_boundary_and_tags(limited, root):
+    """Reference: iam:PolicyARN, iam:PermissionsBoundary, aws:RequestTag, aws:ResourceTag of the role actions."""
+    root.create_role(RoleName="app", AssumeRolePolicyDocument=EC2, Tags=[{"Key": "team", "Value": "a"}])
+    s3, audit = (f"arn:aws:iam::aws:policy/{name}" for name in ("AmazonS3ReadOnlyAccess", "SecurityAudit"))
+    iam = limited(
+        allow("iam:AttachRolePolicy", ArnEquals={"iam:PolicyARN": s3}),
+        allow("iam:PutRolePermissionsBoundary", StringEquals={"iam:PermissionsBoundary": s3}),
+        allow("iam:UpdateRole", StringEquals={"aws:ResourceTag/team": "a"}),
+        allow("iam:DeleteRole", StringEquals={"aws:ResourceTag/team": "b"}),
+        allow("iam:TagRole", StringEquals={"aws:RequestTag/team": "a"}),
+    )
+    iam.attach_role_policy(RoleName="app", PolicyArn=s3)
+    iam.put_role_permissions_boundary(RoleName="app", PermissionsBoundary=s3)
+    iam.update_role(RoleName="app")
+    iam.tag_role(RoleName="app", Tags=[{"Key": "team", "Value": "a"}])
+    with refused("AccessDenied", "iam:AttachRolePolicy"):
+        iam.attach_role_policy(RoleName="app", PolicyArn=audit)
+    with refused("AccessDenied", "iam:PutRolePermissionsBoundary"):
+        iam.put_role_permissions_boundary(RoleName="app", PermissionsBoundary=audit)
+    with refused("AccessDenied", "iam:DeleteRole"):
+        iam.delete_role(RoleName="app")
+    with refused("AccessDenied", "iam:TagRole"):
+        iam.tag_role(RoleName="app", Tags=[{"Key": "team", "Value": "b"}])
+
+
+def test_a_users_groups_are_listed_by_the_user_and_read_by_the_group(limited, root):
+    """Reference: ListGroupsForUser takes the user, ListGroupPolicies and ListAttachedGroupPolicies the group."""
+    root.create_group(GroupName="ops")
+    root.add_user_to_group(GroupName="ops", UserName="limited")
+    iam = limited(
+        allow("iam:ListGroupsForUser", f"arn:aws:iam::{ACCOUNT}:user/limited"),
+        allow(["iam:ListGroupPolicies", "iam:ListAttachedGroupPolicies"], f"arn:aws:iam::{ACCOUNT}:group/ops"),
+    )
+    assert [group["GroupName"] for group in iam.list_groups_for_user(UserName="limited")["Groups"]] == ["ops"]
+    assert iam.list_group_policies(GroupName="ops")["PolicyNames"] == []
+    assert iam.list_attached_group_policies(GroupName="ops")["AttachedPolicies"] == []
+    root.create_group(GroupName="other")
+    with refused("AccessDenied", f"iam:ListGroupPolicies on resource: arn:aws:iam::{ACCOUNT}:group/other", 403):
+        iam.list_group_policies(GroupName="other")
