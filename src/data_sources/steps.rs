@@ -148,7 +148,7 @@ impl Step {
             Found::Here(_, Err(error)) | Found::Unreadable(error) => {
                 self.unread(&format!("the provider's credentials for {} lack {}", error.account, error.call))
             }
-            Found::Outside => self.unread(&format!("account {} is none of the provider's", self.arn.account)),
+            Found::Outside => self.unread(&format!("account {} is not one of the provider's accounts", self.arn.account)),
             Found::Absent => evaluate::Identity::default(),
         }
     }

@@ -86,7 +86,7 @@ pub fn assume_role(trust: &Source, identity: &Identity, request: &Request) -> An
         let named = resource.granted_to(Grantee::Principal);
         let named = if principal.is_role() { named.and(limits.clone()) } else { named };
         let everyone = resource.granted_to(Grantee::Everyone).and(match limits {
-            Tri::No => Tri::Unknown("AWS does not say whether a boundary limits what a policy on a resource grants to everyone".into()),
+            Tri::No => Tri::Unknown("AWS does not document whether a boundary limits what a resource policy grants to everyone".into()),
             limits => limits,
         });
         named.or(resource.granted_to(Grantee::Session)).or(everyone).or(resource.granted_to(Grantee::Account).and(own))

@@ -102,7 +102,7 @@ impl Pattern {
     fn sure(&self, matches: bool) -> Tri {
         match self.unknown.first() {
             _ if self.null => Tri::No,
-            Some(key) if matches => Tri::Unknown(format!("{key}, which a variable stands for, is not known")),
+            Some(key) if matches => Tri::Unknown(format!("the value of the variable {key} is not known")),
             _ => matches.into(),
         }
     }

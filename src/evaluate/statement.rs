@@ -143,7 +143,7 @@ fn grant(layers: &[&Layer]) -> Grant {
 fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grantee, Tri)> {
     let mut whom = match (statement.get("Principal"), statement.get("NotPrincipal")) {
         (Some(element), None) => principal::named(element, caller),
-        (None, Some(_)) => vec![(Grantee::Principal, Tri::Unknown("trust policies have no NotPrincipal".into()))],
+        (None, Some(_)) => vec![(Grantee::Principal, Tri::Unknown("trust policies don't support NotPrincipal".into()))],
         _ => vec![(Grantee::Principal, Tri::Unknown("it needs one Principal".into()))],
     };
     // A web identity and a service are let in by name. Whether a Deny of everyone or of an account means them too, AWS does not say of
@@ -154,7 +154,7 @@ fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grante
             match to {
                 Grantee::Everyone if !deny => {
                     *tri = Tri::Unknown(
-                        "its Principal is everyone, and AWS does not say whether that lets in web identities and services".into(),
+                        "its Principal is everyone, and AWS does not document whether that includes web identities and services".into(),
                     );
                 }
                 // Naming an account is known to let in nobody but who signs with its credentials.
@@ -195,7 +195,7 @@ fn resource(written: &str, request: &Request, variables: bool) -> Tri {
     let matches = Pattern::wild(written, variables.then_some(&request.context)).matches(&request.resource);
     let before = written.find("${").map(|at| &written[..at]).filter(|_| variables);
     match before.is_some_and(|before| before.starts_with("arn:") && before.matches(':').count() < 5) && matches != Tri::No {
-        true => Tri::Unknown(format!("{written} has a variable before its fifth colon, where AWS takes none")),
+        true => Tri::Unknown(format!("{written} has a variable before its fifth colon, where AWS accepts none")),
         false => matches,
     }
 }

@@ -75,7 +75,7 @@ fn what_is_missing_is_told_of_the_side_that_lacks_it() {
     let answer = assume_role(&trust, &with(&[policy("Allow", "*", "*")]), &asking(ACCESS));
     assert_eq!(
         answer.to_string(),
-        "nothing in the trust policy allows it: statement 1 of the trust policy wants StringEquals sts:ExternalId (an external id), and the request has \
+        "nothing in the trust policy allows it: statement 1 of the trust policy requires StringEquals sts:ExternalId (an external ID), but the request has \
          no such key"
     );
     let answer = assume_role(&trusting(json!({"AWS": APP})), &with(&[policy("Allow", "sts:*", ADMIN)]), &asking(ACCESS));

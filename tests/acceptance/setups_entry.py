@@ -16,17 +16,17 @@ ACCESS_ENTRY = [
     broken(
         "There is no access entry",
         "access_entry",
-        "it answers 401",
+        "so it answers 401",
         lambda c: c.remove_entry(),
         fix="create-access-entry",
     ),
     broken(
-        "There is no access entry (direct)", "access_entry", "it answers 401", lambda c: c.remove_entry(), direct=True
+        "There is no access entry (direct)", "access_entry", "so it answers 401", lambda c: c.remove_entry(), direct=True
     ),
     broken(
         "The access entry is for the workload role, not for the access role",
         "access_entry",
-        "the cluster sees only its end",
+        "the cluster sees only the last principal",
         entry_for_the_first_role,
     ),
     broken("The access entry is for nodes", "access_entry", "EC2_LINUX", entry_for_nodes, fix="STANDARD"),
@@ -47,7 +47,7 @@ ACCESS_ENTRY = [
     broken(
         "The access entry is for a role of that name under another path (direct)",
         "access_entry",
-        "another principal of that name",
+        "a different principal with the same name",
         in_turn(
             lambda c: c.remake_workload("/new/"),
             lambda c: c.arguments.update(principal_arn=role_arn(WORKLOAD_ACCOUNT, c.workload, "/new/")),
@@ -57,7 +57,7 @@ ACCESS_ENTRY = [
     broken(
         "The cluster does not exist",
         "access_entry",
-        "There is no cluster",
+        "No cluster nowhere",
         lambda c: (setattr(c, "cluster", "nowhere"), c.describes(allow("eks:DescribeCluster"))),
         fix="cluster_name",
     ),
@@ -70,7 +70,7 @@ ACCESS_ENTRY = [
     broken(
         "The cluster is on CONFIG_MAP",
         "access_entry",
-        "CONFIG_MAP: it takes no access entries",
+        "CONFIG_MAP, which does not support access entries",
         on_cluster("CONFIG_MAP"),
         fix="on_config_map",
     ),
@@ -81,7 +81,7 @@ ACCESS_POLICY = [
     broken(
         "The access entry has neither policies nor groups",
         "access_policy",
-        "may do nothing there",
+        "authorizes nothing",
         lambda c: None,
         fix="kubernetes.policies",
         policies={},
@@ -127,7 +127,7 @@ API_SERVER = [
     broken(
         "The groups allow nothing in the cluster (live)",
         "api_server",
-        "It may not get pods in namespace prod",
+        "It can't get pods in namespace prod",
         asking(namespaces=["prod"]),
         live=True,
         policies={},
@@ -136,14 +136,14 @@ API_SERVER = [
     broken(
         "Somebody else answers at the endpoint (live)",
         "api_server",
-        "does not show a certificate of the cluster's authority",
+        "does not present a certificate of the cluster's certificate authority",
         on_cluster("API", lambda c: c.world.aws.set_api_server(c.cluster, "impostor")),
         live=True,
     ),
     broken(
         "Nobody answers at the endpoint (live)",
         "api_server",
-        "can't be reached from where Terraform runs",
+        "can't be reached from the machine that runs Terraform",
         on_cluster("API", lambda c: c.world.aws.set_api_server(c.cluster, "stopped")),
         status="unknown",
         live=True,

@@ -19,7 +19,7 @@ IDENTITY = [
     broken(
         "The workload role is deleted",
         "identity",
-        "There is no role workload-",
+        "No role workload-",
         lambda c: c.world.delete_role("workload", c.workload),
     ),
     broken(
@@ -33,13 +33,13 @@ IDENTITY = [
     broken(
         "principal_arn is a user who does not exist",
         "identity",
-        "There is no user nobody",
+        "No user nobody exists",
         asking(principal_arn=f"arn:aws:iam::{WORKLOAD_ACCOUNT}:user/nobody"),
     ),
     broken(
         "A session of a role that does not exist",
         "identity",
-        "There is no role gone",
+        "No role gone",
         asking(principal_arn=f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/gone/i-0123456789abcdef0"),
     ),
     broken(
@@ -57,7 +57,7 @@ ASSUME_ROLE = [
     broken(
         "The access role does not exist",
         "assume_role",
-        "There is no role access-",
+        "No role access-",
         lambda c: c.world.delete_role("cluster", c.access),
     ),
     broken(
@@ -70,7 +70,7 @@ ASSUME_ROLE = [
     broken(
         "The workload role has no policy",
         "assume_role",
-        "may not call sts:AssumeRole",
+        "is not allowed to call sts:AssumeRole",
         lambda c: c.workload_iam.delete_role_policy(RoleName=c.workload, PolicyName="assume"),
         fix="Allow sts:AssumeRole",
     ),
@@ -91,7 +91,7 @@ ASSUME_ROLE = [
         "assume_role",
         "denies it",
         lambda c: c.may(allow("sts:AssumeRole", c.access_arn), deny("sts:*")),
-        fix="Take out",
+        fix="Remove",
     ),
     broken(
         "The workload role's policy has a condition on a tag that the role lacks",
@@ -136,23 +136,23 @@ ASSUME_ROLE = [
         lambda c: c.trusts(trusting(c.workload_arn) | {"Action": "sts:TagSession"}),
     ),
     broken(
-        "The trust wants an external id, and none is given",
+        "The trust requires an external ID, and none is set",
         "assume_role",
-        "wants an external id, and none is given",
+        "requires an external ID, and none is set",
         lambda c: c.trusts(trusting(c.workload_arn, **EXTERNAL)),
         fix="external_id",
     ),
     broken(
         "The trust wants another external id",
         "assume_role",
-        "wants another external id than the one given",
+        "requires a different external ID",
         in_turn(lambda c: c.trusts(trusting(c.workload_arn, **EXTERNAL)), asking(external_id="team-y")),
         fix="external_id",
     ),
     broken(
         "The trust decayed: the workload role was deleted and made again",
         "assume_role",
-        "the id of a principal that was deleted",
+        "the unique ID of a deleted principal",
         lambda c: c.remake_workload(),
         fix="Apply xeks_cross_account_access again",
     ),
@@ -196,7 +196,7 @@ ASSUME_ROLE = [
     broken(
         "A permission set of IAM Identity Center does not allow it",
         "assume_role",
-        "may not call sts:AssumeRole",
+        "is not allowed to call sts:AssumeRole",
         lambda c: as_person(c, allow("s3:ListAllMyBuckets")),
         fix="In the permission set",
     ),
@@ -213,7 +213,7 @@ ROLE_POLICY = [
     broken(
         "The access role may not describe the cluster",
         "role_policy",
-        "may not call eks:DescribeCluster",
+        "is not allowed to call eks:DescribeCluster",
         lambda c: c.cluster_iam.delete_role_policy(RoleName=c.access, PolicyName="describe"),
         fix="xeks-eks-describe",
     ),
@@ -228,7 +228,7 @@ ROLE_POLICY = [
         "role_policy",
         "denies it",
         lambda c: c.describes(allow("eks:DescribeCluster"), deny("eks:*")),
-        fix="Take out",
+        fix="Remove",
     ),
     broken(
         "The access role's permissions boundary leaves EKS out",

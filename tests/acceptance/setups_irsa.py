@@ -28,7 +28,7 @@ def sound(name: str, then=lambda made: None, **options: Any) -> Setup:
 
 
 ISSUER = [
-    broken("The cluster is gone", Irsa.remove_cluster, "issuer", "There is no cluster irsa-", "cluster_name"),
+    broken("The cluster is gone", Irsa.remove_cluster, "issuer", "No cluster irsa-", "cluster_name"),
 ]
 
 PROVIDER = [
@@ -36,34 +36,34 @@ PROVIDER = [
         "No OIDC provider in the role's account",
         Irsa.remove_provider,
         "oidc_provider",
-        f"Account {WORKLOAD_ACCOUNT} has no OIDC provider of https://oidc.eks.",
+        f"Account {WORKLOAD_ACCOUNT} has no OIDC provider for https://oidc.eks.",
         "xeks_irsa_trust",
     ),
     broken(
         "The OIDC provider is in the cluster's account instead of the role's",
         lambda made: (made.remove_provider(), made.make_provider("cluster")),
         "oidc_provider",
-        f"There is one in account {CLUSTER_ACCOUNT}, which is of no use here.",
+        f"Account {CLUSTER_ACCOUNT} has one, which STS does not use for this role.",
     ),
     broken(
         "The audience is missing from the provider's client ids",
         lambda made: (made.remove_provider(), made.make_provider(client_ids=("vault",))),
         "oidc_provider",
-        "The audience sts.amazonaws.com is missing from its client ids, which are vault",
+        "The audience sts.amazonaws.com is not among its client IDs, which are vault",
         "add-client-id",
     ),
     broken(
         "The pods' tokens have another audience than the provider takes",
         lambda made: None,
         "oidc_provider",
-        "The audience vault is missing from its client ids, which are sts.amazonaws.com",
+        "The audience vault is not among its client IDs, which are sts.amazonaws.com",
         audience="vault",
     ),
     broken(
         "The cluster was made anew, and provider and trust are the old one's",
         Irsa.remake_cluster,
         "oidc_provider",
-        "of this one before it was made anew",
+        "of this cluster before it was recreated",
     ),
 ]
 
@@ -72,7 +72,7 @@ TRUST = [
         "The role is gone",
         lambda made: made.world.delete_role("workload", made.name),
         "trust",
-        "There is no role app-",
+        "No role app-",
     ),
     broken(
         "The role's ARN lacks its path",
@@ -85,7 +85,7 @@ TRUST = [
         "A wildcard compared by StringEquals",
         lambda made: made.trusts(made.asking_for({"{}:aud": AUDIENCE, "{}:sub": "system:serviceaccount:nodejs:*"})),
         "trust",
-        "takes a wildcard for a plain character, and never matches",
+        "treats a wildcard as a literal character, so the condition never matches",
         "StringLike",
     ),
     broken(
@@ -94,19 +94,19 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider.replace("/oidc.", "/https://oidc.")})
         ),
         "trust",
-        "with https:// in it, that is the ARN of no OIDC provider",
+        "is not the ARN of an OIDC provider, because it contains https://",
     ),
     broken(
         "https:// left in the condition keys",
         lambda made: made.trusts(made.asking_for({"https://{}:aud": AUDIENCE, "https://{}:sub": SERVICE_ACCOUNT})),
         "trust",
-        "condition keys have no https:// in them",
+        "condition keys do not contain https://",
     ),
     broken(
         "The provider's ARN as condition key",
         lambda made: made.trusts(made.asking_for({f"{made.provider}:sub": SERVICE_ACCOUNT})),
         "trust",
-        "the provider's ARN is no condition key",
+        "the provider's ARN is not a condition key",
     ),
     broken(
         "The trust names the provider of the cluster's account",
@@ -114,7 +114,7 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider_of(CLUSTER_ACCOUNT, made.issuer)})
         ),
         "trust",
-        f"names the OIDC provider of account {CLUSTER_ACCOUNT}",
+        f"contains the OIDC provider of account {CLUSTER_ACCOUNT}",
     ),
     broken(
         "The trust names another issuer's provider",
@@ -122,7 +122,7 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider_of(WORKLOAD_ACCOUNT, OTHER_ISSUER)})
         ),
         "trust",
-        f"names the OIDC provider of {OTHER_ISSUER}",
+        f"contains the OIDC provider for {OTHER_ISSUER}",
     ),
     broken(
         "The conditions are of another issuer",
@@ -130,26 +130,26 @@ TRUST = [
             made.asking_for({f"{OTHER_ISSUER}:aud": AUDIENCE, f"{OTHER_ISSUER}:sub": SERVICE_ACCOUNT})
         ),
         "trust",
-        "which is another cluster's issuer or this one's since it was made anew",
+        "the key is for another cluster's issuer, or for this cluster's before it was recreated",
     ),
     broken(
         "Another namespace",
         lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:default:nodejs-sa"})),
         "trust",
-        f"wants the subject system:serviceaccount:default:nodejs-sa, and the pods are {SERVICE_ACCOUNT}",
+        f"requires the subject system:serviceaccount:default:nodejs-sa, but the pods have {SERVICE_ACCOUNT}",
         "service_accounts of xeks_irsa_trust",
     ),
     broken(
         "Another service account, by pattern",
         lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:web-*"}, "StringLike")),
         "trust",
-        "wants the subject system:serviceaccount:nodejs:web-*",
+        "requires the subject system:serviceaccount:nodejs:web-*",
     ),
     broken(
         "A subject without its prefix",
         lambda made: made.trusts(made.asking_for({"{}:sub": "nodejs:nodejs-sa"})),
         "trust",
-        f"subjects of service accounts look like {SERVICE_ACCOUNT}",
+        f"the subject of a service account has the form {SERVICE_ACCOUNT}",
     ),
     broken(
         "A subject in the wrong case",
@@ -161,13 +161,13 @@ TRUST = [
         "Another audience in the trust",
         lambda made: made.trusts(made.asking_for({"{}:aud": "vault", "{}:sub": SERVICE_ACCOUNT})),
         "trust",
-        "wants the audience vault, and the tokens have sts.amazonaws.com",
+        "requires the audience vault, but the tokens have sts.amazonaws.com",
     ),
     broken(
         "sts:AssumeRole instead of sts:AssumeRoleWithWebIdentity",
         lambda made: made.trusts(made.statement(Action="sts:AssumeRole")),
         "trust",
-        "is for sts:AssumeRole, and pods come with sts:AssumeRoleWithWebIdentity",
+        "is for sts:AssumeRole, but pods call sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust for instances only",
@@ -175,14 +175,14 @@ TRUST = [
             {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ),
         "trust",
-        "No statement of the trust policy is about tokens of an OIDC provider",
+        "No statement of the trust policy applies to tokens of an OIDC provider",
         "sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust in the account, not in the provider",
         lambda made: made.trusts(made.statement(Principal={"AWS": WORKLOAD_ACCOUNT}, Condition={})),
         "trust",
-        "and no OIDC provider",
+        "but no OIDC provider",
     ),
     broken(
         "A Deny for the namespace",
@@ -218,21 +218,21 @@ CHAINED = [
         "Chained: the pod role trusts another service account",
         lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:other"})),
         "trust",
-        "wants the subject system:serviceaccount:nodejs:other",
+        "requires the subject system:serviceaccount:nodejs:other",
         chained=True,
     ),
     broken(
         "Chained: the pod role may not assume the role",
         lambda made: made.pod_may(allow("sts:AssumeRole", role_arn(WORKLOAD_ACCOUNT, "other"))),
         "assume_role",
-        "may not call sts:AssumeRole",
+        "is not allowed to call sts:AssumeRole",
         chained=True,
     ),
     broken(
         "Chained: the pod role was made anew",
         Irsa.remake_pod_role,
         "assume_role",
-        "the id of a principal that was deleted",
+        "the unique ID of a deleted principal",
         chained=True,
     ),
 ]
@@ -251,7 +251,7 @@ PERMISSIONS = [
         "The policy lacks an action",
         lambda made: made.may(allow("s3:GetObject")),
         "permissions",
-        "It may not call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
+        "The role is not allowed to call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
     ),
     broken(
         "The policy is for another bucket",
@@ -276,7 +276,7 @@ PERMISSIONS = [
         "A permission on a condition that can't be known",
         lambda made: made.may(allow("s3:*") | {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}),
         "permissions",
-        "can't be told: aws:SourceIp of the request is not known",
+        "is unknown: aws:SourceIp of the request is not known",
         status="unknown",
     ),
 ]

@@ -250,7 +250,7 @@ BROKEN = [
     broken(
         "The subnet does not exist",
         "network_acl",
-        "There is no subnet subnet-",
+        "No subnet subnet-",
         lambda n: n.arguments.update(source={"subnet_id": "subnet-0123456789abcdef0"}),
         fix="source.subnet_id",
     ),
@@ -289,33 +289,33 @@ BROKEN = [
     broken(
         "The source's table has no route to the cluster's VPC",
         "route",
-        "does not lead to",
+        "does not route to",
         lambda n: n.here.unroute(n.there.block),
         fix="xeks_cluster_peering",
     ),
     broken(
         "The source's table leads to one of the cluster's subnets only",
         "route",
-        "it has no route there",
+        "it has no matching route",
         one_subnet_only,
     ),
     broken(
         "One table of the cluster has no way back",
         "route",
-        "does not lead to",
+        "does not route to",
         lambda n: n.there.unroute(n.here.block, table=1),
     ),
     broken(
         "A more specific route leads to the internet",
         "route",
-        "leads to igw-",
+        "has the target igw-",
         lambda n: n.here.route(n.there.subnet_block(1), GatewayId=n.here.internet_gateway()),
-        fix="over pcx-",
+        fix="to pcx-",
     ),
     broken(
         "The route leads over another peering connection",
         "route",
-        "which is no peering connection between",
+        "which is not a peering connection between",
         elsewhere,
     ),
     broken("Nobody accepted the peering connection", "peering", "is pending-acceptance", waiting, fix="Accept pcx-"),
@@ -323,9 +323,9 @@ BROKEN = [
     broken(
         "The VPCs were never joined",
         "route",
-        "it has no route there",
+        "it has no matching route",
         lambda n: n.admit({"IpRanges": [{"CidrIp": n.here.block}]}),
-        fix="Join the two VPCs",
+        fix="Connect the two VPCs",
         peered=False,
     ),
     broken(
@@ -345,7 +345,7 @@ BROKEN = [
     broken(
         "The endpoint is public, and the subnet has no way to the internet",
         "route",
-        "does not lead to the internet",
+        "does not route to the internet",
         lambda n: None,
         fix="private only",
         public=True,
@@ -360,7 +360,7 @@ BROKEN = [
     broken(
         "publicAccessCidrs leaves the NAT gateway's address out",
         "endpoint",
-        "does not admit",
+        "does not allow",
         nat_of_another_address,
         fix="publicAccessCidrs",
         public=True,

@@ -152,7 +152,7 @@ def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_pat
     assert (hop["name"], hop["status"], hop["account_id"]) == ("api_server", "ok", CLUSTER_ACCOUNT)
     assert f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{connection.access}/{{{{SessionName}}}}" in hop["reason"]
     assert "It may get pods in namespace prod and list pods in namespace prod." in hop["reason"]
-    assert "STS gave a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
+    assert "STS returned a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
 
 
 def test_live_and_dead_entry_agree(cli, aws, tmp_path):
@@ -202,7 +202,7 @@ output "text" {{
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ('principal_arn = "arn:aws:iam::185863138492:root"', ["no principal that a cluster can admit"]),
+        ('principal_arn = "arn:aws:iam::185863138492:root"', ["not a principal of an access entry"]),
         (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nvia_role_arns = ["app"]', ["is no ARN"]),
         (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nnamespaces = ["A_b"]', ["namespace"]),
         (

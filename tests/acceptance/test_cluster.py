@@ -111,7 +111,7 @@ def test_entries_that_may_not_be_read_are_null_with_a_warning(workspace, aws):
 
 
 def test_a_cluster_that_is_not_there_is_an_error_that_says_where(workspace):
-    words = ["No cluster nowhere", "region eu-west-1", CLUSTER_ACCOUNT]
+    words = ["Cluster nowhere does not exist", "region eu-west-1", CLUSTER_ACCOUNT]
     workspace(cluster('"nowhere"', '  region = "eu-west-1"\n')).try_plan().must_fail(*words)
 
 

@@ -74,8 +74,8 @@ def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_pat
     ("owner", "status", "words"),
     [
         (WORKLOAD_ACCOUNT, "ok", ""),
-        (CLUSTER_ACCOUNT, "external", "its own policy must allow it as well"),
-        ("", "ok", "names no account: its own policy is not looked at"),
+        (CLUSTER_ACCOUNT, "external", "its own policy must also allow the call"),
+        ("", "ok", "contains no account: the resource's own policy is not checked"),
     ],
 )
 def test_what_the_policy_of_a_resource_says_is_not_guessed(cli, aws, tmp_path, owner, status, words):
@@ -121,7 +121,7 @@ def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
 
     irsa.trusts(irsa.asking_for({"{}:aud": "vault"}))
     told = warnings(root.apply())
-    assert any("✖ trust" in detail and "wants the audience vault" in detail for detail in told), told
+    assert any("✖ trust" in detail and "requires the audience vault" in detail for detail in told), told
 
     irsa.trusts(irsa.statement())
     assert not warnings(root.apply())
@@ -130,7 +130,7 @@ def test_in_a_check_block_a_broken_hop_warns_and_fails_nothing(workspace, aws):
 
 def test_the_example_works_as_it_stands(workspace, aws):
     example = EXAMPLES / "data-sources" / "xeks_irsa_path" / "data-source.tf"
-    assert any("There is no role nodejs-app" in detail for detail in warnings(workspace(example.read_text()).apply()))
+    assert any("No role nodejs-app exists" in detail for detail in warnings(workspace(example.read_text()).apply()))
 
 
 INVALID = {
