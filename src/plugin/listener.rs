@@ -141,7 +141,10 @@ impl AsyncWrite for Connection {
 pub(super) fn location(path: &std::path::Path) -> Result<String, String> {
     let text = path.to_str().ok_or_else(|| format!("the path {} is not UTF-8", path.display()))?;
     if text.contains(['|', '\n', '\r']) {
-        return Err(format!("the path {text:?} can't be told to the host: it has a bar or a line break. Set TMPDIR to another folder."));
+        return Err(format!(
+            "the path {text:?} can't be passed to the host: it contains a bar or a line break. Set TMPDIR to another \
+                            folder."
+        ));
     }
     Ok(text.to_owned())
 }
@@ -190,12 +193,12 @@ mod unix {
         let folder = variable("PLUGIN_UNIX_SOCKET_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let (listener, socket) = bind_in(&folder).map_err(|e| {
             format!(
-                "can't make a socket in {}: {e}. Set TMPDIR to a folder that exists, is writable and has a short path.",
+                "can't create a socket in {}: {e}. Set TMPDIR to a folder that exists, is writable and has a short path.",
                 folder.display()
             )
         })?;
         if let Some(group) = variable("PLUGIN_UNIX_SOCKET_GROUP") {
-            open_to(&group, &socket.0).map_err(|e| format!("can't open the socket to the group {group}: {e}"))?;
+            open_to(&group, &socket.0).map_err(|e| format!("can't give the group {group} access to the socket: {e}"))?;
         }
         let location = super::location(&socket.0)?;
         Ok(Listener { address: Address { network: "unix", location }, listener, socket })
@@ -210,14 +213,14 @@ mod unix {
             .map(|path| StdListener::bind(&path).map(|listener| (listener, Socket(path))))
             .find(|bound| !matches!(bound, Err(e) if e.kind() == io::ErrorKind::AddrInUse));
         umask(before);
-        bound.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::AddrInUse, "a hundred names are taken")))
+        bound.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::AddrInUse, "a hundred names are already in use")))
     }
 
     fn open_to(group: &str, path: &Path) -> io::Result<()> {
         let id = match group.parse() {
             Ok(id) => id,
             Err(_) => {
-                Group::from_name(group)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such group"))?.gid.as_raw()
+                Group::from_name(group)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the group does not exist"))?.gid.as_raw()
             }
         };
         chown(path, None, Some(id))?;

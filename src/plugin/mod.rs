@@ -103,7 +103,7 @@ fn serve<S: GrpcService>(mode: Mode, about: &About, service: impl FnOnce() -> S)
         tokio::select! {
             served = until_the_end(incoming, service(), &lifetime) => served,
             () = lifetime.abandoned(&lifetime::PATIENCE), if !by_hand => {
-                tracing::debug!("the host is gone");
+                tracing::debug!("the host process ended");
                 Ok(())
             }
         }
@@ -121,7 +121,7 @@ async fn until_the_end<S: GrpcService>(incoming: Incoming, service: S, lifetime:
     };
     tokio::select! {
         served = server => return served.map_err(|e| format!("the connection to the host failed: {e}")),
-        () = cut_off => tracing::debug!("calls under way were cut off: the host waits no longer"),
+        () = cut_off => tracing::debug!("calls in progress were canceled: the host no longer waits for them"),
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn until_the_end<S: GrpcService>(incoming: Incoming, service: S, lifetime:
 /// Stdout carries the handshake and nothing else, so that `println!` is denied everywhere.
 fn print(text: &str) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| format!("nobody reads this process's output: {e}"))
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| format!("can't write to standard output: {e}"))
 }
 
 enum Command {
@@ -157,11 +157,9 @@ fn help(about: &About) -> String {
     let About { name, version, description, homepage, .. } = about;
     format!(
         "{name} {version}\n{description}\n\n\
-         Terraform and OpenTofu start this program by themselves, from a configuration that requires the provider.\n\
-         By hand it takes:\n\n  \
-         --debug     stay up, and print the TF_REATTACH_PROVIDERS by which a host attaches to this process\n  \
-         --version   print the version\n  \
-         --help      print this text\n\n\
+         Terraform and OpenTofu start this program for a configuration that requires the provider.\nOptions for running it by hand:\n\n\
+           --debug     keep running, and print the TF_REATTACH_PROVIDERS value that a host attaches with\n  --version   print the \
+         version\n  --help      print this text\n\n\
          Documentation: {homepage}\n"
     )
 }

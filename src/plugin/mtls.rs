@@ -55,7 +55,7 @@ impl Mtls {
 
 /// The host's certificate. One that no connection could ever prove is refused here rather than leaving the host to wait.
 pub(super) fn certificate(pem: &str) -> Result<CertificateDer<'static>, String> {
-    let refused = |why: String| format!("PLUGIN_CLIENT_CERT, by which the host identifies itself, is not a certificate in PEM: {why}");
+    let refused = |why: String| format!("PLUGIN_CLIENT_CERT, which identifies the host, is not a PEM certificate: {why}");
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| refused(format!("{e:?}")))?;
     ParsedCertificate::try_from(&certificate).map_err(|e| refused(e.to_string()))?;
     Ok(certificate)

@@ -21,10 +21,10 @@ thread_local! {
 pub async fn caught<T>(call: impl Future<Output = T>) -> Result<T, String> {
     // What the call touched is dropped with it, or guarded by locks that say that they are poisoned.
     AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
-        let place = PLACE.take().unwrap_or_else(|| "a place that is not known".to_owned());
+        let place = PLACE.take().unwrap_or_else(|| "an unknown location".to_owned());
         match message(&*payload) {
             Some(text) => format!("{text} (at {place})"),
-            None => format!("what it said may hold values and is left out (at {place})"),
+            None => format!("message omitted because it may contain values (at {place})"),
         }
     })
 }
@@ -35,7 +35,7 @@ pub fn report() {
         note(panic);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()).unwrap_or("what it said may hold values and is left out"));
+        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()).unwrap_or("message omitted because it may contain values"));
     }));
 }
 
@@ -73,7 +73,7 @@ mod tests {
         for text in
             [said(|| drop(secret[..2].to_owned())).await, said(|| panic!("no key {secret}")).await, said(|| fails(&secret).unwrap()).await]
         {
-            assert!(!text.contains("cret") && text.contains("left out"), "{text}");
+            assert!(!text.contains("cret") && text.contains("omitted"), "{text}");
         }
     }
 }

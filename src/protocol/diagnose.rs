@@ -45,11 +45,11 @@ impl Answer for wire::stop_provider::Response {
 /// A panic of ours, for the user.
 pub fn bug(call: &str, panic: &str) -> Diagnostic {
     super::error(
-        format!("xeks has a bug: {call} broke off"),
+        format!("xeks has a bug: {call} panicked"),
         format!(
-            "It said: {panic}. What the call had changed in AWS by then may be missing from the state: run the same command again, and \
-             xeks recognises its own objects by their tags. Please report this message, with what TF_LOG_PROVIDER=error logs of it \
-             (RUST_BACKTRACE=1 adds the way to it)."
+            "The message was: {panic}. The state may not contain what the call had already changed in AWS. Run the same command again: \
+             xeks recognizes its own objects by their tags. Please report this message together with the log that TF_LOG_PROVIDER=error \
+             writes for it (RUST_BACKTRACE=1 adds a backtrace)."
         ),
     )
 }

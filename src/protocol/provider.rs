@@ -38,7 +38,7 @@ impl Protocol {
     }
 
     pub(super) fn provider_stop(&self) -> stop_provider::Response {
-        tracing::info!("asked to stop: calls under way record what exists and return");
+        tracing::info!("asked to stop: calls in progress record what exists and return");
         self.stop();
         stop_provider::Response { error: String::new() }
     }

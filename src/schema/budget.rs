@@ -24,7 +24,7 @@ impl Budget {
         if depth > MAX_DEPTH {
             return Err(DecodeError::new(path, format!("it is nested more than {MAX_DEPTH} deep")));
         }
-        self.0 = self.0.checked_sub(values).ok_or_else(|| DecodeError::new(path, format!("it holds more than {MAX_VALUES} values")))?;
+        self.0 = self.0.checked_sub(values).ok_or_else(|| DecodeError::new(path, format!("it contains more than {MAX_VALUES} values")))?;
         Ok(())
     }
 }

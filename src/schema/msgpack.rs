@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     fn dynamic(&mut self, path: &Path, depth: usize) -> Result<Value, DecodeError> {
-        let untyped = || DecodeError::new(path, "a dynamic value without its type");
+        let untyped = || DecodeError::new(path, "a dynamic value without a type");
         if self.read(path, decode::read_array_len)? != 2 {
             return Err(untyped());
         }
@@ -210,7 +210,7 @@ impl Kind {
 }
 
 fn broken(path: &Path) -> DecodeError {
-    DecodeError::new(path, "not MessagePack: it ends too early")
+    DecodeError::new(path, "not MessagePack: it is truncated")
 }
 
 /// Names the kinds only: the value itself may be a secret.

@@ -88,4 +88,4 @@ def test_a_ledger_that_is_not_understood_and_a_state_of_the_oldest_kind_are_refu
 
     flat = {"schema_version": 0, "attributes_flat": {"id": "x", "cluster_name": "y"}}
     states.lay_down(root, {("xeks_irsa_trust", "old"): flat})
-    root.try_plan("-refresh=false").must_fail("the state of xeks_irsa_trust", "xeks never wrote such a state")
+    root.try_plan("-refresh=false").must_fail("the state of xeks_irsa_trust", "xeks never writes such a state")
