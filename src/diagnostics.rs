@@ -1,4 +1,4 @@
-//! What a user is told: severity, summary, detail and the attribute concerned.
+//! What a user reads: severity, summary, detail and the attribute concerned.
 //!
 //! Knows nothing of the wire: `protocol` translates.
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_message_is_told_once() {
+    fn the_same_message_is_reported_once() {
         let mut diagnostics = Diagnostics::new();
         diagnostics.warning(Path::root(), "skipped", "why");
         diagnostics.warning(Path::root(), "skipped", "why");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_messages_are_told_as_thirty_and_an_error_is_not_lost_among_warnings() {
+    fn ten_thousand_messages_are_reported_as_thirty_and_an_error_is_not_lost_among_warnings() {
         let mut diagnostics = Diagnostics::new();
         (0..10_000).for_each(|n| diagnostics.warning(Path::root(), "w", n.to_string()));
         assert!(!diagnostics.has_error());

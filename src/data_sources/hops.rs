@@ -18,7 +18,7 @@ pub enum Status {
     Ok,
     /// It does not.
     Broken,
-    /// It is decided by what nobody can read from here, such as an organisation's policies. Not held against the chain.
+    /// It depends on what can't be read from here, such as an organization's policies. It does not make the chain broken.
     External,
     /// It could be decided, but was not: a permission to read is missing, or a condition can't be evaluated.
     Unknown,

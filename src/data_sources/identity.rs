@@ -1,6 +1,6 @@
 //! The hops of IAM: `identity`, one `assume_role` per role on the way, and `role_policy`.
 //!
-//! What the policies say is `evaluate`'s to tell; here it gets its words, and what to do about it.
+//! `evaluate` decides what the policies allow; this module words the result and what to do about it.
 
 use super::steps::{Found, Step};
 use crate::aws::principals::{Principal, Sort};
@@ -115,7 +115,7 @@ fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Se
         return Hop::unknown(ASSUME_ROLE, object, format!("Not checked: the {}, which would assume it, does not exist.", caller.title()));
     }
     let request = Request::assume_role(caller.caller(), &target.written, external_id.map(Secret::reveal));
-    // The caller's own side of another account can't be seen: the trust decides alone, or nobody.
+    // The caller's own policies can't be read in a foreign account: only the trust policy can decide.
     if matches!(caller.found, Found::Outside) {
         return match evaluate::trust(trust, &request) {
             Answer::Denied(denial) => refused(caller, target, trust, &denial, external_id),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_may_is_told_from_what_can_not_be_seen() {
+    fn what_the_caller_may_do_differs_from_what_can_not_be_read() {
         let denied = || Error::from_code("iam:ListRolePolicies", "185863138492 (workload)", "AccessDenied", "no", None);
         let of = |caller: Step| assume_role(&caller, &target(trusting(CALLER)), None);
         assert_eq!(of(with(Found::Outside)).status, Status::External);

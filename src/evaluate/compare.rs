@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_that_nobody_knows_is_none() {
+    fn an_unsupported_operator_is_none() {
         assert_eq!(Comparison::of("StringMatches"), None);
         assert_eq!(Comparison::of("stringNOTlike"), Some((Comparison::StringLike, true)));
         assert_eq!(Comparison::of("DateNotEquals"), Some((Comparison::Date(Order::Equal), true)));

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_nobody_knows_is_unknown() {
+    fn an_unsupported_operator_is_unknown() {
         assert!(matches!(is("StringMatches", "sts:ExternalId", json!("x")), Tri::Unknown(_)));
     }
 }

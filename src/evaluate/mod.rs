@@ -1,7 +1,7 @@
 //! What IAM decides about one request: allowed, denied and why, or unknown and why.
 //!
 //! Pure: it is given documents and a request, and knows neither AWS's clients nor Terraform. What it can't decide (a key of the
-//! request that nobody told it, a document that could not be read, an element that AWS does not document) it calls unknown, and
+//! request that the caller did not supply, a document that could not be read, an element that AWS does not document) it calls unknown, and
 //! carries through: an unknown Deny makes an Allow unknown, a Deny that surely does not match changes nothing.
 //!
 //! The rules are those of the IAM user guide: "Policy evaluation logic", "Cross-account policy evaluation logic", "Permissions
@@ -20,7 +20,7 @@ mod tri;
 
 use serde_json::Value;
 
-pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss, told};
+pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss, shown};
 pub use request::{Caller, Context, Known, Principal, Request};
 
 use statement::Layer;
@@ -50,7 +50,7 @@ pub struct Identity {
     /// Inline and managed policies, those of a user's groups included.
     pub policies: Vec<Source>,
     pub boundary: Option<Source>,
-    /// Whether the session has policies of its own, which nobody can read: what they limit is unknown.
+    /// Whether the session has policies of its own, which can't be read: what they limit is unknown.
     pub has_session_policies: bool,
 }
 

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn others_kinds_and_arns_that_are_nearly_right_are_not_the_caller() {
+    fn other_kinds_and_nearly_matching_arns_are_not_the_caller() {
         for other in [
             json!({"AWS": "arn:aws:iam::185863138492:role/app"}),
             json!({"AWS": "arn:aws:iam::183295435445:root"}),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_not_the_callers_is_told_as_a_stale_identity() {
+    fn an_id_that_is_not_the_callers_is_reported_as_a_stale_identity() {
         assert_eq!(stale(&json!({"AWS": ["AROAEXAMPLE000000002", ID]}), &app()), ["AROAEXAMPLE000000002"]);
     }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_told_by_its_name_and_unknown_without_one() {
+    fn a_session_is_matched_by_its_name_and_unknown_without_one() {
         let element = json!({"AWS": "arn:aws:sts::185863138492:assumed-role/app/i-1"});
         assert!(matches!(named(&element, &app())[0], (Grantee::Session, Tri::Unknown(_))));
         let Caller::Aws(principal) = app() else { unreachable!() };

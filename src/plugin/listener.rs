@@ -74,7 +74,7 @@ impl Listener {
                 // Each handshake by itself, so that a silent client doesn't keep the host waiting.
                 tokio::spawn(async move {
                     match secure(stream, tls).await {
-                        // If nobody receives, the server has ended.
+                        // If the receiver is gone, the server has ended.
                         Ok(stream) => drop(sender.send(Ok(Connection { stream, _open: lifetime.connection() })).await),
                         Err(error) => tracing::warn!(%error, "a client without the host's certificate was refused"),
                     }
@@ -91,13 +91,13 @@ async fn secure(stream: transport::Stream, tls: Option<TlsAcceptor>) -> io::Resu
     Ok(Box::new(secured.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??))
 }
 
-/// Clients that were let in.
+/// Accepted clients.
 pub type Incoming = ReceiverStream<io::Result<Connection>>;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// One client that was let in.
+/// One accepted client.
 pub struct Connection {
     stream: Box<dyn Stream>,
     _open: OpenConnection,
@@ -142,8 +142,7 @@ pub(super) fn location(path: &std::path::Path) -> Result<String, String> {
     let text = path.to_str().ok_or_else(|| format!("the path {} is not UTF-8", path.display()))?;
     if text.contains(['|', '\n', '\r']) {
         return Err(format!(
-            "the path {text:?} can't be passed to the host: it contains a bar or a line break. Set TMPDIR to another \
-                            folder."
+            "the path {text:?} can't be passed to the host: it contains a bar or a line break. Set TMPDIR to another folder."
         ));
     }
     Ok(text.to_owned())
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_let_in_by_number() {
+    fn a_group_gets_access_by_number() {
         let own = nix::unistd::getgid().as_raw();
         let (bound, folder) = bind("group", &own.to_string());
         let metadata = std::fs::metadata(&bound.as_ref().unwrap().address().location).unwrap();

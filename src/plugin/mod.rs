@@ -35,7 +35,7 @@ const FAREWELL: Duration = Duration::from_millis(1500);
 /// Calls wait for AWS, not for the processor: one thread a core would only slow the start on large machines.
 const WORKERS: usize = 4;
 
-/// What the process says of itself.
+/// How the process describes itself.
 pub struct About {
     /// The executable's name.
     pub name: &'static str,
@@ -75,7 +75,7 @@ pub fn run<S: GrpcService>(about: &About, arguments: impl Iterator<Item = OsStri
 enum Mode {
     /// The host that started this process.
     Hosted(Terms),
-    /// Hosts that are told by hand to attach; there is no certificate to know them by, only the socket's permissions.
+    /// Hosts that a person attaches; no certificate identifies them, only the socket's permissions protect it.
     Debug,
 }
 
@@ -157,9 +157,11 @@ fn help(about: &About) -> String {
     let About { name, version, description, homepage, .. } = about;
     format!(
         "{name} {version}\n{description}\n\n\
-         Terraform and OpenTofu start this program for a configuration that requires the provider.\nOptions for running it by hand:\n\n\
-           --debug     keep running, and print the TF_REATTACH_PROVIDERS value that a host attaches with\n  --version   print the \
-         version\n  --help      print this text\n\n\
+         Terraform and OpenTofu start this program for a configuration that requires the provider.\n\
+         Options for running it by hand:\n\n  \
+         --debug     keep running, and print the TF_REATTACH_PROVIDERS value that a host attaches with\n  \
+         --version   print the version\n  \
+         --help      print this text\n\n\
          Documentation: {homepage}\n"
     )
 }
@@ -180,7 +182,7 @@ mod tests {
         let begin = std::time::Instant::now();
         let (served, answered) = tokio::join!(until_the_end(incoming, testing::Hangs, &lifetime), host);
         assert_eq!((served, answered), (Ok(()), false));
-        // Generous upwards: a busy machine is no fault of ours.
+        // Generous upwards: a busy machine is not a defect.
         assert!(begin.elapsed() >= FAREWELL && begin.elapsed() < FAREWELL * 2);
     }
 }

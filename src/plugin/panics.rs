@@ -1,6 +1,6 @@
-//! A panic is a bug of ours; it costs the call it happens in, never the process and the other calls under way.
+//! A panic is a bug in xeks; it fails the call it happens in, never the process or other calls in progress.
 //!
-//! What a panic says may hold what it was working on, an external id or a key: only texts that stand in the source are repeated, and
+//! What a panic says may hold what it was working on, an external id or a key: only texts that are literals in the source are repeated, and
 //! the place in the source, which is what a report needs.
 
 use std::any::Any;
@@ -14,7 +14,7 @@ thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Awaits a call. If it panics, returns where, and what the panic said as far as that can be told.
+/// Awaits a call. If it panics, returns the location, and the panic message if it contains no values.
 ///
 /// # Errors
 /// The panic, for people.
@@ -63,12 +63,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_of_the_source_is_told() {
+    async fn a_literal_of_the_source_is_repeated() {
         assert!(said(|| panic!("a bug of the test")).await.starts_with("a bug of the test (at "));
     }
 
     #[tokio::test]
-    async fn a_text_that_holds_values_is_not_told() {
+    async fn a_text_that_contains_values_is_omitted() {
         let secret = String::from("s\u{e9}cret");
         for text in
             [said(|| drop(secret[..2].to_owned())).await, said(|| panic!("no key {secret}")).await, said(|| fails(&secret).unwrap()).await]

@@ -105,7 +105,7 @@ impl<S: GrpcService> Service<http::Request<Body>> for Services<S> {
     }
 }
 
-/// The services that stand as long as the process does.
+/// The services that exist as long as the process does.
 struct Standing {
     lifetime: Arc<Lifetime>,
 }

@@ -1,4 +1,4 @@
-//! Values and paths: ours from and to the wire's.
+//! Converts values and paths from and to their wire types.
 
 use super::wire::attribute_path::{Step as WireStep, step::Selector};
 use super::wire::{AttributePath, DynamicValue, RawState};

@@ -42,7 +42,7 @@ impl Answer for wire::stop_provider::Response {
     }
 }
 
-/// A panic of ours, for the user.
+/// A panic in xeks, as a diagnostic.
 pub fn bug(call: &str, panic: &str) -> Diagnostic {
     super::error(
         format!("xeks has a bug: {call} panicked"),
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn a_secret_that_a_panic_or_an_error_tells_does_not_reach_the_host() {
-        crate::secrets::remember("told-by-a-panic");
-        let panic = bug("ReadResource", "called unwrap on told-by-a-panic");
+        crate::secrets::remember("shown-by-a-panic");
+        let panic = bug("ReadResource", "called unwrap on shown-by-a-panic");
         for diagnostic in to_wire(Diagnostics::from(panic.clone())) {
             assert!(diagnostic.detail.contains("called unwrap on (secret)"), "{}", diagnostic.detail);
         }
         let function = wire::call_function::Response::failed(Diagnostics::from(panic));
-        assert!(!function.error.unwrap().text.contains("told-by"));
+        assert!(!function.error.unwrap().text.contains("shown-by"));
     }
 }

@@ -89,8 +89,7 @@ impl Protocol {
             Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
             None => Err(error(
                 "The provider is not configured",
-                "The host sent a request that needs AWS before it sent the provider's \
-                                                                 configuration.",
+                "The host sent a request that needs AWS before it sent the provider's configuration.",
             )),
         }
     }

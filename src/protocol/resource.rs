@@ -73,7 +73,7 @@ impl Protocol {
         let prior = decode(&state_of(resource), request.prior_state.as_ref(), &ty)?;
         let destroyed = decode(&proposal(resource), request.proposed_new_state.as_ref(), &ty)?.is_null();
         if !destroyed {
-            // By now more is known than at validation; its warnings were told then.
+            // More is known here than at validation, which has already reported its warnings.
             let refused = self.refused(resource, &config);
             if refused.has_error() {
                 return Ok(plan_resource_change::Response { diagnostics: to_wire(refused), ..plan_resource_change::Response::default() });

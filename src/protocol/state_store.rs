@@ -1,4 +1,4 @@
-//! State stores: xeks keeps nobody's state, and the schema offers none.
+//! State stores: xeks stores no state, and the schema offers none.
 
 use tonic::Status;
 

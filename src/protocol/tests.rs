@@ -210,7 +210,7 @@ async fn what_became_known_after_validation_is_validated_before_the_plan() {
     assert_eq!(answer.diagnostics[0].attribute, convert::path(&Path::of("name")));
     assert!(bench.fake.planned.lock().unwrap().is_none(), "the resource is not asked");
     let warned = bench.plan(&Value::Null, &object("odd", Value::Null, Value::Null)).await;
-    assert_eq!(said(&warned.diagnostics), Vec::<&str>::new(), "a warning of the validation is told once");
+    assert_eq!(said(&warned.diagnostics), Vec::<&str>::new(), "a warning of the validation is reported once");
 }
 
 #[tokio::test]

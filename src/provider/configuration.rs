@@ -25,7 +25,7 @@ pub struct Configured {
     accounts: Accounts,
 }
 
-/// Tags that others put on our objects, and that are none of our business.
+/// Tags on this provider's objects that xeks ignores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IgnoreTags {
     pub keys: Vec<String>,

@@ -3,7 +3,7 @@
 use super::DecodeError;
 use crate::diagnostics::Path;
 
-/// Nesting deeper than any schema of ours is refused, so that no host can exhaust the stack.
+/// Nesting deeper than any schema of xeks is refused, so that no host can exhaust the stack.
 pub(super) const MAX_DEPTH: usize = 64;
 /// Values in one value, null attributes that are filled in included: about a hundred megabytes. Ten thousand service accounts are
 /// thirty thousand values.

@@ -266,7 +266,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) {
                 write(out, members.get(name).unwrap_or(&Value::Null), ty);
             }
         }
-        // A value that does not fit its own schema is a defect of ours; null is refused by core with the attribute's name.
+        // A value that does not fit its own schema is a bug in xeks; null is refused by core with the attribute's name.
         _ => nil(out),
     }
 }

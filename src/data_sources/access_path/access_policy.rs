@@ -1,4 +1,4 @@
-//! The hop `access_policy`: what an entry's policies and groups let its principal do, as far as that can be told without asking
+//! The hop `access_policy`: what an entry's policies and groups let its principal do, as far as that can be determined without asking
 //! the cluster.
 //!
 //! What each access policy allows is the EKS user guide's, "Review access policy permissions". Policies that are not in the table
@@ -80,7 +80,7 @@ pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTre
     Hop::ok(NAME, entry, format!("{shown}{granted}"))
 }
 
-/// Whether the policies allow an action: `None` where that can't be told from their names.
+/// Whether the policies allow an action: `None` if their names don't determine it.
 fn decided(policies: &BTreeMap<String, Reach>, action: &Action) -> Option<bool> {
     let holding = policies.iter().filter(|(_, reach)| covers(reach, action.namespace.as_deref()));
     let answers: Vec<Option<bool>> = holding.map(|(arn, _)| allows(name(arn), action)).collect();

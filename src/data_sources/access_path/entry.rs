@@ -17,7 +17,7 @@ const POLICY: &str = "access_policy";
 /// The type of an entry for people and programs.
 const STANDARD: &str = "STANDARD";
 
-/// What the cluster's account says of the cluster and of who may enter it.
+/// What the cluster account contains about the cluster and its access entries.
 #[derive(Debug)]
 pub(super) struct Door<'a> {
     cluster: &'a Result<Option<ClusterDescription>, Error>,
@@ -101,8 +101,7 @@ impl Door<'_> {
         let before = steps.iter().rev().skip(1).map(Step::known_arn).find(|arn| self.others.contains(arn));
         if let Some(before) = before {
             reason.push_str(&format!(
-                " It has one for {before}, but the chain continues from there, and the cluster sees only the last \
-                                      principal."
+                " It has one for {before}, but the chain continues from there, and the cluster sees only the last principal."
             ));
         } else if let Some(like) = self.others.iter().find(|other| same_name(other, principal)) {
             reason.push_str(&format!(" It has one for {like}, which is a different principal with the same name."));
@@ -134,7 +133,7 @@ impl Door<'_> {
         }
     }
 
-    /// Why no entry was found that policies could hang on.
+    /// Why no entry was found that policies could be associated with.
     fn without_entry(&self, last: &Step) -> &'static str {
         match (self.cluster, &self.entry) {
             (Err(_), _) => "the cluster could not be read",
@@ -195,7 +194,7 @@ fn unseen(object: &str, entry: &Facts, last: &Step, again: String) -> Hop {
     }
 }
 
-/// A session's ARN leaves the role's path out, and an entry is for the role with its path: one can't be told from the other.
+/// A session's ARN leaves the role's path out, and an entry is for the role with its path: they can't be matched.
 fn pathless(object: &str, last: &Step) -> Hop {
     let title = last.title();
     let hidden = format!("The access entry is for the {title} including its path, which a session's ARN does not contain");

@@ -41,7 +41,7 @@ impl Trial<'_> {
         chain.0.push(hop.in_account(self.cluster_account));
     }
 
-    /// What is tried holds for the caller of live_as: who is another than the principal proves nothing of that one.
+    /// The result applies to the caller of live_as: a caller other than the principal proves nothing about the principal.
     fn check_caller(&self, chain: &mut Chain) {
         let (caller, Some(first)) = (&self.account.identity().arn, self.steps.first()) else { return };
         let same = Arn::parse(caller)
@@ -67,7 +67,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Assumes role after role; each hop learns what came of it.
+    /// Assumes role after role, and records the result in each hop.
     async fn sessions(&self, chain: &mut Chain) -> Option<Credentials> {
         let mut session = sessions::own(&self.account).await.ok()?;
         let mut hops = chain.0.iter_mut().filter(|hop| hop.name == "assume_role");
@@ -189,7 +189,7 @@ impl Trial<'_> {
     }
 }
 
-/// What STS answered, put to what the documents say.
+/// Combines the answer of STS with what the documents say.
 fn settle(hop: &mut Hop, refusal: Option<&Error>) {
     let said = hop.reason.clone();
     match (refusal, hop.status) {
@@ -207,8 +207,7 @@ fn settle(hop: &mut Hop, refusal: Option<&Error>) {
                  policy denies it, or a change has not propagated yet."
             );
             hop.fix = Some(
-                "Try again in a minute. If it still fails, ask the administrator of the organization's policies about \
-                            sts:AssumeRole."
+                "Try again in a minute. If it still fails, ask the administrator of the organization's policies about sts:AssumeRole."
                     .into(),
             );
         }
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_is_told_without_its_session() {
+    fn a_user_name_is_shown_without_its_session() {
         let arn = |session| format!("arn:aws:sts::185863138492:assumed-role/app/{session}");
         assert_eq!(nameless(&arn("i-1"), "other"), arn("{{SessionName}}"));
         assert_eq!(nameless("arn:aws:sts::1:assumed-role/app/i-1", ""), "arn:aws:sts::1:assumed-role/app/i-1");
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_of_the_entrys_own_is_told_without_its_session_too() {
+    fn a_user_name_of_the_entrys_own_is_shown_without_its_session_too() {
         assert_eq!(nameless("team:ann@corp.example:x", "ann@corp.example"), "team:{{SessionName}}:x");
         assert_eq!(nameless("team:ann-corp.example", "ann@corp.example"), "team:{{SessionName}}");
         assert_eq!(nameless("xeks:xeks", "xeks"), "xeks:{{SessionName}}");

@@ -81,7 +81,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     chain.extend(network);
     if question.live {
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());
-        let account = context.provider.workload(key).await.map_err(|error| told(&error, "live_as"))?;
+        let account = context.provider.workload(key).await.map_err(|error| unusable(&error, "live_as"))?;
         let trial =
             live::Trial { question, account, cluster: cluster_found, cluster_account: &owner.account_id, region: &region, steps: &steps };
         trial.run(&mut chain).await;
@@ -89,14 +89,14 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     Ok((region, chain))
 }
 
-/// The way from where requests come from, where that is told, to a cluster that is there.
+/// The network path from the source, if one is set, to an existing cluster.
 async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDescription>, question: &Question) -> Vec<Hop> {
     let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
     let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
     network::hops(workload, &accounts.cluster, region, cluster, source).await
 }
 
-fn told(error: &AccountError, attribute: &str) -> Diagnostics {
+fn unusable(error: &AccountError, attribute: &str) -> Diagnostics {
     let mut diagnostic = error.diagnostic();
     diagnostic.path = Path::of(attribute);
     diagnostic.into()

@@ -25,8 +25,8 @@ fn asked() -> Vec<Attribute> {
             .check(validators::text(names::region)),
         Attribute::string(
             "principal_arn",
-            "The identity that needs access: the ARN of a role, a user or a session. For a session, the \
-                                            data source evaluates its role; it does not see the session's own policies.",
+            "The identity that needs access: the ARN of a role, a user or a session. For a session, the data source evaluates its role; \
+             it does not see the session's own policies.",
         )
         .required()
         .check(validators::text(is_caller)),
@@ -53,25 +53,21 @@ fn asked() -> Vec<Attribute> {
             .check(validators::each_text(names::namespace)),
         Attribute::set_of_strings(
             "verbs",
-            "Kubernetes verbs to check, such as `get` or `create`. Default: `get`, if `namespaces` or \
-                                            `resource` is set.",
+            "Kubernetes verbs to check, such as `get` or `create`. Default: `get`, if `namespaces` or `resource` is set.",
         )
         .optional(),
         Attribute::string(
             "resource",
-            "Kubernetes resource to check, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: \
-                                       `pods`.",
+            "Kubernetes resource to check, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: `pods`.",
         )
         .optional(),
         Attribute::nested(
             "source",
             Nesting::Single,
             source(),
-            "Where requests come from. If it is set, the data source also checks the \
-                                                                network hops. What the API server's name resolves to from there \
-                                                                determines whether the traffic uses the peering connection or the \
-                                                                internet: a cluster with public access has public addresses outside its \
-                                                                own VPC.",
+            "Where requests come from. If it is set, the data source also checks the network hops. What the API server's name resolves to \
+             from there determines whether the traffic uses the peering connection or the internet: a cluster with public access has \
+             public addresses outside its own VPC.",
         )
         .optional(),
         Attribute::bool(

@@ -20,7 +20,7 @@ pub(super) fn hop(role: &Step, question: &Question) -> Hop {
     hop.in_account(&role.arn.account)
 }
 
-/// Nothing is asked: what there is.
+/// No action is asked about: lists the policies.
 fn attached(object: &str, permissions: &Permissions, role: &Step) -> Hop {
     let bound = permissions.boundary.as_ref().map_or_else(String::new, |b| format!(" Its permissions boundary is {}.", b.name));
     if permissions.documents.is_empty() {
@@ -63,12 +63,11 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
                 .find_map(|resource| owner(resource).filter(|id| !id.is_empty() && *id != role.arn.account).map(|owner| (resource, owner)));
             if let Some((resource, owner)) = elsewhere {
                 let reason = format!(
-                    "{resource} belongs to account {owner}: its own policy must also allow the call, which can't be read from \
-                             here."
+                    "{resource} belongs to account {owner}: its own policy must also allow the call, which can't be read from here."
                 );
                 return Hop::external(PERMISSIONS, object, format!("{}\n{reason}", allowed.join("\n")));
             }
-            // The name of a bucket, say, does not tell whose it is.
+            // The name of a bucket, for example, does not contain its account.
             if let Some(resource) = question.resources.iter().find(|resource| owner(resource).is_some_and(|id| id.is_empty())) {
                 allowed.push(format!(
                     "The ARN {resource} contains no account: the resource's own policy is not checked. It may deny the call, and it must \

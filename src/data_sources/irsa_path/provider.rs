@@ -24,7 +24,7 @@ pub(super) enum Providers {
         /// What the provider is called in the role's account, whether or not it is there.
         arn: String,
         found: Result<Option<OidcProvider>, Error>,
-        /// The account id of another one of ours that has a provider of this issuer, where the role's has none.
+        /// The ID of another configured account that has a provider for this issuer, if the role's account has none.
         elsewhere: Option<String>,
     },
 }
@@ -69,8 +69,7 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
         Providers::NoIssuer => Hop::unknown(OIDC_PROVIDER, account, "Not checked: the cluster's issuer is not known."),
         Providers::Outside { arn, .. } => {
             let reason = format!(
-                "Account {account} is neither the provider's cluster_account nor the selected workload account, so it can't be \
-                         read."
+                "Account {account} is neither the provider's cluster_account nor the selected workload account, so it can't be read."
             );
             Hop::external(OIDC_PROVIDER, arn, reason)
         }

@@ -67,7 +67,7 @@ impl Asked<'_> {
         }
     }
 
-    /// Let in: how narrowly, and what can't be seen from here.
+    /// Allowed: how narrowly, and what can't be read from here.
     fn allowed(&self, statement: &str) -> String {
         let mut reason = format!("{} allows {}.", sentence(statement), self.question.service_account.subject());
         let text = self.trust.to_string().to_ascii_lowercase();
@@ -149,16 +149,13 @@ impl Asked<'_> {
             } else {
                 format!(
                     "the tokens are issued by {}, and the key is for another cluster's issuer, or for this cluster's before it was \
-                         recreated",
+                     recreated",
                     self.issuer
                 )
             };
             return (
                 format!("{statement} has a condition on {key}, which no token contains: {what}."),
-                format!(
-                    "Use the key {right} in its \
-                 Condition."
-                ),
+                format!("Use the key {right} in its Condition."),
             );
         }
         match claim {
@@ -172,11 +169,11 @@ impl Asked<'_> {
             ),
             _ => {
                 let has = match found {
-                    Known::Values(values) => format!("the request has {}", evaluate::told(key, values)),
+                    Known::Values(values) => format!("the request has {}", evaluate::shown(key, values)),
                     _ => "a request with a web identity has no such key".to_owned(),
                 };
                 (
-                    format!("{statement} requires {operator} {key} {}, but {has}.", evaluate::told(key, wanted)),
+                    format!("{statement} requires {operator} {key} {}, but {has}.", evaluate::shown(key, wanted)),
                     format!("Remove {key} from its Condition, or change the value."),
                 )
             }
@@ -189,7 +186,7 @@ impl Asked<'_> {
         let reason = if let Some(wild) = wanted.iter().find(like).filter(|_| operator.contains("Equals")) {
             format!(
                 "{statement} compares sub with {operator} and {wild}: {operator} treats a wildcard as a literal character, so the \
-                     condition never matches."
+                 condition never matches."
             )
         } else if wanted.iter().any(|w| w.eq_ignore_ascii_case(&subject)) {
             format!("{statement} requires the subject {}, which differs from {subject} in case.", wanted.join(" or "))
@@ -253,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_trust_leaves_open_is_told_where_it_lets_in() {
+    fn a_trust_that_allows_the_pods_reports_what_it_does_not_restrict() {
         let narrow = json!({"StringEquals": {(format!("{ISSUER}:sub")): "system:serviceaccount:a:b", (format!("{ISSUER}:aud")): "sts.amazonaws.com"}});
         let hop = federated(PROVIDER, narrow);
         assert_eq!(hop.status, Status::Ok);
@@ -265,13 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn a_trust_in_pod_identity_is_told_from_one_in_an_issuer() {
+    fn a_trust_in_pod_identity_differs_from_one_in_an_issuer() {
         let pods = json!({"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:*"]});
         assert!(asked(pods).reason.contains("is for EKS Pod Identity"));
     }
 
     #[test]
-    fn a_provider_that_differs_in_case_or_partition_only_is_told() {
+    fn a_provider_that_differs_in_case_or_partition_only_is_reported() {
         let hop = federated(&PROVIDER.replace("/ABCD", "/abcd"), json!({}));
         assert!(hop.reason.contains("differs from") && hop.reason.contains("in case or partition"), "{}", hop.reason);
         let hop = federated(&PROVIDER.replace("arn:aws:", "arn:aws-cn:"), json!({}));

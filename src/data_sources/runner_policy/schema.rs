@@ -35,8 +35,7 @@ fn asked() -> Vec<Attribute> {
         })),
         Attribute::string(
             "workload_account",
-            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's \
-                                               `workload_account`.",
+            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`.",
         )
         .optional(),
         Attribute::string("region", "Region that regional ARNs are limited to. Default: `*`. Each list can set its own.")
@@ -56,13 +55,11 @@ fn found() -> Vec<Attribute> {
     vec![
         account(
             "cluster_account_id",
-            "ID of the account that owns the clusters. Default: the provider's `cluster_account`, which the \
-                                       data source then looks up.",
+            "ID of the account that owns the clusters. Default: the provider's `cluster_account`, which the data source then looks up.",
         ),
         account(
             "workload_account_id",
-            "ID of the workload account. Default: the provider's workload account, which the data source then \
-                                        looks up.",
+            "ID of the workload account. Default: the provider's workload account, which the data source then looks up.",
         ),
         Attribute::string("cluster_policy", "JSON policy for the pipeline's role in the cluster account; null if it needs none.")
             .computed(),
@@ -77,8 +74,7 @@ fn access() -> Vec<Attribute> {
         vec![
             Attribute::set_of_strings(
                 "trusted_principal_arns",
-                "ARNs of additional roles that the trust policy names; the pipeline \
-                                                                  looks them up.",
+                "ARNs of additional roles that the trust policy names; the pipeline looks them up.",
             )
             .optional(),
         ],
@@ -203,8 +199,7 @@ fn role(existing: &'static str) -> Vec<Attribute> {
 fn managed_policies() -> Attribute {
     Attribute::set_of_strings(
         "managed_policy_arns",
-        "ARNs of managed policies that the pipeline can attach; wildcards are allowed. \
-                                                      Default: none.",
+        "ARNs of managed policies that the pipeline can attach; wildcards are allowed. Default: none.",
     )
     .optional()
 }

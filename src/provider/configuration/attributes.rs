@@ -40,8 +40,7 @@ pub(super) fn schema() -> Schema {
             }),
             Attribute::map_of_strings(
                 "default_tags",
-                "Tags for all objects that this provider creates. The tags of a resource override \
-                                                       them.",
+                "Tags for all objects that this provider creates. The tags of a resource override them.",
             )
             .optional()
             .check(tags(50, names::user_tag_key)),
@@ -94,8 +93,7 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         assume_role_with_web_identity(),
         Attribute::set_of_strings(
             "allowed_account_ids",
-            "The only account IDs that the provider can use. With any other account, it \
-                                                          fails before it does anything.",
+            "The only account IDs that the provider can use. With any other account, it fails before it does anything.",
         )
         .optional()
         .check(each_text(names::account_id)),
@@ -106,8 +104,7 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         Attribute::string("sts_region", "Region of the STS endpoint. Default: `region`.").optional().check(text(names::region)),
         Attribute::number(
             "max_retries",
-            "Maximum number of attempts of a call. Default: `AWS_MAX_ATTEMPTS`, then the profile's value, \
-                                          then 4.",
+            "Maximum number of attempts of a call. Default: `AWS_MAX_ATTEMPTS`, then the profile's value, then 4.",
         )
         .optional()
         .check(between(0, 100)),
@@ -237,7 +234,7 @@ fn tags(most: usize, key_rule: fn(&str) -> Result<(), String>) -> impl Fn(&Value
     }
 }
 
-/// A key of `workload_accounts`: stands in import ids, between slashes.
+/// A key of `workload_accounts`: part of import IDs, between slashes.
 fn account_key(key: &str) -> Result<(), String> {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
         return Ok(());

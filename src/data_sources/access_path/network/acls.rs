@@ -49,7 +49,7 @@ fn gateways(facts: &Facts, family: Family, own: &str, source: &[Cidr], blocks: &
         let gateway = facts.nat_gateways.as_ref().map(|all| all.iter().find(|gateway| gateway.id == target));
         match gateway {
             Err(error) => checks.push(Hop::unreadable(NAME, target, error).in_account(&place.account_id)),
-            // A NAT gateway that is not there is the route's matter, and one that does not lead out has a far side of its own.
+            // The route hop reports a missing NAT gateway, and a private NAT gateway is external.
             Ok(None) => {}
             Ok(Some(gateway)) => match &gateway.subnet_id {
                 Some(id) if id == own => {}
@@ -125,7 +125,7 @@ fn through(acl: &NetworkAcl, subnet_id: &str, egress: bool, others: &[Cidr], far
     Hop::unknown(NAME, &acl.id, reason).with_fix(fix())
 }
 
-/// What an entry says of TCP.
+/// The block and ports of TCP that an entry applies to.
 fn covers(entry: &AclEntry) -> Option<(Cidr, Ports)> {
     let block = Cidr::parse(entry.cidr_ipv4.as_deref().or(entry.cidr_ipv6.as_deref())?)?;
     match entry.protocol.as_str() {

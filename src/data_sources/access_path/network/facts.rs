@@ -24,9 +24,9 @@ pub(super) enum Family {
 pub(super) struct Facts {
     pub source: Source,
     pub cluster: ClusterDescription,
-    /// The source's subnet and what stands around it.
+    /// The source's subnet and its surroundings.
     pub here: Place,
-    /// The cluster's subnets and what stands around them. Read only where the name resolves into them.
+    /// The cluster's subnets and their surroundings. Read only if the endpoint name resolves into them.
     pub there: Place,
     /// Those between the two VPCs.
     pub peerings: Seen<Vec<PeeringConnection>>,

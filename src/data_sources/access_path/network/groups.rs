@@ -136,7 +136,7 @@ struct Allowed<'a> {
     by_group: Option<&'a SecurityGroupRule>,
     /// Lists whose blocks could not be read.
     unread: Vec<&'a str>,
-    /// References to the other side's groups that can't be told to count.
+    /// References to the other side's groups that may not apply.
     unsure: Vec<&'a str>,
 }
 
@@ -164,7 +164,7 @@ impl<'a> Allowed<'a> {
                 continue;
             };
             // VPC peering guide, "Update your security groups to reference peer security groups": not across regions, and while the
-            // connection is active. Over a transit gateway only where that is switched on, which nobody can read from here.
+            // connection is active. Through a transit gateway only if the attachment enables it, which can't be read from here.
             if facts.same_vpc() || facts.same_region() && facts.active_peering().is_some() {
                 allowed.by_group = Some(rule);
             } else if facts.same_region() {

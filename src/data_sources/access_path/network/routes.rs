@@ -100,14 +100,11 @@ fn judged(facts: &Facts, table_id: &str, from: &str, to: &str, leads: &[(Lead, V
             format!("Add a route to {to} through {} to {table_id} (xeks_cluster_peering does this).", peering.id)
         }
         None if facts.is_private() => {
-            format!(
-                "Connect the two VPCs with xeks_cluster_peering, which also adds a route to {to} through the connection to \
-                         {table_id}."
-            )
+            format!("Connect the two VPCs with xeks_cluster_peering, which also adds a route to {to} through the connection to {table_id}.")
         }
         _ => format!(
             "Route 0.0.0.0/0 in {table_id} to an available NAT gateway, or make the cluster's endpoint private only, so that its name \
-                 resolves to addresses in its VPC."
+             resolves to addresses in its VPC."
         ),
     });
     match of(Status::Broken) {

@@ -23,7 +23,7 @@ fn hop(facts: &Facts, name: &str) -> Hop {
 
 type Change = fn(&mut Facts);
 
-/// Each set-up, changed in one way, is told by the hop of that name, with this status and these words.
+/// Each set-up, changed in one way, is reported by the hop of that name, with this status and these words.
 fn each(sound: fn() -> Facts, table: &[(Change, &str, Status, &str)]) {
     for (change, name, status, words) in table {
         let mut facts = sound();
@@ -275,7 +275,7 @@ fn an_endpoint_with_neither_access_is_broken() {
 }
 
 #[test]
-fn a_failed_read_is_told_with_its_code() {
+fn a_failed_read_is_reported_with_its_code() {
     let mut facts = peered();
     let error = Error::from_code("ec2:DescribeSubnets", "185863138492 (workload)", "RequestLimitExceeded", "Slow down.", Some("r-1"));
     assert_eq!(error.kind, Kind::Throttled);

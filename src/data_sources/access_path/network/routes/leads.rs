@@ -48,8 +48,7 @@ pub(super) fn lead(facts: &Facts, place: &Place, route: &Route) -> Lead {
         _ if facts.same_vpc() => format!("Delete the route {destination}: inside a VPC, the local route is enough."),
         Some(peering) => format!("Change the target of route {destination} to {}.", peering.id),
         None => format!(
-            "Change the target of route {destination} to a peering connection between the two VPCs (xeks_cluster_peering \
-                         creates one)."
+            "Change the target of route {destination} to a peering connection between the two VPCs (xeks_cluster_peering creates one)."
         ),
     };
     Lead { fix: Some(fix), ..lead }

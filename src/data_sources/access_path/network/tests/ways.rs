@@ -96,7 +96,7 @@ fn subnets_without_an_association_use_the_main_table() {
 }
 
 #[test]
-fn overlapping_vpcs_are_told_by_the_route() {
+fn overlapping_vpcs_are_reported_by_the_route() {
     let mut facts = peered();
     table(&mut facts.here, 0)[0].destination = "10.20.0.0/15".into();
     table(&mut facts.here, 0)[1].destination = "10.0.0.0/8".into();
@@ -164,7 +164,7 @@ fn another_way_than_peering_is_external() {
     }
     assert!(!evaluate(&facts).iter().any(|hop| hop.status.holds_up()));
     facts.peerings = Err(refused("DescribeVpcPeeringConnections"));
-    assert_eq!(hop(&facts, "peering").status, Status::External, "no peering is needed to tell");
+    assert_eq!(hop(&facts, "peering").status, Status::External, "no peering is needed for that");
     table(&mut facts.there, 0).pop();
     assert_eq!(hop(&facts, "route").status, Status::Broken, "the way back is not there, whatever the transit gateway does");
 }
@@ -268,7 +268,7 @@ fn a_cluster_of_ipv6_is_reached_by_either_kind_of_address() {
     facts.cluster.ip_family = Some("ipv6".into());
     assert_eq!(first_trouble(&facts), None, "IPv4 gets through");
     table(&mut facts.here, 0).truncate(1);
-    assert_eq!(first_trouble(&facts).unwrap().name, "route", "neither does: IPv4 is told");
+    assert_eq!(first_trouble(&facts).unwrap().name, "route", "neither works: IPv4 is reported");
     world::dual_stack(&mut facts);
     assert_eq!(first_trouble(&facts), None, "IPv6 gets through");
     assert!(hop(&facts, "route").reason.contains("2001:db8:20:a::/64"));
