@@ -21,7 +21,11 @@ ACCESS_ENTRY = [
         fix="create-access-entry",
     ),
     broken(
-        "There is no access entry (direct)", "access_entry", "so it answers 401", lambda c: c.remove_entry(), direct=True
+        "There is no access entry (direct)",
+        "access_entry",
+        "so it answers 401",
+        lambda c: c.remove_entry(),
+        direct=True,
     ),
     broken(
         "The access entry is for the workload role, not for the access role",
