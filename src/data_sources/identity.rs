@@ -332,7 +332,7 @@ mod tests {
         for given in [None, Some(Secret::new("hush-2"))] {
             let hop = assume_role(&caller(), &target(trust.clone()), given.as_ref());
             assert_eq!(hop.status, Status::Broken);
-            assert!(hop.reason.contains("external id") && !format!("{hop:?}").contains("hush"), "{hop:?}");
+            assert!(hop.reason.contains("external ID") && !format!("{hop:?}").contains("hush"), "{hop:?}");
         }
         assert_eq!(assume_role(&caller(), &target(trust), Some(&Secret::new("hush-1"))).status, Status::Ok);
     }
@@ -370,6 +370,6 @@ mod tests {
     fn a_role_under_another_path_is_another_role() {
         let hop = identity(&Step { written: "arn:aws:iam::185863138492:role/teams/app".into(), ..caller() });
         assert_eq!(hop.status, Status::Broken);
-        assert_eq!(hop.fix.as_deref(), Some("Write arn:aws:iam::185863138492:role/app in principal_arn."));
+        assert_eq!(hop.fix.as_deref(), Some("Set principal_arn to arn:aws:iam::185863138492:role/app."));
     }
 }

@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_group_that_does_not_exist_is_an_error_that_leaves_no_socket() {
         let (bound, folder) = bind("nobody", "no-such-group");
-        assert_eq!(bound.err().unwrap(), "can't open the socket to the group no-such-group: there is no such group");
+        assert_eq!(bound.err().unwrap(), "can't give the group no-such-group access to the socket: the group does not exist");
         std::fs::remove_dir(folder).expect("the folder is empty");
     }
 

@@ -55,9 +55,9 @@ fn what_the_hops_say_names_the_objects() {
     assert_eq!(hop(&facts, "egress").reason, "sg-source allows outbound TCP 443 to 10.20.0.0/24 and 10.20.1.0/24 (rule sgr-out).");
     assert_eq!(
         hop(&facts, "route").reason,
-        "rtb-source, which serves subnet-source, leads to 10.20.0.0/24 over pcx-1. rtb-source, which serves subnet-source, leads to \
-         10.20.1.0/24 over pcx-1. rtb-a, which serves subnet-a, leads to 10.30.0.0/24 over pcx-1. rtb-b, which serves subnet-b, leads to \
-         10.30.0.0/24 over pcx-1."
+        "rtb-source, which serves subnet-source, routes to 10.20.0.0/24 through pcx-1. rtb-source, which serves subnet-source, routes to \
+         10.20.1.0/24 through pcx-1. rtb-a, which serves subnet-a, routes to 10.30.0.0/24 through pcx-1. rtb-b, which serves subnet-b, routes to \
+         10.30.0.0/24 through pcx-1."
     );
     assert_eq!(hop(&facts, "route").object, "rtb-source, rtb-a, rtb-b");
     assert_eq!(hop(&facts, "peering").reason, "pcx-1 between vpc-source and vpc-cluster is active.");
@@ -91,7 +91,7 @@ fn egress_is_what_the_sources_groups_let_out() {
                 |f| f.here.groups.as_mut().unwrap()[0].vpc_id = Some("vpc-other".into()),
                 "egress",
                 Status::Broken,
-                "sg-source is of vpc-other, not of vpc-source",
+                "sg-source belongs to vpc-other, not to vpc-source",
             ),
             (|f| f.source.security_group_ids.clear(), "egress", Status::Unknown, "contains no security group"),
             (
@@ -166,7 +166,7 @@ fn network_acls_decide_in_order_both_ways_on_both_sides() {
                 Status::Broken,
                 "acl-cluster of subnet-a denies outbound TCP 1024-65535",
             ),
-            (|f| near(f).retain(|entry| !entry.egress), "network_acl", Status::Broken, "by its last rule"),
+            (|f| near(f).retain(|entry| !entry.egress), "network_acl", Status::Broken, "by its default rule"),
             (|f| near(f).retain(|entry| entry.egress), "network_acl", Status::Broken, "inbound TCP 1024-65535"),
             (
                 |f| deny(near(f), false, 50, "0.0.0.0/0", Some((1024, 32767))),

@@ -29,7 +29,7 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 |f| table(&mut f.here, 0).push(route("10.20.1.0/24", "nat-1")),
                 "route",
                 Status::Broken,
-                "its route 10.20.1.0/24 leads to nat-1",
+                "its route 10.20.1.0/24 has the target nat-1",
             ),
             (
                 |f| table(&mut f.here, 0).push(route("10.20.1.0/25", "igw-1")),
@@ -49,7 +49,7 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 Status::Broken,
                 "pcx-9, which is not a peering connection between vpc-source and vpc-cluster. pcx-1 is the connection",
             ),
-            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Broken, "leads to igw-1, the internet"),
+            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Broken, "has the target igw-1, the internet"),
             (|f| f.here.tables = Err(refused("DescribeRouteTables")), "route", Status::Unknown, "lack ec2:DescribeRouteTables"),
             (|f| f.there.tables = Ok(vec![]), "route", Status::Unknown, "no route table of subnet-a was found"),
             (
@@ -92,7 +92,7 @@ fn subnets_without_an_association_use_the_main_table() {
     assert_eq!(first_trouble(&facts), None);
     assert!(hop(&facts, "route").object.starts_with("rtb-main, "));
     table(&mut facts.here, 1).pop();
-    assert!(hop(&facts, "route").reason.contains("rtb-main, which serves subnet-source, does not lead"));
+    assert!(hop(&facts, "route").reason.contains("rtb-main, which serves subnet-source, does not route"));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 Status::Broken,
                 "a peering connection does not route to the internet",
             ),
-            (|f| table(&mut f.here, 0)[1].target = "tgw-1".into(), "route", Status::External, "over tgw-1"),
+            (|f| table(&mut f.here, 0)[1].target = "tgw-1".into(), "route", Status::External, "through tgw-1"),
             (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Unknown, "only senders with a public address"),
             (|f| table(&mut f.here, 0)[1].state = "blackhole".into(), "route", Status::Broken, "is a blackhole"),
             (
