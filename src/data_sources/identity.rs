@@ -91,7 +91,7 @@ pub(super) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> 
         Found::Here(found, _) if step.arn.session().is_some() || found.arn == step.written => Ok(found),
         Found::Here(found, _) => {
             let reason = format!("{} does not exist: the {} of account {account} is {}.", step.written, step.title(), found.arn);
-            Err(Hop::broken(name, &step.written, reason, format!("Set {attribute} to {}.", found.arn)))
+            Err(Hop::broken(name, &step.written, reason, format!("Use {} in {attribute}.", found.arn)))
         }
         Found::Absent => {
             let reason = format!("No {} exists in account {account}.", step.title());
@@ -370,6 +370,6 @@ mod tests {
     fn a_role_under_another_path_is_another_role() {
         let hop = identity(&Step { written: "arn:aws:iam::185863138492:role/teams/app".into(), ..caller() });
         assert_eq!(hop.status, Status::Broken);
-        assert_eq!(hop.fix.as_deref(), Some("Set principal_arn to arn:aws:iam::185863138492:role/app."));
+        assert_eq!(hop.fix.as_deref(), Some("Use arn:aws:iam::185863138492:role/app in principal_arn."));
     }
 }

@@ -246,7 +246,7 @@ BROKEN = [
         "No outbound rule of sg-",
         lambda n: n.let_out(HTTPS | {"IpRanges": [{"CidrIp": n.here.block}]}),
     ),
-    broken("The security group is one of another VPC", "egress", "not of vpc-", another_vpcs_group),
+    broken("The security group is one of another VPC", "egress", "not to vpc-", another_vpcs_group),
     broken(
         "The subnet does not exist",
         "network_acl",

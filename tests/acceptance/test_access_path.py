@@ -117,7 +117,7 @@ def test_what_may_not_be_read_is_unknown_and_the_permission_is_named(cli, aws, t
 
     first = next(found for found in state["hops"] if found["status"] == "unknown")
     assert (first["name"], state["allowed"], state["broken"]) == (hop, False, hop)
-    assert f"{service}:{action}" in first["reason"] and f"Allow {service}:{action}" in first["fix"]
+    assert f"{service}:{action}" in first["reason"] and f"Grant {service}:{action}" in first["fix"]
 
 
 def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
@@ -151,7 +151,7 @@ def test_live_shows_who_the_cluster_says_it_is_and_what_it_may(cli, aws, tmp_pat
     hop = state["hops"][-1]
     assert (hop["name"], hop["status"], hop["account_id"]) == ("api_server", "ok", CLUSTER_ACCOUNT)
     assert f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{connection.access}/{{{{SessionName}}}}" in hop["reason"]
-    assert "It may get pods in namespace prod and list pods in namespace prod." in hop["reason"]
+    assert "It can get pods in namespace prod and list pods in namespace prod." in hop["reason"]
     assert "STS returned a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
 
 
