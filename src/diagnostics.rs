@@ -1,4 +1,4 @@
-//! What a user is told: severity, summary, detail and the attribute concerned.
+//! What a user reads: severity, summary, detail and the attribute concerned.
 //!
 //! Knows nothing of the wire: `protocol` translates.
 
@@ -80,7 +80,7 @@ pub struct Diagnostic {
 const MOST: usize = 30;
 /// Characters of one text: what is wrong may be as long as a message, and is quoted.
 const LONGEST: usize = 10_000;
-const MORE: &str = "There is more to say than is shown";
+const MORE: &str = "More messages exist than are shown";
 
 /// The messages of one request, in the order in which they were found: thirty at most, and where some are left out an error is
 /// left in.
@@ -142,7 +142,7 @@ impl Diagnostics {
         }
         if !self.0.iter().any(|d| d.summary == MORE) {
             let detail = format!(
-                "Only {MOST} messages are shown. What these have in common is likely to be one mistake: correct it, and see what is left."
+                "Only {MOST} messages are shown. They probably have one cause: correct it, and run Terraform again to see what remains."
             );
             self.0.push(Diagnostic { severity: Severity::Warning, summary: MORE.to_owned(), detail, path: Path::root() });
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_message_is_told_once() {
+    fn the_same_message_is_reported_once() {
         let mut diagnostics = Diagnostics::new();
         diagnostics.warning(Path::root(), "skipped", "why");
         diagnostics.warning(Path::root(), "skipped", "why");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_messages_are_told_as_thirty_and_an_error_is_not_lost_among_warnings() {
+    fn ten_thousand_messages_are_reported_as_thirty_and_an_error_is_not_lost_among_warnings() {
         let mut diagnostics = Diagnostics::new();
         (0..10_000).for_each(|n| diagnostics.warning(Path::root(), "w", n.to_string()));
         assert!(!diagnostics.has_error());

@@ -1,8 +1,8 @@
 //! Texts that must never be shown, and their removal from what is: log lines, diagnostics, AWS's messages.
 //!
-//! Nothing secret is put into those knowingly. This is for what others put there: AWS repeats a request whose signature does not
-//! fit, session token included, and a proxy's page may repeat anything. Owns both ways to know a secret, by its value and by
-//! its shape. Must not know where texts come from.
+//! xeks never puts a secret into those knowingly. This is for what AWS or another program puts there: AWS repeats a request whose
+//! signature does not match, session token included, and a proxy's page may repeat anything. Owns both ways to recognize a secret,
+//! by its value and by its shape. Must not know where texts come from.
 
 mod shapes;
 
@@ -12,10 +12,10 @@ use std::fmt;
 use parking_lot::RwLock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands in a secret's place.
+/// The replacement of a secret.
 pub const HIDDEN: &str = "(secret)";
 
-/// A shorter text is part of too many others to be taken out of them wherever it stands.
+/// A shorter text is part of too many others to be replaced everywhere.
 const SHORTEST: usize = 8;
 
 /// Values to be hidden, longest first: one may be part of another.
@@ -49,7 +49,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Hides this value from now on, as it is and as it stands in URLs and forms.
+/// Hides this value from now on, as it is and as encoded in URLs and forms.
 pub fn remember(value: &str) {
     let mut known = KNOWN.write();
     for form in [value.trim().to_owned(), utf8_percent_encode(value.trim(), NON_ALPHANUMERIC).to_string()] {

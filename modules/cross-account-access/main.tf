@@ -1,5 +1,5 @@
-# Access to an EKS cluster for EC2 instances, or others who hold a role, of another account: both sides of the roles, the
-# access entry, and the network if asked for.
+# Access to an EKS cluster for EC2 instances, or other users of a role, in another account: the roles on both sides, the
+# access entry and, optionally, the network.
 
 resource "xeks_cross_account_access" "this" {
   cluster_name     = var.cluster_name

@@ -1,10 +1,10 @@
 output "kubeconfig" {
-  description = "For ~/.kube/config of the caller. Holds no secret."
+  description = "Contents of ~/.kube/config for the client. Contains no secret."
   value       = xeks_cross_account_access.this.kubeconfig
 }
 
 output "aws_config" {
-  description = "For ~/.aws/config of the caller: the profile that the kubeconfig names."
+  description = "Contents of ~/.aws/config for the client: the profile that the kubeconfig uses."
   value       = xeks_cross_account_access.this.aws_config
 }
 
@@ -19,7 +19,7 @@ output "cluster" {
 }
 
 output "access_role_arn" {
-  description = "ARN of the role in the cluster's account."
+  description = "ARN of the role in the cluster account."
   value       = xeks_cross_account_access.this.access_role_arn
 }
 
@@ -34,6 +34,6 @@ output "instance_profile_arn" {
 }
 
 output "peering_connection_id" {
-  description = "Id of the peering connection; null without network."
+  description = "ID of the peering connection; null without network."
   value       = one(xeks_cluster_peering.this[*].peering_connection_id)
 }

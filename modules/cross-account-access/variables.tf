@@ -1,5 +1,5 @@
 variable "cluster_name" {
-  description = "Name of the EKS cluster. Where the same apply makes it, give its id: that is the name, known once the cluster is there."
+  description = "Name of the EKS cluster. If the same apply creates it, use its id: it equals the name and is known once the cluster exists."
   type        = string
   nullable    = false
 }
@@ -11,7 +11,7 @@ variable "cluster_region" {
 }
 
 variable "workload_account" {
-  description = "Key of the provider's workload_accounts. Default: its workload_account."
+  description = "Key of the account in the provider's workload_accounts. Default: the provider's workload_account."
   type        = string
   default     = null
 }
@@ -23,33 +23,33 @@ variable "workload_role_name" {
 }
 
 variable "existing_workload_role" {
-  description = "Whether that role is there already: then only the permission to assume the access role is added to it."
+  description = "Whether the workload role already exists. The module then adds only the permission to assume the access role."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "access_role_name" {
-  description = "Name of the role in the cluster's account. It is one per workload account: a role trusts one caller."
+  description = "Name of the role in the cluster account. Use one per workload account: each role trusts one principal."
   type        = string
   nullable    = false
 }
 
 variable "external_id" {
-  description = "External id that the access role demands. Not a secret: it tells callers apart."
+  description = "External ID that the access role requires. Not a secret: it distinguishes callers."
   type        = string
   default     = null
 }
 
 variable "instance_profile" {
-  description = "Whether EC2 instances are to run with the workload role."
+  description = "Whether to create an instance profile, so that EC2 instances can use the workload role."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "managed_policy_arns" {
-  description = "Managed policies of the workload role, such as AmazonSSMManagedInstanceCore. Null leaves them alone."
+  description = "ARNs of the managed policies of the workload role, such as AmazonSSMManagedInstanceCore. If null, the module ignores attached policies."
   type        = set(string)
   default     = null
 }
@@ -62,7 +62,7 @@ variable "permissions_boundaries" {
 }
 
 variable "policies" {
-  description = "EKS access policies by name: the namespaces where each holds, null for the whole cluster."
+  description = "EKS access policies, keyed by name, with the namespaces that each applies to; null for the whole cluster."
   type        = map(object({ namespaces = optional(set(string)) }))
   nullable    = false
 
@@ -73,13 +73,13 @@ variable "policies" {
 }
 
 variable "groups" {
-  description = "Kubernetes groups of the caller, for rights by RBAC instead of access policies, or besides them."
+  description = "Kubernetes groups of the principal, for permissions through RBAC instead of or in addition to access policies."
   type        = set(string)
   default     = null
 }
 
 variable "network" {
-  description = "The workload VPC to peer with the cluster's, once per pair of VPCs. Null where they reach each other already. https_source_cidrs narrows who may reach the API server; default: the whole VPC."
+  description = "The workload VPC to peer with the cluster's VPC, once per pair of VPCs. Null if the VPCs are already connected. https_source_cidrs limits the sources that can reach the API server. Default: the whole VPC."
   type = object({
     vpc_id                   = string
     region                   = optional(string)
@@ -91,7 +91,7 @@ variable "network" {
 }
 
 variable "tags" {
-  description = "Tags of all objects, over the provider's default_tags."
+  description = "Tags of all objects. They override the provider's default_tags."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -1,4 +1,4 @@
-# A role of the workload account for pods of one or more EKS clusters of another account, with least permissions on buckets.
+# A role in the workload account for pods of one or more EKS clusters in another account, with least permissions on buckets.
 
 locals {
   actions = {
@@ -7,8 +7,8 @@ locals {
     read-write = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
   }
 
-  # Who reads may also list, below the prefix. A missing object stays forbidden to GetObject: only who may list the whole bucket is told
-  # that there is none.
+  # Read access includes listing below the prefix. For a missing object, GetObject still answers 403: S3 answers 404 only to callers
+  # that can list the whole bucket.
   bucket_policies = {
     for name, bucket in var.buckets : "bucket-${name}" => jsonencode({
       Version = "2012-10-17"

@@ -4,21 +4,21 @@ output "role_arn" {
 }
 
 output "pod_role_arn" {
-  description = "ARN of the role in the cluster's account; null without one."
+  description = "ARN of the role in the cluster account; null without one."
   value       = xeks_irsa_trust.this.pod_role_arn
 }
 
 output "service_account_annotations" {
-  description = "Annotations of the service accounts, for Helm values; empty with a pod role."
+  description = "Annotations for the service accounts, for use as Helm values; empty with a pod role."
   value       = xeks_irsa_trust.this.service_account_annotations
 }
 
 output "service_account_manifests" {
-  description = "The service accounts as YAML for kubectl apply; with a pod role also the ConfigMap and what the pods' template needs."
+  description = "The service accounts as YAML for kubectl apply; with a pod role, also the ConfigMap and the settings for the pod template."
   value       = xeks_irsa_trust.this.service_account_manifests
 }
 
 output "aws_config" {
-  description = "With a pod role: the file for AWS_CONFIG_FILE of the pods; null without one."
+  description = "Contents of the AWS config file for AWS_CONFIG_FILE in the pods; null without a pod role."
   value       = xeks_irsa_trust.this.aws_config
 }

@@ -1,5 +1,5 @@
 variable "cluster_names" {
-  description = "Names of the EKS clusters whose pods use the role: one, or several such as blue and green. Where the same apply makes a cluster, give its id."
+  description = "Names of the EKS clusters whose pods use the role: one, or several such as blue and green. If the same apply creates a cluster, use its id."
   type        = set(string)
   nullable    = false
 
@@ -16,13 +16,13 @@ variable "cluster_region" {
 }
 
 variable "workload_account" {
-  description = "Key of the provider's workload_accounts. Default: its workload_account."
+  description = "Key of the account in the provider's workload_accounts. Default: the provider's workload_account."
   type        = string
   default     = null
 }
 
 variable "service_accounts" {
-  description = "Kubernetes service accounts that may use the role."
+  description = "Kubernetes service accounts that can use the role."
   type        = set(object({ namespace = string, name = string }))
   nullable    = false
 
@@ -44,7 +44,7 @@ variable "role_name" {
 }
 
 variable "pod_role_name" {
-  description = "Name of a role in the cluster's account that pods go through, so that the workload account needs no OIDC provider. Null: pods take the role directly."
+  description = "Name of a role in the cluster account that pods use first, so that the workload account needs no OIDC provider. If null, pods assume the role directly."
   type        = string
   default     = null
 }
@@ -57,13 +57,13 @@ variable "permissions_boundaries" {
 }
 
 variable "max_session_duration" {
-  description = "Longest session of the role in seconds. Through a pod role it is an hour whatever this says."
+  description = "Maximum session duration of the role in seconds. Through a pod role, AWS limits sessions to one hour."
   type        = number
   default     = null
 }
 
 variable "buckets" {
-  description = "S3 buckets of the workload account that pods use, by a name of your choice: ARN, the prefix that they keep to, and read, write or read-write."
+  description = "S3 buckets of the workload account that pods use, keyed by a name that you choose: ARN, key prefix, and access (read, write or read-write)."
   type = map(object({
     arn    = string
     prefix = optional(string, "")
@@ -89,20 +89,20 @@ variable "buckets" {
 }
 
 variable "inline_policies" {
-  description = "More inline policies of the role by name, as JSON."
+  description = "Additional inline policies of the role as JSON, keyed by name."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "managed_policy_arns" {
-  description = "Managed policies of the role. Null leaves them alone."
+  description = "ARNs of the managed policies of the role. If null, the module ignores attached policies."
   type        = set(string)
   default     = null
 }
 
 variable "tags" {
-  description = "Tags of all objects, over the provider's default_tags."
+  description = "Tags of all objects. They override the provider's default_tags."
   type        = map(string)
   default     = {}
   nullable    = false

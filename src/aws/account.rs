@@ -318,11 +318,17 @@ async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, 
     let limits = Limits::within(IDENTITY_TIMEOUT, &CancellationToken::new());
     let ask = || async { sts.get_caller_identity().send().await.named(CALL, account) };
     // In a box: the compiler follows futures within futures only so far.
-    let answer = Box::pin(retry_while(&limits, "AWS to take more calls", |e| e.is(Kind::Throttled), ask)).await?;
+    let answer = Box::pin(retry_while(&limits, "AWS to accept more calls", |e| e.is(Kind::Throttled), ask)).await?;
     let arn = answer.arn().unwrap_or_default();
     match (super::Arn::parse(arn), answer.account()) {
         (Ok(parsed), Some(id)) => Ok(Identity { account_id: id.to_owned(), partition: parsed.partition, arn: arn.to_owned() }),
-        _ => Err(Error::of_kind(Kind::Other, CALL, account, "the answer names no caller: is the sts endpoint one of AWS?")),
+        _ => Err(Error::of_kind(
+            Kind::Other,
+            CALL,
+            account,
+            "the response identifies no caller; check that the sts endpoint is an AWS STS \
+                                                             endpoint",
+        )),
     }
 }
 

@@ -68,7 +68,7 @@ impl ApiServer {
     /// `authority` is base64 of PEM, as EKS returns it. The proxies are the account's.
     pub fn new(account: &Account, endpoint: &str, authority: &str) -> Result<Self, Silence> {
         let pem = base64::engine::general_purpose::STANDARD.decode(authority.trim());
-        let pem = pem.map_err(|e| Silence::Settings(format!("the cluster's certificate authority is no base64: {e}")))?;
+        let pem = pem.map_err(|e| Silence::Settings(format!("the cluster's certificate authority is not valid base64: {e}")))?;
         transport::checked(&pem, "the cluster's certificate authority").map_err(Silence::Settings)?;
         let connector = transport::connector(account.transport(), pem).map_err(Silence::Settings)?;
         Ok(ApiServer { endpoint: endpoint.trim_end_matches('/').to_owned(), connector })
@@ -78,7 +78,8 @@ impl ApiServer {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let answer = self.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", token, &review).await?;
         let info = &answer["status"]["userInfo"];
-        let name = info["username"].as_str().ok_or_else(|| Silence::Other("the review names no user".into()))?;
+        let name =
+            info["username"].as_str().ok_or_else(|| Silence::Other("the SelfSubjectReview response contains no user name".into()))?;
         let groups = info["groups"].as_array().into_iter().flatten().filter_map(|g| g.as_str().map(str::to_owned));
         let mut user = User { name: name.to_owned(), groups: groups.collect() };
         user.groups.sort();
@@ -99,12 +100,14 @@ impl ApiServer {
             }},
         });
         let answer = self.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", token, &review).await?;
-        answer["status"]["allowed"].as_bool().ok_or_else(|| Silence::Other("the review has no answer".into()))
+        answer["status"]["allowed"]
+            .as_bool()
+            .ok_or_else(|| Silence::Other("the SelfSubjectAccessReview response contains no decision".into()))
     }
 
     async fn post(&self, path: &str, token: &Token, body: &Json) -> Result<Json, Silence> {
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(path, token, body)).await;
-        let (status, answer) = answer.map_err(|_| Silence::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs())))??;
+        let (status, answer) = answer.map_err(|_| Silence::Unreachable(format!("no response within {} s", TIMEOUT.as_secs())))??;
         // A proxy in between may repeat the request, with its token.
         let message = || secrets::hidden(answer["message"].as_str().unwrap_or_default()).into_owned();
         match status {
@@ -116,7 +119,7 @@ impl ApiServer {
     }
 
     async fn exchange(&self, path: &str, token: &Token, body: &Json) -> Result<(u16, Json), Silence> {
-        let broken = |error: &dyn StdError| Silence::Other(format!("the request can't be made: {error}"));
+        let broken = |error: &dyn StdError| Silence::Other(format!("the request can't be built: {error}"));
         let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
         request.set_method("POST").map_err(|e| broken(&e))?;
         request.set_uri(format!("{}{path}", self.endpoint)).map_err(|e| broken(&e))?;
@@ -182,7 +185,7 @@ mod tests {
         let authority = base64::engine::general_purpose::STANDARD.encode(pem);
         let server = ApiServer::new(&account(), &endpoint, &authority).unwrap();
         let token = Token { text: super::super::settings::Secret::new("k8s-aws-v1.x"), expires_at: std::time::SystemTime::UNIX_EPOCH };
-        assert_eq!(server.who_am_i(&token).await, Err(Silence::Unreachable("no answer within 15 s".into())));
+        assert_eq!(server.who_am_i(&token).await, Err(Silence::Unreachable("no response within 15 s".into())));
     }
 
     #[test]

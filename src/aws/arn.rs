@@ -20,16 +20,19 @@ impl Arn {
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let [prefix, partition, service, region, account, resource] = parts[..] else {
-            return Err(format!("{text:?} is no ARN: it must have six parts, like arn:aws:iam::185863138492:role/app."));
+            return Err(format!("{text:?} is not an ARN: it must have six parts, such as arn:aws:iam::185863138492:role/app."));
         };
         if prefix != "arn" || service.is_empty() || resource.is_empty() || text.contains(char::is_whitespace) {
-            return Err(format!("{text:?} is no ARN: it must look like arn:aws:iam::185863138492:role/app."));
+            return Err(format!("{text:?} is not an ARN: it must begin with arn:, such as arn:aws:iam::185863138492:role/app."));
         }
         if !(partition == "aws" || partition.starts_with("aws-")) {
-            return Err(format!("{text:?} names no AWS partition: the second part must be aws, aws-cn, aws-us-gov or another aws-…."));
+            return Err(format!(
+                "{text:?} has no valid AWS partition: the second part must be aws, aws-cn, aws-us-gov or another partition \
+                                that begins with aws-."
+            ));
         }
         if !(account.is_empty() || account == "aws" || is_account_id(account)) {
-            return Err(format!("{text:?} names no account: the fifth part must be 12 digits, such as 185863138492."));
+            return Err(format!("{text:?} has no account ID: the fifth part must be 12 digits, such as 185863138492."));
         }
         Ok(Arn {
             partition: partition.to_owned(),
@@ -152,7 +155,7 @@ pub fn account_id(text: &str) -> Result<(), String> {
     if is_account_id(text) {
         return Ok(());
     }
-    Err(format!("{text:?} is not an account ID: it has 12 digits in quotes, such as \"185863138492\"."))
+    Err(format!("{text:?} is not an account ID: an account ID is a string of 12 digits, such as \"185863138492\"."))
 }
 
 /// The ARN of an IAM role.
@@ -161,10 +164,10 @@ pub fn is_role(text: &str) -> Result<(), String> {
     match arn.role() {
         Some((_, name)) if is_account_id(&arn.account) => super::names::role_name(&name),
         _ if arn.session().is_some() => Err(format!(
-            "{text:?} is the ARN of a session: name the role itself, like arn:{}:iam::{}:role/NAME.",
+            "{text:?} is the ARN of a session: use the ARN of the role itself, such as arn:{}:iam::{}:role/NAME.",
             arn.partition, arn.account
         )),
-        _ => Err(format!("{text:?} is not the ARN of a role: it must look like arn:aws:iam::185863138492:role/app.")),
+        _ => Err(format!("{text:?} is not the ARN of a role, such as arn:aws:iam::185863138492:role/app.")),
     }
 }
 
@@ -174,7 +177,7 @@ pub fn is_policy(text: &str) -> Result<(), String> {
     if arn.service == "iam" && !arn.account.is_empty() && arn.resource.strip_prefix("policy/").is_some_and(|name| !name.is_empty()) {
         return Ok(());
     }
-    Err(format!("{text:?} is not the ARN of an IAM policy: it must look like arn:aws:iam::aws:policy/ReadOnlyAccess."))
+    Err(format!("{text:?} is not the ARN of an IAM policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess."))
 }
 
 /// The name or the ARN of an EKS access policy.
@@ -189,7 +192,7 @@ pub fn is_access_policy(text: &str) -> Result<(), String> {
     match name {
         Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric()) => Ok(()),
         _ => Err(format!(
-            "{text:?} is not an EKS access policy: give its name, such as AmazonEKSClusterAdminPolicy, or its ARN, \
+            "{text:?} is not an EKS access policy: use its name, such as AmazonEKSClusterAdminPolicy, or its ARN, such as \
              arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy."
         )),
     }
@@ -206,7 +209,7 @@ pub fn is_principal(text: &str) -> Result<(), String> {
     if known && is_account_id(&arn.account) && !text.contains(['*', '?']) {
         return Ok(());
     }
-    Err(format!("{text:?} is not a principal: give the ARN of a role or user, like arn:aws:iam::185863138492:role/app."))
+    Err(format!("{text:?} is not a principal: use the ARN of a role or user, such as arn:aws:iam::185863138492:role/app."))
 }
 
 #[cfg(test)]

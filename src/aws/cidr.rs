@@ -66,7 +66,7 @@ impl fmt::Display for Cidr {
 pub fn is_block(text: &str) -> Result<(), String> {
     match Cidr::parse(text) {
         Some(block) if block.to_string() == text => Ok(()),
-        Some(block) => Err(format!("{text:?} is not how AWS writes this block. Write {block}.")),
+        Some(block) => Err(format!("{text:?} is not the canonical form of this CIDR block. Use {block}.")),
         None => Err(format!("{text:?} is not a CIDR block, such as 10.30.0.0/16 or 2001:db8::/56.")),
     }
 }

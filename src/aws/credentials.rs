@@ -203,7 +203,8 @@ impl WebIdentityHop {
             Token::Inline(token) => return Ok(token.reveal().to_owned()),
             Token::File(path) => home(path),
             Token::Environment => std::env::var_os("AWS_WEB_IDENTITY_TOKEN_FILE").map(PathBuf::from).ok_or(
-                "there is no token: set web_identity_token_file or web_identity_token, or AWS_WEB_IDENTITY_TOKEN_FILE in the environment",
+                "no web identity token: set web_identity_token_file or web_identity_token, or the environment variable \
+                 AWS_WEB_IDENTITY_TOKEN_FILE",
             )?,
         };
         let text = tokio::fs::read_to_string(&path).await.map_err(|e| format!("the token file {} can't be read: {e}", path.display()))?;
@@ -240,7 +241,7 @@ fn session_credentials(answer: Option<SessionCredentials>, call: &'static str, r
             Kind::Other,
             &format!("sts:{call} of {role_arn}"),
             account,
-            "the answer holds no credentials",
+            "the response contains no credentials",
         ))
     };
     let session = answer.ok_or_else(missing)?;

@@ -8,7 +8,7 @@ const UNITS: [(&str, u64); 7] =
 
 /// Reads a duration such as `1h30m` or `1.5h`. Negative ones, which Go allows, are refused.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a duration: give numbers with units, such as \"90s\", \"10m\" or \"1h30m\".");
+    let wrong = || format!("{text:?} is not a duration: use numbers with units, such as \"90s\", \"10m\" or \"1h30m\".");
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -42,7 +42,7 @@ pub fn format(duration: Duration) -> String {
 /// A duration longer than zero. A rule for attributes.
 pub fn is_timeout(text: &str) -> Result<(), String> {
     match parse(text)? {
-        Duration::ZERO => Err("It must be longer than zero, such as \"10m\".".into()),
+        Duration::ZERO => Err("It must be greater than zero, such as \"10m\".".into()),
         _ => Ok(()),
     }
 }

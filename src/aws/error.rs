@@ -47,7 +47,7 @@ impl Error {
         let message = match error {
             SdkError::ServiceError(_) => error.message().map_or_else(|| status_text(error), str::to_owned),
             // The body was no answer of AWS: a proxy's page, or an endpoint that is something else.
-            SdkError::ResponseError(_) => format!("the answer can't be read: {}", chain(error)),
+            SdkError::ResponseError(_) => format!("the response can't be read: {}", chain(error)),
             other => chain(other),
         };
         let kind = match (&code, error) {
@@ -105,21 +105,24 @@ impl Error {
         match self.kind {
             Kind::Denied => Some(match self.missing_permission() {
                 Some(missing) => missing.advice(account),
-                None => format!("Allow {} to the caller in {account}.", self.call),
+                None => format!("Grant {} to the caller in {account}.", self.call),
             }),
-            Kind::Throttled => Some("AWS asks for fewer calls: try again, or run Terraform with a lower -parallelism.".into()),
-            Kind::NotYet => Some("AWS has not seen what was just created yet: run the apply again.".into()),
-            Kind::Conflict => Some("Another change is under way, or something still uses the object: wait for it and run again.".into()),
-            Kind::Expired => {
-                Some(format!("The credentials for {account} have expired: renew them (aws sso login, a new token) and run again."))
-            }
-            Kind::Unreachable => Some(format!(
-                "No usable answer came back for {account}: check the network, proxies and endpoints of that account, then run again. What took \
-                 effect is found again on the next run."
+            Kind::Throttled => Some("AWS throttled the calls. Run Terraform again, or run it with a lower -parallelism.".into()),
+            Kind::NotYet => Some("AWS does not show the newly created object everywhere yet. Run apply again.".into()),
+            Kind::Conflict => Some(
+                "Another change is in progress, or the object is still in use. Wait until it is finished, then run \
+                                    Terraform again."
+                    .into(),
+            ),
+            Kind::Expired => Some(format!(
+                "The credentials for {account} have expired. Renew them (for example with `aws sso login`), then run \
+                              Terraform again."
             )),
-            Kind::Credentials => {
-                Some(format!("Check the account's profile, keys or assume_role in the provider's configuration for {account}."))
-            }
+            Kind::Unreachable => Some(format!(
+                "{account} returned no usable response. Check the network, proxies and endpoints of that account, then run Terraform \
+                 again. The next run finds whatever took effect."
+            )),
+            Kind::Credentials => Some(format!("Check the profile, keys or assume_role of {account} in the provider's configuration.")),
             Kind::Absent | Kind::Exists | Kind::Invalid | Kind::Other => None,
         }
     }

@@ -5,22 +5,22 @@
 
 /// IAM `roleNameType`: 1 to 64 of `[\w+=,.@-]`.
 pub fn role_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 64, "a role's name")
+    iam_name(text, 1, 64, "a role name")
 }
 
 /// IAM `instanceProfileNameType`: 1 to 128 of `[\w+=,.@-]`.
 pub fn instance_profile_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 128, "an instance profile's name")
+    iam_name(text, 1, 128, "an instance profile name")
 }
 
 /// IAM `policyNameType`: 1 to 128 of `[\w+=,.@-]`.
 pub fn policy_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 128, "a policy's name")
+    iam_name(text, 1, 128, "a policy name")
 }
 
 /// STS `roleSessionNameType`: 2 to 64 of `[\w+=,.@-]`.
 pub fn session_name(text: &str) -> Result<(), String> {
-    iam_name(text, 2, 64, "a session's name")
+    iam_name(text, 2, 64, "a session name")
 }
 
 /// STS `sourceIdentityType`: 2 to 64 of `[\w+=,.@-]`; `aws:` is reserved, and no colon passes here.
@@ -34,7 +34,7 @@ pub fn external_id(text: &str) -> Result<(), String> {
     if (2..=1224).contains(&text.chars().count()) && text.chars().all(allowed) {
         return Ok(());
     }
-    Err("An external ID has 2 to 1224 letters, digits and _+=,.@:/- characters, such as xeks-payments.".into())
+    Err("An external ID has 2 to 1224 characters: letters, digits and _+=,.@:/-, such as xeks-payments.".into())
 }
 
 /// IAM `pathType`: begins and ends with `/`, up to 512 printable ASCII characters.
@@ -43,7 +43,7 @@ pub fn path(text: &str) -> Result<(), String> {
     if inner && text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && !text.contains("//") {
         return Ok(());
     }
-    Err(format!("{text:?} is not a path: it begins and ends with a slash and has no spaces, such as /teams/payments/."))
+    Err(format!("{text:?} is not a path: a path begins and ends with a slash and contains no spaces, such as /teams/payments/."))
 }
 
 /// IAM `roleDescriptionType`: up to 1000 characters of Latin-1 without control characters.
@@ -52,7 +52,7 @@ pub fn role_description(text: &str) -> Result<(), String> {
     if text.chars().count() <= 1000 && text.chars().all(allowed) {
         return Ok(());
     }
-    Err("A role's description has up to 1000 characters of Latin-1: plain punctuation instead of typographic, no emoji.".into())
+    Err("A role description has at most 1000 Latin-1 characters. Use plain quotes and dashes, and no emoji.".into())
 }
 
 /// EKS `ClusterName`: 1 to 100 letters, digits, `-` and `_`, beginning with a letter or digit.
@@ -61,7 +61,7 @@ pub fn cluster_name(text: &str) -> Result<(), String> {
     if first && text.len() <= 100 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Ok(());
     }
-    Err(format!("{text:?} is not a cluster's name: it has 1 to 100 letters, digits, - and _, and begins with a letter or digit."))
+    Err(format!("{text:?} is not a cluster name: a cluster name has 1 to 100 letters, digits, - and _, and begins with a letter or digit."))
 }
 
 /// A region's code, such as `ap-south-1`. New regions pass: only the form is checked.
@@ -72,22 +72,22 @@ pub fn region(text: &str) -> Result<(), String> {
     if parts.len() >= 3 && number && parts[..parts.len() - 1].iter().all(letters) {
         return Ok(());
     }
-    Err(format!("{text:?} is not a region: give its code, such as ap-south-1."))
+    Err(format!("{text:?} is not a region: use a region code, such as ap-south-1."))
 }
 
 /// An OIDC issuer as IAM takes it: `https://`, a host without a port, up to 255 characters, no query and no fragment.
 pub fn issuer_url(text: &str) -> Result<(), String> {
-    let wrong = |why: &str| Err(format!("{text:?} {why}, like https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLE."));
+    let wrong = |why: &str| Err(format!("{text:?} {why}, such as https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLE."));
     let Some(rest) = text.strip_prefix("https://") else { return wrong("must begin with https://") };
     let host = rest.split('/').next().unwrap_or_default();
     if text.len() > 255 {
-        return wrong("has more than 255 characters; an issuer's URL is shorter");
+        return wrong("has more than 255 characters, the maximum of an issuer URL");
     }
     if host.contains([':', '@']) {
-        return wrong("must name a host without port or user");
+        return wrong("must contain a host without a port or user");
     }
     if !host.contains('.') || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-') {
-        return wrong("must name a host");
+        return wrong("must contain a host");
     }
     if rest.contains(['?', '#']) || rest.contains(char::is_whitespace) || rest.ends_with('/') {
         return wrong("must have no query, fragment, space, or slash at its end");
@@ -107,40 +107,40 @@ pub fn namespace_pattern(text: &str) -> Result<(), String> {
 
 /// A Kubernetes service account: up to 253 lower-case letters, digits, `-` and `.`.
 pub fn service_account(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 253, ".", "a service account's name")
+    kubernetes_name(text, 253, ".", "a service account name")
 }
 
 /// A service account in which `*` and `?` stand for any characters.
 pub fn service_account_pattern(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 253, ".*?", "a service account's name")
+    kubernetes_name(text, 253, ".*?", "a service account name")
 }
 
 /// EKS access scope: a namespace, or a beginning of one with `*` at its end.
 pub fn access_scope_namespace(text: &str) -> Result<(), String> {
     let stem = text.strip_suffix('*').unwrap_or(text);
     if stem.is_empty() && text == "*" {
-        return Err("\"*\" stands for every namespace: use scope = \"cluster\" for that.".into());
+        return Err("\"*\" matches every namespace. Use scope = \"cluster\" instead.".into());
     }
     namespace(stem.trim_end_matches('-')).map_err(|_| {
-        format!("{text:?} is not a namespace: it has up to 63 lower-case letters, digits and -, and may end in *, such as dev-*.")
+        format!("{text:?} is not a namespace: a namespace has at most 63 lowercase letters, digits and -, and may end in *, such as dev-*.")
     })
 }
 
 /// IAM and STS `tagKeyType`: 1 to 128 letters, digits, spaces and `_.:/=+-@`; `aws:` is reserved.
 pub fn tag_key(text: &str) -> Result<(), String> {
     if text.to_ascii_lowercase().starts_with("aws:") {
-        return Err(format!("{text:?} begins with aws:, which AWS keeps for itself: choose another key."));
+        return Err(format!("{text:?} begins with aws:, which AWS reserves. Choose another key."));
     }
     if (1..=128).contains(&text.chars().count()) && text.chars().all(is_tag_char) {
         return Ok(());
     }
-    Err(format!("{text:?} is not a tag's key: it has 1 to 128 letters, digits, spaces and _.:/=+-@ characters."))
+    Err(format!("{text:?} is not a tag key: a tag key has 1 to 128 characters: letters, digits, spaces and _.:/=+-@."))
 }
 
 /// A key of a tag that users set: those that begin with `xeks:` say which objects are ours.
 pub fn user_tag_key(text: &str) -> Result<(), String> {
     if text.starts_with("xeks:") {
-        return Err(format!("{text:?} begins with xeks:, which marks the objects of this provider: choose another key."));
+        return Err(format!("{text:?} begins with xeks:, which this provider reserves for its own tags. Choose another key."));
     }
     tag_key(text)
 }
@@ -150,7 +150,7 @@ pub fn tag_value(text: &str) -> Result<(), String> {
     if text.chars().count() <= 256 && text.chars().all(is_tag_char) {
         return Ok(());
     }
-    Err(format!("{text:?} is not a tag's value: it has up to 256 letters, digits, spaces and _.:/=+-@ characters."))
+    Err(format!("{text:?} is not a tag value: a tag value has at most 256 characters: letters, digits, spaces and _.:/=+-@."))
 }
 
 /// An `http://` or `https://` URL with a host. The URL is not repeated in the message: a proxy's may hold a password.
@@ -160,7 +160,8 @@ pub fn http_url(text: &str) -> Result<(), String> {
     if host.is_some_and(|host| !host.is_empty() && !text.contains(char::is_whitespace)) {
         return Ok(());
     }
-    Err("It must be a URL with its scheme, such as https://vpce-0123.eks.ap-south-1.vpce.amazonaws.com or http://proxy.example.com:3128."
+    Err("It must be a URL that includes the scheme, such as https://vpce-0123.eks.ap-south-1.vpce.amazonaws.com or \
+         http://proxy.example.com:3128."
         .into())
 }
 
@@ -170,7 +171,9 @@ fn iam_name(text: &str, least: usize, most: usize, what: &str) -> Result<(), Str
         return Err(format!("{text:?} has {length} characters; {what} has {least} to {most}."));
     }
     if let Some(wrong) = text.chars().find(|c| !is_iam_char(*c)) {
-        return Err(format!("{text:?} holds {wrong:?}; {what} has letters, digits and _+=,.@- characters only, such as eks-access."));
+        return Err(format!(
+            "{text:?} contains {wrong:?}; {what} has only letters, digits and the characters _+=,.@-, such as eks-access."
+        ));
     }
     Ok(())
 }
@@ -186,7 +189,7 @@ fn kubernetes_name(text: &str, most: usize, also: &str, what: &str) -> Result<()
     }
     let also = also.chars().map(|c| format!(", {c}")).collect::<String>();
     Err(format!(
-        "{text:?} is not {what}: it has 1 to {most} lower-case letters, digits, -{also}, and begins and ends with a letter or digit, such as \
+        "{text:?} is not {what}: use 1 to {most} lowercase letters, digits, -{also}, and begin and end with a letter or digit, such as \
          nodejs-sa."
     ))
 }

@@ -19,7 +19,7 @@ const SECONDS: i32 = 900;
 pub async fn own(account: &Account) -> Result<Credentials, Error> {
     const CALL: &str = "xeks:Credentials";
     let provider = account.sdk_config().credentials_provider();
-    let provider = provider.ok_or_else(|| Error::of_kind(Kind::Credentials, CALL, account, "there are no credentials"))?;
+    let provider = provider.ok_or_else(|| Error::of_kind(Kind::Credentials, CALL, account, "no credentials found"))?;
     provider.provide_credentials().await.map_err(|error| Error::of_kind(Kind::Credentials, CALL, account, error.to_string()))
 }
 
@@ -30,7 +30,7 @@ pub async fn assume(account: &Account, with: &Credentials, role_arn: &str, exter
     let sts = aws_sdk_sts::Client::from_conf(config.build());
     let request = sts.assume_role().role_arn(role_arn).role_session_name(SESSION_NAME).duration_seconds(SECONDS);
     let answer = request.set_external_id(external_id.map(|id| id.reveal().to_owned())).send().await.named(CALL, account)?;
-    let session = answer.credentials.ok_or_else(|| Error::of_kind(Kind::Other, CALL, account, "the answer holds no credentials"))?;
+    let session = answer.credentials.ok_or_else(|| Error::of_kind(Kind::Other, CALL, account, "the response contains no credentials"))?;
     let expiry = SystemTime::try_from(session.expiration).ok();
     let credentials = Credentials::new(session.access_key_id, session.secret_access_key, Some(session.session_token), expiry, "AssumeRole");
     credentials::remember(&credentials);

@@ -37,14 +37,14 @@ pub struct Token {
 /// The token of the identity that these credentials belong to, for the cluster of that name. `account` determines which STS the cluster asks.
 pub async fn cluster_token(account: &Account, credentials: &Credentials, region: &str, cluster: &str) -> Result<Token, Error> {
     let failed =
-        |why: String| Error::of_kind(Kind::Other, "sts:GetCallerIdentity", account, format!("the cluster's token can't be signed: {why}"));
+        |why: String| Error::of_kind(Kind::Other, "sts:GetCallerIdentity", account, format!("the cluster token can't be signed: {why}"));
     let endpoint = endpoint(account, region).await.map_err(failed)?;
     let now = account.sdk_config().time_source().unwrap_or_default().now();
     let url = presigned(&endpoint, credentials, region, cluster, now).map_err(failed)?;
     let text = format!("{PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(url));
     if text.len() > LARGEST {
         return Err(failed(format!(
-            "it has {} bytes, and clusters take {LARGEST}; a session with fewer tags or policies has a shorter one",
+            "it has {} bytes, and EKS accepts at most {LARGEST}; use a session with fewer session tags or session policies",
             text.len()
         )));
     }

@@ -77,7 +77,7 @@ impl Proxies {
         let proxy = |url: Option<String>| match url {
             Some(url) => ProxyConfig::all(url.as_str())
                 .map(|proxy| proxy.no_proxy(&none))
-                .map_err(|_| "the proxy's URL can't be used: it must look like http://proxy.example.com:3128".to_owned()),
+                .map_err(|_| "the proxy URL is not valid: it must look like http://proxy.example.com:3128".to_owned()),
             None => Ok(ProxyConfig::disabled()),
         };
         plain.iter().chain(&secure).for_each(|url| remember_password(url));
@@ -163,13 +163,13 @@ fn authorities(path: &Path) -> Result<Vec<u8>, String> {
 pub(super) fn checked(pem: &[u8], name: &str) -> Result<(), String> {
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| format!("{name} is no PEM file of certificates: {e}"))?;
+        .map_err(|e| format!("{name} is not a PEM file of certificates: {e}"))?;
     if certificates.is_empty() {
-        return Err(format!("{name} holds no certificate"));
+        return Err(format!("{name} contains no certificate"));
     }
     let mut roots = rustls::RootCertStore::empty();
     for certificate in certificates {
-        roots.add(certificate).map_err(|e| format!("{name} holds a certificate that can't be used: {e}"))?;
+        roots.add(certificate).map_err(|e| format!("{name} contains a certificate that can't be used: {e}"))?;
     }
     Ok(())
 }
@@ -195,7 +195,7 @@ mod tests {
         std::fs::write(&path, "no certificates").unwrap();
         let empty = transports.client(&with_bundle(&path)).unwrap_err();
         std::fs::remove_file(&path).unwrap();
-        assert!(empty.contains("holds no certificate"), "{empty}");
+        assert!(empty.contains("contains no certificate"), "{empty}");
     }
 
     #[test]

@@ -106,18 +106,18 @@ impl<'a> Pauses<'a> {
         self.log(reason);
         let waited = |began: Instant| duration::format(began.elapsed());
         if self.limits.stop.is_cancelled() {
-            return Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what));
+            return Err(format!("stopped after waiting {} for {}", waited(self.began), self.what));
         }
         let now = Instant::now();
         if now >= self.limits.deadline {
-            return Err(format!("gave up after {} of waiting for {}", waited(self.began), self.what));
+            return Err(format!("timed out after waiting {} for {}", waited(self.began), self.what));
         }
         // The last try comes at the deadline itself.
         let wake = (now + jittered(self.pause)).min(self.limits.deadline);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         tokio::select! {
             () = sleep_until(wake) => Ok(()),
-            () = self.limits.stop.cancelled() => Err(format!("stopped after {} of waiting for {}", waited(self.began), self.what)),
+            () = self.limits.stop.cancelled() => Err(format!("stopped after waiting {} for {}", waited(self.began), self.what)),
         }
     }
 
@@ -131,7 +131,7 @@ impl<'a> Pauses<'a> {
         if self.next_log.is_zero() {
             tracing::info!(%call, %account, code, "waiting for {}", self.what);
         } else {
-            tracing::info!(%call, %account, code, "still waiting for {}, for {} now", self.what, duration::format(waited));
+            tracing::info!(%call, %account, code, "still waiting for {} after {}", self.what, duration::format(waited));
         }
         self.next_log = (self.next_log * 2).max(SECOND_LOG);
     }
@@ -183,7 +183,7 @@ mod tests {
         let result: Result<(), _> = retry(&limits(90), "the role to be visible", || async { Err(error(Kind::NotYet)) }).await;
         let error = result.unwrap_err();
         assert_eq!(error.kind, Kind::NotYet);
-        assert_eq!(error.message, "Invalid principal in policy (gave up after 1m30s of waiting for the role to be visible)");
+        assert_eq!(error.message, "Invalid principal in policy (timed out after waiting 1m30s for the role to be visible)");
         assert_eq!(began.elapsed().as_secs(), 90);
     }
 
@@ -235,7 +235,7 @@ mod tests {
             assert!((least..=least + 10).contains(told), "{seconds:?}");
         }
         assert_eq!(lines.len(), 6, "{lines:?}");
-        assert!(lines[1].1.starts_with("still waiting for the role to be visible, for ") && lines[1].1.contains("s now"), "{lines:?}");
+        assert!(lines[1].1.starts_with("still waiting for the role to be visible after "), "{lines:?}");
     }
 
     #[tokio::test(start_paused = true)]

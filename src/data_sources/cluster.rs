@@ -128,10 +128,10 @@ fn entry_value(entry: &EntryFacts) -> Value {
 fn absent(account: &Account, region: &str, name: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let detail = format!(
-        "eks:DescribeCluster finds no cluster of that name in region {region} of account {account}. Correct name or region, or the \
+        "eks:DescribeCluster found no cluster of that name in region {region} of account {account}. Correct name or region, or the \
          provider's cluster_account."
     );
-    diagnostics.error(Path::of("name"), format!("No cluster {name}"), detail);
+    diagnostics.error(Path::of("name"), format!("Cluster {name} does not exist"), detail);
     diagnostics
 }
 
@@ -146,10 +146,8 @@ fn failed(name: &str, error: &Error) -> Diagnostics {
 }
 
 fn schema() -> Schema {
-    let doc = "\
-Reads an EKS cluster of the provider's `cluster_account`: where its API server is, what its issuer is called, how it lets people in, and whom.
-
-Works in every authentication mode; a cluster in CONFIG_MAP mode has no access entries.";
+    let doc = "Reads an EKS cluster of the provider's `cluster_account`: its API server, OIDC issuer, network, authentication mode and \
+               access entries.\n\nIt supports every authentication mode; a cluster in CONFIG_MAP mode has no access entries.";
     let text = |name, doc| Attribute::string(name, doc).computed();
     Schema::new(
         doc,
@@ -160,29 +158,36 @@ Works in every authentication mode; a cluster in CONFIG_MAP mode has no access e
                 .computed()
                 .check(validators::text(names::region)),
             text("arn", "ARN of the cluster."),
-            text("status", "Such as `ACTIVE`."),
+            text("status", "Status, such as `ACTIVE`."),
             text("version", "Kubernetes version, such as `1.33`."),
-            text("platform_version", "Version of the EKS platform."),
-            text("endpoint", "URL of the API server; null while the cluster is being made."),
-            text("certificate_authority", "Certificate authority of the API server, in base64."),
+            text("platform_version", "EKS platform version."),
+            text("endpoint", "URL of the API server; null while EKS creates the cluster."),
+            text("certificate_authority", "Certificate authority of the API server, base64-encoded."),
             text("issuer", "URL of the OIDC issuer, with `https://`."),
-            text("authentication_mode", "`CONFIG_MAP`, `API_AND_CONFIG_MAP` or `API`."),
-            text("ip_family", "`ipv4` or `ipv6`: of pods and services."),
-            text("vpc_id", "VPC of the cluster."),
-            Attribute::set_of_strings("subnet_ids", "Subnets that EKS may put the API server's interfaces into.").computed(),
-            text("security_group_id", "The cluster security group, which EKS made."),
-            Attribute::set_of_strings("additional_security_group_ids", "Further security groups of the API server's interfaces.").computed(),
-            Attribute::bool("endpoint_public_access", "Whether the API server is reached from the internet.").computed(),
-            Attribute::bool("endpoint_private_access", "Whether the API server is reached by private addresses in the cluster's VPC.").computed(),
-            Attribute::set_of_strings("public_access_cidrs", "Blocks of addresses that the public endpoint admits.").computed(),
+            text("authentication_mode", "Authentication mode: `CONFIG_MAP`, `API_AND_CONFIG_MAP` or `API`."),
+            text("ip_family", "IP family of pods and services: `ipv4` or `ipv6`."),
+            text("vpc_id", "ID of the cluster's VPC."),
+            Attribute::set_of_strings("subnet_ids", "IDs of the subnets where EKS can place the API server's network interfaces.")
+                .computed(),
+            text("security_group_id", "ID of the cluster security group, which EKS created."),
+            Attribute::set_of_strings(
+                "additional_security_group_ids",
+                "IDs of the additional security groups of the API server's network \
+                 interfaces.",
+            )
+            .computed(),
+            Attribute::bool("endpoint_public_access", "Whether the API server can be reached from the internet.").computed(),
+            Attribute::bool("endpoint_private_access", "Whether the API server has private addresses in the cluster's VPC.").computed(),
+            Attribute::set_of_strings("public_access_cidrs", "CIDR blocks that can reach the public endpoint.").computed(),
             Attribute::nested(
                 "access_entries",
                 Nesting::Map,
                 entry_attributes(),
-                "Access entries by the ARN of their principal. Empty in CONFIG_MAP mode; null, with a warning, where the caller may not read them.",
+                "Access entries, keyed by principal ARN. Empty in CONFIG_MAP mode; null, with a warning, if the caller isn't allowed to \
+                 read them.",
             )
             .computed(),
-            Attribute::map_of_strings("tags", "Tags of the cluster, without those that the provider's `ignore_tags` names.").computed(),
+            Attribute::map_of_strings("tags", "Tags of the cluster, except those that the provider's `ignore_tags` matches.").computed(),
         ],
     )
 }
@@ -190,13 +195,13 @@ Works in every authentication mode; a cluster in CONFIG_MAP mode has no access e
 fn entry_attributes() -> Vec<Attribute> {
     let policy = vec![
         Attribute::string("scope", "`cluster` or `namespace`.").computed(),
-        Attribute::set_of_strings("namespaces", "Namespaces where the policy holds, for scope `namespace`.").computed(),
+        Attribute::set_of_strings("namespaces", "Namespaces that the policy applies to, for scope `namespace`.").computed(),
     ];
     vec![
-        Attribute::string("username", "Name by which Kubernetes knows the principal.").computed(),
+        Attribute::string("username", "Kubernetes user name of the principal.").computed(),
         Attribute::set_of_strings("groups", "Kubernetes groups of the principal.").computed(),
-        Attribute::string("type", "`STANDARD` for people and programs; others are for nodes.").computed(),
-        Attribute::nested("policies", Nesting::Map, policy, "Access policies by their ARN.").computed(),
+        Attribute::string("type", "`STANDARD` for users and applications; the other types are for nodes.").computed(),
+        Attribute::nested("policies", Nesting::Map, policy, "Access policies, keyed by ARN.").computed(),
     ]
 }
 

@@ -18,7 +18,7 @@ pub enum Status {
     Ok,
     /// It does not.
     Broken,
-    /// It is decided by what nobody can read from here, such as an organisation's policies. Not held against the chain.
+    /// It depends on what can't be read from here, such as an organization's policies. It does not make the chain broken.
     External,
     /// It could be decided, but was not: a permission to read is missing, or a condition can't be evaluated.
     Unknown,
@@ -84,12 +84,12 @@ impl Hop {
     pub fn unreadable(name: &'static str, object: impl Into<String>, error: &Error) -> Self {
         let Error { call, account, .. } = error;
         if error.kind == Kind::Denied {
-            let reason = format!("Not decided: the provider's credentials for {account} lack {call}.");
-            let fix = format!("Allow {call} to the provider's caller in {account}.");
+            let reason = format!("Unknown: the provider's credentials for {account} lack {call}.");
+            let fix = format!("Grant {call} to the provider's caller in {account}.");
             return Hop { fix: Some(fix), ..Self::unknown(name, object, reason) };
         }
         let code = error.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
-        Self::unknown(name, object, format!("Not decided: {call} in {account} failed: {code}{}", error.message))
+        Self::unknown(name, object, format!("Unknown: {call} in {account} failed: {code}{}", error.message))
     }
 
     pub fn in_account(mut self, account_id: impl Into<String>) -> Self {
@@ -178,22 +178,23 @@ impl FromIterator<Hop> for Chain {
 /// What every data source with a chain computes.
 pub fn attributes() -> Vec<Attribute> {
     let hop = vec![
-        Attribute::string("name", "Which step it is, such as `access_entry`.").computed(),
+        Attribute::string("name", "Name of the hop, such as `access_entry`.").computed(),
         Attribute::string(
             "status",
-            "`ok`; `broken`; `external`: decided by what can't be read from here; `unknown`: it could not be decided, and `reason` says why.",
+            "`ok`; `broken`; `external`: depends on something that can't be read from here; `unknown`: could not be evaluated, and \
+             `reason` says why.",
         )
         .computed(),
-        Attribute::string("account_id", "The account whose object decides.").computed(),
-        Attribute::string("object", "What was looked at.").computed(),
-        Attribute::string("reason", "What was found, and what follows from it.").computed(),
-        Attribute::string("fix", "What to change, where the hop is broken.").computed(),
+        Attribute::string("account_id", "ID of the account whose object determines the result.").computed(),
+        Attribute::string("object", "The object that was checked.").computed(),
+        Attribute::string("reason", "What the check found, and what it means.").computed(),
+        Attribute::string("fix", "What to change if the hop is broken.").computed(),
     ];
     vec![
-        Attribute::nested("hops", Nesting::List, hop, "The steps of the chain, in the order in which a request passes them.").computed(),
+        Attribute::nested("hops", Nesting::List, hop, "The hops of the chain, in the order that a request passes them.").computed(),
         Attribute::bool("allowed", "Whether no hop is `broken` or `unknown`.").computed(),
-        Attribute::string("broken", "Name of the first hop that is `broken` or `unknown`; null where there is none.").computed(),
-        Attribute::string("text", "The chain for a terminal, one hop after another.").computed(),
+        Attribute::string("broken", "Name of the first hop that is `broken` or `unknown`; null if there is none.").computed(),
+        Attribute::string("text", "The chain as plain text, one hop after another.").computed(),
         Attribute::string("mermaid", "The chain as a Mermaid flowchart, for Markdown.").computed(),
     ]
 }
@@ -248,10 +249,10 @@ mod tests {
         let error = Error::from_code("iam:GetRole", "185863138492 (workload)", "AccessDenied", message, Some("1b2c"));
         let hop = Hop::unreadable("identity", "role/app", &error);
         assert_eq!(hop.status, Status::Unknown);
-        assert_eq!(hop.reason, "Not decided: the provider's credentials for 185863138492 (workload) lack iam:GetRole.");
-        assert_eq!(hop.fix.as_deref(), Some("Allow iam:GetRole to the provider's caller in 185863138492 (workload)."));
+        assert_eq!(hop.reason, "Unknown: the provider's credentials for 185863138492 (workload) lack iam:GetRole.");
+        assert_eq!(hop.fix.as_deref(), Some("Grant iam:GetRole to the provider's caller in 185863138492 (workload)."));
         let error = Error::from_code("iam:GetRole", "185863138492 (workload)", "Throttling", "Rate exceeded", Some("1b2c"));
         let reason = Hop::unreadable("identity", "role/app", &error).reason;
-        assert_eq!(reason, "Not decided: iam:GetRole in 185863138492 (workload) failed: Throttling: Rate exceeded");
+        assert_eq!(reason, "Unknown: iam:GetRole in 185863138492 (workload) failed: Throttling: Rate exceeded");
     }
 }

@@ -1,6 +1,6 @@
 //! The hops of IAM: `identity`, one `assume_role` per role on the way, and `role_policy`.
 //!
-//! What the policies say is `evaluate`'s to tell; here it gets its words, and what to do about it.
+//! `evaluate` decides what the policies allow; this module words the result and what to do about it.
 
 use super::steps::{Found, Step};
 use crate::aws::principals::{Principal, Sort};
@@ -19,11 +19,11 @@ pub(super) fn identity(step: &Step) -> Hop {
         Err(hop) => hop,
         Ok(principal) => {
             let mut reason = match step.arn.session() {
-                Some(_) => format!("A session of the {}, which exists as {}.", step.title(), principal.arn),
+                Some(_) => format!("The session belongs to the {}, which exists as {}.", step.title(), principal.arn),
                 None => format!("The {} exists.", step.title()),
             };
             if step.is_of_identity_center() {
-                reason.push_str(" IAM Identity Center made it: its policies are those of the permission set.");
+                reason.push_str(" IAM Identity Center created it: its policies come from the permission set.");
             }
             if let Some(boundary) = &principal.boundary {
                 reason.push_str(&format!(" Its permissions boundary is {boundary}."));
@@ -40,7 +40,7 @@ pub(super) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Sec
         Err(hop) => hop,
         Ok(role) => {
             let trust = match role.trust.is_null() {
-                true => Source::unread(trust_name(target), "it is no JSON"),
+                true => Source::unread(trust_name(target), "it is not JSON"),
                 false => Source::new(trust_name(target), role.trust.clone()),
             };
             assumed(caller, target, &trust, external_id)
@@ -54,19 +54,19 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
     let (object, account) = (last.known_arn(), cluster_arn.split(':').nth(4).unwrap_or_default());
     if last.arn.account != account {
         let reason = format!(
-            "No permission of IAM is dependencies: eks:DescribeCluster does not reach from account {} into account {account}, so the kubeconfig must carry \
-             endpoint and certificate authority, as that of mode = \"direct\" does.",
+            "No IAM permission is needed: eks:DescribeCluster does not work from account {} in account {account}, so the kubeconfig must \
+             contain the endpoint and certificate authority, as it does with mode = \"direct\".",
             last.arn.account
         );
         return Hop::ok(ROLE_POLICY, object, reason).in_account(&last.arn.account);
     }
     let request = Request::signed(last.caller(), "eks:DescribeCluster", cluster_arn);
     let hop = match (&last.found, evaluate::permissions(&last.identity(), &request)) {
-        (Found::Absent, _) => Hop::unknown(ROLE_POLICY, object, format!("Not looked at: there is no {}.", last.title())),
+        (Found::Absent, _) => Hop::unknown(ROLE_POLICY, object, format!("Not checked: the {} does not exist.", last.title())),
         (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", sentence(&grant.statement))),
         (found, Answer::Unknown(why)) => undecided(ROLE_POLICY, object, found, &why),
         (_, Answer::Denied(denial)) => {
-            let reason = format!("The {} may not call eks:DescribeCluster on {cluster_arn}: {}.", last.title(), nearest(&denial));
+            let reason = format!("The {} is not allowed to call eks:DescribeCluster on {cluster_arn}: {}.", last.title(), nearest(&denial));
             let fix = match &denial {
                 Denial::Explicit { statement } => lift(statement, last),
                 Denial::NoMatch { layer, .. } if is_boundary(layer) => widen(last, "eks:DescribeCluster", cluster_arn),
@@ -74,7 +74,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
                     last,
                     "eks:DescribeCluster",
                     cluster_arn,
-                    "access_role of xeks_cross_account_access writes that as the inline policy xeks-eks-describe",
+                    "access_role of xeks_cross_account_access does this with the inline policy xeks-eks-describe",
                     &denial,
                 ),
             };
@@ -91,17 +91,17 @@ pub(super) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> 
         Found::Here(found, _) if step.arn.session().is_some() || found.arn == step.written => Ok(found),
         Found::Here(found, _) => {
             let reason = format!("{} does not exist: the {} of account {account} is {}.", step.written, step.title(), found.arn);
-            Err(Hop::broken(name, &step.written, reason, format!("Write {} in {attribute}.", found.arn)))
+            Err(Hop::broken(name, &step.written, reason, format!("Use {} in {attribute}.", found.arn)))
         }
         Found::Absent => {
-            let reason = format!("There is no {} in account {account}.", step.title());
-            let fix = format!("Create it (xeks_cross_account_access and xeks_irsa_trust make roles), or correct {attribute}.");
+            let reason = format!("No {} exists in account {account}.", step.title());
+            let fix = format!("Create it (xeks_cross_account_access and xeks_irsa_trust create roles), or correct {attribute}.");
             Err(Hop::broken(name, &step.written, reason, fix))
         }
         Found::Unreadable(error) => Err(Hop::unreadable(name, &step.written, error)),
         Found::Outside => {
             let reason = format!(
-                "Account {account} is neither the provider's cluster_account nor the chosen workload account: the {} can't be read.",
+                "Account {account} is neither the provider's cluster_account nor the selected workload account, so the {} can't be read.",
                 step.title()
             );
             Err(Hop::external(name, &step.written, reason))
@@ -112,17 +112,17 @@ pub(super) fn found<'a>(name: &'static str, step: &'a Step, attribute: &str) -> 
 fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Secret>) -> Hop {
     let object = target.written.as_str();
     if matches!(caller.found, Found::Absent) {
-        return Hop::unknown(ASSUME_ROLE, object, format!("Not looked at: there is no {} that could assume it.", caller.title()));
+        return Hop::unknown(ASSUME_ROLE, object, format!("Not checked: the {}, which would assume it, does not exist.", caller.title()));
     }
     let request = Request::assume_role(caller.caller(), &target.written, external_id.map(Secret::reveal));
-    // The caller's own side of another account can't be seen: the trust decides alone, or nobody.
+    // The caller's own policies can't be read in a foreign account: only the trust policy can decide.
     if matches!(caller.found, Found::Outside) {
         return match evaluate::trust(trust, &request) {
             Answer::Denied(denial) => refused(caller, target, trust, &denial, external_id),
-            Answer::Unknown(why) => Hop::unknown(ASSUME_ROLE, object, format!("It can't be told: {}.", masked(&why, external_id))),
+            Answer::Unknown(why) => Hop::unknown(ASSUME_ROLE, object, format!("Unknown: {}.", masked(&why, external_id))),
             Answer::Allowed(grant) => {
                 let reason = format!(
-                    "{} lets the {} in. Whether its own policies allow it is for account {} to say.",
+                    "{} allows the {}. Whether the caller's own policies allow it can be read only in account {}.",
                     sentence(&grant.statement),
                     caller.title(),
                     caller.arn.account
@@ -133,11 +133,7 @@ fn assumed(caller: &Step, target: &Step, trust: &Source, external_id: Option<&Se
     }
     match evaluate::assume_role(trust, &caller.identity(), &request) {
         Answer::Allowed(grant) => {
-            let reason = format!(
-                "{} allows it to the {}, and nothing on the caller's side is against it.",
-                sentence(&grant.statement),
-                caller.title()
-            );
+            let reason = format!("{} allows the {}, and no policy of the caller denies it.", sentence(&grant.statement), caller.title());
             Hop::ok(ASSUME_ROLE, object, reason)
         }
         Answer::Unknown(why) => undecided(ASSUME_ROLE, object.to_owned(), &caller.found, &masked(&why, external_id)),
@@ -149,21 +145,21 @@ fn refused(caller: &Step, target: &Step, trust: &Source, denial: &Denial, extern
     let (reason, fix) = match denial {
         Denial::Explicit { statement } if statement.ends_with(&trust.name) => (
             format!("{} denies it.", sentence(statement)),
-            format!("Take {statement} out, or narrow it so that it leaves {} out.", caller.known_arn()),
+            format!("Remove {statement}, or narrow it so that it does not match {}.", caller.known_arn()),
         ),
         Denial::Explicit { statement } => (format!("{} denies it.", sentence(statement)), lift(statement, caller)),
         Denial::NoMatch { layer, .. } if *layer == trust.name => by_trust(caller, target, denial, external_id),
         Denial::NoMatch { layer, .. } if is_boundary(layer) => (
-            format!("The {} may not call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
+            format!("The {} is not allowed to call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
             widen(caller, "sts:AssumeRole", &target.written),
         ),
         Denial::NoMatch { .. } => (
-            format!("The {} may not call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
+            format!("The {} is not allowed to call sts:AssumeRole on it: {}.", caller.title(), nearest(denial)),
             allow(
                 caller,
                 "sts:AssumeRole",
                 &target.written,
-                "workload_role of xeks_cross_account_access writes that, unless manage_policy = false",
+                "workload_role of xeks_cross_account_access does this, unless manage_policy = false",
                 denial,
             ),
         ),
@@ -178,7 +174,8 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
     match near.first().map(|near| (&near.miss, near)) {
         Some((Miss::Principal { stale, .. }, _)) if !stale.is_empty() => (
             format!(
-                "{} names {}, the id of a principal that was deleted: IAM shows it where an ARN stood before. Today's {} is another one of that name.",
+                "{} contains {}, the unique ID of a deleted principal: IAM shows it in place of the ARN. The current {} is a new \
+                 principal with the same name.",
                 sentence(&trust),
                 stale.join(", "),
                 caller.title()
@@ -187,25 +184,26 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
         ),
         Some((Miss::Condition { key, found, .. }, near)) if key.eq_ignore_ascii_case("sts:ExternalId") => {
             let reason = match (found, external_id) {
-                (Known::Absent, _) | (_, None) => format!("{} wants an external id, and none is given.", sentence(&near.statement)),
-                _ => format!("{} wants another external id than the one given.", sentence(&near.statement)),
+                (Known::Absent, _) | (_, None) => format!("{} requires an external ID, and none is set.", sentence(&near.statement)),
+                _ => format!("{} requires a different external ID.", sentence(&near.statement)),
             };
             (
                 reason,
                 format!(
-                    "Set external_id to that of {trust} (access_role.external_id of xeks_cross_account_access), or correct the trust policy."
+                    "Set external_id to the external ID in {trust} (access_role.external_id of xeks_cross_account_access), or correct the \
+                     trust policy."
                 ),
             )
         }
         Some((Miss::Condition { key, .. }, near)) => (
-            format!("{} does not let the {} in: {near}.", sentence(&trust), caller.title()),
-            format!("Meet the condition on {key} of {}, or change it.", near.statement),
+            format!("{} does not allow the {}: {near}.", sentence(&trust), caller.title()),
+            format!("Satisfy the condition on {key} in {}, or change it.", near.statement),
         ),
         _ => (
-            format!("{} does not let the {} in: {}.", sentence(&trust), caller.title(), nearest(denial)),
+            format!("{} does not allow the {}: {}.", sentence(&trust), caller.title(), nearest(denial)),
             format!(
-                "Let {trust} allow sts:AssumeRole to {caller_arn}: access_role of xeks_cross_account_access does so for its workload_role, and for \
-                 trusted_principal_arns."
+                "Allow sts:AssumeRole in {trust} for {caller_arn}: access_role of xeks_cross_account_access does this for its \
+                 workload_role and for trusted_principal_arns."
             ),
         ),
     }
@@ -216,8 +214,7 @@ fn undecided(name: &'static str, object: String, found: &Found, why: &str) -> Ho
     match found {
         Found::Here(_, Err(error)) | Found::Unreadable(error) => Hop::unreadable(name, object, error),
         Found::Outside => Hop { status: Status::External, ..Hop::unknown(name, object, format!("{}.", sentence(why))) },
-        _ => Hop::unknown(name, object, format!("It can't be told: {why}."))
-            .with_fix("live = true tries it, with the credentials of live_as."),
+        _ => Hop::unknown(name, object, format!("Unknown: {why}.")).with_fix("Set live = true to test it with the credentials of live_as."),
     }
 }
 
@@ -231,7 +228,7 @@ fn allow(step: &Step, action: &str, resource: &str, by_xeks: &str, denial: &Deni
     if let Denial::NoMatch { near, .. } = denial
         && let Some((Miss::Condition { key, .. }, near)) = near.first().map(|near| (&near.miss, near))
     {
-        return format!("Meet the condition on {key} of {}, or change it.", near.statement);
+        return format!("Satisfy the condition on {key} in {}, or change it.", near.statement);
     }
     match step.sort {
         Sort::Role if step.is_of_identity_center() => format!("In the permission set, allow {action} on {resource}."),
@@ -255,17 +252,17 @@ fn is_boundary(layer: &str) -> bool {
 
 fn widen(step: &Step, action: &str, resource: &str) -> String {
     let boundary = step.principal().and_then(|p| p.boundary.as_deref()).unwrap_or("the boundary");
-    format!("Let {boundary} allow {action} on {resource}, or give the {} another permissions_boundary.", step.title())
+    format!("Allow {action} on {resource} in {boundary}, or set another permissions_boundary on the {}.", step.title())
 }
 
 fn lift(statement: &str, step: &Step) -> String {
     let place = if step.is_of_identity_center() { " in the permission set" } else { "" };
-    format!("Take out {statement}{place}, or narrow it.")
+    format!("Remove {statement}{place}, or narrow it.")
 }
 
 fn masked(text: &str, external_id: Option<&Secret>) -> String {
     match external_id.map(Secret::reveal).filter(|id| !id.is_empty()) {
-        Some(id) => text.replace(id, "(the external id)"),
+        Some(id) => text.replace(id, "(the external ID)"),
         None => text.to_owned(),
     }
 }
@@ -335,7 +332,7 @@ mod tests {
         for given in [None, Some(Secret::new("hush-2"))] {
             let hop = assume_role(&caller(), &target(trust.clone()), given.as_ref());
             assert_eq!(hop.status, Status::Broken);
-            assert!(hop.reason.contains("external id") && !format!("{hop:?}").contains("hush"), "{hop:?}");
+            assert!(hop.reason.contains("external ID") && !format!("{hop:?}").contains("hush"), "{hop:?}");
         }
         assert_eq!(assume_role(&caller(), &target(trust), Some(&Secret::new("hush-1"))).status, Status::Ok);
     }
@@ -343,12 +340,12 @@ mod tests {
     #[test]
     fn a_trust_that_names_an_id_has_decayed() {
         let hop = assume_role(&caller(), &target(trusting("AROAEXAMPLE000000009")), None);
-        assert!(hop.reason.contains("names AROAEXAMPLE000000009, the id of a principal that was deleted"), "{}", hop.reason);
+        assert!(hop.reason.contains("contains AROAEXAMPLE000000009, the unique ID of a deleted principal"), "{}", hop.reason);
         assert!(hop.fix.unwrap().contains(CALLER));
     }
 
     #[test]
-    fn what_the_caller_may_is_told_from_what_can_not_be_seen() {
+    fn what_the_caller_may_do_differs_from_what_can_not_be_read() {
         let denied = || Error::from_code("iam:ListRolePolicies", "185863138492 (workload)", "AccessDenied", "no", None);
         let of = |caller: Step| assume_role(&caller, &target(trusting(CALLER)), None);
         assert_eq!(of(with(Found::Outside)).status, Status::External);
@@ -365,7 +362,7 @@ mod tests {
         assert_eq!(role_policy(&target(trusting(CALLER)), CLUSTER).status, Status::Ok);
         let hop = role_policy(&caller(), CLUSTER);
         assert_eq!(hop.status, Status::Ok);
-        assert!(hop.reason.contains("the kubeconfig must carry endpoint"), "{}", hop.reason);
+        assert!(hop.reason.contains("the kubeconfig must contain the endpoint"), "{}", hop.reason);
         assert_eq!(role_policy(&role(TARGET, trusting(CALLER), allowing("s3:*")), CLUSTER).status, Status::Broken);
     }
 
@@ -373,6 +370,6 @@ mod tests {
     fn a_role_under_another_path_is_another_role() {
         let hop = identity(&Step { written: "arn:aws:iam::185863138492:role/teams/app".into(), ..caller() });
         assert_eq!(hop.status, Status::Broken);
-        assert_eq!(hop.fix.as_deref(), Some("Write arn:aws:iam::185863138492:role/app in principal_arn."));
+        assert_eq!(hop.fix.as_deref(), Some("Use arn:aws:iam::185863138492:role/app in principal_arn."));
     }
 }

@@ -113,7 +113,7 @@ impl Step {
             || self.known_arn().contains(":role/aws-reserved/sso.amazonaws.com/")
     }
 
-    /// Who asks, for the evaluation. A session of Identity Center has tags that nobody can read.
+    /// The caller, for the evaluation. The tags of an Identity Center session can't be read.
     pub fn caller(&self) -> evaluate::Principal {
         let principal = self.principal();
         let named = match (principal, self.arn.session()) {
@@ -148,7 +148,7 @@ impl Step {
             Found::Here(_, Err(error)) | Found::Unreadable(error) => {
                 self.unread(&format!("the provider's credentials for {} lack {}", error.account, error.call))
             }
-            Found::Outside => self.unread(&format!("account {} is none of the provider's", self.arn.account)),
+            Found::Outside => self.unread(&format!("account {} is not one of the provider's accounts", self.arn.account)),
             Found::Absent => evaluate::Identity::default(),
         }
     }

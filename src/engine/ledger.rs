@@ -168,26 +168,32 @@ impl Ledger {
 /// The attributes of one entry, as the schema of `objects` declares them.
 pub fn entry_attributes() -> Vec<Attribute> {
     vec![
-        Attribute::string("account_id", "Account that the object lives in.").computed(),
-        Attribute::string("region", "Region that the object lives in; null for IAM.").computed(),
-        Attribute::string("arn", "ARN of the object, where it has one.").computed(),
+        Attribute::string("account_id", "ID of the AWS account that contains the object.").computed(),
+        Attribute::string("region", "Region that contains the object; null for IAM.").computed(),
+        Attribute::string("arn", "ARN of the object, if it has one.").computed(),
         Attribute::string(
             "id",
-            "Id that AWS gave the object: the RoleId of a role, for an access entry the RoleId of the role that it is bound to.",
+            "ID that AWS assigned: for a role its RoleId, for an access entry the RoleId of the role that it is bound to.",
         )
         .computed(),
         Attribute::string(
             "origin",
-            "`created` by this resource, `adopted` (was there before, survives a destroy), `shared` with other resources (removed by the \
-             last one), `imported` (deleted by a destroy), or `found` (somebody else's addition to an object of ours; the next apply removes it).",
+            "How this resource came to manage the object: `created` (by this resource), `adopted` (existed before; a destroy keeps it), \
+             `shared` (other resources use it too; the last one deletes it), `imported` (a destroy deletes it), or `found` (this \
+             resource did not create it, but it is attached to an object that this resource created; the next apply removes it).",
         )
         .computed(),
-        Attribute::string("document", "The IAM document as canonical JSON, where there is one. For an adopted role: our own statement.")
+        Attribute::string(
+            "document",
+            "The IAM document as canonical JSON, if the object has one. For an adopted role: only the statement \
+                                       of this resource.",
+        )
+        .computed(),
+        Attribute::map_of_strings("tags", "Tags of the object without the ownership tags, if the object has tags.").computed(),
+        Attribute::string("instance", "The create operation that created the object: the value of its `xeks:instance` tag.").computed(),
+        Attribute::plain("added", Type::set(Type::String), "What this resource added to an object that it does not own alone.").computed(),
+        Attribute::bool("pending", "`true` while the outcome of a call on the object is unknown. The next apply reads the object again.")
             .computed(),
-        Attribute::map_of_strings("tags", "Tags of the object without the ownership tags, where it has tags.").computed(),
-        Attribute::string("instance", "Which create made the object: the value of its tag `xeks:instance`.").computed(),
-        Attribute::plain("added", Type::set(Type::String), "What was added to an object that is not this resource's alone.").computed(),
-        Attribute::bool("pending", "True while a call on the object has had no answer: the next apply reads it again.").computed(),
     ]
 }
 

@@ -49,7 +49,7 @@ pub struct NearMiss {
     pub miss: Miss,
 }
 
-/// What of a statement does not match. In the order in which they are told: a later one means that the earlier elements match.
+/// What of a statement does not match. In the order in which they are reported: a later one means that the earlier elements match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Miss {
     Action {
@@ -107,7 +107,7 @@ impl fmt::Display for Answer {
         match self {
             Answer::Allowed(grant) => write!(f, "{} allows it", grant.statement),
             Answer::Denied(denial) => denial.fmt(f),
-            Answer::Unknown(why) => write!(f, "it can't be told: {why}"),
+            Answer::Unknown(why) => write!(f, "unknown: {why}"),
         }
     }
 }
@@ -130,23 +130,23 @@ impl fmt::Display for NearMiss {
         match &self.miss {
             Miss::Action { written } => write!(f, "is for {}", listed(written)),
             Miss::Principal { written, stale } if stale.is_empty() => write!(f, "is for the principal {}", listed(written)),
-            Miss::Principal { stale, .. } => write!(f, "is for {}, the id of a principal that was deleted", listed(stale)),
+            Miss::Principal { stale, .. } => write!(f, "is for {}, the unique ID of a deleted principal", listed(stale)),
             Miss::Resource { written } => write!(f, "is for the resource {}", listed(written)),
             Miss::Condition { operator, key, wanted, found } => {
-                write!(f, "wants {operator} {key} {}, and the request ", told(key, wanted))?;
+                write!(f, "requires {operator} {key} {}, but the request ", shown(key, wanted))?;
                 match found {
-                    Known::Values(values) => write!(f, "has {}", told(key, values)),
+                    Known::Values(values) => write!(f, "has {}", shown(key, values)),
                     Known::Absent => write!(f, "has no such key"),
-                    Known::Unknown => write!(f, "may have anything"),
+                    Known::Unknown => write!(f, "may have any value"),
                 }
             }
         }
     }
 }
 
-/// Values of a condition's key, to be read. An external ID is not repeated: who explains a chain is not who has to know it.
-pub fn told(key: &str, values: &[String]) -> String {
-    if key.eq_ignore_ascii_case("sts:ExternalId") && !values.is_empty() { "(an external id)".to_owned() } else { listed(values) }
+/// Values of a condition's key, for people. An external ID is masked: the reader of an explanation need not know it.
+pub fn shown(key: &str, values: &[String]) -> String {
+    if key.eq_ignore_ascii_case("sts:ExternalId") && !values.is_empty() { "(an external ID)".to_owned() } else { listed(values) }
 }
 
 /// At most a few of them: an answer is read by people.

@@ -96,7 +96,7 @@ fn arn(found: &str, pattern: &Pattern, wanted: &str) -> Tri {
     }
     match pattern.segments(6) {
         Some(wanted) => Tri::all(wanted.iter().zip(parts).map(|(pattern, part)| pattern.matches(part))),
-        None => Tri::Unknown(format!("{wanted} is no ARN, and AWS does not say what ARN operators make of that")),
+        None => Tri::Unknown(format!("{wanted} is not an ARN, and AWS does not document how ARN operators treat it")),
     }
 }
 
@@ -124,7 +124,7 @@ fn date(text: &str) -> Option<OffsetDateTime> {
 
 fn ordered<T: PartialOrd>(found: Option<T>, wanted: Option<T>, order: Order, text: &str) -> Tri {
     let (Some(found), Some(wanted)) = (found, wanted) else {
-        return Tri::Unknown(format!("{text} and what the request has can't be compared as numbers or dates"));
+        return Tri::Unknown(format!("{text} and the value in the request can't be compared as numbers or dates"));
     };
     let is = found.partial_cmp(&wanted);
     match order {
@@ -154,7 +154,7 @@ fn address(found: &str, wanted: &str) -> Tri {
             (top(found) == top(base)).into()
         }
         (Ok(_), Ok(_), Some(_)) => Tri::No,
-        _ => Tri::Unknown(format!("{wanted} and what the request has can't be compared as addresses")),
+        _ => Tri::Unknown(format!("{wanted} and the value in the request can't be compared as addresses")),
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_that_nobody_knows_is_none() {
+    fn an_unsupported_operator_is_none() {
         assert_eq!(Comparison::of("StringMatches"), None);
         assert_eq!(Comparison::of("stringNOTlike"), Some((Comparison::StringLike, true)));
         assert_eq!(Comparison::of("DateNotEquals"), Some((Comparison::Date(Order::Equal), true)));

@@ -17,12 +17,12 @@ pub(super) fn holds(element: &Value, context: &Context, variables: bool) -> (Tri
     let operators = match element {
         Value::Null => return (Tri::Yes, None),
         Value::Object(operators) => operators,
-        _ => return (Tri::Unknown("its Condition is not of a form that AWS takes".into()), None),
+        _ => return (Tri::Unknown("its Condition does not have a form that AWS accepts".into()), None),
     };
     let (mut all, mut miss) = (Tri::Yes, None);
     for (operator, keys) in operators {
         let Value::Object(keys) = keys else {
-            all = all.and(Tri::Unknown(format!("its Condition {operator} is not of a form that AWS takes")));
+            all = all.and(Tri::Unknown(format!("its Condition {operator} does not have a form that AWS accepts")));
             continue;
         };
         for (key, wanted) in keys {
@@ -78,7 +78,7 @@ impl Operator {
     fn holds(&self, key: &str, wanted: &[String], context: &Context, variables: bool) -> Tri {
         let known = context.get(key);
         match (&self.base, known) {
-            (Base::Unknown(written), _) => Tri::Unknown(format!("{written} is no operator that is known here")),
+            (Base::Unknown(written), _) => Tri::Unknown(format!("xeks does not know the operator {written}")),
             (Base::Null | Base::Comparison { .. }, Known::Unknown) => Tri::Unknown(format!("{key} of the request is not known")),
             (Base::Null, known) => {
                 let absent = if known == Known::Absent { "true" } else { "false" };
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_nobody_knows_is_unknown() {
+    fn an_unsupported_operator_is_unknown() {
         assert!(matches!(is("StringMatches", "sts:ExternalId", json!("x")), Tri::Unknown(_)));
     }
 }

@@ -1,7 +1,7 @@
 //! What IAM decides about one request: allowed, denied and why, or unknown and why.
 //!
 //! Pure: it is given documents and a request, and knows neither AWS's clients nor Terraform. What it can't decide (a key of the
-//! request that nobody told it, a document that could not be read, an element that AWS does not document) it calls unknown, and
+//! request that the caller did not supply, a document that could not be read, an element that AWS does not document) it calls unknown, and
 //! carries through: an unknown Deny makes an Allow unknown, a Deny that surely does not match changes nothing.
 //!
 //! The rules are those of the IAM user guide: "Policy evaluation logic", "Cross-account policy evaluation logic", "Permissions
@@ -20,7 +20,7 @@ mod tri;
 
 use serde_json::Value;
 
-pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss, told};
+pub use answer::{Answer, Denial, Grant, Grantee, Miss, NearMiss, shown};
 pub use request::{Caller, Context, Known, Principal, Request};
 
 use statement::Layer;
@@ -50,7 +50,7 @@ pub struct Identity {
     /// Inline and managed policies, those of a user's groups included.
     pub policies: Vec<Source>,
     pub boundary: Option<Source>,
-    /// Whether the session has policies of its own, which nobody can read: what they limit is unknown.
+    /// Whether the session has policies of its own, which can't be read: what they limit is unknown.
     pub has_session_policies: bool,
 }
 
@@ -86,7 +86,7 @@ pub fn assume_role(trust: &Source, identity: &Identity, request: &Request) -> An
         let named = resource.granted_to(Grantee::Principal);
         let named = if principal.is_role() { named.and(limits.clone()) } else { named };
         let everyone = resource.granted_to(Grantee::Everyone).and(match limits {
-            Tri::No => Tri::Unknown("AWS does not say whether a boundary limits what a policy on a resource grants to everyone".into()),
+            Tri::No => Tri::Unknown("AWS does not document whether a boundary limits what a resource policy grants to everyone".into()),
             limits => limits,
         });
         named.or(resource.granted_to(Grantee::Session)).or(everyone).or(resource.granted_to(Grantee::Account).and(own))

@@ -11,7 +11,7 @@ use super::tri::Tri;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     tokens: Vec<Token>,
-    /// Keys of variables that nobody knows. In `tokens` each is `*`: what does not match with that does not match at all.
+    /// Keys of variables whose value is not known. In `tokens` each is `*`: what does not match with that does not match at all.
     unknown: Vec<String>,
     /// Whether a variable's key is not in the request: it is null then, and nothing is equal to or like it.
     null: bool,
@@ -102,7 +102,7 @@ impl Pattern {
     fn sure(&self, matches: bool) -> Tri {
         match self.unknown.first() {
             _ if self.null => Tri::No,
-            Some(key) if matches => Tri::Unknown(format!("{key}, which a variable stands for, is not known")),
+            Some(key) if matches => Tri::Unknown(format!("the value of the variable {key} is not known")),
             _ => matches.into(),
         }
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_replaced_and_what_it_stands_for_is_literal() {
+    fn a_variable_is_replaced_and_its_value_is_literal() {
         let context = Context::default().with("aws:PrincipalTag/team", ["a*"]).without("aws:username");
         let matches = |pattern: &str, text: &str| Pattern::wild(pattern, Some(&context)).matches(text);
         assert_eq!(matches("x/${aws:PrincipalTag/team}/*", "x/a*/y"), Tri::Yes);

@@ -24,7 +24,7 @@ pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
             };
             (kind, values_of(&element[kind]))
         }
-        _ => return vec![(Grantee::Principal, Tri::Unknown("its Principal is not of a form that AWS takes".into()))],
+        _ => return vec![(Grantee::Principal, Tri::Unknown("its Principal does not have a form that AWS accepts".into()))],
     };
     let everyone = kind == "AWS" && all.iter().any(|p| p == "*") || values_of(&element["AWS"]).iter().any(|p| p == "*");
     let mut found: Vec<(Grantee, Tri)> = match caller {
@@ -38,7 +38,7 @@ pub(super) fn named(element: &Value, caller: &Caller) -> Vec<(Grantee, Tri)> {
     } else if !matches!(caller, Caller::Aws(_)) && element.get("AWS").is_some() {
         found.push((
             Grantee::Account,
-            Tri::Unknown("its Principal is an account, and AWS does not say whether a web identity belongs to one".into()),
+            Tri::Unknown("its Principal is an account, and AWS does not document whether a web identity belongs to one".into()),
         ));
     }
     found
@@ -67,7 +67,7 @@ fn aws(written: &str, caller: &Principal) -> (Grantee, Tri) {
     if is_unique_id(written) {
         let matches = match &caller.unique_id {
             Some(id) => (written == id).into(),
-            None => Tri::Unknown(format!("the id of {} is not known, and {written} may be it", caller.arn)),
+            None => Tri::Unknown(format!("the unique ID of {} is not known, and {written} may be it", caller.arn)),
         };
         return (Grantee::Principal, matches);
     }
@@ -98,7 +98,7 @@ fn of_session(role: &str, session: &str, parsed: &Arn, caller: &Principal) -> Tr
     }
     match &caller.session_name {
         Some(name) => (name == session).into(),
-        None => Tri::Unknown(format!("only sessions named {session} of {} are meant, and the session's name is not known", caller.arn)),
+        None => Tri::Unknown(format!("only sessions named {session} of {} match, and the session name is not known", caller.arn)),
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn others_kinds_and_arns_that_are_nearly_right_are_not_the_caller() {
+    fn other_kinds_and_nearly_matching_arns_are_not_the_caller() {
         for other in [
             json!({"AWS": "arn:aws:iam::185863138492:role/app"}),
             json!({"AWS": "arn:aws:iam::183295435445:root"}),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_not_the_callers_is_told_as_a_stale_identity() {
+    fn an_id_that_is_not_the_callers_is_reported_as_a_stale_identity() {
         assert_eq!(stale(&json!({"AWS": ["AROAEXAMPLE000000002", ID]}), &app()), ["AROAEXAMPLE000000002"]);
     }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_told_by_its_name_and_unknown_without_one() {
+    fn a_session_is_matched_by_its_name_and_unknown_without_one() {
         let element = json!({"AWS": "arn:aws:sts::185863138492:assumed-role/app/i-1"});
         assert!(matches!(named(&element, &app())[0], (Grantee::Session, Tri::Unknown(_))));
         let Caller::Aws(principal) = app() else { unreachable!() };

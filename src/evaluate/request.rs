@@ -52,7 +52,7 @@ pub enum Known {
     Values(Vec<String>),
     /// The key is not there.
     Absent,
-    /// Nobody can tell before the request is made.
+    /// Not known before the request is made.
     Unknown,
 }
 
@@ -136,7 +136,7 @@ impl Principal {
         self.arn.splitn(6, ':').nth(5).unwrap_or_default()
     }
 
-    /// What IAM knows of whoever signs a request ("AWS global condition context keys").
+    /// What IAM knows about the caller that signs a request ("AWS global condition context keys").
     fn context(&self) -> Context {
         let kind = match self.resource() {
             resource if resource.starts_with("role/") => "AssumedRole",
@@ -151,7 +151,7 @@ impl Principal {
             .without("aws:PrincipalServiceName")
             .without("aws:PrincipalServiceNamesList")
             .maybe("aws:username", self.user_name())
-            // Only a service that calls on somebody's behalf sets these.
+            // Only a service that calls on a principal's behalf sets these.
             .without("aws:SourceAccount")
             .without("aws:SourceArn")
             .without("aws:SourceOrgID")
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_identity_carries_its_own_claims_and_no_others() {
+    fn a_web_identity_carries_only_its_own_claims() {
         let request = Request::web_identity("p", "oidc.example/id/1", "system:serviceaccount:a:b", "sts.amazonaws.com", ROLE);
         assert_eq!(request.context.get("oidc.example/id/1:sub"), Known::Values(vec!["system:serviceaccount:a:b".into()]));
         assert_eq!(request.context.get("https://oidc.example/id/1:sub"), Known::Absent);

@@ -11,7 +11,7 @@ use super::tri::Tri;
 use super::{Source, condition, principal};
 use crate::aws::policy::{self, values_of};
 
-/// What one kind of policy says of a request: a trust policy, the caller's own policies, or its boundary.
+/// What one kind of policy decides about a request: a trust policy, the caller's own policies, or its boundary.
 #[derive(Debug)]
 pub(super) struct Layer {
     name: String,
@@ -114,7 +114,7 @@ impl Layer {
     }
 }
 
-/// What the layers say together: `allowed` is how their grants combine. What is missing is told of the first layer that grants nothing.
+/// What the layers say together: `allowed` is how their grants combine. The first layer that grants nothing reports what is missing.
 pub(super) fn answer(layers: &[&Layer], allowed: Tri) -> Answer {
     if let Some((_, statement)) = layers.iter().flat_map(|layer| &layer.denies).find(|(tri, _)| *tri == Tri::Yes) {
         return Answer::Denied(Denial::Explicit { statement: statement.clone() });
@@ -143,10 +143,10 @@ fn grant(layers: &[&Layer]) -> Grant {
 fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grantee, Tri)> {
     let mut whom = match (statement.get("Principal"), statement.get("NotPrincipal")) {
         (Some(element), None) => principal::named(element, caller),
-        (None, Some(_)) => vec![(Grantee::Principal, Tri::Unknown("trust policies have no NotPrincipal".into()))],
+        (None, Some(_)) => vec![(Grantee::Principal, Tri::Unknown("trust policies don't support NotPrincipal".into()))],
         _ => vec![(Grantee::Principal, Tri::Unknown("it needs one Principal".into()))],
     };
-    // A web identity and a service are let in by name. Whether a Deny of everyone or of an account means them too, AWS does not say of
+    // A web identity and a service are allowed by name. Whether a Deny of everyone or of an account means them too, AWS does not say of
     // accounts, and whether an Allow of everyone does, it does not say either.
     if !matches!(caller, Caller::Aws(_)) {
         let deny = effect == Some("Deny");
@@ -154,10 +154,10 @@ fn whom(statement: &Value, caller: &Caller, effect: Option<&str>) -> Vec<(Grante
             match to {
                 Grantee::Everyone if !deny => {
                     *tri = Tri::Unknown(
-                        "its Principal is everyone, and AWS does not say whether that lets in web identities and services".into(),
+                        "its Principal is everyone, and AWS does not document whether that includes web identities and services".into(),
                     );
                 }
-                // Naming an account is known to let in nobody but who signs with its credentials.
+                // A statement that names an account is known to allow only callers that sign with its credentials.
                 Grantee::Account if !deny => *tri = Tri::No,
                 _ => {}
             }
@@ -189,13 +189,13 @@ fn elements(statement: &Value, request: &Request, on_resource: bool, whom: &[(Gr
     (action.and(resource).and(conditions), miss)
 }
 
-/// Variables stand only after an ARN's fifth colon ("Variables and tags", where you can use policy variables): what AWS makes of one
+/// Variables are allowed only after an ARN's fifth colon ("Variables and tags", where you can use policy variables): what AWS makes of one
 /// before it is not documented.
 fn resource(written: &str, request: &Request, variables: bool) -> Tri {
     let matches = Pattern::wild(written, variables.then_some(&request.context)).matches(&request.resource);
     let before = written.find("${").map(|at| &written[..at]).filter(|_| variables);
     match before.is_some_and(|before| before.starts_with("arn:") && before.matches(':').count() < 5) && matches != Tri::No {
-        true => Tri::Unknown(format!("{written} has a variable before its fifth colon, where AWS takes none")),
+        true => Tri::Unknown(format!("{written} has a variable before its fifth colon, where AWS accepts none")),
         false => matches,
     }
 }

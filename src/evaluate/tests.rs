@@ -63,19 +63,19 @@ fn a_boundary_limits_a_role_named_by_its_arn_and_not_a_user() {
 }
 
 #[test]
-fn an_explicit_deny_is_final_wherever_it_stands() {
+fn an_explicit_deny_is_final_in_every_policy() {
     let denied = with(&[policy("Allow", "*", "*"), policy("Deny", "STS:Assume*", "*")]);
     let answer = assume_role(&trusting(json!({"AWS": APP})), &denied, &asking(ADMIN));
     assert_eq!(answer, Answer::Denied(Denial::Explicit { statement: "statement 1 of inline policy p".into() }));
 }
 
 #[test]
-fn what_is_missing_is_told_of_the_side_that_lacks_it() {
+fn what_is_missing_is_reported_for_the_side_that_lacks_it() {
     let trust = trusting_if(json!({"AWS": APP}), json!({"StringEquals": {"sts:ExternalId": "xeks"}}));
     let answer = assume_role(&trust, &with(&[policy("Allow", "*", "*")]), &asking(ACCESS));
     assert_eq!(
         answer.to_string(),
-        "nothing in the trust policy allows it: statement 1 of the trust policy wants StringEquals sts:ExternalId (an external id), and the request has \
+        "nothing in the trust policy allows it: statement 1 of the trust policy requires StringEquals sts:ExternalId (an external ID), but the request has \
          no such key"
     );
     let answer = assume_role(&trusting(json!({"AWS": APP})), &with(&[policy("Allow", "sts:*", ADMIN)]), &asking(ACCESS));
@@ -86,7 +86,7 @@ fn what_is_missing_is_told_of_the_side_that_lacks_it() {
 }
 
 #[test]
-fn a_recreated_role_is_told_apart_from_a_wrong_one() {
+fn a_recreated_role_differs_from_a_wrong_one() {
     let answer = assume_role(&trusting(json!({"AWS": "AROAEXAMPLE000000009"})), &with(&[policy("Allow", "*", "*")]), &asking(ACCESS));
     let Some(NearMiss { miss: Miss::Principal { stale, .. }, .. }) = answer.nearest() else { panic!("{answer}") };
     assert_eq!(stale, &["AROAEXAMPLE000000009"]);
@@ -124,7 +124,7 @@ fn session_policies_make_what_they_limit_unknown() {
 }
 
 #[test]
-fn a_web_identity_is_let_in_by_the_trust_policy_alone() {
+fn a_web_identity_is_allowed_by_the_trust_policy_alone() {
     let (provider, issuer) = ("arn:aws:iam::185863138492:oidc-provider/oidc.example/id/1", "oidc.example/id/1");
     let trust = |condition: Value| {
         let statement = json!({"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition});
@@ -142,7 +142,7 @@ fn a_web_identity_is_let_in_by_the_trust_policy_alone() {
 }
 
 #[test]
-fn a_service_is_let_in_by_its_name() {
+fn a_service_is_allowed_by_its_name() {
     let request = Request { caller: Caller::Service("ec2.amazonaws.com".into()), ..asking(APP) };
     assert!(trust(&trusting(json!({"Service": "ec2.amazonaws.com"})), &request).is_allowed());
     assert!(!trust(&trusting(json!({"Service": "ecs.amazonaws.com"})), &request).is_allowed());

@@ -29,12 +29,12 @@ pub fn policies(data: &[u8]) {
 
     let ours = json!({"Sid": "XeksFuzz", "Effect": "Allow", "Principal": {"AWS": NEAR}, "Action": "sts:AssumeRole"});
     let with = policy::upsert(&document, &ours);
-    assert_eq!(policy::upsert(&with, &ours), with, "what is there is left as it is");
+    assert_eq!(policy::upsert(&with, &ours), with, "what exists is not changed");
     assert!(policy::find(&with, "XeksFuzz").is_some());
     let without = policy::remove(&with, "XeksFuzz");
     assert_eq!(policy::find(&without, "XeksFuzz"), None);
     if policy::find(&document, "XeksFuzz").is_none() {
-        assert_eq!(policy::statements_of(&without), policy::statements_of(&document), "others' statements are left as they are");
+        assert_eq!(policy::statements_of(&without), policy::statements_of(&document), "foreign statements are not changed");
     }
 }
 
@@ -52,7 +52,7 @@ pub fn evaluation(data: &[u8]) {
 
         let denied = decided(&added(&document, json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})), &request);
         assert!(!denied.is_allowed(), "a Deny of everything is passed over");
-        // An operator that nobody knows: the statement may deny.
+        // An unsupported operator: the statement may deny.
         let condition = json!({"StringMatches": {"aws:SourceIp": "x"}});
         let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition});
         assert!(!decided(&added(&document, deny), &request).is_allowed(), "a Deny that can't be decided is passed over");

@@ -97,7 +97,7 @@ impl Context {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        retry_while(&self.limits(), "AWS to take more calls", |e| e.is(Kind::Throttled), call).await
+        retry_while(&self.limits(), "AWS to accept more calls", |e| e.is(Kind::Throttled), call).await
     }
 
     /// Repeats what fails only because something created a moment ago is not known everywhere yet. `what` completes "waiting for …".
@@ -125,7 +125,7 @@ impl Context {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        self.until_visible("IAM to show what was just made", passes, call).await
+        self.until_visible("IAM to show the new object", passes, call).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The host's environment, from whoever sets it (`crate::fuzzing`).
+//! The host's environment, as any program may set it (`crate::fuzzing`).
 
 use super::listener::Address;
 use super::{handshake, listener, log, mtls};

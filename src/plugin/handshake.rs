@@ -72,18 +72,17 @@ impl Refusal {
         let About { name, version, description, homepage, .. } = about;
         match self {
             Refusal::ByHand => format!(
-                "{name} {version}: {description}\n\n\
-                 This program is a provider: Terraform or OpenTofu starts it, from a configuration that requires it.\n\
-                 Running it by hand does nothing; --help lists what it can do besides.\n\
-                 Documentation: {homepage}"
+                "{name} {version}: {description}\n\nThis program is a provider plugin: Terraform or OpenTofu starts it for a \
+                 configuration that requires it.\nIt does nothing when you run it by hand; --help lists its options.\nDocumentation: \
+                 {homepage}"
             ),
             Refusal::Versions { offered } => format!(
-                "{name} {version} speaks plugin protocol {}, but the program that started it offers only: {offered:.100}.\n\
-                 Protocol 6 needs Terraform 1.0 or OpenTofu 1.6, or later: upgrade that program.",
+                "{name} {version} uses plugin protocol {}, but the program that started it offers only: {offered:.100}.\nProtocol 6 needs \
+                 Terraform 1.0 or OpenTofu 1.6, or later: upgrade that program.",
                 about.protocol_versions.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
             ),
             Refusal::Anonymous => format!(
-                "{name} {version} holds AWS credentials and talks only to a host that identifies itself by a certificate, but \
+                "{name} {version} handles AWS credentials and serves only a host that identifies itself with a certificate, but \
                  PLUGIN_CLIENT_CERT is not set.\nIf TF_DISABLE_PLUGIN_TLS is set, unset it."
             ),
         }
@@ -101,7 +100,8 @@ pub fn reattach(about: &About, address: &Address) -> String {
     });
     let providers: serde_json::Map<_, _> = about.addresses.iter().map(|name| ((*name).to_owned(), process.clone())).collect();
     format!(
-        "{} {} is waiting. Where terraform or tofu runs, set:\n\nexport TF_REATTACH_PROVIDERS='{}'\n\nCtrl-C ends it.\n",
+        "{} {} is waiting for a connection. Where you run terraform or tofu, set:\n\nexport TF_REATTACH_PROVIDERS='{}'\n\nPress Ctrl-C to \
+         stop.\n",
         about.name,
         about.version,
         serde_json::Value::Object(providers)

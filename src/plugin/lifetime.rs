@@ -97,7 +97,7 @@ pub fn follow_signals(lifetime: &Arc<Lifetime>, interruptible: bool) -> io::Resu
                     if interruptible {
                         break;
                     }
-                    tracing::trace!("interrupt ignored: the host decides");
+                    tracing::trace!("interrupt ignored: the host decides when to stop");
                 }
                 _ = terminate.recv() => break,
                 _ = hang_up.recv() => break,

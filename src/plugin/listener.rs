@@ -74,7 +74,7 @@ impl Listener {
                 // Each handshake by itself, so that a silent client doesn't keep the host waiting.
                 tokio::spawn(async move {
                     match secure(stream, tls).await {
-                        // If nobody receives, the server has ended.
+                        // If the receiver is gone, the server has ended.
                         Ok(stream) => drop(sender.send(Ok(Connection { stream, _open: lifetime.connection() })).await),
                         Err(error) => tracing::warn!(%error, "a client without the host's certificate was refused"),
                     }
@@ -91,13 +91,13 @@ async fn secure(stream: transport::Stream, tls: Option<TlsAcceptor>) -> io::Resu
     Ok(Box::new(secured.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake within 10 s"))??))
 }
 
-/// Clients that were let in.
+/// Accepted clients.
 pub type Incoming = ReceiverStream<io::Result<Connection>>;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// One client that was let in.
+/// One accepted client.
 pub struct Connection {
     stream: Box<dyn Stream>,
     _open: OpenConnection,
@@ -141,7 +141,9 @@ impl AsyncWrite for Connection {
 pub(super) fn location(path: &std::path::Path) -> Result<String, String> {
     let text = path.to_str().ok_or_else(|| format!("the path {} is not UTF-8", path.display()))?;
     if text.contains(['|', '\n', '\r']) {
-        return Err(format!("the path {text:?} can't be told to the host: it has a bar or a line break. Set TMPDIR to another folder."));
+        return Err(format!(
+            "the path {text:?} can't be passed to the host: it contains a bar or a line break. Set TMPDIR to another folder."
+        ));
     }
     Ok(text.to_owned())
 }
@@ -190,12 +192,12 @@ mod unix {
         let folder = variable("PLUGIN_UNIX_SOCKET_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let (listener, socket) = bind_in(&folder).map_err(|e| {
             format!(
-                "can't make a socket in {}: {e}. Set TMPDIR to a folder that exists, is writable and has a short path.",
+                "can't create a socket in {}: {e}. Set TMPDIR to a folder that exists, is writable and has a short path.",
                 folder.display()
             )
         })?;
         if let Some(group) = variable("PLUGIN_UNIX_SOCKET_GROUP") {
-            open_to(&group, &socket.0).map_err(|e| format!("can't open the socket to the group {group}: {e}"))?;
+            open_to(&group, &socket.0).map_err(|e| format!("can't give the group {group} access to the socket: {e}"))?;
         }
         let location = super::location(&socket.0)?;
         Ok(Listener { address: Address { network: "unix", location }, listener, socket })
@@ -210,14 +212,14 @@ mod unix {
             .map(|path| StdListener::bind(&path).map(|listener| (listener, Socket(path))))
             .find(|bound| !matches!(bound, Err(e) if e.kind() == io::ErrorKind::AddrInUse));
         umask(before);
-        bound.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::AddrInUse, "a hundred names are taken")))
+        bound.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::AddrInUse, "a hundred names are already in use")))
     }
 
     fn open_to(group: &str, path: &Path) -> io::Result<()> {
         let id = match group.parse() {
             Ok(id) => id,
             Err(_) => {
-                Group::from_name(group)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such group"))?.gid.as_raw()
+                Group::from_name(group)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the group does not exist"))?.gid.as_raw()
             }
         };
         chown(path, None, Some(id))?;
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_let_in_by_number() {
+    fn a_group_gets_access_by_number() {
         let own = nix::unistd::getgid().as_raw();
         let (bound, folder) = bind("group", &own.to_string());
         let metadata = std::fs::metadata(&bound.as_ref().unwrap().address().location).unwrap();
@@ -309,7 +311,7 @@ mod tests {
     #[test]
     fn a_group_that_does_not_exist_is_an_error_that_leaves_no_socket() {
         let (bound, folder) = bind("nobody", "no-such-group");
-        assert_eq!(bound.err().unwrap(), "can't open the socket to the group no-such-group: there is no such group");
+        assert_eq!(bound.err().unwrap(), "can't give the group no-such-group access to the socket: the group does not exist");
         std::fs::remove_dir(folder).expect("the folder is empty");
     }
 

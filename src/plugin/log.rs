@@ -1,7 +1,7 @@
 //! Log lines for the host: hclog's JSON, one object a line on stderr, which TF_LOG_PROVIDER filters and shows.
 //!
-//! Owns the format, and who is heard. It must not know what is logged; nobody logs a model or a credential, and `secrets` takes out what
-//! others put into an error all the same.
+//! Owns the format, and who is heard. It must not know what is logged; no module logs a model or a credential, and `secrets` removes what
+//! AWS or a proxy puts into an error all the same.
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -29,9 +29,9 @@ pub fn start() {
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// The level is the host's, from the most specific variable. Other people's crates are not heard at all: the SDK's warnings print whole
+/// The level is the host's, from the most specific variable. Log lines of other crates are dropped: the SDK's warnings print whole
 /// answers of AWS, a profile's external ID and lines of the shared files, and lower levels print requests with their headers. What is
-/// wrong is told by our own errors.
+/// wrong is reported by xeks's own errors.
 pub(super) fn levels(variable: impl Fn(&str) -> Option<String>) -> Targets {
     let wanted = ["TF_LOG_PROVIDER_XEKS", "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
     let ours = match wanted.map(|level| level.to_ascii_lowercase()).as_deref() {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_heard_at_any_level() {
+    fn other_crates_are_not_logged_at_any_level() {
         let levels = levels(|name| (name == "TF_LOG").then(|| "TRACE".into()));
         assert!(levels.would_enable("xeks::aws", &Level::TRACE));
         for other in [

@@ -35,7 +35,7 @@ const FAREWELL: Duration = Duration::from_millis(1500);
 /// Calls wait for AWS, not for the processor: one thread a core would only slow the start on large machines.
 const WORKERS: usize = 4;
 
-/// What the process says of itself.
+/// How the process describes itself.
 pub struct About {
     /// The executable's name.
     pub name: &'static str,
@@ -75,7 +75,7 @@ pub fn run<S: GrpcService>(about: &About, arguments: impl Iterator<Item = OsStri
 enum Mode {
     /// The host that started this process.
     Hosted(Terms),
-    /// Hosts that are told by hand to attach; there is no certificate to know them by, only the socket's permissions.
+    /// Hosts that a person attaches; no certificate identifies them, only the socket's permissions protect it.
     Debug,
 }
 
@@ -103,7 +103,7 @@ fn serve<S: GrpcService>(mode: Mode, about: &About, service: impl FnOnce() -> S)
         tokio::select! {
             served = until_the_end(incoming, service(), &lifetime) => served,
             () = lifetime.abandoned(&lifetime::PATIENCE), if !by_hand => {
-                tracing::debug!("the host is gone");
+                tracing::debug!("the host process ended");
                 Ok(())
             }
         }
@@ -121,7 +121,7 @@ async fn until_the_end<S: GrpcService>(incoming: Incoming, service: S, lifetime:
     };
     tokio::select! {
         served = server => return served.map_err(|e| format!("the connection to the host failed: {e}")),
-        () = cut_off => tracing::debug!("calls under way were cut off: the host waits no longer"),
+        () = cut_off => tracing::debug!("calls in progress were canceled: the host no longer waits for them"),
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn until_the_end<S: GrpcService>(incoming: Incoming, service: S, lifetime:
 /// Stdout carries the handshake and nothing else, so that `println!` is denied everywhere.
 fn print(text: &str) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| format!("nobody reads this process's output: {e}"))
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| format!("can't write to standard output: {e}"))
 }
 
 enum Command {
@@ -157,9 +157,9 @@ fn help(about: &About) -> String {
     let About { name, version, description, homepage, .. } = about;
     format!(
         "{name} {version}\n{description}\n\n\
-         Terraform and OpenTofu start this program by themselves, from a configuration that requires the provider.\n\
-         By hand it takes:\n\n  \
-         --debug     stay up, and print the TF_REATTACH_PROVIDERS by which a host attaches to this process\n  \
+         Terraform and OpenTofu start this program for a configuration that requires the provider.\n\
+         Options for running it by hand:\n\n  \
+         --debug     keep running, and print the TF_REATTACH_PROVIDERS value that a host attaches with\n  \
          --version   print the version\n  \
          --help      print this text\n\n\
          Documentation: {homepage}\n"
@@ -182,7 +182,7 @@ mod tests {
         let begin = std::time::Instant::now();
         let (served, answered) = tokio::join!(until_the_end(incoming, testing::Hangs, &lifetime), host);
         assert_eq!((served, answered), (Ok(()), false));
-        // Generous upwards: a busy machine is no fault of ours.
+        // Generous upwards: a busy machine is not a defect.
         assert!(begin.elapsed() >= FAREWELL && begin.elapsed() < FAREWELL * 2);
     }
 }

@@ -22,7 +22,7 @@ pub struct Mtls {
 }
 
 impl Mtls {
-    /// Makes a certificate for this process, which lasts as long as it does, and lets in only the holder of the given one.
+    /// Makes a certificate for this process, valid for the life of the process, and accepts only the holder of the given one.
     ///
     /// # Errors
     /// The host's certificate is not PEM.
@@ -46,7 +46,7 @@ impl Mtls {
             .with_client_cert_verifier(verifier)
             .with_single_cert(vec![certificate], PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // Every connection proves itself anew.
+        // Every connection performs a full handshake.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Mtls { config: Arc::new(config), certificate: printed })
@@ -55,7 +55,7 @@ impl Mtls {
 
 /// The host's certificate. One that no connection could ever prove is refused here rather than leaving the host to wait.
 pub(super) fn certificate(pem: &str) -> Result<CertificateDer<'static>, String> {
-    let refused = |why: String| format!("PLUGIN_CLIENT_CERT, by which the host identifies itself, is not a certificate in PEM: {why}");
+    let refused = |why: String| format!("PLUGIN_CLIENT_CERT, which identifies the host, is not a PEM certificate: {why}");
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| refused(format!("{e:?}")))?;
     ParsedCertificate::try_from(&certificate).map_err(|e| refused(e.to_string()))?;
     Ok(certificate)

@@ -1,6 +1,6 @@
-//! A panic is a bug of ours; it costs the call it happens in, never the process and the other calls under way.
+//! A panic is a bug in xeks; it fails the call it happens in, never the process or other calls in progress.
 //!
-//! What a panic says may hold what it was working on, an external id or a key: only texts that stand in the source are repeated, and
+//! What a panic says may hold what it was working on, an external id or a key: only texts that are literals in the source are repeated, and
 //! the place in the source, which is what a report needs.
 
 use std::any::Any;
@@ -14,17 +14,17 @@ thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Awaits a call. If it panics, returns where, and what the panic said as far as that can be told.
+/// Awaits a call. If it panics, returns the location, and the panic message if it contains no values.
 ///
 /// # Errors
 /// The panic, for people.
 pub async fn caught<T>(call: impl Future<Output = T>) -> Result<T, String> {
     // What the call touched is dropped with it, or guarded by a lock under which nothing is left half done (parking_lot, in Cargo.toml).
     AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
-        let place = PLACE.take().unwrap_or_else(|| "a place that is not known".to_owned());
+        let place = PLACE.take().unwrap_or_else(|| "an unknown location".to_owned());
         match message(&*payload) {
             Some(text) => format!("{text} (at {place})"),
-            None => format!("what it said may hold values and is left out (at {place})"),
+            None => format!("message omitted because it may contain values (at {place})"),
         }
     })
 }
@@ -35,7 +35,7 @@ pub fn report() {
         note(panic);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let backtrace = std::backtrace::Backtrace::capture();
-        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()).unwrap_or("what it said may hold values and is left out"));
+        tracing::error!(place, %backtrace, "panic: {}", message(panic.payload()).unwrap_or("message omitted because it may contain values"));
     }));
 }
 
@@ -63,17 +63,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_of_the_source_is_told() {
+    async fn a_literal_of_the_source_is_repeated() {
         assert!(said(|| panic!("a bug of the test")).await.starts_with("a bug of the test (at "));
     }
 
     #[tokio::test]
-    async fn a_text_that_holds_values_is_not_told() {
+    async fn a_text_that_contains_values_is_omitted() {
         let secret = String::from("s\u{e9}cret");
         for text in
             [said(|| drop(secret[..2].to_owned())).await, said(|| panic!("no key {secret}")).await, said(|| fails(&secret).unwrap()).await]
         {
-            assert!(!text.contains("cret") && text.contains("left out"), "{text}");
+            assert!(!text.contains("cret") && text.contains("omitted"), "{text}");
         }
     }
 }

@@ -100,12 +100,12 @@ impl<S: GrpcService> Service<http::Request<Body>> for Services<S> {
             GrpcStdioServer::<Standing>::NAME => self.stdio.call(request),
             GrpcBrokerServer::<Standing>::NAME => self.broker.call(request),
             GrpcControllerServer::<Standing>::NAME => self.controller.call(request),
-            _ => Box::pin(async move { Ok(Status::unimplemented(format!("there is no service for {path}")).into_http()) }),
+            _ => Box::pin(async move { Ok(Status::unimplemented(format!("unknown service {path}")).into_http()) }),
         }
     }
 }
 
-/// The services that stand as long as the process does.
+/// The services that exist as long as the process does.
 struct Standing {
     lifetime: Arc<Lifetime>,
 }

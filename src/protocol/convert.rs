@@ -1,4 +1,4 @@
-//! Values and paths: ours from and to the wire's.
+//! Converts values and paths from and to their wire types.
 
 use super::wire::attribute_path::{Step as WireStep, step::Selector};
 use super::wire::{AttributePath, DynamicValue, RawState};
@@ -24,7 +24,7 @@ pub fn decode(what: &str, value: Option<&DynamicValue>, ty: &Type) -> Result<Val
 /// It is no JSON, or of Terraform 0.11's kind.
 pub fn stored(what: &str, state: Option<&RawState>) -> Result<serde_json::Value, Diagnostic> {
     let state = state.filter(|state| !state.json.is_empty());
-    let state = state.ok_or_else(|| super::error(format!("Can't read {what}"), "It is not JSON; xeks never wrote such a state."))?;
+    let state = state.ok_or_else(|| super::error(format!("Can't read {what}"), "It is not JSON, and xeks never writes such a state."))?;
     json::parse(&state.json).map_err(|error| unreadable(what, error))
 }
 
@@ -96,6 +96,6 @@ mod tests {
     #[test]
     fn a_state_of_the_oldest_kind_is_refused() {
         let flat = RawState { json: Vec::new(), flatmap: [("id".to_owned(), "x".to_owned())].into() };
-        assert!(stored("the state of xeks_x", Some(&flat)).unwrap_err().detail.contains("never wrote"));
+        assert!(stored("the state of xeks_x", Some(&flat)).unwrap_err().detail.contains("never writes"));
     }
 }

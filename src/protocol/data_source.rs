@@ -28,7 +28,7 @@ impl Protocol {
         let source = self.data_source(&request.type_name)?;
         let ty = source.schema().value_type();
         let config = decode(&configuration(source), request.config.as_ref(), &ty)?;
-        // By now more is known than at validation; its warnings were told then.
+        // More is known here than at validation, which has already reported its warnings.
         let refused = validate(source, &config);
         if refused.has_error() {
             return Ok(read_data_source::Response { diagnostics: to_wire(refused), ..read_data_source::Response::default() });

@@ -42,14 +42,14 @@ impl Answer for wire::stop_provider::Response {
     }
 }
 
-/// A panic of ours, for the user.
+/// A panic in xeks, as a diagnostic.
 pub fn bug(call: &str, panic: &str) -> Diagnostic {
     super::error(
-        format!("xeks has a bug: {call} broke off"),
+        format!("xeks has a bug: {call} panicked"),
         format!(
-            "It said: {panic}. What the call had changed in AWS by then may be missing from the state: run the same command again, and \
-             xeks recognises its own objects by their tags. Please report this message, with what TF_LOG_PROVIDER=error logs of it \
-             (RUST_BACKTRACE=1 adds the way to it)."
+            "The message was: {panic}. The state may not contain what the call had already changed in AWS. Run the same command again: \
+             xeks recognizes its own objects by their tags. Please report this message together with the log that TF_LOG_PROVIDER=error \
+             writes for it (RUST_BACKTRACE=1 adds a backtrace)."
         ),
     )
 }
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn a_secret_that_a_panic_or_an_error_tells_does_not_reach_the_host() {
-        crate::secrets::remember("told-by-a-panic");
-        let panic = bug("ReadResource", "called unwrap on told-by-a-panic");
+        crate::secrets::remember("shown-by-a-panic");
+        let panic = bug("ReadResource", "called unwrap on shown-by-a-panic");
         for diagnostic in to_wire(Diagnostics::from(panic.clone())) {
             assert!(diagnostic.detail.contains("called unwrap on (secret)"), "{}", diagnostic.detail);
         }
         let function = wire::call_function::Response::failed(Diagnostics::from(panic));
-        assert!(!function.error.unwrap().text.contains("told-by"));
+        assert!(!function.error.unwrap().text.contains("shown-by"));
     }
 }

@@ -30,7 +30,7 @@ impl Protocol {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let ty = ephemeral.schema().value_type();
         let config = decode(&configuration(ephemeral), request.config.as_ref(), &ty)?;
-        // By now more is known than at validation; its warnings were told then.
+        // More is known here than at validation, which has already reported its warnings.
         let refused = validate(ephemeral, &config);
         if refused.has_error() {
             return Ok(open_ephemeral_resource::Response { diagnostics: to_wire(refused), ..open_ephemeral_resource::Response::default() });

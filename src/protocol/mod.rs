@@ -88,7 +88,10 @@ impl Protocol {
         let session = self.session.read();
         match &session.configured {
             Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
-            None => Err(error("The provider is not configured", "The host called for AWS before it sent the provider's configuration.")),
+            None => Err(error(
+                "The provider is not configured",
+                "The host sent a request that needs AWS before it sent the provider's configuration.",
+            )),
         }
     }
 
@@ -118,7 +121,7 @@ fn offered<'a, T: ?Sized>(kind: &str, all: &'a BTreeMap<&'static str, Arc<T>>, n
         let known = all.keys().copied().collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none" } else { &known };
         error(
-            format!("There is no {kind} {name}"),
+            format!("Unknown {kind} {name}"),
             format!("xeks {} has: {known}. Another version of the provider may have it.", env!("CARGO_PKG_VERSION")),
         )
     })

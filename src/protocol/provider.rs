@@ -25,7 +25,7 @@ impl Protocol {
         request: &configure_provider::Request,
     ) -> Result<configure_provider::Response, Diagnostic> {
         let config = decode(WHAT, request.config.as_ref(), &provider::schema().value_type())?;
-        // By now more is known than at validation; its warnings were told then.
+        // More is known here than at validation, which has already reported its warnings.
         let refused = validate(&config);
         if refused.has_error() {
             return Ok(configure_provider::Response { diagnostics: to_wire(refused) });
@@ -38,7 +38,7 @@ impl Protocol {
     }
 
     pub(super) fn provider_stop(&self) -> stop_provider::Response {
-        tracing::info!("asked to stop: calls under way record what exists and return");
+        tracing::info!("asked to stop: calls in progress record what exists and return");
         self.stop();
         stop_provider::Response { error: String::new() }
     }

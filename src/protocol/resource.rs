@@ -73,7 +73,7 @@ impl Protocol {
         let prior = decode(&state_of(resource), request.prior_state.as_ref(), &ty)?;
         let destroyed = decode(&proposal(resource), request.proposed_new_state.as_ref(), &ty)?.is_null();
         if !destroyed {
-            // By now more is known than at validation; its warnings were told then.
+            // More is known here than at validation, which has already reported its warnings.
             let refused = self.refused(resource, &config);
             if refused.has_error() {
                 return Ok(plan_resource_change::Response { diagnostics: to_wire(refused), ..plan_resource_change::Response::default() });
@@ -129,8 +129,8 @@ impl Protocol {
         let resource = self.resource(&request.type_name)?;
         if request.id.is_empty() {
             return Err(error(
-                format!("{} is imported by its id", resource.name()),
-                "The import block names an identity; name the id instead, in the form that the resource's documentation shows.",
+                format!("{} is imported by ID", resource.name()),
+                "The import block sets an identity. Set id instead, in the form that the documentation of the resource describes.",
             ));
         }
         let Outcome { value, diagnostics } = resource.import(&self.context()?, &request.id).await;
@@ -150,10 +150,10 @@ impl Protocol {
     pub(super) fn resource_move(&self, request: &move_resource_state::Request) -> Result<move_resource_state::Response, Diagnostic> {
         let resource = self.resource(&request.target_type_name)?;
         Err(error(
-            format!("{} can't become {}", request.source_type_name, resource.name()),
+            format!("{} can't move to {}", request.source_type_name, resource.name()),
             format!(
-                "xeks takes over no state of other resource types. Nothing was changed. Instead of the `moved` block, remove {} from the \
-                 state (a `removed` block with `destroy = false`) and import the objects as {}.",
+                "xeks does not support moving the state of other resource types. Nothing was changed. Instead of the `moved` block, \
+                 remove {} from the state (a `removed` block with `destroy = false`) and import the objects as {}.",
                 request.source_type_name,
                 resource.name()
             ),
@@ -173,8 +173,8 @@ fn unusable(resource: &Arc<dyn Resource>, outdated: &Outdated) -> Diagnostic {
     let next = match outdated {
         Outdated::Newer { .. } => "upgrade the provider to the version that wrote the state, or to a newer one",
         Outdated::Step { .. } | Outdated::Unreadable(_) => {
-            "use the version of the provider that wrote the state; where the state was changed by hand, restore it (`terraform state push` of a \
-             backup), or remove the resource from it (`terraform state rm`) and import it again"
+            "use the version of the provider that wrote the state. If the state was edited by hand, restore a backup (`terraform state \
+             push`), or remove the resource from the state (`terraform state rm`) and import it again"
         }
     };
     error(

@@ -69,7 +69,7 @@ pub fn to_wire(schema: &Schema) -> wire::Schema {
     }
 }
 
-/// A type constraint as it stands on the wire.
+/// A type constraint as encoded on the wire.
 pub fn type_json(ty: &Type) -> Vec<u8> {
     ty.to_json().to_string().into_bytes()
 }

@@ -210,7 +210,7 @@ async fn what_became_known_after_validation_is_validated_before_the_plan() {
     assert_eq!(answer.diagnostics[0].attribute, convert::path(&Path::of("name")));
     assert!(bench.fake.planned.lock().unwrap().is_none(), "the resource is not asked");
     let warned = bench.plan(&Value::Null, &object("odd", Value::Null, Value::Null)).await;
-    assert_eq!(said(&warned.diagnostics), Vec::<&str>::new(), "a warning of the validation is told once");
+    assert_eq!(said(&warned.diagnostics), Vec::<&str>::new(), "a warning of the validation is reported once");
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn a_panic_in_any_other_call_is_its_diagnostic() {
     let bench = bench();
     let request = read_resource::Request { type_name: NAME.into(), ..read_resource::Request::default() };
     let answer = bench.protocol.read_resource(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!(said(&answer.diagnostics), ["xeks has a bug: ReadResource broke off"]);
+    assert_eq!(said(&answer.diagnostics), ["xeks has a bug: ReadResource panicked"]);
     assert_eq!(answer.new_state, None, "the host keeps the state that it has");
 }
 
@@ -280,7 +280,7 @@ async fn an_import_returns_the_object_or_says_why_there_is_none() {
     assert_eq!(bench.value(imported.state.as_ref()), object("a", Value::string("a"), Value::Null));
     let missing = import("nothing").await;
     assert_eq!((missing.imported_resources.len(), said(&missing.diagnostics)), (0, vec!["nothing to import"]));
-    assert_eq!(said(&import("").await.diagnostics), ["xeks_fake is imported by its id"]);
+    assert_eq!(said(&import("").await.diagnostics), ["xeks_fake is imported by ID"]);
 }
 
 #[tokio::test]
@@ -309,7 +309,7 @@ async fn what_is_not_on_offer_is_an_error_that_says_what_is() {
     let bench = bench();
     let request = validate_resource_config::Request { type_name: "xeks_other".into(), ..Default::default() };
     let answer = bench.protocol.validate_resource_config(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!(said(&answer.diagnostics), ["There is no resource type xeks_other"]);
+    assert_eq!(said(&answer.diagnostics), ["Unknown resource type xeks_other"]);
     assert!(answer.diagnostics[0].detail.contains("has: xeks_fake."));
 }
 
@@ -368,10 +368,10 @@ async fn a_panic_leaves_the_connection_and_every_other_call_as_they_are() {
         let read = read_resource::Request { type_name: NAME.into(), ..read_resource::Request::default() };
         let mut reader = client.clone();
         let (broken, fine, read) = tokio::join!(apply("panics"), apply("a"), reader.read_resource(read));
-        assert_eq!(said(&broken.diagnostics), ["xeks has a bug: the apply of xeks_fake broke off"]);
+        assert_eq!(said(&broken.diagnostics), ["xeks has a bug: the apply of xeks_fake panicked"]);
         assert!(broken.new_state.is_some(), "what was about to exist is kept");
         assert_eq!(said(&fine.diagnostics), Vec::<&str>::new());
-        assert_eq!(said(&read.unwrap().into_inner().diagnostics), ["xeks has a bug: ReadResource broke off"]);
+        assert_eq!(said(&read.unwrap().into_inner().diagnostics), ["xeks has a bug: ReadResource panicked"]);
     }
     drop(client);
     serving.await.unwrap().unwrap();

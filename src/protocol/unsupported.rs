@@ -18,8 +18,8 @@ impl Protocol {
         request: &upgrade_resource_identity::Request,
     ) -> Result<upgrade_resource_identity::Response, Diagnostic> {
         Err(error(
-            format!("{} has no identity", request.type_name),
-            "The state holds an identity for it, which this version of xeks didn't write. Use the version that did, or a newer one.",
+            format!("{} has no resource identity", request.type_name),
+            "The state contains an identity for it that this version of xeks did not write. Use the version that wrote it, or a later one.",
         ))
     }
 }

@@ -25,7 +25,7 @@ fn summary(error: &AccountError) -> String {
         AccountError::Unknown => "The provider's configuration is not known yet".into(),
         AccountError::NoWorkload { .. } => "No workload account".into(),
         AccountError::UnknownKey { key, .. } => format!("Unknown workload account {key:?}"),
-        AccountError::SameAccount { .. } => "Both sides are the same account".into(),
+        AccountError::SameAccount { .. } => "Both sides use the same account".into(),
         AccountError::NotAllowed { account, identity, .. } => format!("Account {} is not allowed as {account}", identity.account_id),
         AccountError::NoRegion { account } => format!("No region for {account}"),
         AccountError::Settings { account, .. } => format!("{account} can't be used"),
@@ -36,41 +36,43 @@ fn summary(error: &AccountError) -> String {
 fn detail(error: &AccountError) -> String {
     match error {
         AccountError::Unknown => {
-            "It depends on values that are known only after an apply: apply those first (-target), then run again.".into()
+            "The provider configuration depends on values that are known only after apply. Apply the resources that provide them first \
+             (-target), then run Terraform again."
+                .into()
         }
         AccountError::NoWorkload { keys } => match keys.as_slice() {
             [] => "The provider's configuration has no workload_account. Add one: workload_account = { profile = \"…\", region = \"…\" }."
                 .into(),
             keys => format!(
-                "The provider's configuration has no workload_account, and the resource picks none of workload_accounts. Set \
+                "The provider's configuration has no workload_account, and the resource selects none of workload_accounts. Set \
                  workload_account on the resource to one of {}.",
                 quoted(keys)
             ),
         },
         AccountError::UnknownKey { keys, .. } => match keys.as_slice() {
-            [] => "The provider's configuration has no workload_accounts. Add the account there, or leave workload_account out to use \
-                   the provider's own."
+            [] => "The provider's configuration has no workload_accounts. Add the account there, or remove workload_account to use the \
+                   provider's own."
                 .into(),
-            keys => format!("The provider's workload_accounts are {}. Use one of these, or add the account there.", quoted(keys)),
+            keys => format!("The provider's workload_accounts are {}. Use one of these keys, or add the account there.", quoted(keys)),
         },
         AccountError::SameAccount { account_id, cluster, workload, name } => format!(
-            "cluster_account is called as {cluster} and {name} as {workload}: both are account {account_id}. Give one of them another \
-             profile or assume_role, or set allow_same_account = true if that is what you want.",
+            "cluster_account authenticates as {cluster} and {name} as {workload}: both belong to account {account_id}. Use a different \
+             profile or assume_role for one of them, or set allow_same_account = true if this is intended.",
         ),
         AccountError::NotAllowed { account, identity, allowed } => {
             let rule = match allowed.as_slice() {
-                [] => "forbidden_account_ids names it".to_owned(),
-                allowed if allowed.contains(&identity.account_id) => "forbidden_account_ids names it".to_owned(),
-                allowed => format!("allowed_account_ids has only {}", allowed.join(", ")),
+                [] => "forbidden_account_ids contains that account".to_owned(),
+                allowed if allowed.contains(&identity.account_id) => "forbidden_account_ids contains that account".to_owned(),
+                allowed => format!("allowed_account_ids contains only {}", allowed.join(", ")),
             };
             format!(
-                "The credentials of {account} are {}, in account {}; {rule}. Nothing was read or changed there. Correct the profile or \
-                 assume_role of {account}, or the list.",
+                "The credentials for {account} belong to {}, in account {}; {rule}. Nothing was read or changed there. Correct the \
+                 profile or assume_role of {account}, or the list.",
                 identity.arn, identity.account_id
             )
         }
         AccountError::NoRegion { account } => {
-            format!("Set region in {account}, AWS_REGION in the environment, or region in the profile, such as ap-south-1.")
+            format!("Set region in {account}, the environment variable AWS_REGION, or region in the profile, such as ap-south-1.")
         }
         AccountError::Settings { message, .. } => format!("{}.", sentence(message)),
         AccountError::Aws(error) => match error.advice() {

@@ -48,7 +48,7 @@ pub struct ApplyRequest {
     pub planned: Value,
 }
 
-/// A value, and what to tell the user. The value counts even where there are errors: it names what exists.
+/// A value, and the diagnostics for the user. The value counts even where there are errors: it names what exists.
 #[derive(Clone, Debug)]
 pub struct Outcome<T> {
     pub value: T,

@@ -8,23 +8,33 @@ use crate::schema::{Attribute, Nesting, Value, validators};
 /// Attributes that every composite resource has.
 pub fn common_attributes() -> Vec<Attribute> {
     vec![
-        Attribute::string("id", "The import id.").computed(),
-        Attribute::string("workload_account", "Key of the provider's `workload_accounts`. Default: its `workload_account`.")
-            .optional()
-            .replaces(),
+        Attribute::string("id", "Import ID of the resource.").computed(),
+        Attribute::string(
+            "workload_account",
+            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's \
+                                               `workload_account`.",
+        )
+        .optional()
+        .replaces(),
         Attribute::string(
             "adopt",
-            "What to do with an object that already exists: `never` (default: an error that shows it) or `if_exists` (add what is ours, never \
-             rewrite what others wrote, leave it at destroy). Two states with the same names can't be told apart: see [Whose an object \
-             is](../guides/ownership.md).",
+            "What to do when an object already exists: `never` (default: an error that shows the object) or `if_exists` (add what this \
+             resource needs, never overwrite what is there, and keep the object at destroy). xeks can't distinguish two states with the \
+             same names: see [Object ownership](../guides/ownership.md).",
         )
         .default_value(Value::string("never"))
         .decides_objects()
         .check(validators::one_of(&["never", "if_exists"])),
-        tags_attribute("Tags of all objects, over the provider's `default_tags`."),
-        Attribute::map_of_strings("tags_all", "The provider's `default_tags` and `tags`, as the objects carry them.").computed(),
-        Attribute::nested("objects", Nesting::Map, entry_attributes(), "The ledger: every AWS object of this resource by `account/kind/name`.")
-            .computed(),
+        tags_attribute("Tags of all objects. They override the provider's `default_tags`."),
+        Attribute::map_of_strings("tags_all", "The provider's `default_tags` merged with `tags`, as set on the objects.").computed(),
+        Attribute::nested(
+            "objects",
+            Nesting::Map,
+            entry_attributes(),
+            "The ledger: every AWS object of this resource, keyed by \
+             `account/kind/name`.",
+        )
+        .computed(),
         timeouts(),
     ]
 }
@@ -57,12 +67,18 @@ fn timeouts() -> Attribute {
     let one = |name: &'static str, doc: &'static str| Attribute::string(name, doc).optional().check(validators::text(duration::is_timeout));
     let all = vec![
         one("create", "Default `10m`."),
-        one("read", "Default `10m`; also for the checks of a plan."),
+        one("read", "Default `10m`. Also applies to the checks at plan time."),
         one("update", "Default `10m`."),
         one("delete", "Default `10m`."),
     ];
-    Attribute::nested("timeouts", Nesting::Single, all, "How long operations may take and wait, as Go durations such as `90s` or `1h30m`.")
-        .optional()
+    Attribute::nested(
+        "timeouts",
+        Nesting::Single,
+        all,
+        "How long operations may take, including waits, as Go durations such as `90s` or \
+                                                         `1h30m`.",
+    )
+    .optional()
 }
 
 /// The partition of the connection, where the configuration names a region: the cluster's, else the provider block's.
@@ -86,7 +102,8 @@ pub fn arn_in_partition(partition: Option<&str>, text: &str, path: &Path, diagno
         && arn.partition != partition
     {
         let why = format!(
-            "{text} is of partition {}, and the region is of {partition}. Nothing reaches across partitions: use an ARN that begins with arn:{partition}:.",
+            "{text} is in partition {}, but the region is in {partition}. Roles and policies don't work across partitions. Use an ARN \
+             that begins with arn:{partition}:.",
             arn.partition
         );
         validators::refuse(path, why, diagnostics);

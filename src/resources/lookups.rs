@@ -17,7 +17,8 @@ pub async fn cluster(cx: &Context, region: &str, name: &str, path: &str) -> Resu
     match cluster.status.as_deref() {
         Some("ACTIVE" | "UPDATING") => Ok(cluster),
         status => {
-            let message = format!("cluster {name} is {}, not ACTIVE; wait for it, or repair it", status.unwrap_or("of no status"));
+            let message =
+                format!("cluster {name} is {}, not ACTIVE; wait until it is ACTIVE, or repair it", status.unwrap_or("in an unknown state"));
             let account = cx.account(Side::Cluster).label();
             Err(Located::at(path)(Error::of_kind(Kind::Absent, "eks:DescribeCluster", account, message)))
         }

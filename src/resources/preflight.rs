@@ -17,9 +17,10 @@ pub fn skipped(error: &Error) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     diagnostics.warning(
         Path::root(),
-        "Checks before the apply were skipped",
+        "Plan-time checks were skipped",
         format!(
-            "{error}\n\nWhat they would have found shows at the apply. Set skip_preflight = true in the provider to plan without them."
+            "{error}\n\nThe apply reports what these checks would have found. Set skip_preflight = true in the provider to plan without \
+             them."
         ),
     );
     diagnostics
@@ -29,8 +30,8 @@ pub fn skipped(error: &Error) -> Diagnostics {
 pub fn unreachable(error: &AccountError) -> Diagnostics {
     let diagnostic = Diagnostic::from(error);
     let mut diagnostics = Diagnostics::new();
-    let detail = format!("{}\n\nThe plan shows what can be said without the account; the rest is known after apply.", diagnostic.detail);
-    diagnostics.warning(diagnostic.path, format!("Checks before the apply were skipped: {}", diagnostic.summary), detail);
+    let detail = format!("{}\n\nThe plan shows what is known without this account; the rest is known after apply.", diagnostic.detail);
+    diagnostics.warning(diagnostic.path, format!("Plan-time checks were skipped: {}", diagnostic.summary), detail);
     diagnostics
 }
 
@@ -41,10 +42,11 @@ pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
     }
     let mut diagnostics = Diagnostics::new();
     let detail = format!(
-        "{}\n\nWhere this very apply makes it, name it by what is known only after that, such as its id: then the plan does not look for it.",
+        "{}\n\nIf this apply creates it, refer to it by an attribute that is known only after apply, such as its ID. The plan then does \
+         not look it up.",
         failed.error
     );
-    diagnostics.error(failed.path.clone(), format!("{name} names something that does not exist"), detail);
+    diagnostics.error(failed.path.clone(), format!("{name} refers to an object that does not exist"), detail);
     diagnostics
 }
 
@@ -60,7 +62,7 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
         match read {
             // AWS was asked, and what it said can't be what is meant.
             Err(error) if error.is(Kind::Invalid) && error.code.is_none() => {
-                diagnostics.error(object.attribute(), format!("{} is not what is meant", key.name), error.to_string());
+                diagnostics.error(object.attribute(), format!("{} does not fit the configuration", key.name), error.to_string());
             }
             Err(error) => diagnostics.extend(skipped(&error)),
             Ok(None) if object.on_existing() == OnExisting::MustExist => {
@@ -103,7 +105,8 @@ pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], pa
                 path.clone(),
                 format!("{text} does not exist"),
                 format!(
-                    "IAM refuses a trust policy that names a role that is not there (looked in {}). Create it first, or leave it out.",
+                    "IAM rejects a trust policy that names a role that does not exist (looked in {}). Create the role first, or remove it \
+                     from the configuration.",
                     cx.account(side).label()
                 ),
             ),

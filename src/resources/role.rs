@@ -147,13 +147,13 @@ pub fn role_attributes(attribute: RoleAttribute, existing: &'static str) -> Vec<
             .replaces_unless(move |prior, planned| may_turn_existing(attribute, prior, planned)),
         Attribute::string("path", "Path of the role. Default `/`.").optional().replaces().check(validators::text(names::path)),
         Attribute::string("description", "Description of the role.").optional().check(validators::text(names::role_description)),
-        Attribute::string("permissions_boundary", "ARN of the policy that bounds the role's permissions.")
+        Attribute::string("permissions_boundary", "ARN of the policy that is the role's permissions boundary.")
             .optional()
             .check(validators::text(arn::is_policy)),
-        Attribute::number("max_session_duration", "Longest session in seconds, 3600 to 43200. Default 3600.")
+        Attribute::number("max_session_duration", "Maximum session duration in seconds, 3600 to 43200. Default 3600.")
             .optional()
             .check(validators::between(3600, 43200)),
-        tags_attribute("Tags of the role, over `tags`."),
+        tags_attribute("Tags of the role. They override `tags`."),
     ]
 }
 
@@ -173,7 +173,7 @@ pub fn refuse_on_existing(role: &Value, path: &Path, refused: &[&str], diagnosti
         for name in refused.iter().filter(|name| role.get(name).is_given()) {
             validators::refuse(
                 &path.attribute(name),
-                format!("An existing role keeps its own {name}. Leave {name} out, or set existing = false to have the role made here."),
+                format!("An existing role keeps its own {name}. Remove {name}, or set existing = false to have xeks create the role."),
                 diagnostics,
             );
         }

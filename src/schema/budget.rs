@@ -3,7 +3,7 @@
 use super::DecodeError;
 use crate::diagnostics::Path;
 
-/// Nesting deeper than any schema of ours is refused, so that no host can exhaust the stack.
+/// Nesting deeper than any schema of xeks is refused, so that no host can exhaust the stack.
 pub(super) const MAX_DEPTH: usize = 64;
 /// Values in one value, null attributes that are filled in included: about a hundred megabytes. Ten thousand service accounts are
 /// thirty thousand values.
@@ -24,7 +24,7 @@ impl Budget {
         if depth > MAX_DEPTH {
             return Err(DecodeError::new(path, format!("it is nested more than {MAX_DEPTH} deep")));
         }
-        self.0 = self.0.checked_sub(values).ok_or_else(|| DecodeError::new(path, format!("it holds more than {MAX_VALUES} values")))?;
+        self.0 = self.0.checked_sub(values).ok_or_else(|| DecodeError::new(path, format!("it contains more than {MAX_VALUES} values")))?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::diagnostics::Path;
 pub fn parse(bytes: &[u8]) -> Result<Json, DecodeError> {
     let broken = |why: String| DecodeError::new(&Path::root(), why);
     if values_at_most(bytes) > MAX_VALUES {
-        return Err(broken(format!("it holds more than {MAX_VALUES} values")));
+        return Err(broken(format!("it contains more than {MAX_VALUES} values")));
     }
     serde_json::from_slice(bytes).map_err(|e| broken(format!("not JSON: {e}")))
 }
@@ -102,7 +102,7 @@ fn value_of(json: &Json, ty: &Type, path: &Path, depth: usize, budget: &mut Budg
             let ty = members.get("type").and_then(Type::from_json);
             match (ty, members.get("value")) {
                 (Some(ty), Some(value)) => Ok(Value::Dynamic(ty.clone(), Box::new(inner(value, &ty, path)?))),
-                _ => Err(DecodeError::new(path, "a dynamic value without its type")),
+                _ => Err(DecodeError::new(path, "a dynamic value without a type")),
             }
         }
         (_, ty) => Err(DecodeError::new(path, format!("expected {ty}"))),

@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     fn dynamic(&mut self, path: &Path, depth: usize) -> Result<Value, DecodeError> {
-        let untyped = || DecodeError::new(path, "a dynamic value without its type");
+        let untyped = || DecodeError::new(path, "a dynamic value without a type");
         if self.read(path, decode::read_array_len)? != 2 {
             return Err(untyped());
         }
@@ -210,7 +210,7 @@ impl Kind {
 }
 
 fn broken(path: &Path) -> DecodeError {
-    DecodeError::new(path, "not MessagePack: it ends too early")
+    DecodeError::new(path, "not MessagePack: it is truncated")
 }
 
 /// Names the kinds only: the value itself may be a secret.
@@ -266,7 +266,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) {
                 write(out, members.get(name).unwrap_or(&Value::Null), ty);
             }
         }
-        // A value that does not fit its own schema is a defect of ours; null is refused by core with the attribute's name.
+        // A value that does not fit its own schema is a bug in xeks; null is refused by core with the attribute's name.
         _ => nil(out),
     }
 }

@@ -1,14 +1,14 @@
-//! Unknown values inside texts that are made from configuration: a text with a hole is an unknown text.
+//! Unknown values inside texts that are built from configuration: a text that contains the placeholder is unknown.
 //!
 //! A plan builds names, documents and files from values that may be unknown. Rather than carry `Option`s through every
-//! builder, an unknown string enters as the hole, and what comes out with a hole in it goes to Terraform as unknown.
+//! builder, an unknown string enters as the placeholder, and a result that contains it goes to Terraform as unknown.
 
 use super::Value;
 
-/// Stands for an unknown string. Private-use characters, which no name or document of AWS may hold.
+/// Stands for an unknown string. Private-use characters, which no name or document of AWS can contain.
 const PLACEHOLDER: &str = "\u{f8ff}unknown\u{f8fe}";
 
-/// The string, the hole where it is unknown, `None` where it is null.
+/// The string, the placeholder if it is unknown, `None` if it is null.
 pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::Unknown => Some(PLACEHOLDER.to_owned()),
@@ -16,7 +16,7 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The strings of a set or list; one hole where the whole is unknown.
+/// The strings of a set or list; one placeholder if the whole is unknown.
 pub fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Unknown => vec![PLACEHOLDER.to_owned()],
@@ -24,7 +24,7 @@ pub fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The strings of a map by key; a hole as key and value where the whole is unknown.
+/// The strings of a map by key; a placeholder as key and value if the whole is unknown.
 pub fn map(value: &Value) -> std::collections::BTreeMap<String, String> {
     match value {
         Value::Unknown => [(PLACEHOLDER.to_owned(), PLACEHOLDER.to_owned())].into(),
@@ -41,13 +41,13 @@ pub fn is_in(text: &str) -> bool {
     text.contains(PLACEHOLDER)
 }
 
-/// The way back: unknown where the text has a hole.
+/// The inverse: unknown if the text contains the placeholder.
 pub fn value(text: impl Into<String>) -> Value {
     let text = text.into();
     if is_in(&text) { Value::Unknown } else { Value::String(text) }
 }
 
-/// A map of strings, unknown as a whole where a key has a hole.
+/// A map of strings, unknown as a whole if a key contains the placeholder.
 pub fn map_value(map: &std::collections::BTreeMap<String, String>) -> Value {
     if map.keys().any(|key| is_in(key)) {
         return Value::Unknown;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_with_a_hole_is_unknown_and_one_without_is_itself() {
+    fn a_text_with_a_placeholder_is_unknown_and_one_without_is_itself() {
         let name = text(&Value::Unknown).unwrap();
         assert!(value(format!("arn:aws:iam::1:role/{name}")).is_unknown());
         assert_eq!(value("plain"), Value::string("plain"));

@@ -39,7 +39,7 @@ impl Type {
         Type::Object(attributes.into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect())
     }
 
-    /// The type constraint as it stands in a schema.
+    /// The type constraint as written in a schema.
     pub fn to_json(&self) -> Json {
         match self {
             Type::String => json!("string"),
@@ -91,7 +91,7 @@ impl Type {
     }
 }
 
-/// The constraint, for people: an object's attributes stand in the documentation.
+/// The constraint, for people: the documentation lists an object's attributes.
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

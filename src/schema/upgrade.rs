@@ -30,9 +30,9 @@ impl fmt::Display for Outdated {
             Outdated::Newer { version, known } => {
                 write!(f, "it has schema version {version}, and this provider knows versions up to {known}")
             }
-            Outdated::Step { version, why } => write!(f, "it can't be taken from schema version {version} to {}: {why}", version + 1),
-            Outdated::Unreadable(error) if error.path == Path::root() => write!(f, "it does not fit its schema: {}", error.message),
-            Outdated::Unreadable(error) => write!(f, "it does not fit its schema at {}: {}", error.path, error.message),
+            Outdated::Step { version, why } => write!(f, "it can't be upgraded from schema version {version} to {}: {why}", version + 1),
+            Outdated::Unreadable(error) if error.path == Path::root() => write!(f, "it does not match its schema: {}", error.message),
+            Outdated::Unreadable(error) => write!(f, "it does not match its schema at {}: {}", error.path, error.message),
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_step_that_does_not_apply_says_between_which_versions() {
         let refused = schema().upgrade(0, json!({ "id": "1" })).unwrap_err();
-        assert_eq!(refused.to_string(), "it can't be taken from schema version 0 to 1: it has no names");
+        assert_eq!(refused.to_string(), "it can't be upgraded from schema version 0 to 1: it has no names");
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
     fn a_state_of_another_type_is_refused_with_the_place() {
         let schema = Schema::new("", vec![Attribute::plain("ports", Type::map(Type::Number), "").computed()]);
         let refused = schema.upgrade(0, json!({ "ports": { "a": true } })).unwrap_err();
-        assert_eq!(refused.to_string(), "it does not fit its schema at ports[\"a\"]: expected a number");
+        assert_eq!(refused.to_string(), "it does not match its schema at ports[\"a\"]: expected a number");
     }
 }

@@ -43,13 +43,21 @@ pub fn each_text(rule: impl Fn(&str) -> Result<(), String> + Send + Sync) -> imp
 pub fn length(least: usize, most: usize) -> impl Validator {
     text(move |value| {
         let length = value.chars().count();
-        if (least..=most).contains(&length) { Ok(()) } else { Err(format!("It has {length} characters; {least} to {most} are allowed.")) }
+        if (least..=most).contains(&length) {
+            Ok(())
+        } else {
+            Err(format!("It has {length} characters. Use {least} to {most} characters."))
+        }
     })
 }
 
 /// One of the named values.
 pub fn one_of(choices: &'static [&'static str]) -> impl Validator {
-    text(move |value| if choices.contains(&value) { Ok(()) } else { Err(format!("{value:?} is not one of {}.", quoted(choices))) })
+    text(
+        move |value| {
+            if choices.contains(&value) { Ok(()) } else { Err(format!("{value:?} is not valid. Use one of {}.", quoted(choices))) }
+        },
+    )
 }
 
 /// A whole number in a range, both ends included.
@@ -68,7 +76,7 @@ pub fn count(least: usize, most: usize) -> impl Validator {
     move |value: &Value, path: &Path, diagnostics: &mut Diagnostics| {
         let found = value.entries().map_or_else(|| value.members().len(), |entries| entries.len());
         if !(least..=most).contains(&found) {
-            refuse(path, format!("It has {found} members; {least} to {most} are allowed."), diagnostics);
+            refuse(path, format!("It has {found} elements. Use {least} to {most}."), diagnostics);
         }
     }
 }
@@ -94,10 +102,13 @@ mod tests {
 
     #[test]
     fn a_refusal_says_the_rule() {
-        assert_eq!(messages(&length(1, 64), Value::string("x".repeat(65))), ["It has 65 characters; 1 to 64 are allowed."]);
-        assert_eq!(messages(&one_of(&["never", "if_exists"]), Value::string("no")), ["\"no\" is not one of \"never\", \"if_exists\"."]);
+        assert_eq!(messages(&length(1, 64), Value::string("x".repeat(65))), ["It has 65 characters. Use 1 to 64 characters."]);
+        assert_eq!(
+            messages(&one_of(&["never", "if_exists"]), Value::string("no")),
+            ["\"no\" is not valid. Use one of \"never\", \"if_exists\"."]
+        );
         assert_eq!(messages(&between(900, 3600), Value::number(1)), ["1 is not a whole number from 900 to 3600."]);
-        assert_eq!(messages(&count(1, 5), Value::set([])), ["It has 0 members; 1 to 5 are allowed."]);
+        assert_eq!(messages(&count(1, 5), Value::set([])), ["It has 0 elements. Use 1 to 5."]);
     }
 
     #[test]

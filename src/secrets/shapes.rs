@@ -1,6 +1,6 @@
 //! Secrets known by their shape: what follows certain names, and what begins as only a credential does.
 //!
-//! For secrets whose value nobody told: those of a profile's own source profile, of another program, of a host in between.
+//! For secrets whose value xeks does not know: those of a profile's own source profile, of another program, of a host in between.
 
 use super::HIDDEN;
 
@@ -68,10 +68,10 @@ fn spans(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
-/// The value after a name: what stands behind `=` or `:` (encoded or not), up to the end of its quotes, brackets, field or word.
+/// The value after a name: what follows `=` or `:` (encoded or not), up to the end of its quotes, brackets, field or word.
 fn after_name(text: &str, at: usize) -> Option<(usize, usize)> {
     let rest = &text[at..];
-    // A quote may stand escaped, in JSON within JSON.
+    // A quote may be escaped, in JSON within JSON.
     let name_ends = rest.trim_start_matches(['\\', '"', '\'', ' ']);
     let value = ["=", ":", "%3D", "%3d", "%3A", "%3a"].iter().find_map(|mark| name_ends.strip_prefix(mark))?;
     let value = value.trim_start_matches([' ', '\\']);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_aws_repeats_of_a_request_is_hidden() {
-        for (said, told) in [
+        for (text, shown) in [
             ("host:sts\nx-amz-security-token:IQoJ/b+3=\nx-amz-date:1", "host:sts\nx-amz-security-token:(secret)\nx-amz-date:1"),
             ("?X-Amz-Security-Token=IQ%2Fo&X-Amz-Signature=0a1b&y=2", "?X-Amz-Security-Token=(secret)&X-Amz-Signature=(secret)&y=2"),
             ("X-Amz-Signature%3D0a1b", "X-Amz-Signature%3D(secret)"),
@@ -120,7 +120,7 @@ mod tests {
             (r#"{"SecretAccessKey": "wJalr", "SessionToken": "IQ"}"#, r#"{"SecretAccessKey": "(secret)", "SessionToken": "(secret)"}"#),
             ("Value 'team 1' at 'externalId' failed to satisfy", "Value '(secret)' at 'externalId' failed to satisfy"),
         ] {
-            assert_eq!(of(said), told);
+            assert_eq!(of(text), shown);
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_told_without_user_and_password() {
+    fn a_url_is_shown_without_user_and_password() {
         assert_eq!(of("no way to http://user:p@ss@proxy:3128/ now"), "no way to http://(secret)@proxy:3128/ now");
         assert_eq!(of("see https://a.example.com/x@y"), "see https://a.example.com/x@y");
     }

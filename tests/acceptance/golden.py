@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from aws_emulator.client import Aws
 from harness import Run, Workspace, step
 from network import HOME, Network
-from xeks_aws.client import Aws
 
 FOLDER = Path(__file__).parents[1] / "golden" / "acceptance"
 UNKNOWN = "(known after apply)"

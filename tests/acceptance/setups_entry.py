@@ -16,21 +16,21 @@ ACCESS_ENTRY = [
     broken(
         "There is no access entry",
         hop="access_entry",
-        reason="it answers 401",
+        reason="so it answers 401",
         breaks=lambda c: c.remove_entry(),
         fix="create-access-entry",
     ),
     broken(
         "There is no access entry (direct)",
         hop="access_entry",
-        reason="it answers 401",
+        reason="so it answers 401",
         breaks=lambda c: c.remove_entry(),
         direct=True,
     ),
     broken(
         "The access entry is for the workload role, not for the access role",
         hop="access_entry",
-        reason="the cluster sees only its end",
+        reason="the cluster sees only the last principal",
         breaks=entry_for_the_first_role,
     ),
     broken(
@@ -53,7 +53,7 @@ ACCESS_ENTRY = [
     broken(
         "The access entry is for a role of that name under another path (direct)",
         hop="access_entry",
-        reason="another principal of that name",
+        reason="a different principal with the same name",
         breaks=in_turn(
             lambda c: c.recreate_workload("/new/"),
             lambda c: c.arguments.update(principal_arn=role_arn(WORKLOAD_ACCOUNT, c.workload, "/new/")),
@@ -63,7 +63,7 @@ ACCESS_ENTRY = [
     broken(
         "The cluster does not exist",
         hop="access_entry",
-        reason="There is no cluster",
+        reason="No cluster nowhere",
         breaks=lambda c: (setattr(c, "cluster", "nowhere"), c.describes(allow("eks:DescribeCluster"))),
         fix="cluster_name",
     ),
@@ -76,7 +76,7 @@ ACCESS_ENTRY = [
     broken(
         "The cluster is on CONFIG_MAP",
         hop="access_entry",
-        reason="CONFIG_MAP: it takes no access entries",
+        reason="CONFIG_MAP, which does not support access entries",
         breaks=on_cluster("CONFIG_MAP"),
         fix="on_config_map",
     ),
@@ -87,7 +87,7 @@ ACCESS_POLICY = [
     broken(
         "The access entry has neither policies nor groups",
         hop="access_policy",
-        reason="may do nothing there",
+        reason="authorizes nothing",
         breaks=lambda c: None,
         fix="kubernetes.policies",
         policies={},
@@ -133,7 +133,7 @@ API_SERVER = [
     broken(
         "The groups allow nothing in the cluster (live)",
         hop="api_server",
-        reason="It may not get pods in namespace prod",
+        reason="It can't get pods in namespace prod",
         breaks=asking(namespaces=["prod"]),
         live=True,
         policies={},
@@ -142,14 +142,14 @@ API_SERVER = [
     broken(
         "Somebody else answers at the endpoint (live)",
         hop="api_server",
-        reason="does not show a certificate of the cluster's authority",
+        reason="does not present a certificate of the cluster's certificate authority",
         breaks=on_cluster("API", lambda c: c.accounts.aws.set_api_server(c.cluster, "impostor")),
         live=True,
     ),
     broken(
         "Nobody answers at the endpoint (live)",
         hop="api_server",
-        reason="can't be reached from where Terraform runs",
+        reason="can't be reached from the machine that runs Terraform",
         breaks=on_cluster("API", lambda c: c.accounts.aws.set_api_server(c.cluster, "stopped")),
         status="unknown",
         live=True,

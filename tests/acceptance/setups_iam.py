@@ -19,7 +19,7 @@ IDENTITY = [
     broken(
         "The workload role is deleted",
         hop="identity",
-        reason="There is no role workload-",
+        reason="No role workload-",
         breaks=lambda c: c.accounts.delete_role("workload", c.workload),
     ),
     broken(
@@ -33,13 +33,13 @@ IDENTITY = [
     broken(
         "principal_arn is a user who does not exist",
         hop="identity",
-        reason="There is no user nobody",
+        reason="No user nobody exists",
         breaks=asking(principal_arn=f"arn:aws:iam::{WORKLOAD_ACCOUNT}:user/nobody"),
     ),
     broken(
         "A session of a role that does not exist",
         hop="identity",
-        reason="There is no role gone",
+        reason="No role gone",
         breaks=asking(principal_arn=f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/gone/i-0123456789abcdef0"),
     ),
     broken(
@@ -57,7 +57,7 @@ ASSUME_ROLE = [
     broken(
         "The access role does not exist",
         hop="assume_role",
-        reason="There is no role access-",
+        reason="No role access-",
         breaks=lambda c: c.accounts.delete_role("cluster", c.access),
     ),
     broken(
@@ -70,7 +70,7 @@ ASSUME_ROLE = [
     broken(
         "The workload role has no policy",
         hop="assume_role",
-        reason="may not call sts:AssumeRole",
+        reason="is not allowed to call sts:AssumeRole",
         breaks=lambda c: c.workload_iam.delete_role_policy(RoleName=c.workload, PolicyName="assume"),
         fix="Allow sts:AssumeRole",
     ),
@@ -91,7 +91,7 @@ ASSUME_ROLE = [
         hop="assume_role",
         reason="denies it",
         breaks=lambda c: c.may(allow("sts:AssumeRole", c.access_arn), deny("sts:*")),
-        fix="Take out",
+        fix="Remove",
     ),
     broken(
         "The workload role's policy has a condition on a tag that the role lacks",
@@ -136,23 +136,23 @@ ASSUME_ROLE = [
         breaks=lambda c: c.trusts(trusting(c.workload_arn) | {"Action": "sts:TagSession"}),
     ),
     broken(
-        "The trust wants an external id, and none is given",
+        "The trust requires an external ID, and none is set",
         hop="assume_role",
-        reason="wants an external id, and none is given",
+        reason="requires an external ID, and none is set",
         breaks=lambda c: c.trusts(trusting(c.workload_arn, **EXTERNAL)),
         fix="external_id",
     ),
     broken(
         "The trust wants another external id",
         hop="assume_role",
-        reason="wants another external id than the one given",
+        reason="requires a different external ID",
         breaks=in_turn(lambda c: c.trusts(trusting(c.workload_arn, **EXTERNAL)), asking(external_id="team-y")),
         fix="external_id",
     ),
     broken(
         "The trust decayed: the workload role was deleted and made again",
         hop="assume_role",
-        reason="the id of a principal that was deleted",
+        reason="the unique ID of a deleted principal",
         breaks=lambda c: c.recreate_workload(),
         fix="Apply xeks_cross_account_access again",
     ),
@@ -198,7 +198,7 @@ ASSUME_ROLE = [
     broken(
         "A permission set of IAM Identity Center does not allow it",
         hop="assume_role",
-        reason="may not call sts:AssumeRole",
+        reason="is not allowed to call sts:AssumeRole",
         breaks=lambda c: as_person(c, allow("s3:ListAllMyBuckets")),
         fix="In the permission set",
     ),
@@ -215,7 +215,7 @@ ROLE_POLICY = [
     broken(
         "The access role may not describe the cluster",
         hop="role_policy",
-        reason="may not call eks:DescribeCluster",
+        reason="is not allowed to call eks:DescribeCluster",
         breaks=lambda c: c.cluster_iam.delete_role_policy(RoleName=c.access, PolicyName="describe"),
         fix="xeks-eks-describe",
     ),
@@ -230,7 +230,7 @@ ROLE_POLICY = [
         hop="role_policy",
         reason="denies it",
         breaks=lambda c: c.describes(allow("eks:DescribeCluster"), deny("eks:*")),
-        fix="Take out",
+        fix="Remove",
     ),
     broken(
         "The access role's permissions boundary leaves EKS out",

@@ -32,7 +32,7 @@ ISSUER = [
         "The cluster is gone",
         breaks=ManualIrsa.remove_cluster,
         hop="issuer",
-        reason="There is no cluster irsa-",
+        reason="No cluster irsa-",
         fix="cluster_name",
     ),
 ]
@@ -42,34 +42,34 @@ PROVIDER = [
         "No OIDC provider in the role's account",
         breaks=ManualIrsa.remove_provider,
         hop="oidc_provider",
-        reason=f"Account {WORKLOAD_ACCOUNT} has no OIDC provider of https://oidc.eks.",
+        reason=f"Account {WORKLOAD_ACCOUNT} has no OIDC provider for https://oidc.eks.",
         fix="xeks_irsa_trust",
     ),
     broken(
         "The OIDC provider is in the cluster's account instead of the role's",
         breaks=lambda made: (made.remove_provider(), made.make_provider("cluster")),
         hop="oidc_provider",
-        reason=f"There is one in account {CLUSTER_ACCOUNT}, which is of no use here.",
+        reason=f"Account {CLUSTER_ACCOUNT} has one, which STS does not use for this role.",
     ),
     broken(
         "The audience is missing from the provider's client ids",
         breaks=lambda made: (made.remove_provider(), made.make_provider(client_ids=("vault",))),
         hop="oidc_provider",
-        reason="The audience sts.amazonaws.com is missing from its client ids, which are vault",
+        reason="The audience sts.amazonaws.com is not among its client IDs, which are vault",
         fix="add-client-id",
     ),
     broken(
         "The pods' tokens have another audience than the provider takes",
         breaks=lambda made: None,
         hop="oidc_provider",
-        reason="The audience vault is missing from its client ids, which are sts.amazonaws.com",
+        reason="The audience vault is not among its client IDs, which are sts.amazonaws.com",
         audience="vault",
     ),
     broken(
         "The cluster was made anew, and provider and trust are the old one's",
         breaks=ManualIrsa.recreate_cluster,
         hop="oidc_provider",
-        reason="of this one before it was made anew",
+        reason="of this cluster before it was recreated",
     ),
 ]
 
@@ -78,7 +78,7 @@ TRUST = [
         "The role is gone",
         breaks=lambda made: made.accounts.delete_role("workload", made.name),
         hop="trust",
-        reason="There is no role app-",
+        reason="No role app-",
     ),
     broken(
         "The role's ARN lacks its path",
@@ -91,7 +91,7 @@ TRUST = [
         "A wildcard compared by StringEquals",
         breaks=lambda made: made.trusts(made.asking_for({"{}:aud": AUDIENCE, "{}:sub": "system:serviceaccount:nodejs:*"})),
         hop="trust",
-        reason="takes a wildcard for a plain character, and never matches",
+        reason="treats a wildcard as a literal character, so the condition never matches",
         fix="StringLike",
     ),
     broken(
@@ -100,19 +100,19 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider.replace("/oidc.", "/https://oidc.")})
         ),
         hop="trust",
-        reason="with https:// in it, that is the ARN of no OIDC provider",
+        reason="is not the ARN of an OIDC provider, because it contains https://",
     ),
     broken(
         "https:// left in the condition keys",
         breaks=lambda made: made.trusts(made.asking_for({"https://{}:aud": AUDIENCE, "https://{}:sub": SERVICE_ACCOUNT})),
         hop="trust",
-        reason="condition keys have no https:// in them",
+        reason="condition keys do not contain https://",
     ),
     broken(
         "The provider's ARN as condition key",
         breaks=lambda made: made.trusts(made.asking_for({f"{made.provider}:sub": SERVICE_ACCOUNT})),
         hop="trust",
-        reason="the provider's ARN is no condition key",
+        reason="the provider's ARN is not a condition key",
     ),
     broken(
         "The trust names the provider of the cluster's account",
@@ -120,7 +120,7 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider_of(CLUSTER_ACCOUNT, made.issuer)})
         ),
         hop="trust",
-        reason=f"names the OIDC provider of account {CLUSTER_ACCOUNT}",
+        reason=f"contains the OIDC provider of account {CLUSTER_ACCOUNT}",
     ),
     broken(
         "The trust names another issuer's provider",
@@ -128,7 +128,7 @@ TRUST = [
             made.statement(Principal={"Federated": made.provider_of(WORKLOAD_ACCOUNT, OTHER_ISSUER)})
         ),
         hop="trust",
-        reason=f"names the OIDC provider of {OTHER_ISSUER}",
+        reason=f"contains the OIDC provider for {OTHER_ISSUER}",
     ),
     broken(
         "The conditions are of another issuer",
@@ -136,26 +136,26 @@ TRUST = [
             made.asking_for({f"{OTHER_ISSUER}:aud": AUDIENCE, f"{OTHER_ISSUER}:sub": SERVICE_ACCOUNT})
         ),
         hop="trust",
-        reason="which is another cluster's issuer or this one's since it was made anew",
+        reason="the key is for another cluster's issuer, or for this cluster's before it was recreated",
     ),
     broken(
         "Another namespace",
         breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:default:nodejs-sa"})),
         hop="trust",
-        reason=f"wants the subject system:serviceaccount:default:nodejs-sa, and the pods are {SERVICE_ACCOUNT}",
+        reason=f"requires the subject system:serviceaccount:default:nodejs-sa, but the pods have {SERVICE_ACCOUNT}",
         fix="service_accounts of xeks_irsa_trust",
     ),
     broken(
         "Another service account, by pattern",
         breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:web-*"}, "StringLike")),
         hop="trust",
-        reason="wants the subject system:serviceaccount:nodejs:web-*",
+        reason="requires the subject system:serviceaccount:nodejs:web-*",
     ),
     broken(
         "A subject without its prefix",
         breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "nodejs:nodejs-sa"})),
         hop="trust",
-        reason=f"subjects of service accounts look like {SERVICE_ACCOUNT}",
+        reason=f"the subject of a service account has the form {SERVICE_ACCOUNT}",
     ),
     broken(
         "A subject in the wrong case",
@@ -167,13 +167,13 @@ TRUST = [
         "Another audience in the trust",
         breaks=lambda made: made.trusts(made.asking_for({"{}:aud": "vault", "{}:sub": SERVICE_ACCOUNT})),
         hop="trust",
-        reason="wants the audience vault, and the tokens have sts.amazonaws.com",
+        reason="requires the audience vault, but the tokens have sts.amazonaws.com",
     ),
     broken(
         "sts:AssumeRole instead of sts:AssumeRoleWithWebIdentity",
         breaks=lambda made: made.trusts(made.statement(Action="sts:AssumeRole")),
         hop="trust",
-        reason="is for sts:AssumeRole, and pods come with sts:AssumeRoleWithWebIdentity",
+        reason="is for sts:AssumeRole, but pods call sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust for instances only",
@@ -181,14 +181,14 @@ TRUST = [
             {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ),
         hop="trust",
-        reason="No statement of the trust policy is about tokens of an OIDC provider",
+        reason="No statement of the trust policy applies to tokens of an OIDC provider",
         fix="sts:AssumeRoleWithWebIdentity",
     ),
     broken(
         "A trust in the account, not in the provider",
         breaks=lambda made: made.trusts(made.statement(Principal={"AWS": WORKLOAD_ACCOUNT}, Condition={})),
         hop="trust",
-        reason="and no OIDC provider",
+        reason="but no OIDC provider",
     ),
     broken(
         "A Deny for the namespace",
@@ -224,21 +224,21 @@ CHAINED = [
         "Chained: the pod role trusts another service account",
         breaks=lambda made: made.trusts(made.asking_for({"{}:sub": "system:serviceaccount:nodejs:other"})),
         hop="trust",
-        reason="wants the subject system:serviceaccount:nodejs:other",
+        reason="requires the subject system:serviceaccount:nodejs:other",
         chained=True,
     ),
     broken(
         "Chained: the pod role may not assume the role",
         breaks=lambda made: made.pod_may(allow("sts:AssumeRole", role_arn(WORKLOAD_ACCOUNT, "other"))),
         hop="assume_role",
-        reason="may not call sts:AssumeRole",
+        reason="is not allowed to call sts:AssumeRole",
         chained=True,
     ),
     broken(
         "Chained: the pod role was made anew",
         breaks=ManualIrsa.recreate_pod_role,
         hop="assume_role",
-        reason="the id of a principal that was deleted",
+        reason="the unique ID of a deleted principal",
         chained=True,
     ),
 ]
@@ -257,7 +257,7 @@ PERMISSIONS = [
         "The policy lacks an action",
         breaks=lambda made: made.may(allow("s3:GetObject")),
         hop="permissions",
-        reason="It may not call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
+        reason="The role is not allowed to call s3:PutObject on arn:aws:s3:::uploads/photo.jpg",
     ),
     broken(
         "The policy is for another bucket",
@@ -282,7 +282,7 @@ PERMISSIONS = [
         "A permission on a condition that can't be known",
         breaks=lambda made: made.may(allow("s3:*") | {"Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}),
         hop="permissions",
-        reason="can't be told: aws:SourceIp of the request is not known",
+        reason="is unknown: aws:SourceIp of the request is not known",
         status="unknown",
     ),
 ]

@@ -248,11 +248,11 @@ BROKEN = [
         reason="No outbound rule of sg-",
         breaks=lambda n: n.let_out(HTTPS | {"IpRanges": [{"CidrIp": n.here.block}]}),
     ),
-    broken("The security group is one of another VPC", hop="egress", reason="not of vpc-", breaks=another_vpcs_group),
+    broken("The security group is one of another VPC", hop="egress", reason="not to vpc-", breaks=another_vpcs_group),
     broken(
         "The subnet does not exist",
         hop="network_acl",
-        reason="There is no subnet subnet-",
+        reason="No subnet subnet-",
         breaks=lambda n: n.arguments.update(source={"subnet_id": "subnet-0123456789abcdef0"}),
         fix="source.subnet_id",
     ),
@@ -291,33 +291,33 @@ BROKEN = [
     broken(
         "The source's table has no route to the cluster's VPC",
         hop="route",
-        reason="does not lead to",
+        reason="does not route to",
         breaks=lambda n: n.here.unroute(n.there.block),
         fix="xeks_cluster_peering",
     ),
     broken(
         "The source's table leads to one of the cluster's subnets only",
         hop="route",
-        reason="it has no route there",
+        reason="it has no matching route",
         breaks=one_subnet_only,
     ),
     broken(
         "One table of the cluster has no way back",
         hop="route",
-        reason="does not lead to",
+        reason="does not route to",
         breaks=lambda n: n.there.unroute(n.here.block, table=1),
     ),
     broken(
         "A more specific route leads to the internet",
         hop="route",
-        reason="leads to igw-",
+        reason="has the target igw-",
         breaks=lambda n: n.here.route(n.there.subnet_block(1), GatewayId=n.here.internet_gateway()),
-        fix="over pcx-",
+        fix="to pcx-",
     ),
     broken(
         "The route leads over another peering connection",
         hop="route",
-        reason="which is no peering connection between",
+        reason="which is not a peering connection between",
         breaks=elsewhere,
     ),
     broken(
@@ -336,9 +336,9 @@ BROKEN = [
     broken(
         "The VPCs were never joined",
         hop="route",
-        reason="it has no route there",
+        reason="it has no matching route",
         breaks=lambda n: n.admit({"IpRanges": [{"CidrIp": n.here.block}]}),
-        fix="Join the two VPCs",
+        fix="Connect the two VPCs",
         peered=False,
     ),
     broken(
@@ -361,7 +361,7 @@ BROKEN = [
     broken(
         "The endpoint is public, and the subnet has no way to the internet",
         hop="route",
-        reason="does not lead to the internet",
+        reason="does not route to the internet",
         breaks=lambda n: None,
         fix="private only",
         public=True,
@@ -376,7 +376,7 @@ BROKEN = [
     broken(
         "publicAccessCidrs leaves the NAT gateway's address out",
         hop="endpoint",
-        reason="does not admit",
+        reason="does not allow",
         breaks=nat_of_another_address,
         fix="publicAccessCidrs",
         public=True,

@@ -120,7 +120,7 @@ def test_a_denied_read_makes_its_hop_unknown_and_names_the_permission(cli, aws, 
 
     first = next(found for found in state["hops"] if found["status"] == "unknown")
     assert (first["name"], state["allowed"], state["broken"]) == (hop, False, hop)
-    assert f"{service}:{action}" in first["reason"] and f"Allow {service}:{action}" in first["fix"]
+    assert f"{service}:{action}" in first["reason"] and f"Grant {service}:{action}" in first["fix"]
 
 
 def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
@@ -154,8 +154,8 @@ def test_live_shows_the_user_name_and_the_permissions_that_the_cluster_reports(c
     hop = state["hops"][-1]
     assert (hop["name"], hop["status"], hop["account_id"]) == ("api_server", "ok", CLUSTER_ACCOUNT)
     assert f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{connection.access}/{{{{SessionName}}}}" in hop["reason"]
-    assert "It may get pods in namespace prod and list pods in namespace prod." in hop["reason"]
-    assert "STS gave a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
+    assert "It can get pods in namespace prod and list pods in namespace prod." in hop["reason"]
+    assert "STS returned a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
 
 
 def test_live_confirms_a_missing_entry(cli, aws, tmp_path):
@@ -205,8 +205,8 @@ output "text" {{
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ('principal_arn = "arn:aws:iam::185863138492:root"', ["no principal that a cluster can admit"]),
-        (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nvia_role_arns = ["app"]', ["is no ARN"]),
+        ('principal_arn = "arn:aws:iam::185863138492:root"', ["not a principal of an access entry"]),
+        (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nvia_role_arns = ["app"]', ["is not an ARN"]),
         (f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nnamespaces = ["A_b"]', ["namespace"]),
         (
             f'principal_arn = "{role_arn(WORKLOAD_ACCOUNT, "a")}"\nworkload_account = "nix"',

@@ -49,7 +49,7 @@ def test_a_missing_permission_makes_its_hop_unknown_and_is_named(look, aws, acco
     assert (state["allowed"], state["broken"]) == (False, hop)
     (unknown,) = hops(state, "unknown").values()
     assert unknown["name"] == hop and f"ec2:{action}" in unknown["reason"]
-    assert unknown["fix"].startswith(f"Allow ec2:{action} to the provider's caller")
+    assert unknown["fix"].startswith(f"Grant ec2:{action} to the provider's caller")
 
 
 def test_hops_beyond_a_transit_gateway_are_external_and_do_not_deny_access(look, aws):

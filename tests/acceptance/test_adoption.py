@@ -86,7 +86,7 @@ def test_a_foreign_policy_scope_on_an_adopted_entry_is_refused_with_advice(works
     )
     root = workspace(narrow)
 
-    run = root.try_apply().must_fail("AmazonEKSViewPolicy", "never rewrites")
+    run = root.try_apply().must_fail("AmazonEKSViewPolicy", "never overwrites")
     assert "set adopt" not in run.text
     assert accounts.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
 
@@ -95,7 +95,7 @@ def test_a_foreign_policy_scope_on_an_adopted_entry_is_refused_with_advice(works
     root.apply()
     root.assert_empty_plan()
     root.write(narrow)
-    root.try_apply().must_fail("AmazonEKSViewPolicy", "never rewrites")
+    root.try_apply().must_fail("AmazonEKSViewPolicy", "never overwrites")
     root.destroy()
     assert accounts.associations(ACCESS_ARN)["AmazonEKSViewPolicy"]["type"] == "cluster"
 
@@ -126,7 +126,7 @@ def test_a_foreign_policy_on_an_adopted_role_is_never_rewritten(workspace, aws):
     hcl = trust_of_all('adopt = "if_exists"')
     root = workspace(hcl)
 
-    root.try_apply().must_fail(f"{ROLE}/bucket", "never rewrites what others wrote")
+    root.try_apply().must_fail(f"{ROLE}/bucket", "Adoption never overwrites what is there")
 
     root.destroy()
     assert not traces(aws, before)

@@ -111,7 +111,7 @@ def test_denied_access_entries_are_null_with_a_warning(workspace, aws):
 
 
 def test_a_missing_cluster_is_an_error_that_names_region_and_account(workspace):
-    words = ["No cluster nowhere", "region eu-west-1", CLUSTER_ACCOUNT]
+    words = ["Cluster nowhere does not exist", "region eu-west-1", CLUSTER_ACCOUNT]
     workspace(cluster('"nowhere"', '  region = "eu-west-1"\n')).try_plan().must_fail(*words)
 
 

@@ -131,7 +131,7 @@ def test_without_a_refresh_a_deleted_object_is_an_error_of_the_provider_and_the_
     run = root.try_apply("-refresh=false")
     assert "inconsistent" not in run.text and "bug in the provider" not in run.text
     if run.code:
-        assert "Plan and apply once more" in run.text
+        assert "Run plan and apply once more" in run.text
 
     root.apply()
     root.assert_empty_plan()

@@ -73,7 +73,7 @@ def test_a_foreign_object_is_refused_with_its_tags_and_advice(workspace, aws, ca
 def test_a_foreign_route_is_refused_with_its_target_and_the_command_that_deletes_it(workspace, aws):
     table = Network(aws).route_to_internet_gateway("cluster", "10.30.0.0/16")
     workspace(peering_of_all(aws)).try_plan().must_fail(
-        table, "leads to igw-", "never overwritten", "aws ec2 delete-route"
+        table, "with the target igw-", "never overwrites a route", "aws ec2 delete-route"
     )
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import states
-from conftest import workspaces
 from golden import Golden, check
 from modes import MODES
 from profiles import teams, write_profiles
 from stories import ROOT, set_up
-from test_examples import DATA_SOURCES, EXAMPLES, RESOURCES, STORIES, imports_of
-from test_modules import EXAMPLES as OF_MODULES
-from test_states import INTERRUPTED
+from workspaces import workspaces
+
+from examples import DATA_SOURCES, EXAMPLES, MODULE_EXAMPLES, RESOURCES, STORIES, imports_of
 
 pytestmark = pytest.mark.one_cli
 
@@ -39,7 +38,7 @@ def test_a_mode_of_the_sweep(cli, aws, tmp_path, mode):
 
 @pytest.mark.parametrize(("kind", "mode"), KINDS)
 def test_a_mode_of_the_stored_states(cli, aws, tmp_path, kind, mode):
-    hcl = states.modes(aws) + INTERRUPTED
+    hcl = states.modes(aws) + states.INTERRUPTED
     (block,) = re.findall(rf'^resource "{kind}" "{mode}" {{\n.*?^}}\n', hcl, re.M | re.S)
     root = workspaces(cli, aws, tmp_path)(block)
     golden = Golden(root, aws)
@@ -66,7 +65,7 @@ def test_a_story(cli, aws, tmp_path, story):
     )
 
 
-@pytest.mark.parametrize("example", OF_MODULES)
+@pytest.mark.parametrize("example", MODULE_EXAMPLES)
 def test_an_example_of_a_module(cli, aws, tmp_path, example):
     shutil.copytree(ROOT / "modules", tmp_path / "modules")
     given = {"TF_VAR_vpc_id": aws.story()["workload_vpc_id"]}

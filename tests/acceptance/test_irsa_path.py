@@ -83,8 +83,8 @@ def test_an_issuer_is_enough_where_the_cluster_can_not_be_read(cli, aws, tmp_pat
     ("owner", "status", "words"),
     [
         (WORKLOAD_ACCOUNT, "ok", ""),
-        (CLUSTER_ACCOUNT, "external", "its own policy must allow it as well"),
-        ("", "ok", "names no account: its own policy is not looked at"),
+        (CLUSTER_ACCOUNT, "external", "its own policy must also allow the call"),
+        ("", "ok", "contains no account: the resource's own policy is not checked"),
     ],
 )
 def test_a_resource_policy_is_not_guessed(cli, aws, tmp_path, owner, status, words):
@@ -130,7 +130,7 @@ def test_a_broken_hop_fails_a_check_with_a_warning_only(workspace, aws):
 
     irsa.trusts(irsa.asking_for({"{}:aud": "vault"}))
     told = warnings(root.apply())
-    assert any("✖ trust" in detail and "wants the audience vault" in detail for detail in told), told
+    assert any("✖ trust" in detail and "requires the audience vault" in detail for detail in told), told
 
     irsa.trusts(irsa.statement())
     assert not warnings(root.apply())
@@ -139,7 +139,7 @@ def test_a_broken_hop_fails_a_check_with_a_warning_only(workspace, aws):
 
 def test_the_example_works_as_it_stands(workspace, aws):
     example = EXAMPLES / "data-sources" / "xeks_irsa_path" / "data-source.tf"
-    assert any("There is no role nodejs-app" in detail for detail in warnings(workspace(example.read_text()).apply()))
+    assert any("No role nodejs-app exists" in detail for detail in warnings(workspace(example.read_text()).apply()))
 
 
 INVALID = {
@@ -149,7 +149,7 @@ INVALID = {
     "resources without actions": Refusal('cluster_name = "a"\n  resources = ["*"]', ["resources", "actions"]),
     "an action with a wildcard": Refusal('cluster_name = "a"\n  actions = ["s3:*"]', ["actions", "s3:GetObject"]),
     "a resource with a wildcard": Refusal('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["arn:aws:s3:::b/*"]', ["resources", "wildcards"]),
-    "a resource that is no ARN": Refusal('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
+    "a resource that is not an ARN": Refusal('cluster_name = "a"\n  actions = ["s3:GetObject"]\n  resources = ["b"]', ["resources", "ARN"]),
 }  # fmt: skip
 
 

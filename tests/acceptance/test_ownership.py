@@ -1,4 +1,4 @@
-"""What a resource does with its objects once others have changed them: foreign objects in their place are neither changed nor deleted,
+"""What a resource does with its objects once others have changed them: foreign objects in their place are changes and deletes neither,
 and objects without their ownership tags are not lost."""
 
 import json
@@ -68,7 +68,7 @@ def test_foreign_objects_in_the_place_of_created_ones_are_neither_changed_nor_de
 
     if refresh == "true":
         warnings = "\n".join(map(str, root.try_plan().warnings))
-        words = [*supplanted.named, 'whose = "theirs"', "neither changed nor deleted"]
+        words = [*supplanted.named, 'whose = "theirs"', "changes and deletes neither"]
         assert all(word in warnings for word in words), warnings
         root.try_apply().must_fail(supplanted.named[0], "import")
         assert_unchanged()

@@ -16,7 +16,7 @@ def test_a_conflicting_route_is_refused_by_the_plan_and_never_overwritten(worksp
     table = network.route_to_internet_gateway(account, block)
     before = network.left()
     root = workspace(peering(network.workload_vpc))
-    root.try_plan().must_fail(table, block, "leads to igw-", "never overwritten", "aws ec2 delete-route")
+    root.try_plan().must_fail(table, block, "with the target igw-", "never overwrites a route", "aws ec2 delete-route")
     assert network.left() == before
 
 
@@ -24,7 +24,7 @@ def test_a_conflicting_route_is_refused_by_the_apply_too(workspace, network):
     root = workspace(peering(network.workload_vpc), in_provider="  skip_preflight = true\n")
     table = network.route_to_internet_gateway("cluster", "10.30.0.0/16")
     before = network.left()
-    root.try_apply().must_fail(table, "leads to igw-", "never overwritten", "183295435445")
+    root.try_apply().must_fail(table, "with the target igw-", "never overwrites a route", "183295435445")
     assert network.routes("cluster")[f"{table}/10.30.0.0/16"].startswith("igw-")
     root.destroy()
     assert network.left() == before
@@ -41,8 +41,8 @@ def test_a_route_that_was_redirected_is_a_warning_of_the_plan_and_refused_by_the
     ec2.replace_route(RouteTableId=table, DestinationCidrBlock=block, GatewayId=gateway)
 
     plan = root.plan()
-    assert any("leads elsewhere" in warning.summary for warning in plan.warnings)
-    root.try_apply().must_fail("leads to igw-", "never overwritten")
+    assert any("has another target" in warning.summary for warning in plan.warnings)
+    root.try_apply().must_fail("with the target igw-", "never overwrites a route")
     assert network.routes("cluster")[name] == gateway
     ec2.delete_route(RouteTableId=table, DestinationCidrBlock=block)
     root.apply()

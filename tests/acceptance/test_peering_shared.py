@@ -90,8 +90,8 @@ def test_existing_routes_and_rules_survive_a_destroy(workspace, network):
     before = network.left()
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     # Terraform plans once more in the apply.
-    told = {str(warning) for warning in root.apply().warnings if "somebody else's" in str(warning)}
-    assert [f"these lead over {made} already: {table} to 10.20.0.0/16. " in one for one in told] == [True]
+    told = {str(warning) for warning in root.apply().warnings if "did not create some routes" in str(warning)}
+    assert [f"these routes already use {made}: {table} to 10.20.0.0/16. " in one for one in told] == [True]
     root.assert_empty_plan()
     objects = root.state(ADDRESS)["objects"]
     assert objects[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"
@@ -178,7 +178,7 @@ def test_shared_objects_on_a_foreign_connection_survive_until_their_last_user_is
         workspace(reuse(network, *narrow, connection=f'"{made}"', cluster=cluster)) for cluster in (CLUSTER, GREEN)
     )
     first.apply()
-    assert not [one for one in second.apply().warnings if "somebody else's" in str(one)]
+    assert not [one for one in second.apply().warnings if "did not create some routes" in str(one)]
     both = traffic(network), network.dns(made)
     for each in (first, second):
         each.assert_empty_plan()

@@ -156,7 +156,7 @@ def test_a_recreated_role_is_reported_by_the_plan_and_gets_access_again_by_an_ap
     entry = f'objects["cluster/eks_access_entry/{CLUSTER}/{principal.rsplit("/", 1)[1]}"]'
     if direct or account == "cluster":
         assert f"{entry}.id" in changed and f"{entry}.arn" in changed, changed
-        assert all(word in warned for word in (recreation.role, "deleted and made again", "401", "AROA")), warned
+        assert all(word in warned for word in (recreation.role, "deleted and recreated", "401", "AROA")), warned
     else:
         assert f'objects["cluster/iam_role/{ACCESS}"].document' in changed, changed
         assert all(word in warned for word in (f"trust policy of {ACCESS}", "gone", "AROA")), warned

@@ -56,7 +56,7 @@ def test_a_renamed_workload_role_cannot_share_the_access_role_with_the_old_one(w
     root.apply()
 
     root.write(access(workload_role='name = "renamed", instance_profile = true', more=first))
-    root.try_apply().must_fail("leave out create_before_destroy")
+    root.try_apply().must_fail("remove create_before_destroy")
 
     root.write(access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more=first))
     root.apply()

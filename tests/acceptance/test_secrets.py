@@ -172,7 +172,7 @@ def run_through(life: Life) -> None:
     life.sign_ins.sign_in(life.sign_ins.aws.instance_credentials("workload", WORKLOAD))
     life.root.write(LIVE % EXTERNAL_ID, "live.tf")
     output = life.applies().must_work()
-    assert "STS gave a session" in output.output and "Check block" not in output.text
+    assert "STS returned a session" in output.output and "Check block" not in output.text
     life.run("apply", "-refresh-only", "-auto-approve").must_work()
     life.root.write(LIVE % "another-one", "live.tf")
     assert "Check block" in life.run("plan", "-json").text

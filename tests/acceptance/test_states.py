@@ -86,4 +86,4 @@ def test_an_unknown_ledger_and_a_flatmap_state_are_refused(workspace):
 
     flat = {"schema_version": 0, "attributes_flat": {"id": "x", "cluster_name": "y"}}
     states.lay_down(root, {("xeks_irsa_trust", "old"): flat})
-    root.try_plan("-refresh=false").must_fail("the state of xeks_irsa_trust", "xeks never wrote such a state")
+    root.try_plan("-refresh=false").must_fail("the state of xeks_irsa_trust", "xeks never writes such a state")

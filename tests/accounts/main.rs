@@ -178,7 +178,7 @@ fn a_profile_that_is_not_there_is_an_error_and_not_the_instances_role() {
 fn one_account_on_both_sides_is_refused_with_both_callers_unless_allowed() {
     let block = json!({"cluster_account": keys(CLUSTER), "workload_account": keys(CLUSTER)});
     let refused = Case::new(block.clone()).refused();
-    assert_eq!(refused["summary"], "Both sides are the same account");
+    assert_eq!(refused["summary"], "Both sides use the same account");
     assert_eq!(refused["detail"].as_str().unwrap().matches(&format!("arn:aws:iam::{CLUSTER}:user/someone")).count(), 2);
     let mut allowed = block;
     allowed["allow_same_account"] = json!(true);
@@ -196,7 +196,7 @@ fn an_account_that_is_not_allowed_is_refused_before_anything_is_done() {
     let mut cluster = keys(CLUSTER);
     cluster["forbidden_account_ids"] = json!([CLUSTER]);
     let refused = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).refused();
-    assert!(refused["detail"].as_str().unwrap().contains("forbidden_account_ids names it"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("forbidden_account_ids contains that account"), "{refused}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 """What the demo breaks outside Terraform: one hop at a time, as a person in the console would.
 
-Each returns a sentence that says what was done. Knows the emulated AWS, the stories' names, and nothing of the
-provider.
+Each function returns a sentence about the change. Knows the emulated AWS and the stories' names, not the provider.
 """
 
 import json
@@ -20,7 +19,7 @@ def route(aws: Aws) -> str:
     (table,) = ec2.describe_route_tables(**of_subnet)["RouteTables"]
     (cidr,) = (one["DestinationCidrBlock"] for one in table["Routes"] if one.get("VpcPeeringConnectionId"))
     ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=cidr)
-    return f"Somebody deletes the route to {cidr} from {table['RouteTableId']}, in the team's account"
+    return f"A user deletes the route to {cidr} from {table['RouteTableId']}, in the workload account"
 
 
 def external_id(aws: Aws) -> str:
@@ -28,12 +27,12 @@ def external_id(aws: Aws) -> str:
     trust = iam.get_role(RoleName=ACCESS_ROLE)["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"][0]["Condition"] = {"StringEquals": {"sts:ExternalId": "something-else"}}
     iam.update_assume_role_policy(RoleName=ACCESS_ROLE, PolicyDocument=json.dumps(trust))
-    return f"Somebody makes the trust policy of {ACCESS_ROLE} ask for an external id"
+    return f"A user adds an external ID to the trust policy of {ACCESS_ROLE}"
 
 
 def access_entry(aws: Aws) -> str:
     aws.client("cluster", "eks").delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ROLE_ARN)
-    return f"Somebody deletes the access entry of {ACCESS_ROLE}"
+    return f"A user deletes the access entry of {ACCESS_ROLE}"
 
 
 def audience(aws: Aws) -> str:
@@ -42,4 +41,4 @@ def audience(aws: Aws) -> str:
     iam.remove_client_id_from_open_id_connect_provider(
         OpenIDConnectProviderArn=provider["Arn"], ClientID="sts.amazonaws.com"
     )
-    return "Somebody takes the audience sts.amazonaws.com out of the OIDC provider, in the team's account"
+    return "A user removes the audience sts.amazonaws.com from the OIDC provider, in the workload account"

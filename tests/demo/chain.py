@@ -1,4 +1,4 @@
-"""A chain of a story, asked of the provider's own data source: printed, broken on purpose, named, repaired.
+"""A chain of a story, explained by the provider's own data source: printed, broken on purpose, reported, repaired.
 
 Knows the CLI and the screen. What breaks a hop is given to it.
 """
@@ -29,22 +29,24 @@ class Chain:
         self._root.write(json.dumps(variables), "terraform.tfvars.json").apply()
         return self._root.output("chain")
 
-    def tell(self, **variables: Any) -> None:
-        """The chain as text, which must be whole."""
+    def show(self, **variables: Any) -> None:
+        """Prints the chain as text. No hop may be broken."""
         command_line(f"{self._cli.name} output   # text of {self._source}")
         found = self.ask(**variables)
         show(found["text"])
-        expect(found["allowed"], f"{self._source}: every hop lets through")
+        expect(found["allowed"], f"{self._source}: every hop is ok")
 
-    def break_and_heal(self, breaks: Callable[[Aws], str], hop: str, **variables: Any) -> None:
+    def break_and_repair(self, breaks: Callable[[Aws], str], hop: str, **variables: Any) -> None:
         step(breaks(self._aws))
         found = self.ask(**variables)
         broken = next((one for one in found["hops"] if one["name"] == found["broken"]), {})
         show(f"✖ {broken.get('name')}  {broken.get('object')}\n    {broken.get('reason')}\n    → {broken.get('fix')}")
-        expect(broken.get("name") == hop and broken["status"] == "broken", f"{self._source} names the hop: {hop}")
+        expect(
+            broken.get("name") == hop and broken["status"] == "broken", f"{self._source} names the broken hop: {hop}"
+        )
 
         command_line(f"{self._cli.name} apply")
         run = self._story.run("apply", "-no-color", "-auto-approve").must_work()
         show("\n".join(line for line in run.output.splitlines() if line.startswith("Apply")))
         plan = self._story.run("plan", "-no-color", "-detailed-exitcode")
-        expect(plan.code == 0 and self.ask(**variables)["allowed"], "healed: every hop lets through again")
+        expect(plan.code == 0 and self.ask(**variables)["allowed"], "repaired: every hop is ok again")

@@ -37,8 +37,8 @@ def main() -> None:
         untouched = without_gone(aws.dump())
         demo.story_1()
         demo.story_2()
-        expect(without_gone(aws.dump()) == untouched, "both accounts are as they were: nothing is left behind")
-    say("\nBoth stories work. `make playground` keeps the two accounts up for you.")
+        expect(without_gone(aws.dump()) == untouched, "both accounts are as before: no object remains")
+    say("\nBoth stories work. Run `make playground` to try xeks in the two accounts.")
 
 
 class Demo:
@@ -49,11 +49,11 @@ class Demo:
         self.profiles = write_profiles(aws, scratch / "aws", **administrators(aws))
 
     def story_1(self) -> None:
-        title("Story 1: an EC2 instance of account 185863138492 works on a cluster of account 183295435445")
+        title("Story 1: an EC2 instance in account 185863138492 uses a cluster in account 183295435445")
         root = self.apply("cross-account-access")
         kubeconfig, aws_config = root.output("kubeconfig"), root.output("aws_config")
 
-        step("What stands in the cluster's account")
+        step("Objects in the cluster account")
         self.aws_cli("platform-admin", f"eks list-access-entries --cluster-name {CLUSTER}")
         entry = f"--cluster-name {CLUSTER} --principal-arn {ACCESS_ROLE_ARN}"
         self.aws_cli("platform-admin", f"eks describe-access-entry {entry}")
@@ -63,7 +63,7 @@ class Demo:
         self.aws_cli(
             "platform", "iam get-role --role-name EKS-CrossAccount-Access-Role", "Role.AssumeRolePolicyDocument"
         )
-        step("What stands in the workload account")
+        step("Objects in the workload account")
         self.aws_cli("workload-admin", "iam list-role-policies --role-name EC2-EKS-CrossAccount-Role")
         self.aws_cli(
             "workload",
@@ -71,7 +71,7 @@ class Demo:
             "InstanceProfiles[].Arn",
         )
 
-        step("The proof: on the instance, with nothing but the generated aws_config and kubeconfig")
+        step("Proof: on the instance, with only the generated aws_config and kubeconfig")
         credentials = self.aws.instance_credentials("workload", "EC2-EKS-CrossAccount-Role")
         with Instance(credentials, self.scratch / "instance", self.aws.endpoint) as instance:
             (instance.home / ".aws" / "config").write_text(aws_config)
@@ -83,52 +83,52 @@ class Demo:
             if not clients.missing("kubectl"):
                 show(self.shell(["kubectl", "auth", "whoami"], instance.environment()))
         seen = self.aws.review_token(CLUSTER, token)
-        expect(seen["status"] == 200, f"the cluster lets in {seen.get('username', seen)}")
+        expect(seen["status"] == 200, f"the cluster authenticates {seen.get('username', seen)}")
         policies = [policy["policyArn"].split("/")[-1] for policy in seen["policies"]]
         expect(policies == ["AmazonEKSClusterAdminPolicy"], f"with {', '.join(policies)}")
 
-        step("The chain, hop by hop: read on both sides, then walked with the instance's credentials")
+        step("The chain, hop by hop: from the documents on both sides, then live with the instance's credentials")
         where = {"workload": workload(self.aws), "live": False}
         profiles = write_profiles(self.aws, self.scratch / "aws-of-chain", instance=credentials)
         chain = Chain(self.aws, self.cli, root, "access", "xeks_access_path", self.scratch, profiles)
-        chain.tell(**where)
-        chain.break_and_heal(breakage.route, "route", **where)
-        chain.break_and_heal(breakage.external_id, "assume_role", **where)
-        chain.break_and_heal(breakage.access_entry, "access_entry", **where)
-        step("Whole again, and walked")
-        chain.tell(**where | {"live": True})
+        chain.show(**where)
+        chain.break_and_repair(breakage.route, "route", **where)
+        chain.break_and_repair(breakage.external_id, "assume_role", **where)
+        chain.break_and_repair(breakage.access_entry, "access_entry", **where)
+        step("Repaired, and tested live")
+        chain.show(**where | {"live": True})
 
         self.destroy(root)
 
     def story_2(self) -> None:
-        title("Story 2: pods of nodejs/nodejs-sa in the cluster use the role nodejs-app of account 185863138492")
+        title("Story 2: pods of nodejs/nodejs-sa in the cluster use the role nodejs-app in account 185863138492")
         root = self.apply("irsa-s3")
         show(root.output("service_account_manifests"))
 
-        step("What stands in the workload account")
+        step("Objects in the workload account")
         self.aws_cli("workload-admin", "iam list-open-id-connect-providers", "OpenIDConnectProviderList[].Arn")
         self.aws_cli("workload-admin", "iam get-role --role-name nodejs-app", "Role.AssumeRolePolicyDocument")
 
-        step("The proof: a pod's token, signed by the issuer of the cluster, for the role")
+        step("Proof: a pod's token, signed by the cluster's issuer, for the role")
         run = self.as_pod("nodejs", "nodejs-sa")
         who = json.loads(run.stdout)["AssumedRoleUser"]["Arn"] if run.returncode == 0 else run.stderr
-        expect(":assumed-role/nodejs-app/" in who, f"nodejs/nodejs-sa becomes {who.strip()}")
+        expect(":assumed-role/nodejs-app/" in who, f"nodejs/nodejs-sa gets a session of {who.strip()}")
         run = self.as_pod("nodejs", "default")
-        expect("AccessDenied" in run.stderr, f"nodejs/default is refused: {run.stderr.strip()}")
+        expect("AccessDenied" in run.stderr, f"nodejs/default is denied: {run.stderr.strip()}")
 
         step("The chain, hop by hop")
         chain = Chain(self.aws, self.cli, root, "pod", "xeks_irsa_path", self.scratch, self.profiles)
-        chain.tell()
-        chain.break_and_heal(breakage.audience, "oidc_provider")
+        chain.show()
+        chain.break_and_repair(breakage.audience, "oidc_provider")
 
         if reason := clients.missing("node") or clients.missing("npm"):
-            step(f"{reason}: the app of examples/stories/irsa-s3 is not run")
+            step(f"{reason}: the app of examples/stories/irsa-s3 is skipped")
             self.destroy(root)
         else:
             self.app_in_pod(root)
 
     def app_in_pod(self, root: Workspace) -> None:
-        step("The app in the pod: it signs URLs, others upload and download with them")
+        step("The app in the pod signs URLs, and clients upload and download with them")
         documents = list(yaml.safe_load_all(root.output("service_account_manifests")))
         token = self.aws.service_account_token(CLUSTER, "nodejs", "nodejs-sa")
         pod = Pod(documents, spec_of(documents), self.scratch / "pod", self.aws.region, lambda audience: token)
@@ -137,25 +137,25 @@ class Demo:
         with App(clients.app(self.scratch / "app"), pod.environment(BUCKET=BUCKET, **endpoints)) as app:
             upload, download = app.url("upload", "photo.jpg"), app.url("download", "photo.jpg")
             show(f"{upload[:120]}…")
-            expect(send("PUT", upload, content)[0] == 200, "100,000 bytes go up through the presigned PUT URL")
-            expect(send("GET", download) == (200, content), "the same come down through the presigned GET URL")
+            expect(send("PUT", upload, content)[0] == 200, "100,000 bytes are uploaded through the presigned PUT URL")
+            expect(send("GET", download) == (200, content), "the same bytes come back through the presigned GET URL")
             self.destroy(root)
             status, body = send("GET", download)
-            expect(status == 403 and b"AccessDenied" in body, "the URLs are dead with the role: 403 AccessDenied")
+            expect(status == 403 and b"AccessDenied" in body, "the URLs are invalid without the role: 403 AccessDenied")
 
     def apply(self, story: str) -> Workspace:
         step(f"{self.cli.name} apply, in examples/stories/{story}")
         root = self.cli.workspace(set_up(self.aws, story, self.scratch), **self.profiles)
-        self.cli_says(root, "apply")
+        self.run_cli(root, "apply")
         plan = root.run("plan", "-no-color", "-detailed-exitcode")
         expect(plan.code == 0, "a second plan is empty")
         return root
 
     def destroy(self, root: Workspace) -> None:
         step(f"{self.cli.name} destroy")
-        self.cli_says(root, "destroy")
+        self.run_cli(root, "destroy")
 
-    def cli_says(self, root: Workspace, command: str) -> None:
+    def run_cli(self, root: Workspace, command: str) -> None:
         command_line(f"{self.cli.name} {command}")
         run = root.run(command, "-no-color", "-auto-approve").must_work()
         show("\n".join(line for line in run.output.splitlines() if line.startswith(("xeks_", "Apply", "Destroy"))))

@@ -1,4 +1,4 @@
-"""`make playground`: two local AWS accounts with a cluster and VPCs, up until Ctrl-C, and a configuration to try."""
+"""`make playground`: two local AWS accounts with a cluster and VPCs, until Ctrl-C, and a configuration to try."""
 
 import argparse
 import shutil
@@ -35,19 +35,20 @@ def main() -> None:
             print(greeting(aws, exports, given.cli, root), flush=True)
             signal.pause()
     except KeyboardInterrupt:
-        print("\nThe two accounts are gone. The next playground starts afresh.")
+        print("\nThe two accounts are deleted. The next playground starts with new ones.")
 
 
 def greeting(aws: Aws, exports: dict[str, str], cli: str, root: Path) -> str:
     exported = "\n  ".join(f"export {name}={value}" for name, value in exports.items())
     aws_cli = Path(sys.executable).parent / "aws"
     return f"""
-Two AWS accounts are up at {aws.endpoint}, until Ctrl-C:
+Two AWS accounts run at {aws.endpoint} until you press Ctrl-C:
 
   platform   183295435445   owns the EKS cluster prac-eks-abhi (ap-south-1)
   workload   185863138492   owns the instances, roles and buckets
 
-The profiles of these names have the least permissions that xeks needs; platform-admin and workload-admin may do all.
+The profiles platform and workload have the least permissions that xeks needs. The profiles platform-admin and
+workload-admin have all permissions.
 
 In another terminal:
 
@@ -57,8 +58,8 @@ In another terminal:
   {cli} apply
   {aws_cli} --profile platform-admin eks list-access-entries --cluster-name prac-eks-abhi
 
-main.tf there is story 1, with a stand-in for the cluster and the VPCs, which are up already; examples/ has more to try.
-Change something behind Terraform's back, and plan again:
+main.tf there is story 1, without the cluster and the VPCs, which already exist; examples/ contains more configurations.
+Change an object outside of Terraform, and plan again:
 
   {aws_cli} --profile platform-admin iam update-role --role-name EKS-CrossAccount-Access-Role --description changed
 """

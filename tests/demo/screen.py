@@ -20,7 +20,7 @@ def show(text: str) -> None:
 
 
 def expect(holds: bool, what: str) -> None:
-    """Says what holds; ends the demo where it does not."""
+    """Prints what holds; ends the demo if it does not."""
     if not holds:
         sys.exit(paint(31, f"FAILED: {what}"))
     if what:

@@ -55,7 +55,7 @@ async fn each_of_the_36_calls_is_answered() {
     let upload = client.write_state_bytes(tokio_stream::iter([write_state_bytes::RequestChunk::default()])).await;
     assert_eq!(upload.unwrap_err().code(), Code::Unimplemented);
     let function = client.call_function(call_function::Request { name: "nothing".into(), arguments: vec![] }).await.unwrap();
-    assert!(function.into_inner().error.unwrap().text.contains("There is no function nothing"));
+    assert!(function.into_inner().error.unwrap().text.contains("Unknown function nothing"));
     assert_eq!(client.stop_provider(stop_provider::Request {}).await.unwrap().into_inner().error, "");
     // Last, and not checked for more than an answer: what it says depends on the accounts of this machine.
     client.configure_provider(configure_provider::Request::default()).await.unwrap();

@@ -141,7 +141,7 @@ async fn what_is_no_call_and_no_value_is_an_error_of_that_call() {
     assert!(said.iter().any(|said| said.summary == "The provider is not configured"), "{said:?}");
     let strange = read_resource::Request { type_name: "aws_instance".into(), ..Default::default() };
     let said = client(&channel).read_resource(strange).await.unwrap().into_inner().diagnostics;
-    assert_eq!(said[0].summary, "There is no resource type aws_instance");
+    assert_eq!(said[0].summary, "Unknown resource type aws_instance");
     answers(&plugin, &host).await;
     ends(plugin, &host).await;
 }

@@ -77,12 +77,12 @@ fn protocol_versions_out_of_range_are_refused() {
     let output = Host::new().with("PLUGIN_PROTOCOL_VERSIONS", Some("4,5")).command().output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true));
-    assert!(text.contains("speaks plugin protocol 6") && text.contains("4,5"), "{text}");
+    assert!(text.contains("uses plugin protocol 6") && text.contains("4,5"), "{text}");
 }
 
 #[test]
 fn a_host_without_a_certificate_is_refused() {
-    for (certificate, says) in [(None, "TF_DISABLE_PLUGIN_TLS"), (Some("no PEM"), "not a certificate in PEM")] {
+    for (certificate, says) in [(None, "TF_DISABLE_PLUGIN_TLS"), (Some("no PEM"), "not a PEM certificate")] {
         let host = Host::new().with("PLUGIN_CLIENT_CERT", certificate);
         let output = host.command().output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();

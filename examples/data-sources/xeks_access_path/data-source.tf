@@ -1,4 +1,4 @@
-# Does the instance's role get into the cluster, and may it deploy there? Documents on both sides are read; nothing is changed.
+# Can the instance's role access the cluster and deploy there? Reads documents on both sides and changes nothing.
 data "xeks_access_path" "ec2" {
   cluster_name  = "prac-eks-abhi"
   principal_arn = "arn:aws:iam::185863138492:role/EC2-EKS-CrossAccount-Role"
@@ -8,11 +8,11 @@ data "xeks_access_path" "ec2" {
   verbs      = ["create", "get"]
   resource   = "deployments.apps"
 
-  # live = true tries it: assumes the role and asks the API server, with the credentials of live_as.
+  # live = true tests it: assumes the role and asks the API server, with the credentials of live_as.
 }
 
-# A warning at each plan and apply that shows every hop, and what to change at the one that is broken. The data source stands
-# beside the check: inside it would be read anew at each apply, and no plan would be empty.
+# A warning at each plan and apply that shows every hop, and the fix of the broken one. The data source is outside the check:
+# inside, Terraform would plan to read it at each apply, and no plan would be empty.
 check "the_instance_gets_in" {
   assert {
     condition     = data.xeks_access_path.ec2.allowed
@@ -20,7 +20,7 @@ check "the_instance_gets_in" {
   }
 }
 
-# For a page in Markdown, in a block of the language "mermaid".
+# For a Markdown page, in a code block of the language "mermaid".
 output "chain" {
   value = data.xeks_access_path.ec2.mermaid
 }

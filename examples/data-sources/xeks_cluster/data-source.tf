@@ -2,7 +2,7 @@ data "xeks_cluster" "prac" {
   name = "prac-eks-abhi"
 }
 
-# The kubernetes and helm providers take these beside an exec block.
+# For the kubernetes and helm providers, together with an exec block.
 output "api_server" {
   value = {
     host                   = data.xeks_cluster.prac.endpoint
@@ -10,7 +10,7 @@ output "api_server" {
   }
 }
 
-# Who administers the whole cluster.
+# Principals with cluster-wide administrator access.
 output "administrators" {
   value = [
     for principal, entry in data.xeks_cluster.prac.access_entries : principal
@@ -18,7 +18,7 @@ output "administrators" {
   ]
 }
 
-# Tell before others do that the cluster can't take access entries.
+# Warns if the cluster does not support access entries.
 check "takes_access_entries" {
   assert {
     condition     = data.xeks_cluster.prac.authentication_mode != "CONFIG_MAP"

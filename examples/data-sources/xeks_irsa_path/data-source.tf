@@ -7,7 +7,7 @@ data "xeks_irsa_path" "app" {
   resources       = ["arn:aws:s3:::nodejs-app-uploads/uploads/photo.jpg"]
 }
 
-# Not an error of the apply: a warning, with the hop that is broken, on every plan and apply.
+# A warning with the broken hop at each plan and apply, not an error.
 check "pods_reach_the_bucket" {
   assert {
     condition     = data.xeks_irsa_path.app.allowed

@@ -1,4 +1,4 @@
-# Before there is any access: the account ids are given, so that no call is made.
+# Works before you have access: with the account IDs set, the data source makes no call.
 data "xeks_runner_policy" "pipeline" {
   cluster_account_id  = "183295435445"
   workload_account_id = "185863138492"

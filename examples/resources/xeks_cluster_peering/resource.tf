@@ -3,8 +3,8 @@ variable "workload_vpc_id" {
   type        = string
 }
 
-# Peering requested and accepted, routes in both VPCs, HTTPS on the cluster security group. Once per pair of VPCs, however many
-# roles use it.
+# Requests and accepts the peering connection, adds routes in both VPCs, and allows HTTPS on the cluster security group. Use it
+# once per pair of VPCs, for any number of roles.
 resource "xeks_cluster_peering" "team" {
   cluster_name    = "prac-eks-abhi"
   workload_vpc_id = var.workload_vpc_id

@@ -1,5 +1,5 @@
-# EC2 instances of the workload account administer the cluster: instance profile and role there, an access role and
-# an access entry in the cluster's account, with trust and permission on both sides.
+# EC2 instances of the workload account administer the cluster: instance profile and role in the workload account, access role
+# and access entry in the cluster account, with trust policy and permissions on both sides.
 resource "xeks_cross_account_access" "ec2" {
   cluster_name  = "prac-eks-abhi"
   access_role   = { name = "EKS-CrossAccount-Access-Role" }
@@ -10,7 +10,7 @@ resource "xeks_cross_account_access" "ec2" {
   }
 }
 
-# Without an access role in between: the workload role itself is known to the cluster, and may edit two namespaces.
+# Without an access role: the access entry names the workload role itself, which can edit two namespaces.
 resource "xeks_cross_account_access" "deployer" {
   cluster_name  = "prac-eks-abhi"
   mode          = "direct"

@@ -1,5 +1,5 @@
-# Pods of one service account get a role of the workload account: the cluster's OIDC provider there, and the role with
-# its trust and policies.
+# Pods of one service account use a role in the workload account: an OIDC provider for the cluster there, and the role with
+# its trust policy and permissions.
 resource "xeks_irsa_trust" "app" {
   cluster_name     = "prac-eks-abhi"
   service_accounts = [{ namespace = "nodejs", name = "nodejs-sa" }]
@@ -19,12 +19,12 @@ resource "xeks_irsa_trust" "app" {
   }
 }
 
-# The annotations to set on the service account, for example in the values of a Helm chart.
+# The annotations for the service account, for example as values of a Helm chart.
 output "service_account_annotations" {
   value = xeks_irsa_trust.app.service_account_annotations
 }
 
-# Without an OIDC provider in the workload account: pods get a role of the cluster's account, which assumes the target.
+# Without an OIDC provider in the workload account: pods use a role in the cluster account, which assumes the target role.
 resource "xeks_irsa_trust" "reports" {
   cluster_name     = "prac-eks-abhi"
   mode             = "chained"
@@ -33,7 +33,7 @@ resource "xeks_irsa_trust" "reports" {
   role             = { name = "reports-writer", managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"] }
 }
 
-# By its issuer, where the cluster's account is out of reach.
+# By issuer URL, if the cluster account can't be accessed.
 resource "xeks_irsa_trust" "backup" {
   issuer_urls      = ["https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"]
   service_accounts = [{ namespace = "velero", name = "velero" }]

@@ -1,4 +1,4 @@
-# The platform team's account: a cluster in a VPC of its own. Leave this file out where the cluster is there already, and set
+# The platform team's account: a cluster in its own VPC. If your cluster already exists, remove this file and set
 # local.cluster_name to its name.
 
 provider "aws" {
@@ -24,7 +24,7 @@ resource "aws_subnet" "cluster" {
   tags              = { Name = "prac-eks-abhi-${each.key}" }
 }
 
-# No `route` inside the table: the aws provider would take the peering's routes out again.
+# No `route` blocks in the table: the aws provider would remove the routes of the peering connection.
 resource "aws_route_table" "cluster" {
   for_each = aws_subnet.cluster
   provider = aws.platform
@@ -62,7 +62,7 @@ resource "aws_eks_cluster" "this" {
     authentication_mode = "API"
   }
 
-  # Private only: its name resolves to addresses of this VPC from anywhere, so that traffic takes the peering.
+  # Private only: its name resolves to addresses in this VPC from anywhere, so that traffic uses the peering connection.
   vpc_config {
     subnet_ids              = [for subnet in aws_subnet.cluster : subnet.id]
     endpoint_private_access = true
@@ -73,6 +73,6 @@ resource "aws_eks_cluster" "this" {
 }
 
 locals {
-  # The id is the name, known once the cluster is there: so no plan looks for the cluster before that.
+  # The id equals the name, but is known only once the cluster exists, so no plan looks for the cluster before that.
   cluster_name = aws_eks_cluster.this.id
 }

@@ -1,4 +1,4 @@
-# The team's account: an instance in a VPC of its own. It is reached by Session Manager, so nothing is open to the outside.
+# The team's account: an instance in its own VPC. Users connect with Session Manager, so no inbound port is open.
 
 provider "aws" {
   alias               = "workload"
@@ -28,13 +28,13 @@ resource "aws_internet_gateway" "team" {
   vpc_id   = aws_vpc.team.id
 }
 
-# No `route` inside the table: the aws provider would take the peering's routes out again.
+# No `route` blocks in the table: the aws provider would remove the routes of the peering connection.
 resource "aws_route_table" "team" {
   provider = aws.workload
   vpc_id   = aws_vpc.team.id
 }
 
-# To STS, Session Manager and the download of kubectl.
+# For STS, Session Manager and the download of kubectl.
 resource "aws_route" "internet" {
   provider               = aws.workload
   route_table_id         = aws_route_table.team.id
@@ -84,10 +84,10 @@ resource "aws_instance" "kubectl" {
 
 locals {
   workload_vpc_id = aws_vpc.team.id
-  # By name: left to be found, a table that this apply has yet to make would be missed.
+  # Set explicitly: the default would miss a table that this apply creates.
   workload_route_table_ids = [aws_route_table.team.id]
 
-  # Where the instance's requests come from.
+  # The source of the instance's requests.
   source = {
     vpc_id             = aws_vpc.team.id
     subnet_id          = aws_subnet.team.id

@@ -1,8 +1,8 @@
-# Story 1: an EC2 instance of one account runs kubectl against an EKS cluster of another.
+# Story 1: an EC2 instance in one account runs kubectl against an EKS cluster in another.
 #
 # Account 183295435445 owns the cluster prac-eks-abhi (cluster.tf), account 185863138492 the instance (instance.tf). Two
-# resources make, in both, all that stands between them: who may (roles, trust, policies, the instance profile, the access
-# entry), and how to get there (peering, routes, the cluster's security group).
+# resources create everything in between, in both accounts: permissions (roles, trust policies, policies, instance profile, access
+# entry) and network (peering connection, routes, rule on the cluster security group).
 
 provider "xeks" {
   cluster_account  = { profile = "platform", region = "ap-south-1", allowed_account_ids = ["183295435445"] }
@@ -39,15 +39,15 @@ locals {
   })
 }
 
-# At each plan and apply: does the instance get in? If not, a warning shows every hop, and where the chain breaks. The data source
-# stands beside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
+# Checks at each plan and apply whether the instance can access the cluster. If not, a warning shows every hop, and which one is broken.
+# The data source is outside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
 data "xeks_access_path" "ec2" {
   cluster_name  = local.cluster_name
   principal_arn = xeks_cross_account_access.ec2.workload_role_arn
   via_role_arns = [xeks_cross_account_access.ec2.access_role_arn]
   source        = local.source
 
-  # The ARNs are known before what they name is there.
+  # The ARNs are known before the roles exist.
   depends_on = [xeks_cross_account_access.ec2, xeks_cluster_peering.team]
 }
 

@@ -1,7 +1,7 @@
-# Story 2: pods of an EKS cluster use a role, and so a bucket, of another account.
+# Story 2: pods of an EKS cluster use a role, and through it a bucket, in another account.
 #
-# The cluster prac-eks-abhi stands in account 183295435445, role and bucket in 185863138492. Pods that run as the service
-# account nodejs-sa of the namespace nodejs get the role; no other does. With it they sign URLs for the bucket's objects.
+# The cluster prac-eks-abhi is in account 183295435445, role and bucket are in 185863138492. Only pods that run as the service
+# account nodejs-sa in the namespace nodejs can use the role. With it, they sign URLs for the bucket's objects.
 
 provider "xeks" {
   cluster_account  = { profile = "platform", region = "ap-south-1", allowed_account_ids = ["183295435445"] }
@@ -22,8 +22,8 @@ resource "xeks_irsa_trust" "app" {
   cluster_name     = data.xeks_cluster.this.name
   service_accounts = [{ namespace = local.namespace, name = local.service_account }]
 
-  # In mode chained no OIDC provider is needed in the workload account: pods get a role of the cluster's account, which
-  # may do nothing but assume the other.
+  # In mode chained, the workload account needs no OIDC provider: pods use a role in the cluster account whose only
+  # permission is to assume the other role.
   mode     = var.mode
   pod_role = var.mode == "chained" ? { name = "nodejs-pod" } : null
 
@@ -42,8 +42,8 @@ resource "xeks_irsa_trust" "app" {
   }
 }
 
-# At each plan and apply: do the pods reach the bucket's objects? If not, a warning shows every hop, and where the chain breaks. The
-# data source stands beside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
+# Checks at each plan and apply whether the pods can access the bucket's objects. If not, a warning shows every hop, and which one is
+# broken. The data source is outside the check: inside, Terraform would plan to read it again each time, and no plan would be empty.
 data "xeks_irsa_path" "app" {
   cluster_name    = data.xeks_cluster.this.name
   namespace       = local.namespace
@@ -53,7 +53,7 @@ data "xeks_irsa_path" "app" {
   actions         = ["s3:GetObject", "s3:PutObject"]
   resources       = ["${local.bucket.arn}/${local.prefix}example"]
 
-  # The ARNs are known before what they name is there.
+  # The ARNs are known before the roles exist.
   depends_on = [xeks_irsa_trust.app]
 }
 
@@ -64,8 +64,8 @@ check "pods_reach_the_bucket" {
   }
 }
 
-# What the chart is told. One of annotations and config is empty: by the annotation EKS injects the role into the pods;
-# in mode chained the pods find the config in a file instead.
+# Values of the chart. Either annotations or config is empty: in mode federated, EKS injects the role of the annotation into the pods;
+# in mode chained, the pods read the config from a file.
 locals {
   chart_values = yamlencode({
     image          = var.image

@@ -1,14 +1,14 @@
-# For `helm install presigned-urls chart --namespace nodejs --values -`, where Terraform does not install the chart.
+# For `helm install presigned-urls chart --namespace nodejs --values -`, if Terraform does not install the chart.
 output "chart_values" {
   value = local.chart_values
 }
 
-# For `kubectl apply`, where there is no chart.
+# For `kubectl apply`, without the chart.
 output "service_account_manifests" {
   value = xeks_irsa_trust.app.service_account_manifests
 }
 
-# Every hop from the pods to the role, and whether it holds.
+# Every hop from the pods to the role, and its status.
 output "chain" {
   value = data.xeks_irsa_path.app.text
 }

@@ -1,5 +1,5 @@
 variable "mode" {
-  description = "How pods get the role: federated (the workload account trusts the cluster's tokens) or chained (through a role of the cluster's account)."
+  description = "How pods get the role: federated (the workload account trusts the cluster's tokens) or chained (through a role in the cluster account)."
   type        = string
   default     = "federated"
 }

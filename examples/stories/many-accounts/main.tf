@@ -1,7 +1,7 @@
-# Both stories for several teams at once: each has an account of its own, all use one cluster.
+# Both stories for several teams: each has its own account, and all use one cluster.
 #
-# A new team is a new account in the provider and a new entry in local.teams. Provider aliases could not be chosen by
-# for_each; here the account is an attribute.
+# To add a team, add its account to the provider and an entry to local.teams. for_each can't select provider aliases; here the
+# account is an attribute.
 
 terraform {
   required_version = ">= 1.5"
@@ -30,7 +30,7 @@ locals {
   }
 }
 
-# The team's instances may edit the team's namespaces.
+# The team's instances can edit the team's namespaces.
 module "access" {
   source   = "../../../modules/cross-account-access"
   for_each = local.teams
@@ -43,7 +43,7 @@ module "access" {
   network            = { vpc_id = var.vpc_ids[each.key] }
 }
 
-# The team's pods use the team's bucket.
+# The team's pods can use the team's bucket.
 module "pods" {
   source   = "../../../modules/irsa-trust"
   for_each = local.teams

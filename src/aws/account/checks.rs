@@ -20,7 +20,7 @@ pub(super) fn environment() -> Result<(), String> {
         "AWS_ENDPOINT_URL_SSO_OIDC",
     ];
     match NAMES.iter().find(|name| std::env::var(name).is_ok_and(|url| url.is_empty())) {
-        Some(name) => Err(format!("{name} in the environment is set, but empty: unset it, or give it a URL")),
+        Some(name) => Err(format!("environment variable {name} is set but empty; unset it or set it to a URL")),
         None => Ok(()),
     }
 }
@@ -41,8 +41,8 @@ pub(super) async fn profile(settings: &Settings) -> Result<(), String> {
     }
     let mut known: Vec<&str> = profiles.profiles().collect();
     known.sort_unstable();
-    let known = if known.is_empty() { "no profile at all".to_owned() } else { known.join(", ") };
-    Err(format!("profile {name:?} is not in the shared configuration files, which have {known}"))
+    let known = if known.is_empty() { "no profiles".to_owned() } else { known.join(", ") };
+    Err(format!("profile {name:?} is not in the shared configuration files, which define {known}"))
 }
 
 /// The account must be one that the configuration lets in.

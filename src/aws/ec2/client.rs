@@ -131,6 +131,6 @@ fn answer(response: &HttpResponse) -> Result<Element, OrchestratorError<Refusal>
     }
     match document.ok().as_ref().and_then(Refusal::read) {
         Some(refusal) => Err(OrchestratorError::operation(refusal)),
-        None => Err(OrchestratorError::other(format!("HTTP status {} without an error of EC2", response.status()))),
+        None => Err(OrchestratorError::other(format!("HTTP status {} without an EC2 error", response.status()))),
     }
 }

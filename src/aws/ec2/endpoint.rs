@@ -17,9 +17,9 @@ impl Address {
         let given = configured.map(str::to_owned).or_else(|| environments(config));
         let (fips, dualstack) = (config.use_fips().unwrap_or(false), config.use_dual_stack().unwrap_or(false));
         Address(match given {
-            Some(_) if fips => Err("use_fips_endpoint can't be had with an ec2 endpoint of one's own: leave out one of them".to_owned()),
+            Some(_) if fips => Err("use_fips_endpoint can't be combined with a custom ec2 endpoint; remove one of them".to_owned()),
             Some(_) if dualstack => {
-                Err("use_dualstack_endpoint can't be had with an ec2 endpoint of one's own: leave out one of them".to_owned())
+                Err("use_dualstack_endpoint can't be combined with a custom ec2 endpoint; remove one of them".to_owned())
             }
             Some(url) => Ok(url),
             None => own(region, fips, dualstack),
@@ -65,7 +65,7 @@ fn own(region: &str, fips: bool, dualstack: bool) -> Result<String, String> {
         (false, _) => "ec2",
     };
     let domain = if dualstack {
-        dualstack_domain.ok_or_else(|| format!("partition {partition} has no dual-stack endpoints: leave out use_dualstack_endpoint"))?
+        dualstack_domain.ok_or_else(|| format!("partition {partition} has no dual-stack endpoints; remove use_dualstack_endpoint"))?
     } else {
         domain
     };

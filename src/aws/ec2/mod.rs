@@ -94,15 +94,15 @@ impl Ec2 {
             }
             token = next;
         }
-        Err(self.unreadable(action, "its pages do not end"))
+        Err(self.unreadable(action, "the pagination does not end"))
     }
 
     /// The one object that an answer must hold.
     fn the<T>(&self, action: &str, answer: &Element, name: &str, read: impl Fn(&Element) -> T) -> Result<T, Error> {
-        answer.child(name).map(read).ok_or_else(|| self.unreadable(action, &format!("it holds no {name}")))
+        answer.child(name).map(read).ok_or_else(|| self.unreadable(action, &format!("it contains no {name}")))
     }
 
     fn unreadable(&self, action: &str, why: &str) -> Error {
-        Error::of_kind(Kind::Other, &format!("ec2:{action}"), &*self.account, format!("the answer can't be read: {why}"))
+        Error::of_kind(Kind::Other, &format!("ec2:{action}"), &*self.account, format!("the response can't be read: {why}"))
     }
 }

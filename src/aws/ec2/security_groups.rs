@@ -84,7 +84,7 @@ impl Ec2 {
             .tagged(RULE_TYPE, &rule.tags);
         let answer = self.call(action, parameters).await?;
         let made = answer.items("securityGroupRuleSet").next().map(SecurityGroupRule::read);
-        made.ok_or_else(|| self.unreadable(action, "it holds no rule"))
+        made.ok_or_else(|| self.unreadable(action, "it contains no rule"))
     }
 
     /// Takes rules away, by their ids.

@@ -104,7 +104,7 @@ async fn pages_that_do_not_end_are_an_error() {
     let page = answer("DescribeVpcs", "<vpcSet/><nextToken>again</nextToken>");
     let http = Canned::new([page.clone(), page.clone(), page]);
     let error = ec2(&http).describe_vpcs(&Select::default()).await.unwrap_err();
-    assert_eq!(error.to_string(), "ec2:DescribeVpcs in 185863138492 (workload): the answer can't be read: its pages do not end");
+    assert_eq!(error.to_string(), "ec2:DescribeVpcs in 185863138492 (workload): the response can't be read: the pagination does not end");
 }
 
 #[tokio::test]
@@ -172,8 +172,8 @@ async fn what_is_no_answer_of_ec2_is_told_as_unreadable() {
     };
     let proxy = error(403, "<html><body>Forbidden by the proxy</body></html>").await;
     assert_eq!(proxy.kind, Kind::Other);
-    assert!(proxy.message.contains("HTTP status 403 without an error of EC2"), "{proxy}");
-    assert!(error(200, "OK").await.message.contains("the answer can't be read"));
+    assert!(proxy.message.contains("HTTP status 403 without an EC2 error"), "{proxy}");
+    assert!(error(200, "OK").await.message.contains("the response can't be read"));
     assert_eq!(error(502, "bad gateway").await.kind, Kind::Unreachable);
     let http = Canned::new([answer("CreateVpcPeeringConnection", "")]);
     let missing = ec2(&http).create_peering_connection(&PeeringRequest::default()).await.unwrap_err();

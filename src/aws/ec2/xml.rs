@@ -25,13 +25,13 @@ impl Element {
     /// The root element of a document.
     pub fn parse(document: &[u8]) -> Result<Self, String> {
         if document.len() > MAX_BYTES {
-            return Err(format!("an answer of {} bytes is too large", document.len()));
+            return Err(format!("a response of {} bytes is too large", document.len()));
         }
         let text = std::str::from_utf8(document).map_err(|e| format!("it is not UTF-8: {e}"))?;
         let mut reader = Reader::from_str(text);
         let mut tree = Tree::default();
         loop {
-            match reader.read_event().map_err(|e| format!("it is no XML: {e}"))? {
+            match reader.read_event().map_err(|e| format!("it is not XML: {e}"))? {
                 Event::Start(tag) => tree.open(&tag)?,
                 Event::Empty(tag) => {
                     tree.open(&tag)?;
@@ -41,7 +41,7 @@ impl Element {
                 Event::Text(text) => tree.text(&text.xml10_content())?,
                 Event::CData(text) => tree.text(&text.xml10_content())?,
                 Event::GeneralRef(entity) => tree.text(&character(&entity)?)?,
-                Event::DocType(_) => return Err("it has a document type".to_owned()),
+                Event::DocType(_) => return Err("it contains a document type declaration".to_owned()),
                 Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
                 Event::Eof => return tree.root(),
             }
@@ -106,17 +106,17 @@ impl Tree {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), String> {
         self.elements += 1;
         if self.elements > MAX_ELEMENTS || self.open.len() >= MAX_DEPTH {
-            return Err("it has too many elements".to_owned());
+            return Err("it contains too many elements".to_owned());
         }
         if self.root.is_some() {
-            return Err("something follows its end".to_owned());
+            return Err("it has content after the root element".to_owned());
         }
         self.open.push(Element { name: tag.local_name().as_ref().into(), ..Element::default() });
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), String> {
-        let closed = self.open.pop().ok_or("an element ends that never began")?;
+        let closed = self.open.pop().ok_or("it closes an element that it never opened")?;
         match self.open.last_mut() {
             Some(parent) => parent.children.push(closed),
             None => self.root = Some(closed),
@@ -128,7 +128,7 @@ impl Tree {
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}
-            None => return Err("text stands outside of its elements".to_owned()),
+            None => return Err("it has text outside the root element".to_owned()),
         }
         Ok(())
     }
@@ -136,18 +136,18 @@ impl Tree {
     fn root(self) -> Result<Element, String> {
         match self.root {
             Some(root) if self.open.is_empty() => Ok(root),
-            _ => Err("it ends too early".to_owned()),
+            _ => Err("it is truncated".to_owned()),
         }
     }
 }
 
 /// What `&…;` stands for. XML knows five names; others would need a document type.
 fn character(entity: &BytesRef<'_>) -> Result<String, String> {
-    if let Some(character) = entity.resolve_char_ref().map_err(|e| format!("it is no XML: {e}"))? {
+    if let Some(character) = entity.resolve_char_ref().map_err(|e| format!("it is not XML: {e}"))? {
         return Ok(character.to_string());
     }
     let name = entity.xml10_content();
-    quick_xml::escape::resolve_xml_entity(&name).map(str::to_owned).ok_or_else(|| format!("it has the unknown entity {:.20}", &*name))
+    quick_xml::escape::resolve_xml_entity(&name).map(str::to_owned).ok_or_else(|| format!("it contains the unknown entity {:.20}", &*name))
 }
 
 #[cfg(test)]

@@ -38,9 +38,9 @@ impl MissingPermission {
         let who = self.principal.as_deref().unwrap_or("the caller");
         let on = self.resource.as_ref().map_or_else(String::new, |r| format!(" on {r}"));
         if self.reason.as_deref().is_some_and(|r| r.contains("explicit deny")) {
-            return format!("{} is denied to {who}{on} in {account} by a policy that says so: have that statement changed.", self.action);
+            return format!("A policy explicitly denies {} to {who}{on} in {account}. Have that Deny statement changed.", self.action);
         }
-        format!("Allow {} to {who}{on} in {account}.", self.action)
+        format!("Grant {}{on} to {who} in {account}.", self.action)
     }
 }
 
@@ -69,8 +69,8 @@ mod tests {
                        arn:aws:iam::2:role/r with an explicit deny in a service control policy";
         let error = Error::from_code("sts:AssumeRole", LABEL, "AccessDenied", message, None);
         assert_eq!(error.missing_permission().unwrap().resource.as_deref(), Some("arn:aws:iam::2:role/r"));
-        assert!(error.advice().unwrap().contains("is denied to"));
+        assert!(error.advice().unwrap().contains("explicitly denies"));
         let bare = Error::from_code("eks:ListClusters", LABEL, "AccessDeniedException", "no", None);
-        assert_eq!(bare.advice().unwrap(), "Allow eks:ListClusters to the caller in 185863138492 (workload).");
+        assert_eq!(bare.advice().unwrap(), "Grant eks:ListClusters to the caller in 185863138492 (workload).");
     }
 }

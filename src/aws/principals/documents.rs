@@ -116,7 +116,7 @@ async fn managed(account: &Account, arn: &str) -> Result<Document, Error> {
     let answer = answer.named("iam:GetPolicyVersion", account)?;
     match answer.policy_version().and_then(|v| v.document()) {
         Some(text) => read(account, arn.to_owned(), text),
-        None => Err(Error::of_kind(Kind::Other, "iam:GetPolicyVersion", account, format!("the answer holds no document of {arn}"))),
+        None => Err(Error::of_kind(Kind::Other, "iam:GetPolicyVersion", account, format!("the response contains no document of {arn}"))),
     }
 }
 

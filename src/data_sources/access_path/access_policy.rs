@@ -1,4 +1,4 @@
-//! The hop `access_policy`: what an entry's policies and groups let its principal do, as far as that can be told without asking
+//! The hop `access_policy`: what an entry's policies and groups let its principal do, as far as that can be determined without asking
 //! the cluster.
 //!
 //! What each access policy allows is the EKS user guide's, "Review access policy permissions". Policies that are not in the table
@@ -54,7 +54,8 @@ const ACCESS: Resources = &[("rbac.authorization.k8s.io", &["roles", "rolebindin
 pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTreeSet<String>, asked: &[Action], to_do: &str) -> Hop {
     let shown = shown(policies, groups);
     if policies.is_empty() && groups.is_empty() {
-        let reason = "The access entry has no access policy and no Kubernetes group: its principal is known to the cluster and may do nothing there.";
+        let reason = "The access entry has no access policy and no Kubernetes group: the cluster authenticates its principal but \
+                      authorizes nothing.";
         return Hop::broken(NAME, entry, reason, to_do);
     }
     let (mut refused, mut elsewhere) = (Vec::new(), Vec::new());
@@ -66,20 +67,20 @@ pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTre
         }
     }
     if !refused.is_empty() {
-        let reason = format!("{shown} No access policy allows it to {}.", refused.join(", nor to "));
+        let reason = format!("{shown} No access policy allows the principal to {}.", refused.join(", nor to "));
         return Hop::broken(NAME, entry, reason, to_do);
     }
     if !elsewhere.is_empty() || asked.is_empty() && policies.is_empty() {
         let what = if elsewhere.is_empty() { "do anything".to_owned() } else { elsewhere.join(" and to ") };
-        let reason = format!("{shown} Whether that allows it to {what} is for the cluster's RBAC to say, which only live = true can ask.");
+        let reason = format!("{shown} Whether the principal can {what} depends on the cluster's RBAC, which only live = true can check.");
         return Hop::external(NAME, entry, reason);
     }
     let granted: Vec<String> = asked.iter().map(ToString::to_string).collect();
-    let granted = if granted.is_empty() { String::new() } else { format!(" That allows it to {}.", granted.join(" and to ")) };
+    let granted = if granted.is_empty() { String::new() } else { format!(" That allows the principal to {}.", granted.join(" and to ")) };
     Hop::ok(NAME, entry, format!("{shown}{granted}"))
 }
 
-/// Whether the policies allow an action: `None` where that can't be told from their names.
+/// Whether the policies allow an action: `None` if their names don't determine it.
 fn decided(policies: &BTreeMap<String, Reach>, action: &Action) -> Option<bool> {
     let holding = policies.iter().filter(|(_, reach)| covers(reach, action.namespace.as_deref()));
     let answers: Vec<Option<bool>> = holding.map(|(arn, _)| allows(name(arn), action)).collect();

@@ -17,7 +17,7 @@ const POLICY: &str = "access_policy";
 /// The type of an entry for people and programs.
 const STANDARD: &str = "STANDARD";
 
-/// What the cluster's account says of the cluster and of who may enter it.
+/// What the cluster account contains about the cluster and its access entries.
 #[derive(Debug)]
 pub(super) struct Door<'a> {
     cluster: &'a Result<Option<ClusterDescription>, Error>,
@@ -63,7 +63,7 @@ impl Door<'_> {
         let cluster = match self.cluster {
             Err(error) => return Hop::unreadable(ENTRY, object, error),
             Ok(None) => {
-                let reason = format!("There is no cluster {name} in region {region} of account {account_id}.");
+                let reason = format!("No cluster {name} exists in region {region} of account {account_id}.");
                 return Hop::broken(ENTRY, object, reason, "Correct cluster_name or region, or the provider's cluster_account.");
             }
             Ok(Some(cluster)) => cluster,
@@ -71,14 +71,14 @@ impl Door<'_> {
         match cluster.status.as_deref() {
             Some("ACTIVE" | "UPDATING") => {}
             status => {
-                let reason = format!("Cluster {name} is {}: nobody can be admitted.", status.unwrap_or("of no status"));
+                let reason = format!("Cluster {name} is {}: it authenticates no principal.", status.unwrap_or("in an unknown state"));
                 return Hop::broken(ENTRY, object, reason, "Wait until the cluster is ACTIVE, or repair it.");
             }
         }
         if !takes_entries(cluster) {
             let reason = format!(
-                "The authentication mode of cluster {name} is CONFIG_MAP: it takes no access entries. Whether its aws-auth names {principal}, only the \
-                 cluster knows."
+                "The authentication mode of cluster {name} is CONFIG_MAP, which does not support access entries. Only the cluster knows \
+                 whether its aws-auth ConfigMap contains {principal}."
             );
             let fix = format!(
                 "Set on_config_map = \"upgrade\" on xeks_cross_account_access, or run aws eks update-cluster-config --name {name} --region {region} \
@@ -97,19 +97,21 @@ impl Door<'_> {
     }
 
     fn no_entry(&self, cluster: &ClusterDescription, object: &str, principal: &str, steps: &[Step]) -> Hop {
-        let mut reason = format!("Cluster {} has no access entry for {principal}: it answers 401.", cluster.name);
+        let mut reason = format!("Cluster {} has no access entry for {principal}, so it answers 401.", cluster.name);
         let before = steps.iter().rev().skip(1).map(Step::known_arn).find(|arn| self.others.contains(arn));
         if let Some(before) = before {
-            reason.push_str(&format!(" It has one for {before}, but the chain goes on from there, and the cluster sees only its end."));
+            reason.push_str(&format!(
+                " It has one for {before}, but the chain continues from there, and the cluster sees only the last principal."
+            ));
         } else if let Some(like) = self.others.iter().find(|other| same_name(other, principal)) {
-            reason.push_str(&format!(" It has one for {like}, which is another principal of that name."));
+            reason.push_str(&format!(" It has one for {like}, which is a different principal with the same name."));
         }
         if cluster.authentication_mode.as_deref() == Some("API_AND_CONFIG_MAP") {
-            reason.push_str(" Its aws-auth may name the principal all the same, which only live = true can tell.");
+            reason.push_str(" Its aws-auth ConfigMap may contain the principal, which only live = true can check.");
         }
         let fix = format!(
-            "xeks_cross_account_access makes the entry (its block kubernetes); by hand: aws eks create-access-entry --cluster-name {} --principal-arn \
-             {principal}.",
+            "Configure kubernetes in xeks_cross_account_access, which creates the entry, or run aws eks create-access-entry \
+             --cluster-name {} --principal-arn {principal}.",
             cluster.name
         );
         Hop::broken(ENTRY, object, reason, fix)
@@ -127,19 +129,19 @@ impl Door<'_> {
                 access_policy::hop(&object, policies, &entry.groups, &question.actions, &fix)
             }
             (Ok(Some(_)), Err(error)) => Hop::unreadable(POLICY, object, error),
-            _ => Hop::unknown(POLICY, object, format!("Not looked at: {}.", self.without_entry(last))),
+            _ => Hop::unknown(POLICY, object, format!("Not checked: {}.", self.without_entry(last))),
         }
     }
 
-    /// Why no entry was found that policies could hang on.
+    /// Why no entry was found that policies could be associated with.
     fn without_entry(&self, last: &Step) -> &'static str {
         match (self.cluster, &self.entry) {
             (Err(_), _) => "the cluster could not be read",
-            (Ok(None), _) => "there is no cluster",
-            (Ok(Some(cluster)), _) if !takes_entries(cluster) => "the cluster takes no access entries, which policies hang on",
+            (Ok(None), _) => "the cluster does not exist",
+            (Ok(Some(cluster)), _) if !takes_entries(cluster) => "the cluster does not support access entries",
             (_, Err(_)) => "the access entry could not be read",
-            _ if last.entry_arn().is_none() => "it is not known which access entry is the role's",
-            _ => "there is no access entry that policies could hang on",
+            _ if last.entry_arn().is_none() => "the ARN of the role's access entry is not known",
+            _ => "the access entry does not exist",
         }
     }
 }
@@ -147,53 +149,61 @@ impl Door<'_> {
 /// An entry that is there.
 fn standing(cluster: &str, object: &str, principal: &str, entry: &EntryFacts, last: &Step) -> Hop {
     let again = format!(
-        "Apply xeks_cross_account_access again; by hand: aws eks delete-access-entry --cluster-name {cluster} --principal-arn {principal}, then create it \
-         and its policies anew."
+        "Apply xeks_cross_account_access again, or run aws eks delete-access-entry --cluster-name {cluster} --principal-arn {principal} \
+         and create the entry and its policies again."
     );
     if entry.entry_type != STANDARD {
-        let reason = format!("The access entry is of type {}, which is for nodes and can't be changed.", entry.entry_type);
+        let reason = format!("The access entry has type {}, which is for nodes and can't be changed.", entry.entry_type);
         return Hop::broken(ENTRY, object, reason, format!("{again} Its type must be {STANDARD}."));
     }
     match last.principal() {
         Some(found) if found.created_at > entry.created_at => {
             let reason = format!(
-                "The access entry is older than the {}: it was made for an earlier one of that name, whose id was another, and admits nobody now, though \
-                 EKS shows it as ever. The cluster answers 401.",
+                "The access entry is older than the {}: it was created for a deleted role or user of the same name, and no longer grants \
+                 access, although EKS still shows it. The cluster answers 401.",
                 last.title()
             );
             Hop::broken(ENTRY, object, reason, again)
         }
-        Some(_) => Hop::ok(ENTRY, object, format!("The entry admits it as {}.", entry.username)),
+        Some(_) => Hop::ok(ENTRY, object, format!("The access entry authenticates the principal as {}.", entry.username)),
         None => unseen(object, entry, last, again),
     }
 }
 
 /// An entry that is there, for a principal that could not be looked at: EKS binds it to the id that was the principal's then.
 fn unseen(object: &str, entry: &EntryFacts, last: &Step, again: String) -> Hop {
-    let bound = format!("The entry would admit it as {}. Whether it is bound to today's {}", entry.username, last.title());
+    let bound = format!(
+        "The access entry would authenticate the principal as {}. Whether it is bound to the current {}",
+        entry.username,
+        last.title()
+    );
     match &last.found {
         Found::Unreadable(error) => {
             let hop = Hop::unreadable(ENTRY, object, error);
-            Hop { reason: format!("{bound} can't be told. {}", hop.reason), ..hop }
+            Hop { reason: format!("{bound} can't be determined. {}", hop.reason), ..hop }
         }
         Found::Absent => {
-            let reason = format!("There is an entry, but no {} in account {}: it admits nobody.", last.title(), last.arn.account);
+            let reason = format!(
+                "The access entry exists, but no {} exists in account {}, so the entry grants no access.",
+                last.title(),
+                last.arn.account
+            );
             Hop::broken(ENTRY, object, reason, format!("Create the {} first. {again}", last.title()))
         }
-        _ => Hop::external(ENTRY, object, format!("{bound} can't be seen from here.")),
+        _ => Hop::external(ENTRY, object, format!("{bound} can't be read from here.")),
     }
 }
 
-/// A session's ARN leaves the role's path out, and an entry is for the role with its path: one can't be told from the other.
+/// A session's ARN leaves the role's path out, and an entry is for the role with its path: they can't be matched.
 fn pathless(object: &str, last: &Step) -> Hop {
     let title = last.title();
-    let hidden = format!("The entry is for the {title} with its path, which the ARN of a session leaves out");
+    let hidden = format!("The access entry is for the {title} including its path, which a session's ARN does not contain");
     match &last.found {
         Found::Unreadable(error) => {
             let hop = Hop::unreadable(ENTRY, object, error);
             Hop { reason: format!("{hidden}. {}", hop.reason), ..hop }
         }
-        Found::Absent => Hop::unknown(ENTRY, object, format!("Not looked at: there is no {title}.")),
+        Found::Absent => Hop::unknown(ENTRY, object, format!("Not checked: the {title} does not exist.")),
         _ => Hop::external(ENTRY, object, format!("{hidden}, and account {} can't be read from here.", last.arn.account)),
     }
 }

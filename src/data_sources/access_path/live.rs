@@ -30,7 +30,7 @@ impl Trial<'_> {
     pub async fn run(&self, chain: &mut Chain) {
         self.check_caller(chain);
         let Some(session) = self.sessions(chain).await else {
-            chain.0.push(self.unasked("Not asked: there is no session to ask with."));
+            chain.0.push(self.unasked("Not checked: no session is available."));
             return;
         };
         let (user, hop) = self.ask(&session, &self.session_name()).await;
@@ -40,7 +40,7 @@ impl Trial<'_> {
         chain.0.push(hop.in_account(self.cluster_account));
     }
 
-    /// What is tried holds for the caller of live_as: who is another than the principal proves nothing of that one.
+    /// The result applies to the caller of live_as: a caller other than the principal proves nothing about the principal.
     fn check_caller(&self, chain: &mut Chain) {
         let (caller, Some(first)) = (&self.account.identity().arn, self.steps.first()) else { return };
         let same = Arn::parse(caller)
@@ -56,17 +56,17 @@ impl Trial<'_> {
                 .map_or(caller.clone(), |role| format!("the role {role}"));
             hop.status = if hop.status == Status::Broken { Status::Broken } else { Status::Unknown };
             hop.reason = format!(
-                "{} But the chain was tried as {who}, the caller of {}: what came of that holds for it, not for {}.",
+                "{} However, the live check ran as {who}, the caller of {}: its results apply to that caller, not to {}.",
                 hop.reason, self.account, first.written
             );
             hop.fix = Some(format!(
-                "Let live_as name one of workload_accounts whose last assume_role is {}, or set principal_arn to the caller.",
+                "Set live_as to an entry of workload_accounts whose last assume_role is {}, or set principal_arn to the caller.",
                 first.written
             ));
         }
     }
 
-    /// Assumes role after role; each hop learns what came of it.
+    /// Assumes role after role, and records the result in each hop.
     async fn sessions(&self, chain: &mut Chain) -> Option<Credentials> {
         let mut session = sessions::own(&self.account).await.ok()?;
         let mut hops = chain.0.iter_mut().filter(|hop| hop.name == "assume_role");
@@ -93,7 +93,7 @@ impl Trial<'_> {
         let Some((cluster, endpoint, authority)) =
             self.cluster.and_then(|c| Some((c, c.endpoint.as_deref()?, c.certificate_authority.as_deref()?)))
         else {
-            return (None, self.unasked("Not asked: endpoint and certificate authority of the cluster are not known."));
+            return (None, self.unasked("Not checked: the endpoint and certificate authority of the cluster are not known."));
         };
         let token = match token::cluster_token(&self.account, session, self.region, &cluster.name).await {
             Ok(token) => token,
@@ -120,20 +120,20 @@ impl Trial<'_> {
     }
 
     fn known_as(&self, user: &str, groups: &[String], granted: &[String], refused: &[String]) -> Hop {
-        let mut reason = format!("The cluster knows it as {user}");
+        let mut reason = format!("The cluster authenticates the principal as {user}");
         match groups {
             [] => reason.push('.'),
-            groups => reason.push_str(&format!(", of the groups {}.", groups.join(", "))),
+            groups => reason.push_str(&format!(", in the groups {}.", groups.join(", "))),
         }
         if !granted.is_empty() {
-            reason.push_str(&format!(" It may {}.", granted.join(" and ")));
+            reason.push_str(&format!(" It can {}.", granted.join(" and ")));
         }
         if refused.is_empty() {
             return Hop::ok(API_SERVER, self.endpoint(), reason);
         }
-        reason.push_str(&format!(" It may not {}.", refused.join(", nor ")));
-        let fix = "Give its access entry a policy and a scope that allow it (kubernetes.policies of xeks_cross_account_access), or bind a role of \
-                   Kubernetes to one of its groups.";
+        reason.push_str(&format!(" It can't {}.", refused.join(", nor ")));
+        let fix = "Give its access entry a policy and a scope that allow it (kubernetes.policies of xeks_cross_account_access), or bind a \
+                   Kubernetes role to one of its groups.";
         Hop::broken(API_SERVER, self.endpoint(), reason, fix)
     }
 
@@ -142,37 +142,39 @@ impl Trial<'_> {
         let endpoint = self.endpoint();
         match silence {
             Silence::Unauthorized => {
-                let reason = "The API server answers 401: it knows nobody by this identity. There is no access entry for it, or the entry was made for \
-                              an earlier role of that name.";
-                Hop::broken(API_SERVER, endpoint, reason, "See access_entry; make the entry, or make it anew.")
+                let reason = "The API server answers 401: it does not recognize this identity. The access entry does not exist, or it was \
+                              created for an earlier role of the same name.";
+                Hop::broken(API_SERVER, endpoint, reason, "See the access_entry hop; create the access entry, or recreate it.")
             }
             Silence::Forbidden(why) => {
-                let reason = format!("The API server answers 403 to a question that every user may ask: {why}.");
-                let fix = "Restore the cluster role binding system:basic-user, or look for an authorizer or proxy in between.";
+                let reason = format!("The API server answers 403 to a request that every user is allowed to make: {why}.");
+                let fix = "Restore the cluster role binding system:basic-user, or check for an authorizer or a proxy between Terraform \
+                           and the API server.";
                 Hop::broken(API_SERVER, endpoint, reason, fix)
             }
             Silence::Certificate(why) => {
                 let reason = format!(
-                    "Who answers does not show a certificate of the cluster's authority ({why}): something stands in between, or the endpoint is of \
-                     another cluster."
+                    "The endpoint does not present a certificate of the cluster's certificate authority ({why}): a proxy intercepts the \
+                     connection, or the endpoint belongs to another cluster."
                 );
                 Hop::broken(
                     API_SERVER,
                     endpoint,
                     reason,
-                    "Look for a proxy that takes TLS apart; let no_proxy leave the cluster's endpoint out.",
+                    "Check for a proxy that terminates TLS, and add the cluster's endpoint to no_proxy.",
                 )
             }
             Silence::Unreachable(why) => {
                 let reason = format!(
-                    "The API server can't be reached from where Terraform runs ({why}). That is the network of this machine: a private endpoint is \
-                     reached only from the cluster's VPC and what is connected to it, a public one only from its public access CIDRs."
+                    "The API server can't be reached from the machine that runs Terraform ({why}). A private endpoint can be reached only \
+                     from the cluster's VPC and connected networks, and a public endpoint only from its public access CIDRs."
                 );
-                let fix = "Run it where the endpoint can be reached, or leave live out and give source to judge another place's network.";
+                let fix = "Run Terraform where it can reach the endpoint, or remove live and set source to check the network path of \
+                           another machine.";
                 Hop::unknown(API_SERVER, endpoint, reason).with_fix(fix)
             }
             Silence::Settings(why) | Silence::Other(why) => {
-                Hop::unknown(API_SERVER, endpoint, format!("The API server could not be asked: {why}."))
+                Hop::unknown(API_SERVER, endpoint, format!("The request to the API server failed: {why}."))
             }
         }
     }
@@ -186,33 +188,36 @@ impl Trial<'_> {
     }
 }
 
-/// What STS answered, put to what the documents say.
+/// Combines the answer of STS with what the documents say.
 fn settle(hop: &mut Hop, refusal: Option<&Error>) {
     let said = hop.reason.clone();
     match (refusal, hop.status) {
-        (None, Status::Ok) => hop.reason = format!("{said} STS gave a session."),
+        (None, Status::Ok) => hop.reason = format!("{said} STS returned a session."),
         (None, _) => {
             hop.status = Status::Ok;
-            hop.reason = format!("STS gave a session to the caller of the trial. From the documents: {said}");
+            hop.reason = format!("STS returned a session to the live caller. According to the documents: {said}");
             hop.fix = None;
         }
-        (Some(error), Status::Broken) if error.is(Kind::Denied) => hop.reason = format!("{said} STS refuses it, too."),
+        (Some(error), Status::Broken) if error.is(Kind::Denied) => hop.reason = format!("{said} STS denies it, too."),
         (Some(error), Status::Ok) if error.is(Kind::Denied) => {
             hop.status = Status::Broken;
             hop.reason = format!(
-                "STS refuses it, though both sides' documents allow it: {said} A policy of the organisation (SCP or RCP) or of the session stands \
-                 against it, or a change is not seen everywhere yet."
+                "STS denies it, although the documents on both sides allow it: {said} An organization policy (SCP or RCP) or a session \
+                 policy denies it, or a change has not propagated yet."
             );
-            hop.fix = Some("Run it again in a minute; then ask who administers the organisation's policies about sts:AssumeRole.".into());
+            hop.fix = Some(
+                "Try again in a minute. If it still fails, ask the administrator of the organization's policies about sts:AssumeRole."
+                    .into(),
+            );
         }
         (Some(error), _) if error.is(Kind::Denied) => {
             hop.status = Status::Broken;
-            hop.reason = format!("STS refuses it. {said}");
+            hop.reason = format!("STS denies it. {said}");
         }
-        (Some(error), Status::Broken) => hop.reason = format!("{said} STS was asked, too: {}.", brief(error)),
+        (Some(error), Status::Broken) => hop.reason = format!("{said} The call to STS also failed: {}.", brief(error)),
         (Some(error), _) => {
             hop.status = Status::Unknown;
-            hop.reason = format!("STS could not tell: {}. From the documents: {said}", brief(error));
+            hop.reason = format!("The call to STS failed: {}. According to the documents: {said}", brief(error));
         }
     }
 }
@@ -223,12 +228,12 @@ fn admitted(chain: &mut Chain, may: bool) {
     let entry = chain.0.iter().find(|hop| hop.name == "access_entry").map(|hop| hop.status);
     for hop in &mut chain.0 {
         let otherwise = match hop.name {
-            "access_entry" => "The cluster admits it all the same, by its aws-auth or otherwise.",
+            "access_entry" => "The cluster authenticates the principal anyway, through its aws-auth ConfigMap or otherwise.",
             // An entry whose principal could not be read may well be the one that admits it: its policies count.
             "access_policy" if entry == Some(Status::Broken) || entry == Some(Status::Unknown) && hop.status == Status::Unknown => {
-                "What it may do is not for access policies to say."
+                "Access policies do not determine what the principal can do."
             }
-            "access_policy" if may => "The cluster allows what is asked all the same, by its RBAC.",
+            "access_policy" if may => "The cluster allows the request anyway, through its RBAC.",
             _ => continue,
         };
         if hop.status.holds_up() {
@@ -287,7 +292,7 @@ mod tests {
     #[test]
     fn a_documents_reason_outlasts_a_refusal_that_agrees_with_it() {
         let hop = settled(Status::Broken, Some(("AccessDenied", "no")));
-        assert_eq!((hop.reason.as_str(), hop.fix.as_deref()), ("The trust policy allows it. STS refuses it, too.", Some("fix")));
+        assert_eq!((hop.reason.as_str(), hop.fix.as_deref()), ("The trust policy allows it. STS denies it, too.", Some("fix")));
     }
 
     #[test]
@@ -311,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_is_told_without_its_session() {
+    fn a_user_name_is_shown_without_its_session() {
         let arn = |session| format!("arn:aws:sts::185863138492:assumed-role/app/{session}");
         assert_eq!(nameless(&arn("i-1"), "other"), arn("{{SessionName}}"));
         assert_eq!(nameless("arn:aws:sts::1:assumed-role/app/i-1", ""), "arn:aws:sts::1:assumed-role/app/i-1");
@@ -319,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_of_the_entrys_own_is_told_without_its_session_too() {
+    fn a_user_name_of_the_entrys_own_is_shown_without_its_session_too() {
         assert_eq!(nameless("team:ann@corp.example:x", "ann@corp.example"), "team:{{SessionName}}:x");
         assert_eq!(nameless("team:ann-corp.example", "ann@corp.example"), "team:{{SessionName}}");
         assert_eq!(nameless("xeks:xeks", "xeks"), "xeks:{{SessionName}}");

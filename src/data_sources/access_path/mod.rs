@@ -89,7 +89,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     Ok((region, chain))
 }
 
-/// The way from where requests come from, where that is told, to a cluster that is there.
+/// The network path from the source, if one is set, to an existing cluster.
 async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDescription>, question: &Question) -> Vec<Hop> {
     let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
     let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);

@@ -2,12 +2,13 @@
 //! back, as the two VPCs are configured.
 //!
 //! `fetch` reads the facts; everything else here is a pure function of them. Which addresses the API server's name resolves to is
-//! decided first, since everything hangs on it (EKS user guide, "Cluster API server endpoint"): inside the cluster's VPC with private
-//! access on, and from anywhere with public access off, to private addresses in the cluster's subnets; otherwise to public ones, and
-//! then neither a peering connection nor the cluster's security group has a say, but the way to the internet and publicAccessCidrs.
+//! decided first, because every other hop depends on it (EKS user guide, "Cluster API server endpoint"): inside the cluster's VPC
+//! with private access enabled, and from anywhere with public access disabled, to private addresses in the cluster's subnets;
+//! otherwise to public ones, and then the peering connection and the cluster's security groups do not apply, but the route to the
+//! internet and publicAccessCidrs do.
 //!
 //! Knows no Kubernetes and no IAM. What can't be read is `unknown` with the missing permission; what lies beyond a gateway whose far
-//! side nobody can read from here is `external`.
+//! side can't be read from here is `external`.
 
 mod acls;
 mod endpoint;

@@ -117,7 +117,8 @@ pub(super) fn is_caller(text: &str) -> Result<(), String> {
     match principals::named(&arn) {
         Some((_, name)) if !name.is_empty() && crate::aws::arn::is_account_id(&arn.account) => Ok(()),
         _ => Err(format!(
-            "{text:?} is no principal that a cluster can admit: give the ARN of a role, a user or a session, like arn:aws:iam::185863138492:role/app."
+            "{text:?} is not a principal of an access entry: use the ARN of a role, a user or a session, such as \
+             arn:aws:iam::185863138492:role/app."
         )),
     }
 }

@@ -6,13 +6,13 @@ use crate::data_sources::hops;
 use crate::schema::{Attribute, Nesting, Schema, attributes, validators};
 
 pub(super) fn schema() -> Schema {
-    let doc = "\
-Explains whether an AWS identity gets into an EKS cluster: hop by hop, from the principal over the roles that it assumes, the access entry and the network to the \
-API server, each with what was found and, where it is broken, what to change.
-
-By default it reads documents on both sides and evaluates them; nothing is changed and nobody is impersonated. What can't be read from here, such as an \
-organisation's policies, is `external`; what could not be decided, such as for want of a permission to read, is `unknown`, and `reason` names the permission. \
-What is missing or broken is an answer, never an error of the data source, so that it fits a `check` block.";
+    let doc = "Explains whether an AWS identity can access an EKS cluster, hop by hop: from the principal through the roles that it \
+               assumes, the access entry and the network to the API server. Each hop has a reason and, if it is broken, a fix.\n\n\
+               By default, the data source reads the documents on both sides and evaluates them; it changes nothing and assumes no role \
+               of the chain. A hop is `external` if it depends on something that can't be read from here, such as an organization's \
+               policies, and `unknown` if it could not be evaluated, for example because a read permission is missing; `reason` then \
+               names the permission. A missing or broken object is a result and never an error of the data source, so that you can use \
+               it in a `check` block.";
     Schema::new(doc, attributes([asked(), hops::attributes()]))
 }
 
@@ -23,44 +23,63 @@ fn asked() -> Vec<Attribute> {
             .optional()
             .computed()
             .check(validators::text(names::region)),
-        Attribute::string("principal_arn", "Who wants in: the ARN of a role, of a user, or of a session (its role is then judged; policies that the session itself was given are not seen).")
-            .required()
-            .check(validators::text(is_caller)),
+        Attribute::string(
+            "principal_arn",
+            "The identity that needs access: the ARN of a role, a user or a session. For a session, the data source evaluates its role; \
+             it does not see the session's own policies.",
+        )
+        .required()
+        .check(validators::text(is_caller)),
         Attribute::list_of_strings(
             "via_role_arns",
-            "Roles that the principal assumes one after the other; the cluster sees the last. Default: none, the principal itself has the access entry.",
+            "Roles that the principal assumes one after the other; the cluster sees the last one. Default: none, and the access entry is \
+             for the principal itself.",
         )
         .optional()
         .check(validators::count(0, 5))
         .check(validators::each_text(arn::is_role)),
         Attribute::string(
             "workload_account",
-            "Key of the provider's `workload_accounts`, whose roles are read. Default: its `workload_account`. Roles of an account that is neither this one \
-             nor the cluster's are `external`.",
+            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`. Roles of any \
+             other account except the cluster's are `external`.",
         )
         .optional(),
-        Attribute::string("external_id", "External id that is given with each role assumed.")
+        Attribute::string("external_id", "External ID to pass with each role that is assumed.")
             .optional()
             .sensitive()
             .check(validators::text(names::external_id)),
-        Attribute::set_of_strings("namespaces", "Namespaces to ask about. Default: the whole cluster, where `verbs` or `resource` is given.")
+        Attribute::set_of_strings("namespaces", "Namespaces to check. Default: the whole cluster, if `verbs` or `resource` is set.")
             .optional()
             .check(validators::each_text(names::namespace)),
-        Attribute::set_of_strings("verbs", "What it wants to do, such as `get` or `create`. Default: `get`, where `namespaces` or `resource` is given.")
-            .optional(),
-        Attribute::string("resource", "On what, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: `pods`.").optional(),
-        Attribute::nested("source", Nesting::Single, source(), "Where requests come from. With it the hops of the network are looked at: what the API server's name resolves to from there decides whether the peering \
-             connection or the way to the internet counts. A cluster with public access has public addresses outside of its own VPC.").optional(),
+        Attribute::set_of_strings(
+            "verbs",
+            "Kubernetes verbs to check, such as `get` or `create`. Default: `get`, if `namespaces` or `resource` is set.",
+        )
+        .optional(),
+        Attribute::string(
+            "resource",
+            "Kubernetes resource to check, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: `pods`.",
+        )
+        .optional(),
+        Attribute::nested(
+            "source",
+            Nesting::Single,
+            source(),
+            "Where requests come from. If it is set, the data source also checks the network hops. What the API server's name resolves to \
+             from there determines whether the traffic uses the peering connection or the internet: a cluster with public access has \
+             public addresses outside its own VPC.",
+        )
+        .optional(),
         Attribute::bool(
             "live",
-            "Whether to try the chain: the roles are assumed, and the API server is asked who the token's bearer is and what it may do \
-             (SelfSubjectReview, SelfSubjectAccessReview). Nothing of the credentials gets into the state. Default: false.",
+            "Whether to test the chain: the data source assumes the roles and asks the API server who the caller is and what it can do \
+             (SelfSubjectReview, SelfSubjectAccessReview). No credential is stored in the state. Default: `false`.",
         )
         .optional(),
         Attribute::string(
             "live_as",
-            "Key of the one of the provider's `workload_accounts` whose credentials the trial begins with; they should be the principal's. Default: \
-             those of `workload_account`.",
+            "Key of the entry in the provider's `workload_accounts` whose credentials the test starts with; use the principal's. Default: \
+             the credentials of `workload_account`.",
         )
         .optional(),
     ]
@@ -68,8 +87,8 @@ fn asked() -> Vec<Attribute> {
 
 fn source() -> Vec<Attribute> {
     vec![
-        Attribute::string("vpc_id", "VPC of the workload.").required(),
-        Attribute::string("subnet_id", "Subnet of the workload.").required(),
-        Attribute::set_of_strings("security_group_ids", "Security groups of the workload's network interface.").required(),
+        Attribute::string("vpc_id", "ID of the workload's VPC.").required(),
+        Attribute::string("subnet_id", "ID of the workload's subnet.").required(),
+        Attribute::set_of_strings("security_group_ids", "IDs of the security groups of the workload's network interface.").required(),
     ]
 }

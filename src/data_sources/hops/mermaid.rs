@@ -1,4 +1,4 @@
-//! The chain as a Mermaid flowchart, as GitHub, GitLab and others draw it in Markdown.
+//! The chain as a Mermaid flowchart, as GitHub and GitLab render it in Markdown.
 
 use super::{Chain, Hop, Status};
 

@@ -44,12 +44,12 @@ fn verdict(chain: &Chain) -> String {
     let (broken, unknown, external) = (names(Status::Broken), names(Status::Unknown), names(Status::External));
     let mut text = match (broken.as_str(), unknown.as_str()) {
         ("", "") => "Allowed.".to_owned(),
-        ("", unknown) => format!("Not shown to be allowed. Unknown: {unknown}."),
+        ("", unknown) => format!("Not confirmed. Unknown: {unknown}."),
         (broken, "") => format!("Not allowed. Broken: {broken}."),
         (broken, unknown) => format!("Not allowed. Broken: {broken}. Unknown: {unknown}."),
     };
     if !external.is_empty() {
-        text.push_str(&format!(" Decided elsewhere: {external}."));
+        text.push_str(&format!(" External: {external}."));
     }
     text
 }
@@ -78,7 +78,7 @@ mod tests {
     → Create one.
 ? route          -             subnet-1
     Not decided.
-Not allowed. Broken: access_entry. Unknown: route. Decided elsewhere: access_policy.
+Not allowed. Broken: access_entry. Unknown: route. External: access_policy.
 "
         );
     }
@@ -87,8 +87,8 @@ Not allowed. Broken: access_entry. Unknown: route. Decided elsewhere: access_pol
     fn the_verdict_tells_what_is_not_allowed_from_what_is_not_known() {
         let of = |hops: Vec<Hop>| verdict(&Chain(hops));
         assert_eq!(of(vec![Hop::ok("identity", "a", "b")]), "Allowed.");
-        assert_eq!(of(vec![Hop::unknown("route", "a", "b")]), "Not shown to be allowed. Unknown: route.");
-        assert_eq!(of(vec![Hop::external("route", "a", "b")]), "Allowed. Decided elsewhere: route.");
+        assert_eq!(of(vec![Hop::unknown("route", "a", "b")]), "Not confirmed. Unknown: route.");
+        assert_eq!(of(vec![Hop::external("route", "a", "b")]), "Allowed. External: route.");
         assert_eq!(of(vec![Hop::broken("route", "a", "b", "c")]), "Not allowed. Broken: route.");
     }
 }

@@ -80,7 +80,7 @@ async fn issuer(accounts: &Accounts, region: &str, question: &Question) -> (Opti
     if let Some(url) = &question.issuer {
         return (
             Some(arn::issuer_host(url).to_owned()),
-            Hop::external(ISSUER, url, "The issuer is given: whether a cluster issues tokens by it can't be seen from here."),
+            Hop::external(ISSUER, url, "The issuer is set in the configuration. Whether a cluster uses it can't be read from here."),
         );
     }
     let name = question.cluster.as_deref().unwrap_or_default();
@@ -89,16 +89,16 @@ async fn issuer(accounts: &Accounts, region: &str, question: &Question) -> (Opti
     let (issuer, hop) = match cluster::describe_in(&accounts.cluster, region, name).await {
         Err(error) => (None, Hop::unreadable(ISSUER, object, &error)),
         Ok(None) => {
-            let reason = format!("There is no cluster {name} in region {region} of account {owner}.");
+            let reason = format!("No cluster {name} exists in region {region} of account {owner}.");
             (None, Hop::broken(ISSUER, object, reason, "Correct cluster_name, region or the provider's cluster_account."))
         }
         Ok(Some(cluster)) => match cluster.issuer {
             Some(url) => {
-                let reason = format!("The tokens of the cluster's service accounts are issued by {url}.");
+                let reason = format!("{url} issues the tokens of the cluster's service accounts.");
                 (Some(arn::issuer_host(&url).to_owned()), Hop::ok(ISSUER, object, reason))
             }
             None => {
-                let status = cluster.status.as_deref().unwrap_or("without a status");
+                let status = cluster.status.as_deref().unwrap_or("in an unknown state");
                 let reason = format!("The cluster is {status} and has no OIDC issuer yet.");
                 (None, Hop::broken(ISSUER, object, reason, "Wait until the cluster is ACTIVE."))
             }

@@ -20,11 +20,11 @@ pub(super) fn hop(role: &Step, question: &Question) -> Hop {
     hop.in_account(&role.arn.account)
 }
 
-/// Nothing is asked: what there is.
+/// No action is asked about: lists the policies.
 fn attached(object: &str, permissions: &Permissions, role: &Step) -> Hop {
     let bound = permissions.boundary.as_ref().map_or_else(String::new, |b| format!(" Its permissions boundary is {}.", b.name));
     if permissions.documents.is_empty() {
-        let reason = format!("No policy is attached to the {}: its sessions may do nothing.{bound}", role.title());
+        let reason = format!("No policy is attached to the {}: its sessions have no permissions.{bound}", role.title());
         return Hop::broken(
             PERMISSIONS,
             object,
@@ -34,7 +34,7 @@ fn attached(object: &str, permissions: &Permissions, role: &Step) -> Hop {
     }
     let mut names: Vec<&str> = permissions.documents.iter().map(|d| d.name.as_str()).collect();
     names.sort_unstable();
-    let reason = format!("Its policies are {}. What they allow was not asked: name actions and resources.{bound}", names.join(", "));
+    let reason = format!("Its policies are {}. Set actions and resources to check what they allow.{bound}", names.join(", "));
     Hop::ok(PERMISSIONS, object, reason)
 }
 
@@ -46,8 +46,10 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
         let what = format!("{action} on {resource}");
         match evaluate::permissions(&identity, &Request::signed(role.caller(), action, resource)) {
             Answer::Allowed(grant) => allowed.push(format!("{} allows {what}.", sentence(&grant.statement))),
-            Answer::Unknown(why) => unknown = unknown.or(Some(format!("Whether it may call {what} can't be told: {why}."))),
-            Answer::Denied(denial) => broken = broken.or(Some((format!("It may not call {what}: {denial}."), fix(&denial, &what, role)))),
+            Answer::Unknown(why) => unknown = unknown.or(Some(format!("Whether the role can call {what} is unknown: {why}."))),
+            Answer::Denied(denial) => {
+                broken = broken.or(Some((format!("The role is not allowed to call {what}: {denial}."), fix(&denial, &what, role))))
+            }
         }
     }
     match (broken, unknown) {
@@ -60,14 +62,16 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
                 .iter()
                 .find_map(|resource| owner(resource).filter(|id| !id.is_empty() && *id != role.arn.account).map(|owner| (resource, owner)));
             if let Some((resource, owner)) = elsewhere {
-                let reason =
-                    format!("{resource} is of account {owner}: its own policy must allow it as well, which can't be seen from here.");
+                let reason = format!(
+                    "{resource} belongs to account {owner}: its own policy must also allow the call, which can't be read from here."
+                );
                 return Hop::external(PERMISSIONS, object, format!("{}\n{reason}", allowed.join("\n")));
             }
-            // The name of a bucket, say, does not tell whose it is.
+            // The name of a bucket, for example, does not contain its account.
             if let Some(resource) = question.resources.iter().find(|resource| owner(resource).is_some_and(|id| id.is_empty())) {
                 allowed.push(format!(
-                    "{resource} names no account: its own policy is not looked at. It may deny it, and must allow it where it is not of account {}.",
+                    "The ARN {resource} contains no account: the resource's own policy is not checked. It may deny the call, and it must \
+                     allow the call if the resource is not in account {}.",
                     role.arn.account
                 ));
             }
@@ -79,9 +83,9 @@ fn asked(object: &str, role: &Step, question: &Question) -> Hop {
 fn fix(denial: &Denial, what: &str, role: &Step) -> String {
     let boundary = role.principal().and_then(|p| p.boundary.as_deref());
     match (denial, boundary) {
-        (Denial::Explicit { statement }, _) => format!("Take out {statement}, or narrow it."),
+        (Denial::Explicit { statement }, _) => format!("Remove {statement}, or narrow it."),
         (Denial::NoMatch { layer, .. }, Some(boundary)) if layer.contains("boundary") => {
-            format!("Let {boundary} allow {what}, or give the {} another permissions_boundary.", role.title())
+            format!("Allow {what} in {boundary}, or set another permissions_boundary on the {}.", role.title())
         }
         _ => format!("Allow {what} to the {} (role.inline_policies or role.managed_policy_arns of xeks_irsa_trust).", role.title()),
     }

@@ -27,7 +27,7 @@ pub(super) enum Providers {
         /// What the provider is called in the role's account, whether or not it is there.
         arn: String,
         found: Result<Option<OidcProvider>, Error>,
-        /// The account id of another one of ours that has a provider of this issuer, where the role's has none.
+        /// The ID of another configured account that has a provider for this issuer, if the role's account has none.
         elsewhere: Option<String>,
     },
 }
@@ -69,10 +69,11 @@ async fn elsewhere(accounts: &Accounts, account: &Account, arn_in: impl Fn(&str)
 pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> Hop {
     let account = &taker.arn.account;
     let hop = match providers {
-        Providers::NoIssuer => Hop::unknown(OIDC_PROVIDER, account, "Not looked at: the cluster's issuer is not known."),
+        Providers::NoIssuer => Hop::unknown(OIDC_PROVIDER, account, "Not checked: the cluster's issuer is not known."),
         Providers::Outside { arn, .. } => {
-            let reason =
-                format!("Account {account} is neither the provider's cluster_account nor the chosen workload account: it can't be read.");
+            let reason = format!(
+                "Account {account} is neither the provider's cluster_account nor the selected workload account, so it can't be read."
+            );
             Hop::external(OIDC_PROVIDER, arn, reason)
         }
         Providers::Looked { arn, found: Err(error), .. } => Hop::unreadable(OIDC_PROVIDER, arn, error),
@@ -84,31 +85,32 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
 
 fn absent(issuer: &str, arn: &str, elsewhere: Option<&str>, taker: &Step) -> Hop {
     let account = &taker.arn.account;
-    let mut reason = format!("Account {account} has no OIDC provider of https://{issuer}, and STS looks for it in the role's own account.");
+    let mut reason =
+        format!("Account {account} has no OIDC provider for https://{issuer}, and STS requires one in the role's own account.");
     if let Some(other) = elsewhere {
-        reason.push_str(&format!(" There is one in account {other}, which is of no use here."));
+        reason.push_str(&format!(" Account {other} has one, which STS does not use for this role."));
     }
     for old in other_issuers(taker, issuer) {
-        reason.push_str(&format!(" The role trusts {old}: the issuer of another cluster, or of this one before it was made anew."));
+        reason.push_str(&format!(" The role trusts {old}: the issuer of another cluster, or of this cluster before it was recreated."));
     }
-    let fix = format!("Apply xeks_irsa_trust, which makes it, or create an OIDC provider of https://{issuer} in account {account}.");
+    let fix = format!("Apply xeks_irsa_trust, which creates it, or create an OIDC provider for https://{issuer} in account {account}.");
     Hop::broken(OIDC_PROVIDER, arn, reason, fix)
 }
 
 fn present(arn: &str, provider: &OidcProvider, question: &Question) -> Hop {
     let audience = &question.audience;
     if provider.client_ids.contains(audience) {
-        return Hop::ok(OIDC_PROVIDER, arn, format!("It takes the issuer's tokens, with the audience {audience}."));
+        return Hop::ok(OIDC_PROVIDER, arn, format!("It accepts the issuer's tokens with the audience {audience}."));
     }
     let ids = match provider.client_ids.as_slice() {
-        [] => "none at all".to_owned(),
+        [] => "empty (no client ID)".to_owned(),
         ids => ids.join(", "),
     };
     let reason =
-        format!("The audience {audience} is missing from its client ids, which are {ids}: STS refuses the tokens (InvalidIdentityToken).");
+        format!("The audience {audience} is not among its client IDs, which are {ids}: STS rejects the tokens (InvalidIdentityToken).");
     let fix = format!(
-        "Add the client id {audience} (aws iam add-client-id-to-open-id-connect-provider; audiences of xeks_irsa_trust does it), or give the pods \
-         tokens of another audience (annotation eks.amazonaws.com/audience)."
+        "Add the client ID {audience} (set audiences of xeks_irsa_trust, or run aws iam add-client-id-to-open-id-connect-provider), or \
+         use another audience in the pods' tokens (annotation eks.amazonaws.com/audience)."
     );
     Hop::broken(OIDC_PROVIDER, arn, reason, fix)
 }

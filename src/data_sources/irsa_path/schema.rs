@@ -6,32 +6,33 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::schema::{Attribute, Schema, Value, attributes, validators};
 
 pub(super) fn schema() -> Schema {
-    let doc = "\
-Explains whether the pods of a Kubernetes service account get an IAM role (IRSA), and what the role may do: hop by hop, from the cluster's OIDC issuer over the \
-OIDC provider in the role's account and the role's trust policy to its permissions, each with what was found and, where it is broken, what to change.
-
-It reads documents in both accounts and evaluates them; nothing is changed and no role is assumed. What could not be decided, such as for want of a permission to \
-read, is `unknown`, and `reason` names the permission. The annotation of the service account lives in the cluster and is not looked at; nor are policies \
-on the resources asked about and those of an organisation. A resource of another account is therefore `external`. An answer is never an error of the data source, so that it fits a `check` block.
-
-It has no `live`: to try the chain it would need a pod's token, which only the cluster can sign. To try it, run \
-`aws sts get-caller-identity` in a pod of the service account, which answers with the role that the pod got; or, for what STS says of the token itself, \
-`aws sts assume-role-with-web-identity --role-arn \"$AWS_ROLE_ARN\" --role-session-name try --web-identity-token \"file://$AWS_WEB_IDENTITY_TOKEN_FILE\" \
---query AssumedRoleUser`.";
+    let doc = "Explains whether the pods of a Kubernetes service account can use an IAM role (IRSA), and what the role allows, hop by \
+               hop: from the cluster's OIDC issuer through the OIDC provider in the role's account and the role's trust policy to its \
+               permissions. Each hop has a reason and, if it is broken, a fix.\n\n\
+               The data source reads documents in both accounts and evaluates them; it changes nothing and assumes no role. A hop is \
+               `unknown` if it could not be evaluated, for example because a read permission is missing; `reason` then names the \
+               permission. The data source does not check the annotation of the service account, which is stored in the cluster, \
+               policies on the resources in question, or an organization's policies. A resource of another account is therefore \
+               `external`. A missing or broken object is a result and never an error of the data source, so that you can use it in a \
+               `check` block.\n\n\
+               It has no `live` argument: a live test would need a pod's token, which only the cluster can sign. To test the chain, run \
+               `aws sts get-caller-identity` in a pod of the service account, which returns the role that the pod uses; or, to see what \
+               STS says about the token itself, run `aws sts assume-role-with-web-identity --role-arn \"$AWS_ROLE_ARN\" \
+               --role-session-name try --web-identity-token \"file://$AWS_WEB_IDENTITY_TOKEN_FILE\" --query AssumedRoleUser`.";
     Schema::new(doc, attributes([asked(), hops::attributes()]))
 }
 
 fn asked() -> Vec<Attribute> {
     vec![
-        Attribute::string("role_arn", "ARN of the role that the pods are to get.").required().check(validators::text(arn::is_role)),
-        Attribute::string("cluster_name", "Name of the cluster. Exactly one of this and `issuer_url`.")
+        Attribute::string("role_arn", "ARN of the role that the pods use.").required().check(validators::text(arn::is_role)),
+        Attribute::string("cluster_name", "Name of the cluster. Set exactly one of `cluster_name` and `issuer_url`.")
             .optional()
             .check(validators::text(names::cluster_name)),
         Attribute::string("region", "Region of the cluster. Default: the region of the provider's `cluster_account`.")
             .optional()
             .computed()
             .check(validators::text(names::region)),
-        Attribute::string("issuer_url", "URL of the cluster's OIDC issuer, where the cluster itself can't be read.")
+        Attribute::string("issuer_url", "URL of the cluster's OIDC issuer, if the cluster itself can't be read.")
             .optional()
             .check(validators::text(names::issuer_url)),
         Attribute::string("namespace", "Namespace of the service account.").required().check(validators::text(names::namespace)),
@@ -41,25 +42,26 @@ fn asked() -> Vec<Attribute> {
             .check(validators::length(1, 255)),
         Attribute::string(
             "pod_role_arn",
-            "The role that the pods get first, where they assume `role_arn` from there (`mode = \"chained\"` of `xeks_irsa_trust`).",
+            "ARN of the role that the pods use first, if they assume `role_arn` from there (`mode = \"chained\"` of `xeks_irsa_trust`).",
         )
         .optional()
         .check(validators::text(arn::is_role)),
         Attribute::string(
             "workload_account",
-            "Key of the provider's `workload_accounts`, whose roles are read. Default: its `workload_account`.",
+            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`.",
         )
         .optional(),
         Attribute::list_of_strings(
             "actions",
-            "What the pods want to do, such as `s3:GetObject`. Default: nothing is asked, and `permissions` tells what the role has.",
+            "IAM actions to check, such as `s3:GetObject`. Default: none, and `permissions` lists the role's policies.",
         )
         .optional()
         .check(validators::count(1, 20))
         .check(validators::each_text(is_action)),
         Attribute::list_of_strings(
             "resources",
-            "On what: ARNs without wildcards, such as `arn:aws:s3:::bucket/key`. Each action is asked about on each. Default: `*`, for actions without resources.",
+            "ARNs of resources to check, without wildcards, such as `arn:aws:s3:::bucket/key`. Every action is checked on every resource. \
+             Default: `*`, for actions without resources.",
         )
         .optional()
         .check(validators::count(1, 20))
@@ -72,14 +74,14 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let (cluster, issuer) = (config.get("cluster_name"), config.get("issuer_url"));
     if cluster.is_null() && issuer.is_null() || cluster.is_given() && issuer.is_given() {
-        let why = "Exactly one of cluster_name and issuer_url is dependencies: where the tokens come from.";
+        let why = "Set exactly one of cluster_name and issuer_url: the cluster or issuer that issues the tokens.";
         validators::refuse(&Path::of("cluster_name"), why, &mut diagnostics);
     }
     if issuer.is_given() && config.get("region").is_given() {
-        validators::refuse(&Path::of("region"), "An issuer_url says where it is: leave region out.", &mut diagnostics);
+        validators::refuse(&Path::of("region"), "issuer_url already contains the region. Remove region.", &mut diagnostics);
     }
     if config.get("resources").is_given() && config.get("actions").is_null() {
-        validators::refuse(&Path::of("resources"), "Resources need actions: say what is to be done on them.", &mut diagnostics);
+        validators::refuse(&Path::of("resources"), "resources requires actions. Set the actions to check on them.", &mut diagnostics);
     }
     diagnostics
 }
@@ -88,7 +90,7 @@ fn is_action(text: &str) -> Result<(), String> {
     let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     match text.split_once(':') {
         Some((service, action)) if word(service) && word(action) => Ok(()),
-        _ => Err(format!("{text:?} is no action: it must be one, without wildcards, such as s3:GetObject.")),
+        _ => Err(format!("{text:?} is not an action: use a single action without wildcards, such as s3:GetObject.")),
     }
 }
 
@@ -97,7 +99,7 @@ fn is_resource(text: &str) -> Result<(), String> {
         "*" => Ok(()),
         // Some of what a pattern means may be allowed and some not: an answer about it would be neither.
         _ if text.contains(['*', '?']) => {
-            Err(format!("{text:?} stands for many: it must be one ARN, without wildcards, such as arn:aws:s3:::bucket/key."))
+            Err(format!("{text:?} is a pattern: use a single ARN without wildcards, such as arn:aws:s3:::bucket/key."))
         }
         _ => Arn::parse(text).map(drop),
     }

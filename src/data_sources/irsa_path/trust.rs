@@ -19,8 +19,8 @@ pub(super) fn hop(providers: &Providers, taker: &Step, question: &Question) -> H
     let attribute = if question.pod_role.is_some() { "pod_role_arn" } else { "role_arn" };
     let hop = match (found(TRUST, taker, attribute), providers.names()) {
         (Err(hop), _) => hop,
-        (Ok(role), _) if role.trust.is_null() => Hop::unknown(TRUST, &role.arn, "Its trust policy can't be read: it is no JSON."),
-        (Ok(role), None) => Hop::unknown(TRUST, &role.arn, "Not evaluated: the cluster's issuer is not known."),
+        (Ok(role), _) if role.trust.is_null() => Hop::unknown(TRUST, &role.arn, "Its trust policy can't be read: it is not JSON."),
+        (Ok(role), None) => Hop::unknown(TRUST, &role.arn, "Not checked: the cluster's issuer is not known."),
         (Ok(role), Some((issuer, provider))) => {
             Asked { role: &role.arn, trust: &role.trust, issuer, provider, question }.hop(&taker.title())
         }
@@ -46,35 +46,35 @@ impl Asked<'_> {
         let request = Request::web_identity(self.provider, self.issuer, &subject, &self.question.audience, self.role);
         match evaluate::trust(&Source::new(&name, self.trust.clone()), &request) {
             Answer::Allowed(grant) => Hop::ok(TRUST, self.role, self.allowed(&grant.statement)),
-            Answer::Unknown(why) => Hop::unknown(TRUST, self.role, format!("It can't be told: {why}.")),
+            Answer::Unknown(why) => Hop::unknown(TRUST, self.role, format!("Unknown: {why}.")),
             Answer::Denied(Denial::Explicit { statement }) => {
-                let reason = format!("{} denies it to {subject}.", sentence(&statement));
-                Hop::broken(TRUST, self.role, reason, format!("Take out {statement}, or narrow it."))
+                let reason = format!("{} denies {subject}.", sentence(&statement));
+                Hop::broken(TRUST, self.role, reason, format!("Remove {statement}, or narrow it."))
             }
             Answer::Denied(Denial::NoMatch { near, .. }) => {
                 let (reason, fix) = match near.first() {
                     Some(nearest) => self.mistake(nearest),
-                    None => (format!("{} has no statement that allows anything.", sentence(&name)), self.statement()),
+                    None => (format!("{} has no Allow statement.", sentence(&name)), self.statement()),
                 };
                 Hop::broken(TRUST, self.role, reason, fix)
             }
         }
     }
 
-    /// Let in: how narrowly, and what can't be seen from here.
+    /// Allowed: how narrowly, and what can't be read from here.
     fn allowed(&self, statement: &str) -> String {
-        let mut reason = format!("{} lets in {}.", sentence(statement), self.question.service_account.subject());
+        let mut reason = format!("{} allows {}.", sentence(statement), self.question.service_account.subject());
         let text = self.trust.to_string().to_ascii_lowercase();
         let asks = |claim: &str| text.contains(&format!("{}:{claim}\"", self.issuer.to_ascii_lowercase()));
         if !asks("sub") {
-            reason.push_str(" It asks for no sub: every service account of the cluster is let in.");
+            reason.push_str(" It has no condition on sub, so it allows every service account of the cluster.");
         }
         if !asks("aud") {
-            reason.push_str(" It asks for no aud: tokens for any client id of the provider are let in.");
+            reason.push_str(" It has no condition on aud, so it allows tokens for any client ID of the provider.");
         }
         reason.push_str(match self.question.pod_role {
-            Some(_) => " Whether the pods have the config file and the token that lead to it can't be seen from AWS.",
-            None => " Whether the service account carries the annotation eks.amazonaws.com/role-arn can't be seen from AWS.",
+            Some(_) => " Whether the pods have the required config file and token can't be read from AWS.",
+            None => " Whether the service account has the annotation eks.amazonaws.com/role-arn can't be read from AWS.",
         });
         reason
     }
@@ -86,46 +86,47 @@ impl Asked<'_> {
             Miss::Condition { operator, key, wanted, found } => self.by_condition(&statement, operator, key, wanted, found),
             Miss::Principal { written, .. } => self.by_principal(&statement, written),
             Miss::Action { written } if !federated(self.trust).is_empty() => {
-                (format!("{statement} is for {}, and pods come with {ACTION}.", written.join(", ")), format!("Make its Action {ACTION}."))
+                (format!("{statement} is for {}, but pods call {ACTION}.", written.join(", ")), format!("Set its Action to {ACTION}."))
             }
             Miss::Action { .. } | Miss::Resource { .. } => {
-                (format!("No statement of the trust policy is about tokens of an OIDC provider: {nearest}."), self.statement())
+                (format!("No statement of the trust policy applies to tokens of an OIDC provider: {nearest}."), self.statement())
             }
         }
     }
 
     fn by_principal(&self, statement: &str, written: &[String]) -> (String, String) {
-        let fix = format!("Make its Principal {{\"Federated\": \"{}\"}}.", self.provider);
+        let fix = format!("Set its Principal to {{\"Federated\": \"{}\"}}.", self.provider);
         let providers = federated(self.trust);
         let host = |arn: &str| arn.split_once(":oidc-provider/").map(|(_, host)| host.to_owned());
         let reason = match providers.first() {
             None if written.iter().any(|p| p == "pods.eks.amazonaws.com") => {
                 format!(
-                    "{statement} is for EKS Pod Identity, not for an OIDC provider: the role can be had with a pod identity association only."
+                    "{statement} is for EKS Pod Identity, not for an OIDC provider: only pods with a pod identity association can use the \
+                     role."
                 )
             }
-            None => format!("{statement} trusts {}, and no OIDC provider.", written.join(", ")),
+            None => format!("{statement} trusts {}, but no OIDC provider.", written.join(", ")),
             Some(named) if host(named).is_some_and(|host| host.starts_with("https://")) => {
-                format!("{statement} names {named}: with https:// in it, that is the ARN of no OIDC provider.")
+                format!("{statement} contains {named}, which is not the ARN of an OIDC provider, because it contains https://.")
             }
             Some(named) => match Arn::parse(named) {
                 Ok(other) if other.account != account(self.provider) && host(named).as_deref() == Some(self.issuer) => format!(
-                    "{statement} names the OIDC provider of account {}, and STS takes only the one in the role's own account, {}.",
+                    "{statement} contains the OIDC provider of account {}, but STS accepts only the one in the role's own account, {}.",
                     other.account,
                     account(self.provider)
                 ),
                 Ok(_) => match host(named) {
                     Some(host) if host.eq_ignore_ascii_case(self.issuer) => {
-                        format!("{statement} names {named}, which differs from {} in case or partition.", self.provider)
+                        format!("{statement} contains {named}, which differs from {} in case or partition.", self.provider)
                     }
                     Some(host) => format!(
-                        "{statement} names the OIDC provider of {host}, and the tokens are issued by {}: another cluster's, or this one's before it was \
-                         made anew.",
+                        "{statement} contains the OIDC provider for {host}, but the tokens are issued by {}: it belongs to another \
+                         cluster, or to this cluster before it was recreated.",
                         self.issuer
                     ),
-                    None => format!("{statement} names {named}, which is no OIDC provider."),
+                    None => format!("{statement} contains {named}, which is not an OIDC provider."),
                 },
-                Err(_) => format!("{statement} names {named}, which is not the ARN of an OIDC provider."),
+                Err(_) => format!("{statement} contains {named}, which is not the ARN of an OIDC provider."),
             },
         };
         (reason, fix)
@@ -136,31 +137,38 @@ impl Asked<'_> {
         let right = format!("{}:{claim}", self.issuer);
         if matches!(claim, "sub" | "aud") && *found == Known::Absent {
             let what = if stem.starts_with("arn:") {
-                "the provider's ARN is no condition key".to_owned()
+                "the provider's ARN is not a condition key".to_owned()
             } else if stem.starts_with("https://") {
-                "condition keys have no https:// in them".to_owned()
+                "condition keys do not contain https://".to_owned()
             } else {
-                format!("the tokens are of {}, which is another cluster's issuer or this one's since it was made anew", self.issuer)
+                format!(
+                    "the tokens are issued by {}, and the key is for another cluster's issuer, or for this cluster's before it was \
+                     recreated",
+                    self.issuer
+                )
             };
-            return (format!("{statement} asks for {key}, a key that no token has: {what}."), format!("Write {right} in its Condition."));
+            return (
+                format!("{statement} has a condition on {key}, which no token contains: {what}."),
+                format!("Use the key {right} in its Condition."),
+            );
         }
         match claim {
             "sub" => self.by_subject(statement, operator, &right, wanted),
             "aud" => (
-                format!("{statement} wants the audience {}, and the tokens have {}.", wanted.join(" or "), self.question.audience),
+                format!("{statement} requires the audience {}, but the tokens have {}.", wanted.join(" or "), self.question.audience),
                 format!(
-                    "Make {right} {}, or give the pods tokens of that audience (annotation eks.amazonaws.com/audience).",
+                    "Set {right} to {}, or use that audience in the pods' tokens (annotation eks.amazonaws.com/audience).",
                     self.question.audience
                 ),
             ),
             _ => {
                 let has = match found {
-                    Known::Values(values) => format!("the request has {}", evaluate::told(key, values)),
+                    Known::Values(values) => format!("the request has {}", evaluate::shown(key, values)),
                     _ => "a request with a web identity has no such key".to_owned(),
                 };
                 (
-                    format!("{statement} wants {operator} {key} {}, and {has}.", evaluate::told(key, wanted)),
-                    format!("Take {key} out of its Condition, or make it fit."),
+                    format!("{statement} requires {operator} {key} {}, but {has}.", evaluate::shown(key, wanted)),
+                    format!("Remove {key} from its Condition, or change the value."),
                 )
             }
         }
@@ -170,16 +178,22 @@ impl Asked<'_> {
         let subject = self.question.service_account.subject();
         let like = |written: &&String| evaluate::is_like(&subject, written);
         let reason = if let Some(wild) = wanted.iter().find(like).filter(|_| operator.contains("Equals")) {
-            format!("{statement} compares sub by {operator} with {wild}: that takes a wildcard for a plain character, and never matches.")
+            format!(
+                "{statement} compares sub with {operator} and {wild}: {operator} treats a wildcard as a literal character, so the \
+                 condition never matches."
+            )
         } else if wanted.iter().any(|w| w.eq_ignore_ascii_case(&subject)) {
-            format!("{statement} wants the subject {}, which differs from {subject} in case.", wanted.join(" or "))
+            format!("{statement} requires the subject {}, which differs from {subject} in case.", wanted.join(" or "))
         } else if wanted.iter().all(|w| !w.starts_with("system:serviceaccount:") && !w.starts_with('*')) {
-            format!("{statement} wants the subject {}: subjects of service accounts look like {subject}.", wanted.join(" or "))
+            format!(
+                "{statement} requires the subject {}, but the subject of a service account has the form {subject}.",
+                wanted.join(" or ")
+            )
         } else {
-            format!("{statement} wants the subject {}, and the pods are {subject}.", wanted.join(" or "))
+            format!("{statement} requires the subject {}, but the pods have {subject}.", wanted.join(" or "))
         };
         let fix = match reason.contains("wildcard") {
-            true => format!("Compare {key} by StringLike, or name {subject}."),
+            true => format!("Compare {key} with StringLike, or use {subject}."),
             false => format!("Add {subject} to {key} (service_accounts of xeks_irsa_trust), or correct namespace and service_account."),
         };
         (reason, fix)
@@ -189,7 +203,7 @@ impl Asked<'_> {
     fn statement(&self) -> String {
         let one = std::slice::from_ref(&self.question.service_account);
         let statement = statements::trust_web_identity("IRSA", self.provider, one, std::slice::from_ref(&self.question.audience));
-        format!("Add the statement that xeks_irsa_trust would write: {statement}")
+        format!("Add the statement that xeks_irsa_trust writes: {statement}")
     }
 }
 
@@ -230,25 +244,25 @@ mod tests {
     }
 
     #[test]
-    fn what_the_trust_leaves_open_is_told_where_it_lets_in() {
+    fn a_trust_that_allows_the_pods_reports_what_it_does_not_restrict() {
         let narrow = json!({"StringEquals": {(format!("{ISSUER}:sub")): "system:serviceaccount:a:b", (format!("{ISSUER}:aud")): "sts.amazonaws.com"}});
         let hop = federated(PROVIDER, narrow);
         assert_eq!(hop.status, Status::Ok);
-        assert!(!hop.reason.contains("asks for no"), "{}", hop.reason);
+        assert!(!hop.reason.contains("has no condition on"), "{}", hop.reason);
         let hop = federated(PROVIDER, json!({}));
         assert_eq!(hop.status, Status::Ok);
-        assert!(hop.reason.contains("asks for no sub: every service account of the cluster"), "{}", hop.reason);
-        assert!(hop.reason.contains("asks for no aud"), "{}", hop.reason);
+        assert!(hop.reason.contains("has no condition on sub, so it allows every service account of the cluster"), "{}", hop.reason);
+        assert!(hop.reason.contains("has no condition on aud"), "{}", hop.reason);
     }
 
     #[test]
-    fn a_trust_in_pod_identity_is_told_from_one_in_an_issuer() {
+    fn a_trust_in_pod_identity_differs_from_one_in_an_issuer() {
         let pods = json!({"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:*"]});
         assert!(asked(pods).reason.contains("is for EKS Pod Identity"));
     }
 
     #[test]
-    fn a_provider_that_differs_in_case_or_partition_only_is_told() {
+    fn a_provider_that_differs_in_case_or_partition_only_is_reported() {
         let hop = federated(&PROVIDER.replace("/ABCD", "/abcd"), json!({}));
         assert!(hop.reason.contains("differs from") && hop.reason.contains("in case or partition"), "{}", hop.reason);
         let hop = federated(&PROVIDER.replace("arn:aws:", "arn:aws-cn:"), json!({}));

@@ -83,7 +83,7 @@ fn entries(sides: &mut Sides, wanted: &Value, entry: &Entry) {
     ];
     grants.allow("AccessEntries", &actions, &entries, ALWAYS);
     let policies = wanted.at("kubernetes.policies");
-    // What others associated with an adopted entry is associated again where the entry has to be made anew.
+    // Foreign access policies of an adopted entry are associated again when the entry is recreated.
     if policies.is_null() || entry.adopt {
         grants.allow("AccessPoliciesGiven", &["eks:AssociateAccessPolicy"], &entries, ALWAYS);
         return;

@@ -98,7 +98,7 @@ fn without_covered(resources: BTreeSet<String>) -> BTreeSet<String> {
     resources.iter().filter(|text| !covered(text)).cloned().collect()
 }
 
-/// Whether whatever the text stands for fits the pattern. What is a wildcard in the text must meet a `*`.
+/// Whether everything that the text matches also matches the pattern. What is a wildcard in the text must meet a `*`.
 fn covers(pattern: &str, text: &str) -> bool {
     match pattern.chars().next() {
         None => text.is_empty(),

@@ -85,8 +85,8 @@ fn written(mut config: Value, mut sides: Sides) -> Outcome<Value> {
                 Path::of(&format!("{name}_policy")),
                 format!("The policy for the {name} account is too long for a managed policy"),
                 format!(
-                    "It has {size} characters; IAM allows {MANAGED_LIMIT} in a managed policy. Use wildcards in names, leave out what is not \
-                     used, or make several policies, each from its own xeks_runner_policy: a role takes ten."
+                    "It has {size} characters; IAM allows {MANAGED_LIMIT} in a managed policy. Use wildcards in names, remove what you \
+                     don't use, or create several policies, each from its own xeks_runner_policy: a role can have ten managed policies."
                 ),
             );
         }

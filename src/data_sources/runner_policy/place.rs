@@ -23,7 +23,7 @@ impl Place {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, region.unwrap_or(&self.region), self.account_id)
     }
 
-    /// The ARNs that a role of that name may have. One that this provider does not make may stand under any path.
+    /// The ARNs that a role of that name may have. A role that this provider does not create may have any path.
     pub(super) fn role(&self, role: &Value, may_be_others: bool) -> Vec<String> {
         let name = text(role, "name").unwrap_or_default();
         match text(role, "path") {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_of_others_may_stand_under_any_path() {
+    fn a_foreign_role_may_have_any_path() {
         let role = |path: Value| Value::object([("name", Value::string("team-*")), ("path", path)]);
         assert_eq!(place().role(&role(Value::Null), false), ["arn:aws-cn:iam::183295435445:role/team-*"]);
         assert_eq!(place().role(&role(Value::Null), true).len(), 2);

@@ -67,7 +67,7 @@ impl Use<'_> {
         self.managed_policies(grants, &arns);
     }
 
-    /// Attaching is limited to the policies that are named; so is detaching, where others' attachments are none of ours.
+    /// Attaching is limited to the policies that are named; so is detaching, because foreign attachments are not managed.
     fn managed_policies(&self, grants: &mut Grants, arns: &[String]) {
         let policies = self.role.get("managed_policy_arns").strings();
         if policies.is_empty() {

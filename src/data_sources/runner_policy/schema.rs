@@ -6,40 +6,44 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::schema::{Attribute, Nesting, Schema, Value, attributes, validators};
 
 pub(super) fn schema() -> Schema {
-    let doc = "\
-The least IAM permissions that a pipeline needs to plan, apply, import, heal and destroy the resources named, one policy per account.
-
-The lists take the attributes of the resources of that name, as far as they matter here, so that both can be written from the same locals. Names may have the \
-wildcards `*` and `?`: a platform team grants `team-*` once. Where something is left out, such as `kubernetes.policies`, the policy allows any. No call is made \
-but to learn the account ids; with `cluster_account_id` and `workload_account_id` none at all, so that the policies can be had before there is any access.
-
-Each statement's Sid says what it is for. A managed policy holds 6,144 characters: a longer one is warned about. Take a right away only after the resources \
-that needed it were changed or destroyed.";
+    let doc = "Renders the least IAM permissions that a pipeline needs to plan, apply, import, repair and destroy the given resources, as \
+               one policy per account.\n\n\
+               The lists have the attributes of the resources with the same name, as far as they affect permissions, so that you can \
+               generate both from the same locals. Names can contain the wildcards `*` and `?`: a platform team grants `team-*` once. If \
+               an attribute such as `kubernetes.policies` is not set, the policy allows any value. The data source calls AWS only to \
+               look up the account IDs; if `cluster_account_id` and `workload_account_id` are set, it makes no call, so that you can \
+               render the policies before you have access.\n\n\
+               The Sid of each statement names its purpose. A managed policy can have 6,144 characters; a longer one causes a warning. \
+               Revoke a permission only after the resources that need it were changed or destroyed.";
     Schema::new(doc, attributes([asked(), found()]))
 }
 
 fn asked() -> Vec<Attribute> {
     let list = |name, attributes, doc| Attribute::nested(name, Nesting::List, attributes, doc).optional();
     vec![
-        list("cross_account_access", access(), "What `xeks_cross_account_access` is to be used for."),
-        list("irsa_trust", trust(), "What `xeks_irsa_trust` is to be used for."),
-        list("cluster_peering", peering(), "What `xeks_cluster_peering` is to be used for."),
+        list("cross_account_access", access(), "`xeks_cross_account_access` resources that the pipeline manages."),
+        list("irsa_trust", trust(), "`xeks_irsa_trust` resources that the pipeline manages."),
+        list("cluster_peering", peering(), "`xeks_cluster_peering` resources that the pipeline manages."),
         Attribute::set_of_strings(
             "data_sources",
-            "Data sources that are to be read: `xeks_access_path`, `xeks_cluster`, `xeks_irsa_path`.",
+            "Data sources that the pipeline reads: `xeks_access_path`, `xeks_cluster`, `xeks_irsa_path`.",
         )
         .optional()
         .check(validators::each_text(|name| match reads::NAMES.contains(&name) {
             true => Ok(()),
             false => Err(format!("{name:?} is not one of {}.", reads::NAMES.join(", "))),
         })),
-        Attribute::string("workload_account", "Key of the provider's `workload_accounts`. Default: its `workload_account`.").optional(),
-        Attribute::string("region", "Region that regional ARNs are limited to. Default: `*`; each list may name its own.")
+        Attribute::string(
+            "workload_account",
+            "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`.",
+        )
+        .optional(),
+        Attribute::string("region", "Region that regional ARNs are limited to. Default: `*`. Each list can set its own.")
             .optional()
             .check(validators::text(region)),
         Attribute::string(
             "partition",
-            "Partition of the ARNs, such as `aws-cn`. Default: that of the provider's accounts, else of `region`, else `aws`.",
+            "Partition of the ARNs, such as `aws-cn`. Default: the partition of the provider's accounts, else of `region`, else `aws`.",
         )
         .optional()
         .check(validators::one_of(&["aws", "aws-cn", "aws-us-gov"])),
@@ -49,22 +53,34 @@ fn asked() -> Vec<Attribute> {
 fn found() -> Vec<Attribute> {
     let account = |name, doc| Attribute::string(name, doc).optional().computed().check(validators::text(arn::account_id));
     vec![
-        account("cluster_account_id", "Account that owns the clusters. Default: the provider's `cluster_account`, which is then asked."),
-        account("workload_account_id", "The workload account. Default: the provider's, which is then asked."),
-        Attribute::string("cluster_policy", "JSON policy for the pipeline's role in the cluster account; null where it needs none.")
+        account(
+            "cluster_account_id",
+            "ID of the account that owns the clusters. Default: the provider's `cluster_account`, which the data source then looks up.",
+        ),
+        account(
+            "workload_account_id",
+            "ID of the workload account. Default: the provider's workload account, which the data source then looks up.",
+        ),
+        Attribute::string("cluster_policy", "JSON policy for the pipeline's role in the cluster account; null if it needs none.")
             .computed(),
-        Attribute::string("workload_policy", "JSON policy for the pipeline's role in the workload account; null where it needs none.")
+        Attribute::string("workload_policy", "JSON policy for the pipeline's role in the workload account; null if it needs none.")
             .computed(),
     ]
 }
 
 fn access() -> Vec<Attribute> {
     let access_role = [
-        role("May exist already: only its trust and our inline policy are written."),
-        vec![Attribute::set_of_strings("trusted_principal_arns", "Roles that the trust names besides; they are looked for.").optional()],
+        role("The role may already exist: the pipeline writes only its trust policy and the inline policy of xeks."),
+        vec![
+            Attribute::set_of_strings(
+                "trusted_principal_arns",
+                "ARNs of additional roles that the trust policy names; the pipeline looks them up.",
+            )
+            .optional(),
+        ],
     ];
     let workload_role = [
-        role("Exists already: only the assume policy is written."),
+        role("The role already exists: the pipeline writes only the assume policy."),
         vec![
             Attribute::bool("manage_policy", "As in the resource. Default: true.").optional(),
             Attribute::bool("instance_profile", "As in the resource. Default: false.").optional(),
@@ -73,16 +89,17 @@ fn access() -> Vec<Attribute> {
         ],
     ];
     let policy = vec![
-        Attribute::string("scope", "`cluster` or `namespace`. Default: either.")
+        Attribute::string("scope", "`cluster` or `namespace`. Default: both.")
             .optional()
             .check(validators::one_of(&["cluster", "namespace"])),
-        Attribute::set_of_strings("namespaces", "Namespaces that it may hold in. Default: any.").optional(),
+        Attribute::set_of_strings("namespaces", "Namespaces that the policy can apply to. Default: any.").optional(),
     ];
     let policies = Attribute::nested(
         "policies",
         Nesting::Map,
         policy,
-        "Access policies that may be associated, by name or ARN. Default: any; also with `adopt`, since others' policies come back where an entry is made anew.",
+        "Access policies that the pipeline can associate, by name or ARN. Default: any. Also any with `adopt`, because xeks restores \
+         foreign policies when it recreates an entry.",
     );
     vec![
         cluster_name().required(),
@@ -96,8 +113,15 @@ fn access() -> Vec<Attribute> {
         )
         .optional(),
         Attribute::nested("workload_role", Nesting::Single, attributes(workload_role), "The role in the workload account.").required(),
-        Attribute::nested("kubernetes", Nesting::Single, vec![policies.optional()], "What may be given in the cluster.").optional(),
-        Attribute::string("on_config_map", "`upgrade` also allows the change of the cluster's authentication mode. Default: `error`.")
+        Attribute::nested(
+            "kubernetes",
+            Nesting::Single,
+            vec![policies.optional()],
+            "Permissions that the pipeline can grant in the \
+             cluster.",
+        )
+        .optional(),
+        Attribute::string("on_config_map", "`upgrade` also allows changing the cluster's authentication mode. Default: `error`.")
             .optional()
             .check(validators::one_of(&["error", "upgrade"])),
         adopt(),
@@ -106,8 +130,12 @@ fn access() -> Vec<Attribute> {
 
 fn trust() -> Vec<Attribute> {
     let target = [
-        role("Exists already: its trust is written, and the policies that are named."),
-        vec![Attribute::map_of_strings("inline_policies", "Of an existing role: whether it gets any.").optional(), managed_policies()],
+        role("The role already exists: the pipeline writes its trust policy and the policies listed here."),
+        vec![
+            Attribute::map_of_strings("inline_policies", "Inline policies of the role. For an existing role: whether it gets any.")
+                .optional(),
+            managed_policies(),
+        ],
     ];
     let provider = vec![
         Attribute::string("manage", "`shared` (default), `existing` or `retain`.")
@@ -116,16 +144,21 @@ fn trust() -> Vec<Attribute> {
     ];
     vec![
         cluster_name().optional(),
-        Attribute::set_of_strings("cluster_names", "Names of several clusters; wildcards allowed.")
+        Attribute::set_of_strings("cluster_names", "Names of several clusters; wildcards are allowed.")
             .optional()
             .check(validators::each_text(pattern)),
-        Attribute::set_of_strings("issuer_urls", "Issuers, instead of clusters; wildcards allowed.").optional(),
+        Attribute::set_of_strings("issuer_urls", "Issuers instead of clusters; wildcards are allowed.").optional(),
         cluster_region(),
         mode(&["federated", "chained"], "`federated` (default) or `chained`."),
         Attribute::nested("role", Nesting::Single, attributes(target), "The role in the workload account.").required(),
-        Attribute::nested("pod_role", Nesting::Single, role("Exists already."), "Mode `chained`: the role in the cluster account.")
-            .optional(),
-        Attribute::nested("oidc_provider", Nesting::Single, provider, "The provider of the issuer.").optional(),
+        Attribute::nested(
+            "pod_role",
+            Nesting::Single,
+            role("The role already exists."),
+            "The role in the cluster account, for mode `chained`.",
+        )
+        .optional(),
+        Attribute::nested("oidc_provider", Nesting::Single, provider, "The OIDC provider of the issuer.").optional(),
         adopt(),
     ]
 }
@@ -134,13 +167,13 @@ fn peering() -> Vec<Attribute> {
     vec![
         cluster_name().required(),
         cluster_region(),
-        Attribute::string("workload_vpc_id", "VPC of the workload account, or `*`.").required(),
-        Attribute::string("workload_region", "Region of that VPC. Default: `region`.").optional().check(validators::text(region)),
-        Attribute::string("cluster_vpc_id", "The cluster's VPC. Default: any of the account.").optional(),
-        Attribute::string("peering_connection_id", "As in the resource: a connection that exists is used. Default: one is made.")
+        Attribute::string("workload_vpc_id", "ID of the VPC in the workload account, or `*`.").required(),
+        Attribute::string("workload_region", "Region of the workload VPC. Default: `region`.").optional().check(validators::text(region)),
+        Attribute::string("cluster_vpc_id", "ID of the cluster's VPC. Default: any VPC of the account.").optional(),
+        Attribute::string("peering_connection_id", "As in the resource: ID of an existing connection to use. Default: xeks creates one.")
             .optional(),
-        Attribute::set_of_strings("cluster_route_table_ids", "Default: any table of the VPC.").optional(),
-        Attribute::set_of_strings("workload_route_table_ids", "Default: any table of the VPC.").optional(),
+        Attribute::set_of_strings("cluster_route_table_ids", "Default: any route table of the VPC.").optional(),
+        Attribute::set_of_strings("workload_route_table_ids", "Default: any route table of the VPC.").optional(),
         Attribute::bool("allow_https", "As in the resource. Default: true.").optional(),
         Attribute::bool("dns_resolution", "As in the resource. Default: false.").optional(),
     ]
@@ -148,14 +181,15 @@ fn peering() -> Vec<Attribute> {
 
 fn role(existing: &'static str) -> Vec<Attribute> {
     vec![
-        name("name", "Name of the role; wildcards allowed.").required(),
+        name("name", "Name of the role; wildcards are allowed.").required(),
         Attribute::bool("existing", existing).optional(),
-        Attribute::string("path", "Path of the role; wildcards allowed. Default: `/`, or any for a role that may exist already.")
+        Attribute::string("path", "Path of the role; wildcards are allowed. Default: `/`, or any path for a role that may already exist.")
             .optional()
             .check(validators::text(names::path)),
         Attribute::string(
             "permissions_boundary",
-            "ARN of the boundary, wildcards allowed: roles may be made and given policies only with it, and it may not be taken off.",
+            "ARN of the permissions boundary; wildcards are allowed. The pipeline can create roles and add policies only with this \
+             boundary, and can't remove it.",
         )
         .optional()
         .check(validators::text(|text: &str| if text == "*" { Ok(()) } else { arn::is_policy(text) })),
@@ -163,11 +197,15 @@ fn role(existing: &'static str) -> Vec<Attribute> {
 }
 
 fn managed_policies() -> Attribute {
-    Attribute::set_of_strings("managed_policy_arns", "Managed policies that may be attached; wildcards allowed. Default: none.").optional()
+    Attribute::set_of_strings(
+        "managed_policy_arns",
+        "ARNs of managed policies that the pipeline can attach; wildcards are allowed. Default: none.",
+    )
+    .optional()
 }
 
 fn cluster_name() -> Attribute {
-    name("cluster_name", "Name of the cluster; wildcards allowed.")
+    name("cluster_name", "Name of the cluster; wildcards are allowed.")
 }
 
 fn cluster_region() -> Attribute {
@@ -189,7 +227,7 @@ fn name(name: &'static str, doc: &'static str) -> Attribute {
 /// A name of IAM or EKS, or a pattern of such names.
 fn pattern(text: &str) -> Result<(), String> {
     let plain: String = text.chars().map(|c| if c == '*' || c == '?' { 'x' } else { c }).collect();
-    names::instance_profile_name(&plain).map_err(|_| format!("{text:?} is no name, nor a pattern of names such as team-*."))
+    names::instance_profile_name(&plain).map_err(|_| format!("{text:?} is neither a name nor a pattern of names such as team-*."))
 }
 
 fn region(text: &str) -> Result<(), String> {
@@ -203,12 +241,12 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         let path = Path::of("cross_account_access").index(index).attribute("access_role");
         let direct = wanted.get("mode").as_str() == Some("direct");
         if direct && wanted.get("access_role").is_given() {
-            validators::refuse(&path, "In mode \"direct\" there is no access role. Leave access_role out.", &mut diagnostics);
+            validators::refuse(&path, "Mode \"direct\" has no access role. Remove access_role.", &mut diagnostics);
         }
         if !direct && !wanted.get("mode").is_unknown() && wanted.get("access_role").is_null() {
             validators::refuse(
                 &path,
-                "Name the access role, such as { name = \"eks-access-*\" }, or set mode = \"direct\".",
+                "Set the access role, such as { name = \"eks-access-*\" }, or set mode = \"direct\".",
                 &mut diagnostics,
             );
         }
@@ -217,11 +255,11 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         let path = Path::of("irsa_trust").index(index);
         let sources = ["cluster_name", "cluster_names", "issuer_urls"];
         if sources.iter().filter(|name| !wanted.get(name).is_null()).count() != 1 {
-            validators::refuse(&path, "Give exactly one of cluster_name, cluster_names and issuer_urls.", &mut diagnostics);
+            validators::refuse(&path, "Set exactly one of cluster_name, cluster_names and issuer_urls.", &mut diagnostics);
         }
         let chained = wanted.get("mode").as_str() == Some("chained");
         if chained && wanted.get("pod_role").is_null() {
-            validators::refuse(&path.attribute("pod_role"), "Mode \"chained\" has a pod role: name it.", &mut diagnostics);
+            validators::refuse(&path.attribute("pod_role"), "Mode \"chained\" requires a pod role. Set pod_role.", &mut diagnostics);
         }
     }
     diagnostics

@@ -37,7 +37,7 @@ fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<
     };
     let manage = text(wanted, "oidc_provider.manage");
     let mut allow = |actions: &[&str]| grants.allow("Providers", actions, &providers, ALWAYS);
-    // On a provider of others each client id that is added gets a tag that says so.
+    // On a foreign provider, a tag marks each client ID that is added.
     allow(&["iam:GetOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"]);
     if manage.as_deref() != Some("existing") {
         allow(&["iam:CreateOpenIDConnectProvider"]);

@@ -107,7 +107,7 @@ impl AccessConfig {
         let request = || client.update_cluster_config().name(&self.cluster).access_config(config.clone()).send();
         // Another update of the cluster may be under way: ours waits for it, and it may have been this very one.
         let busy = |e: &Error| e.code.as_deref() == Some("ResourceInUseException");
-        let answer = wait::retry_while(&cx.limits(), "the cluster's other update to end", busy, || async {
+        let answer = wait::retry_while(&cx.limits(), "another update of the cluster to finish", busy, || async {
             if !self.takes_no_entries(cx).await? {
                 return Ok(None);
             }
@@ -133,7 +133,7 @@ impl AccessConfig {
                         ErrorKind::Other,
                         call,
                         label,
-                        format!("the change of the authentication mode of cluster {} failed: {why}", self.cluster),
+                        format!("changing the authentication mode of cluster {} failed: {why}", self.cluster),
                     ))
                 }
                 _ => Ok(None),

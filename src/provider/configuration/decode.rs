@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_identity_takes_its_token_from_where_it_is_told() {
+    fn a_web_identity_reads_its_token_from_where_the_configuration_says() {
         let token = |rest: serde_json::Value| {
             let mut web = serde_json::json!({"role_arn": "arn:aws:iam::185863138492:role/a"});
             web.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());

@@ -26,12 +26,12 @@ fn check_account(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     let given = |name: &str| account.get(name).is_given();
     for (one, other) in [("access_key", "secret_key"), ("secret_key", "access_key"), ("token", "access_key")] {
         if given(one) && account.get(other).is_null() {
-            let why = format!("It needs {other}, which is not set: set both, or neither to use a profile or the environment.");
+            let why = format!("It requires {other}, which is not set. Set both, or neither to use a profile or the environment.");
             refuse(&path.attribute(one), why, diagnostics);
         }
     }
     if given("allowed_account_ids") && given("forbidden_account_ids") {
-        let why = "Set either allowed_account_ids or forbidden_account_ids: what is not allowed is forbidden already.";
+        let why = "Set either allowed_account_ids or forbidden_account_ids: every account that is not allowed is already forbidden.";
         refuse(&path.attribute("forbidden_account_ids"), why, diagnostics);
     }
     check_web_identity(account, path, diagnostics);
@@ -54,8 +54,8 @@ fn check_hops(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
         check_role_partition(account, hop, &path, diagnostics);
         let length = hop.get("duration").as_str().and_then(|text| duration::parse(text).ok());
         if length.is_some_and(|length| length > CHAINED) && (index > 0 || starts_with_session) {
-            let why =
-                "A session obtained from another session ends after one hour: set 1h or less, or leave it out. It is renewed by itself.";
+            let why = "AWS limits a session obtained from another session to one hour. Set at most 1h, or remove duration. The provider renews \
+                 the session automatically.";
             refuse(&path.attribute("duration"), why, diagnostics);
         }
         let tags = hop.get("tags");
@@ -64,7 +64,7 @@ fn check_hops(account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
         }
         for key in hop.get("transitive_tag_keys").strings() {
             if tags.entries().is_none_or(|tags| !tags.contains_key(&key)) {
-                let why = format!("{key:?} is no key of this hop's tags: add it to tags, or take it out here.");
+                let why = format!("{key:?} is not a key of this hop's tags. Add it to tags, or remove it here.");
                 refuse(&path.attribute("transitive_tag_keys"), why, diagnostics);
             }
         }
@@ -77,7 +77,7 @@ fn check_role_partition(account: &Value, hop: &Value, path: &Path, diagnostics: 
         && role.partition != arn::partition_of(region)
     {
         let why = format!(
-            "The role is of partition {}, and region {region} is of {}: credentials do not reach across partitions.",
+            "The role is in partition {}, but region {region} is in {}. Credentials don't work across partitions.",
             role.partition,
             arn::partition_of(region)
         );
@@ -93,7 +93,8 @@ fn check_partitions(config: &Value, diagnostics: &mut Diagnostics) {
             && arn::partition_of(region) != arn::partition_of(cluster)
         {
             let why = format!(
-                "Region {region} is of partition {}, and cluster_account's region {cluster} is of {}: no connection crosses partitions.",
+                "Region {region} is in partition {}, but cluster_account's region {cluster} is in {}. Connections don't work across \
+                 partitions.",
                 arn::partition_of(region),
                 arn::partition_of(cluster)
             );

@@ -73,11 +73,11 @@ fn overlap(model: &Model, diagnostics: &mut Diagnostics) {
     if let (true, Some((near, far))) = (ours_to_make, cidr::overlapping(&model.cluster_blocks, &model.workload_blocks)) {
         diagnostics.error(
             Path::of("workload_vpc_id"),
-            "The VPCs' blocks overlap",
+            "The CIDR blocks of the two VPCs overlap",
             format!(
-                "{} of the cluster has {near}, {} of the workload has {far}: AWS joins no VPCs whose blocks overlap anywhere, blocks for pods \
-                 included, and whatever cluster_cidrs and workload_cidrs say. Use a VPC with other blocks, or reach the cluster another way, such as \
-                 its public endpoint or AWS PrivateLink.",
+                "{} of the cluster has {near}, {} of the workload has {far}. AWS can't peer VPCs with overlapping CIDR blocks, including \
+                 secondary blocks for pods, whatever cluster_cidrs and workload_cidrs contain. Use a VPC with other blocks, or reach the \
+                 cluster another way, such as its public endpoint or AWS PrivateLink.",
                 model.link.cluster.vpc_id, model.link.workload.vpc_id
             ),
         );
@@ -93,8 +93,8 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
         cidrs => cidrs.join(", "),
     };
     let through = format!(
-        "It takes {limits}: from the workload VPC that is the address of its NAT or internet gateway, and neither routes nor security groups of \
-         this resource decide."
+        "It accepts connections from {limits}. From the workload VPC, the source is the address of its NAT gateway or internet gateway, \
+         and the routes and security group rules of this resource do not apply."
     );
     let private_only = format!(
         "`aws eks update-cluster-config --name {} --resources-vpc-config endpointPrivateAccess=true,endpointPublicAccess=false`",
@@ -104,14 +104,18 @@ fn endpoint_access(cluster: &ClusterDescription, diagnostics: &mut Diagnostics) 
         (true, false) => diagnostics.warning(
             Path::of("cluster_name"),
             "Traffic to the cluster's endpoint will not use this peering",
-            format!("Cluster {} has its public endpoint only. {through} For traffic over the peering, turn private access on and public off: {private_only}.", cluster.name),
+            format!(
+                "Only the public endpoint of cluster {} is enabled. {through} To send the traffic over the peering connection, enable \
+                     private access and disable public access: {private_only}.",
+                cluster.name
+            ),
         ),
         (true, true) => diagnostics.warning(
             Path::of("cluster_name"),
             "Traffic to the cluster's endpoint may not use this peering",
             format!(
-                "Cluster {} has public and private access: outside of its own VPC its name resolves to public addresses. {through} For traffic over \
-                 the peering, turn public access off: {private_only}.",
+                "Cluster {} has public and private access enabled: outside its own VPC, its name resolves to public addresses. {through} \
+                 To send the traffic over the peering connection, disable public access: {private_only}.",
                 cluster.name
             ),
         ),
@@ -168,7 +172,7 @@ impl Routes<'_> {
         for id in missing {
             let all = tables.iter().map(|table| table.id.as_str()).collect::<Vec<_>>().join(", ");
             let text = format!("{} of account {} has the route tables {all}.", end.vpc_id, end.account_id);
-            diagnostics.error(Path::of(attributes.tables), format!("{id} is no route table of the {side} VPC"), text);
+            diagnostics.error(Path::of(attributes.tables), format!("{id} is not a route table of the {side} VPC"), text);
         }
         let blocks: Vec<String> = wanted.into_iter().map(|(_, block)| block).collect();
         local(model, side, &blocks, &mut diagnostics);
@@ -188,21 +192,21 @@ fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, diagno
         return;
     }
     let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route_attributes(side).listed);
-    diagnostics.error(Path::of(route_attributes(side).tables), format!("A route to {block} leads elsewhere"), text);
+    diagnostics.error(Path::of(route_attributes(side).tables), format!("A route to {block} has another target"), text);
 }
 
 /// Routes that no resource of this provider noted: whoever made them deletes them, whoever else uses them.
 fn foreign_routes(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
     let text = format!(
-        "In account {} these lead over {} already: {}. Nothing on the connection says that xeks made them: this resource uses them and leaves them, \
-         and they are gone once whoever made them removes them. The next apply makes what is missing. To have nothing to do with them, leave them out \
-         by {}.",
+        "In account {}, these routes already use {}: {}. No tag on the connection shows that xeks created them, so this resource uses \
+         them and never deletes them. If their owner deletes them, the next apply creates them again. To exclude them from this \
+         resource, use {}.",
         model.link.end(side).account_id,
         model.link.id.as_deref().unwrap_or("the connection"),
         routes.join(", "),
         route_attributes(side).listed
     );
-    diagnostics.warning(Path::of("peering_connection_id"), format!("Routes of the {side} VPC are somebody else's"), text);
+    diagnostics.warning(Path::of("peering_connection_id"), format!("This resource did not create some routes of the {side} VPC"), text);
 }
 
 /// API reference, CreateRoute: a block that lies within the table's own VPC is that VPC's.
@@ -216,7 +220,10 @@ fn local(model: &Model, side: Side, wanted: &[String], diagnostics: &mut Diagnos
             diagnostics.error(
                 Path::of(route_attributes(side).blocks),
                 format!("{block} is a block of the {side} VPC itself"),
-                format!("{} has {own}: addresses in it never leave that VPC. Name blocks of the other VPC.", model.link.end(side).vpc_id),
+                format!(
+                    "{} has {own}: traffic to these addresses never leaves that VPC. Use CIDR blocks of the other VPC.",
+                    model.link.end(side).vpc_id
+                ),
             );
         }
     }

@@ -122,11 +122,12 @@ async fn find_workload_vpc(cx: &Context, cluster: &ClusterDescription, value: &m
             Ok(())
         }
         Some(other) => Err(refuse(format!(
-            "{id} leads to {} of account {}, and the workload account is {}: name the key of the right one in the id",
+            "{id} connects to {} in account {}, but the workload account is {}: use the workload_accounts key of the right account in the \
+             import ID",
             other.vpc_id, other.owner_id, env.workload.account_id
         ))),
         None => Err(refuse(format!(
-            "{id} joins {} and {}, and cluster {} is in {}",
+            "{id} connects {} and {}, but cluster {} is in {}",
             found.requester.vpc_id,
             found.accepter.vpc_id,
             cluster.name,

@@ -11,16 +11,18 @@ use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validat
 const MOST: usize = 200;
 
 pub fn schema() -> Schema {
-    let doc = "Connects a VPC of the workload account with a cluster's VPC: peering requested and accepted, routes in both VPCs, HTTPS on the \
-               cluster security group. One resource over both accounts, and over regions; once per pair of VPCs.";
-    let own = vec![
+    let doc = "Connects a VPC of the workload account with a cluster's VPC: requests and accepts the peering connection, adds routes in \
+               both VPCs, and allows HTTPS on the cluster security group. One resource for both accounts and regions; use it once per \
+               pair of VPCs.";
+    let own =
+        vec![
         Attribute::string("cluster_name", "Name of the cluster.").required().replaces().check(validators::text(names::cluster_name)),
         cluster_region(),
-        Attribute::string("workload_vpc_id", "VPC of the workload account that is to reach the cluster.")
+        Attribute::string("workload_vpc_id", "ID of the VPC in the workload account that needs to reach the cluster.")
             .required()
             .replaces()
             .check(validators::text(|text: &str| is_id(text, "vpc", "a VPC's id"))),
-        Attribute::string("workload_region", "Region of that VPC. Default: the region of the provider's workload account.")
+        Attribute::string("workload_region", "Region of the workload VPC. Default: the region of the provider's workload account.")
             .optional()
             .computed()
             .replaces()
@@ -28,26 +30,28 @@ pub fn schema() -> Schema {
             .check(validators::text(names::region)),
         Attribute::string(
             "peering_connection_id",
-            "Use this peering connection of the two VPCs: it is accepted if it still waits for that, and never deleted; routes, rules and options \
-             of this resource are added to it and taken away again. On a connection that no `xeks_cluster_peering` made, a route belongs to whoever \
-             made it: one that is there already, be it from a run that was killed, is used and left, and is gone once its maker removes it, so \
-             give resources that share such a connection different route tables or blocks. Default: one is made.",
+            "ID of an existing peering connection between the two VPCs. xeks accepts it if it is pending acceptance, adds its routes, \
+             rules and options, removes them at destroy, and never deletes the connection. On a connection that no \
+             `xeks_cluster_peering` created, xeks uses routes that already exist, including those of an interrupted run, and never \
+             deletes them; they disappear when their owner deletes them. Give resources that share such a connection different route \
+             tables or CIDR blocks. Default: xeks creates a connection.",
         )
         .optional()
         .computed()
         .decides_objects()
         .replaces_unless(|prior, _| !has_connection(prior))
         .check(validators::text(|text: &str| is_id(text, "pcx", "a peering connection's id"))),
-        tables("cluster_route_table_ids", "Route tables of the cluster's VPC that get routes. Default: those that serve the cluster's subnets, the main table for subnets without an association included."),
-        tables("workload_route_table_ids", "Route tables of the workload VPC that get routes. Default: all of them."),
-        blocks("cluster_cidrs", "Blocks of the cluster's VPC that the workload VPC gets routes to. Default: all, IPv4 and IPv6."),
-        blocks("workload_cidrs", "Blocks of the workload VPC that the cluster's VPC gets routes to. Default: all, IPv4 and IPv6."),
-        Attribute::bool("allow_https", "Let HTTPS in on the cluster security group.").default_value(Value::Bool(true)).decides_objects(),
-        blocks("https_source_cidrs", "Blocks that HTTPS is let in from. Default: `workload_cidrs`."),
+        tables("cluster_route_table_ids", "Route tables of the cluster's VPC to add routes to. Default: those that serve the cluster's \
+                                           subnets, including the main table for subnets without an association."),
+        tables("workload_route_table_ids", "Route tables of the workload VPC to add routes to. Default: all of them."),
+        blocks("cluster_cidrs", "CIDR blocks of the cluster's VPC that the workload VPC gets routes to. Default: all, IPv4 and IPv6."),
+        blocks("workload_cidrs", "CIDR blocks of the workload VPC that the cluster's VPC gets routes to. Default: all, IPv4 and IPv6."),
+        Attribute::bool("allow_https", "Allow HTTPS on the cluster security group.").default_value(Value::Bool(true)).decides_objects(),
+        blocks("https_source_cidrs", "CIDR blocks to allow HTTPS from. Default: `workload_cidrs`."),
         Attribute::bool(
             "dns_resolution",
-            "Resolve EC2 host names of either VPC to private addresses from the other one. Not needed for the cluster's private endpoint, whose \
-             name resolves publicly. Default `false`.",
+            "Resolve EC2 host names of either VPC to private addresses from the other VPC. The cluster's private endpoint does not need \
+             this, because its name resolves publicly. Default `false`.",
         )
         .default_value(Value::Bool(false))
         .decides_objects(),
@@ -66,32 +70,36 @@ fn blocks(name: &'static str, doc: &'static str) -> Attribute {
 
 fn computed() -> Vec<Attribute> {
     let route = vec![
-        Attribute::string("account_id", "Account of the table.").computed(),
-        Attribute::string("region", "Region of the table.").computed(),
-        Attribute::string("route_table_id", "The table.").computed(),
-        Attribute::string("destination", "Block that the route leads to.").computed(),
-        Attribute::string("peering_connection_id", "Connection that it leads over.").computed(),
+        Attribute::string("account_id", "Account of the route table.").computed(),
+        Attribute::string("region", "Region of the route table.").computed(),
+        Attribute::string("route_table_id", "ID of the route table.").computed(),
+        Attribute::string("destination", "CIDR block that the route leads to.").computed(),
+        Attribute::string("peering_connection_id", "Peering connection that the route uses.").computed(),
     ];
     let set = |name: &'static str, doc: &'static str| Attribute::plain(name, Type::set(Type::String), doc).computed();
     let network = vec![
-        Attribute::string("cluster_vpc_id", "The cluster's VPC.").computed(),
-        Attribute::string("cluster_security_group_id", "The cluster security group.").computed(),
-        set("cluster_cidrs", "All blocks of the cluster's VPC."),
+        Attribute::string("cluster_vpc_id", "ID of the cluster's VPC.").computed(),
+        Attribute::string("cluster_security_group_id", "ID of the cluster security group.").computed(),
+        set("cluster_cidrs", "All CIDR blocks of the cluster's VPC."),
         set("cluster_route_table_ids", "Route tables that serve the cluster's subnets."),
-        set("workload_cidrs", "All blocks of the workload VPC."),
+        set("workload_cidrs", "All CIDR blocks of the workload VPC."),
         set("workload_route_table_ids", "All route tables of the workload VPC."),
     ];
     vec![
-        Attribute::string("cluster_vpc_id", "The cluster's VPC. A cluster that was made anew in another VPC replaces the resource.")
-            .observed(planned_cluster_vpc)
-            .replaces(),
+        Attribute::string(
+            "cluster_vpc_id",
+            "ID of the cluster's VPC. If the cluster is recreated in another VPC, Terraform replaces the \
+                                             resource.",
+        )
+        .observed(planned_cluster_vpc)
+        .replaces(),
         Attribute::string("status", "Status of the peering connection, such as `active`.").computed(),
         Attribute::nested("routes", Nesting::Map, route, "Every route of this resource, by `account/table/destination`.").computed(),
         Attribute::nested(
             "network",
             Nesting::Single,
             network,
-            "What was found in both VPCs: the defaults follow it, and a block or table that is added shows as a change.",
+            "What xeks found in both VPCs. The defaults follow it, so a new CIDR block or route table shows as a change.",
         )
         .observed(|_, _| None),
     ]
@@ -114,7 +122,7 @@ fn validate(config: &Value, _: Option<&str>) -> Diagnostics {
     if config.get("allow_https").as_bool() == Some(false) && config.get("https_source_cidrs").is_given() {
         validators::refuse(
             &Path::of("https_source_cidrs"),
-            "With allow_https = false nothing is let in. Remove https_source_cidrs, or set allow_https = true.",
+            "https_source_cidrs has no effect with allow_https = false. Remove https_source_cidrs, or set allow_https = true.",
             &mut diagnostics,
         );
     }
@@ -123,7 +131,7 @@ fn validate(config: &Value, _: Option<&str>) -> Diagnostics {
         && arn::partition_of(cluster) != arn::partition_of(workload)
     {
         let why = format!(
-            "{workload} is of partition {}, and the cluster of {}. VPCs are joined within one.",
+            "{workload} is in partition {}, but the cluster is in {}. VPC peering works only within one partition.",
             arn::partition_of(workload),
             arn::partition_of(cluster)
         );

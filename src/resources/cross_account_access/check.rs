@@ -48,17 +48,21 @@ fn mode(model: &Model, env: &Env, diagnostics: &mut Diagnostics) {
     if model.upgrade {
         diagnostics.warning(
             Path::of("on_config_map"),
-            "The cluster's authentication mode will be changed, and can't be changed back",
-            format!("Cluster {} goes from CONFIG_MAP to API_AND_CONFIG_MAP. aws-auth goes on working; where both name a principal, the access entry wins.", model.cluster),
+            "The cluster's authentication mode will change, and can't be changed back",
+            format!(
+                "The apply changes cluster {} from CONFIG_MAP to API_AND_CONFIG_MAP. The aws-auth ConfigMap keeps working; if both \
+                     contain a principal, the access entry takes precedence.",
+                model.cluster
+            ),
         );
     } else {
         diagnostics.error(
             Path::of("on_config_map"),
-            "The cluster takes no access entries",
+            "The cluster does not support access entries",
             format!(
-                "The authentication mode of cluster {} in account {} is CONFIG_MAP. Nothing was made. Set on_config_map = \"upgrade\" to have it \
-                 changed, or run `aws eks update-cluster-config --name {} --region {} --access-config authenticationMode=API_AND_CONFIG_MAP`. \
-                 The change is one way; aws-auth goes on working.",
+                "The authentication mode of cluster {} in account {} is CONFIG_MAP. Nothing was created. Set on_config_map = \"upgrade\" \
+                 to have xeks change it, or run `aws eks update-cluster-config --name {} --region {} --access-config \
+                 authenticationMode=API_AND_CONFIG_MAP`. The change can't be undone; the aws-auth ConfigMap keeps working.",
                 model.cluster, env.cluster.account_id, model.cluster, env.region
             ),
         );
@@ -73,8 +77,12 @@ fn blast_radius(model: &Model, change: Change<'_>, diagnostics: &mut Diagnostics
         if name.ends_with(ADMIN) && reach.scope == Scope::Cluster && before != now {
             diagnostics.warning(
                 Path::of("kubernetes.policies").key(name),
-                "Administrator of the whole cluster",
-                format!("Whoever holds role {} of the workload account becomes administrator of cluster {}. A narrower policy, or scope = \"namespace\", limits it.", model.workload.name, model.cluster),
+                "Cluster-wide administrator access",
+                format!(
+                    "Principals that can assume role {} of the workload account get cluster-admin on cluster {}. Use a narrower \
+                         policy or scope = \"namespace\" to limit this.",
+                    model.workload.name, model.cluster
+                ),
             );
         }
     }
@@ -82,8 +90,12 @@ fn blast_radius(model: &Model, change: Change<'_>, diagnostics: &mut Diagnostics
     if model.trust_account && change.changes(path) {
         diagnostics.warning(
             Path::of(path),
-            "The access role trusts a name, not a role",
-            format!("Anyone in the workload account who may create a role called {} inherits this access. trust = \"role\" binds it to the one role.", model.workload.name),
+            "The access role trusts a role name, not one role",
+            format!(
+                "Principals in the workload account that can create a role named {} can use it to get this access. Set trust = \
+                     \"role\" to trust only the current role.",
+                model.workload.name
+            ),
         );
     }
 }
@@ -105,7 +117,7 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!("{}Account {} knows: {}.", did_you_mean(name, &names), env.cluster.account_id, names.join(", ")),
+                format!("{}Access policies in account {}: {}.", did_you_mean(name, &names), env.cluster.account_id, names.join(", ")),
             );
         }
     }

@@ -23,7 +23,11 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
         );
     }
     if !direct && access.is_null() && !config.get("mode").is_unknown() {
-        refuse("access_role", "Mode assume_role needs the access role, such as access_role = { name = \"EKS-Access\" }.", &mut diagnostics);
+        refuse(
+            "access_role",
+            "Mode assume_role requires an access role, such as access_role = { name = \"EKS-Access\" }.",
+            &mut diagnostics,
+        );
     }
     refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
     refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
@@ -34,7 +38,7 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     {
         refuse(
             "workload_role.manage_policy",
-            "A role made here needs its policy. Set existing = true for a role that can't be edited.",
+            "A role that xeks creates needs its policy. Set existing = true for a role that can't be edited.",
             &mut diagnostics,
         );
     }
@@ -44,12 +48,16 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     {
         refuse(
             "workload_role.instance_profile_name",
-            "There is no instance profile to name. Set instance_profile = true.",
+            "instance_profile_name requires an instance profile. Set instance_profile = true.",
             &mut diagnostics,
         );
     }
     if client.get("credential_source").is_given() && client.get("source_profile").is_given() {
-        refuse("client.source_profile", "An AWS profile has either credential_source or source_profile. Remove one.", &mut diagnostics);
+        refuse(
+            "client.source_profile",
+            "An AWS profile uses either credential_source or source_profile. Remove one of them.",
+            &mut diagnostics,
+        );
     }
     if client.get("auth").as_str() == Some("role_arn") {
         if direct {
@@ -75,7 +83,7 @@ fn principals_fit(principals: &Value, diagnostics: &mut Diagnostics) {
     let size: usize = principals.strings().iter().map(|arn| arn.len() + quotes_and_comma).sum();
     if size > policy::TRUST_NEVER {
         let why = format!(
-            "{} principals take {size} characters of the role's trust policy, and IAM takes {} at most, {} unless the quota was raised. \
+            "{} principals need {size} characters in the role's trust policy. IAM allows at most {}, and {} unless the quota was raised. \
              Trust a role that they all assume.",
             principals.members().len(),
             policy::TRUST_NEVER,
@@ -91,12 +99,12 @@ fn scopes_fit(policies: &Value, diagnostics: &mut Diagnostics) {
         let namespaces = policy.get("namespaces");
         match policy.get("scope").as_str() {
             Some("namespace") if !namespaces.is_unknown() && namespaces.members().is_empty() => {
-                validators::refuse(&path, "Scope namespace needs namespaces, such as [\"team-a\", \"dev-*\"].", diagnostics);
+                validators::refuse(&path, "Scope namespace requires namespaces, such as [\"team-a\", \"dev-*\"].", diagnostics);
             }
             Some("cluster") if !namespaces.members().is_empty() => {
                 validators::refuse(
                     &path,
-                    "Scope cluster reaches every namespace. Remove namespaces, or set scope = \"namespace\".",
+                    "Scope cluster applies to every namespace. Remove namespaces, or set scope = \"namespace\".",
                     diagnostics,
                 );
             }
@@ -125,7 +133,7 @@ pub(super) fn policies_name_each_policy_once(policies: &Value, path: &Path, diag
         if let Err(why) = arn::is_access_policy(name) {
             validators::refuse(&path, why, diagnostics);
         } else if !seen.insert(short.to_owned()) {
-            validators::refuse(&path, format!("Another key names {short} already. Keep one of them."), diagnostics);
+            validators::refuse(&path, format!("Another key already names {short}. Keep one of them."), diagnostics);
         }
     }
 }
@@ -143,11 +151,11 @@ const RESERVED: &[&str] = &["system:", "eks:", "aws:", "amazon:", "iam:"];
 /// EKS user guide, "Create access entries": reserved prefixes, and a colon before `{{SessionName}}`.
 pub(super) fn is_username(text: &str) -> Result<(), String> {
     if let Some(prefix) = RESERVED.iter().find(|p| text.starts_with(**p)) {
-        return Err(format!("A user name may not begin with {prefix:?}. Try {:?}.", text.replacen(prefix, "team:", 1)));
+        return Err(format!("A user name can't begin with {prefix:?}. Try {:?}.", text.replacen(prefix, "team:", 1)));
     }
     match text.find("{{SessionName") {
-        Some(at) if !text[..at].contains(':') => Err("A colon must stand before {{SessionName}}, such as team:{{SessionName}}.".into()),
-        _ if text.is_empty() => Err("A user name is not empty. Leave it out for EKS's own.".into()),
+        Some(at) if !text[..at].contains(':') => Err("A colon must come before {{SessionName}}, such as team:{{SessionName}}.".into()),
+        _ if text.is_empty() => Err("A user name can't be empty. Remove username to use the EKS default.".into()),
         _ => Ok(()),
     }
 }
@@ -155,9 +163,9 @@ pub(super) fn is_username(text: &str) -> Result<(), String> {
 pub(super) fn is_group(text: &str) -> Result<(), String> {
     match RESERVED.iter().find(|p| text.starts_with(**p)) {
         Some(prefix) => Err(format!(
-            "{text:?} begins with {prefix:?}, which EKS refuses in access entries. Bind a group of your own, such as platform-admins."
+            "{text:?} begins with {prefix:?}, which EKS rejects in access entries. Bind a group of your own, such as platform-admins."
         )),
-        None if text.is_empty() => Err("A group's name is not empty.".into()),
+        None if text.is_empty() => Err("A group name can't be empty.".into()),
         None => Ok(()),
     }
 }

@@ -8,8 +8,8 @@ use crate::resources::role::role_attributes;
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 pub fn schema() -> Schema {
-    let doc = "Lets an EC2 role of the workload account use the EKS cluster of the cluster account: a role there that it may assume, an \
-               access entry with access policies, and a kubeconfig without static credentials. One resource over both accounts.";
+    let doc = "Gives an EC2 role of the workload account access to an EKS cluster of the cluster account: an access role that it can \
+               assume, an access entry with access policies, and a kubeconfig without static credentials. One resource for both accounts.";
     let own = vec![
         Attribute::string("cluster_name", "Name of the cluster in the cluster account.")
             .required()
@@ -37,70 +37,79 @@ pub fn schema() -> Schema {
         Attribute::nested("workload_role", Nesting::Single, workload_role(), "The role in the workload account.")
             .decides_objects()
             .required(),
-        Attribute::nested("kubernetes", Nesting::Single, kubernetes(), "What the principal may do in the cluster.")
+        Attribute::nested("kubernetes", Nesting::Single, kubernetes(), "Permissions of the principal in the cluster.")
             .decides_objects()
             .required(),
         Attribute::string(
             "on_config_map",
-            "What to do with a cluster whose authentication mode is CONFIG_MAP: `error` (default) or `upgrade` it one step to \
-             API_AND_CONFIG_MAP, which can't be undone.",
+            "What to do if the cluster's authentication mode is CONFIG_MAP: `error` (default) or `upgrade` (change it to \
+             API_AND_CONFIG_MAP, which can't be undone).",
         )
         .default_value(Value::string("error"))
         .decides_objects()
         .check(validators::one_of(&["error", "upgrade"])),
-        Attribute::nested("client", Nesting::Single, client(), "Shapes the kubeconfig.").optional(),
+        Attribute::nested("client", Nesting::Single, client(), "Options of the kubeconfig and its AWS profile.").optional(),
     ];
     Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(rules::validate)
 }
 
 fn access_role() -> Vec<Attribute> {
     let more = vec![
-        Attribute::string("external_id", "External ID that callers must pass.").optional().check(validators::text(names::external_id)),
+        Attribute::string("external_id", "External ID that principals must pass to assume the role.")
+            .optional()
+            .check(validators::text(names::external_id)),
         Attribute::string(
             "trust",
-            "Whom the role trusts: `role` (default), the workload role, bound to its hidden id; or `account`, whatever role of that ARN the \
-             workload account has, which survives a recreated role.",
+            "What the role trusts: `role` (default), the workload role itself, bound to its unique ID; or `account`, any role with that \
+             ARN in the workload account, which survives a recreated role.",
         )
         .default_value(Value::string("role"))
         .decides_objects()
         .check(validators::one_of(&["role", "account"])),
-        Attribute::set_of_strings("trusted_principal_arns", "Further principals that may assume the role, such as a team's SSO role.")
-            .optional()
-            .check(validators::each_text(arn::is_principal)),
+        Attribute::set_of_strings(
+            "trusted_principal_arns",
+            "ARNs of additional principals that can assume the role, such as a team's SSO \
+                                                             role.",
+        )
+        .optional()
+        .check(validators::each_text(arn::is_principal)),
     ];
-    let existing = "Use a role that exists: only our trust statement and our inline policy are added, and taken out again.";
+    let existing = "Use an existing role: xeks adds only its trust statement and its inline policy, and removes them at destroy.";
     attributes([role_attributes(ACCESS_ROLE, existing), more])
 }
 
 fn workload_role() -> Vec<Attribute> {
-    let more = vec![
+    let more =
+        vec![
         Attribute::bool(
             "manage_policy",
-            "Whether to write the policy that lets the role assume the access role. `false` for roles that can't be edited, such as SSO's.",
+            "Whether xeks writes the policy that allows the role to assume the access role. Set `false` for roles that can't be edited, \
+             such as SSO roles.",
         )
         .default_value(Value::Bool(true))
         .decides_objects(),
         Attribute::set_of_strings(
             "trusted_services",
-            "Services that may assume the role. Default `ec2.amazonaws.com`, in China `ec2.amazonaws.com.cn`.",
+            "Services that can assume the role. Default `ec2.amazonaws.com`, in China Regions `ec2.amazonaws.com.cn`.",
         )
         .optional()
         .check(validators::count(1, 20))
         .check(validators::each_text(rules::is_service)),
-        Attribute::bool("instance_profile", "Whether to make an instance profile that holds the role.")
+        Attribute::bool("instance_profile", "Whether to create an instance profile that contains the role.")
             .default_value(Value::Bool(false))
             .decides_objects(),
         Attribute::string("instance_profile_name", "Name of the instance profile. Default: the role's name.")
             .optional()
             .decides_objects()
             .check(validators::text(names::instance_profile_name)),
-        Attribute::set_of_strings("managed_policy_arns", "Managed policies to attach. When set on a role made here: these and no others.")
+        Attribute::set_of_strings("managed_policy_arns", "ARNs of managed policies to attach. On a role that xeks creates, a list that is \
+                                                          set is exclusive.")
             .optional()
             .check(validators::count(0, 20))
             .check(validators::each_text(arn::is_policy)),
     ];
     attributes([
-        role_attributes(WORKLOAD_ROLE, "Use a role that exists: only the policy that lets it assume the access role is added."),
+        role_attributes(WORKLOAD_ROLE, "Use an existing role: xeks adds only the policy that allows it to assume the access role."),
         more,
     ])
 }
@@ -108,40 +117,50 @@ fn workload_role() -> Vec<Attribute> {
 fn kubernetes() -> Vec<Attribute> {
     let policy = vec![
         Attribute::string("scope", "`cluster` or `namespace`.").required().check(validators::one_of(&["cluster", "namespace"])),
-        Attribute::set_of_strings("namespaces", "Namespaces of scope `namespace`; a trailing `*` is a wildcard.")
+        Attribute::set_of_strings("namespaces", "Namespaces for scope `namespace`; a trailing `*` is a wildcard.")
             .optional()
             .check(validators::each_text(names::access_scope_namespace)),
     ];
     vec![
         Attribute::string(
             "username",
-            "Kubernetes user name. Default: EKS's own, `arn:aws:sts::ACCOUNT:assumed-role/NAME/{{SessionName}}`.",
+            "Kubernetes user name. Default: the EKS default, `arn:aws:sts::ACCOUNT:assumed-role/NAME/{{SessionName}}`.",
         )
         .optional()
         .check(validators::text(rules::is_username)),
         Attribute::set_of_strings("groups", "Kubernetes groups.").optional().check(validators::each_text(rules::is_group)),
-        Attribute::nested("policies", Nesting::Map, policy, "EKS access policies by name, such as `AmazonEKSViewPolicy`, or ARN.")
-            .optional()
-            .decides_objects()
-            .check(rules::policies_name_each_policy_once),
+        Attribute::nested(
+            "policies",
+            Nesting::Map,
+            policy,
+            "EKS access policies, keyed by name, such as `AmazonEKSViewPolicy`, or by ARN.",
+        )
+        .optional()
+        .decides_objects()
+        .check(rules::policies_name_each_policy_once),
     ]
 }
 
 fn client() -> Vec<Attribute> {
     vec![
-        Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; in mode `direct` none.")
+        Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; none in mode `direct`.")
             .optional(),
-        Attribute::string("config_file", "Path of the AWS config file that holds the profile, where it is not the default one.").optional(),
-        Attribute::string("session_name", "Session name that the profile sets. Default: the client's own.")
+        Attribute::string("config_file", "Path of the AWS config file that contains the profile, if it is not the default file.")
+            .optional(),
+        Attribute::string("session_name", "Session name that the profile sets. Default: chosen by the client.")
             .optional()
             .check(validators::text(names::session_name)),
-        Attribute::string("credential_source", "Where the profile finds the workload role's credentials. Default `Ec2InstanceMetadata`.")
+        Attribute::string("credential_source", "Source of the workload role's credentials in the profile. Default `Ec2InstanceMetadata`.")
             .optional()
             .check(validators::one_of(&["Ec2InstanceMetadata", "EcsContainer", "Environment"])),
-        Attribute::string("source_profile", "A profile with the workload role's credentials, in place of `credential_source`.").optional(),
-        Attribute::string("auth", "`profile` (default) or `role_arn`: `aws eks get-token --role-arn`, as in many guides.")
-            .default_value(Value::string("profile"))
-            .check(validators::one_of(&["profile", "role_arn"])),
+        Attribute::string("source_profile", "Profile with the workload role's credentials, instead of `credential_source`.").optional(),
+        Attribute::string(
+            "auth",
+            "How the kubeconfig authenticates: `profile` (default), or `role_arn` for `aws eks get-token \
+                                   --role-arn`, as in many guides.",
+        )
+        .default_value(Value::string("profile"))
+        .check(validators::one_of(&["profile", "role_arn"])),
     ]
 }
 
@@ -162,10 +181,10 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("instance_profile_arn", "ARN of the instance profile.").computed(),
         Attribute::string("access_entry_arn", "ARN of the access entry.").computed(),
         Attribute::string("username", "Kubernetes user name of the access entry.").computed(),
-        Attribute::plain("cluster", cluster, "The cluster, as far as clients need it. `certificate_authority` is base64.")
+        Attribute::plain("cluster", cluster, "Attributes of the cluster that clients need. `certificate_authority` is base64-encoded.")
             .observed(planned_cluster),
-        Attribute::string("kubeconfig", "A kubeconfig that holds no secret.").computed(),
-        Attribute::string("aws_config", "The AWS profile that goes with the kubeconfig; null where it needs none.").computed(),
+        Attribute::string("kubeconfig", "A kubeconfig that contains no secret.").computed(),
+        Attribute::string("aws_config", "The AWS profile for the kubeconfig; null if it needs none.").computed(),
         Attribute::plain("exec", exec, "The kubeconfig's credential command, for the kubernetes and helm providers.").computed(),
     ]
 }

@@ -28,9 +28,9 @@ pub fn check(model: &Model, change: Change<'_>, env: &Env) -> Diagnostics {
     if !wide.is_empty() && change.changes("service_accounts") {
         diagnostics.warning(
             Path::of("service_accounts"),
-            "Service accounts by pattern",
+            "Wildcards in service_accounts",
             format!(
-                "Whoever may create a service account that fits {} gets role {} of account {}.",
+                "Users who can create a service account that matches {} can use role {} of account {}.",
                 wide.join(", "),
                 model.role.name,
                 env.workload.account_id

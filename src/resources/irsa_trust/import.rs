@@ -69,8 +69,9 @@ impl FromStr for TrustId {
 }
 
 impl ImportId for TrustId {
-    const FORM: &'static str = "CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]] or https://ISSUER/ROLE, and for mode chained CLUSTER/POD_ROLE>ROLE, such as \
-                                prac-eks-abhi/nodejs-app; several clusters or issuers are joined by commas, and a set of one cluster ends in one";
+    const FORM: &'static str = "CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]] or https://ISSUER/ROLE, and for mode chained CLUSTER/POD_ROLE>ROLE, \
+                                such as prac-eks-abhi/nodejs-app; separate several clusters or issuers with commas, and end \
+                                cluster_names of one cluster with a comma";
 
     fn config(&self, schema: &Schema) -> Value {
         let mut value = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));

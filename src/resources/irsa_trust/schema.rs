@@ -12,52 +12,66 @@ use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validat
 const SOURCES: [&str; 3] = ["cluster_name", "cluster_names", "issuer_urls"];
 
 pub fn schema() -> Schema {
-    let doc = "Lets pods of the cluster account's EKS clusters use a role of the workload account: by an OIDC provider there and a trust in \
-               its tokens (IRSA), or by a role of the cluster account that assumes it. One resource over both accounts.";
+    let doc = "Gives pods of EKS clusters in the cluster account a role of the workload account: through an OIDC provider there whose \
+               tokens the role trusts (IRSA), or through a pod role in the cluster account that assumes it. One resource for both \
+               accounts.";
     let own = vec![
-        Attribute::string("cluster_name", "Name of the cluster whose pods use the role. Exactly one of `cluster_name`, `cluster_names`, `issuer_urls`.")
-            .optional()
-            .replaces()
-            .check(validators::text(names::cluster_name)),
+        Attribute::string(
+            "cluster_name",
+            "Name of the cluster whose pods use the role. Set exactly one of `cluster_name`, \
+                                           `cluster_names`, `issuer_urls`.",
+        )
+        .optional()
+        .replaces()
+        .check(validators::text(names::cluster_name)),
         Attribute::set_of_strings("cluster_names", "Names of the clusters whose pods use the role, such as blue and green.")
             .optional()
             .check(validators::count(1, 20))
             .check(validators::each_text(names::cluster_name)),
-        Attribute::set_of_strings("issuer_urls", "OIDC issuers whose tokens are trusted; no access to the clusters is needed.")
+        Attribute::set_of_strings("issuer_urls", "OIDC issuers whose tokens the role trusts. xeks needs no access to the clusters.")
             .optional()
             .check(validators::count(1, 20))
             .check(validators::each_text(names::issuer_url)),
         cluster_region(),
-        Attribute::nested("service_accounts", Nesting::Set, service_account(), "Service accounts that may use the role.")
+        Attribute::nested("service_accounts", Nesting::Set, service_account(), "Service accounts that can use the role.")
             .required()
             .check(validators::count(1, 10_000)),
         Attribute::string(
             "mode",
-            "`federated` (default): the workload account trusts the cluster's tokens through an OIDC provider of its own. `chained`: a pod role \
-             in the cluster account trusts them and assumes the role.",
+            "`federated` (default): the workload account trusts the cluster's tokens through its own OIDC provider. `chained`: a pod role \
+             in the cluster account trusts the tokens and assumes the role.",
         )
         .default_value(Value::string("federated"))
         .decides_objects()
         .replaces()
         .check(validators::one_of(&["federated", "chained"])),
-        Attribute::nested("pod_role", Nesting::Single, role_attributes(POD_ROLE, EXISTING), "The role in the cluster account. Required in mode `chained`.")
-            .decides_objects()
-            .optional(),
+        Attribute::nested(
+            "pod_role",
+            Nesting::Single,
+            role_attributes(POD_ROLE, EXISTING),
+            "The role in the cluster account. Required in mode `chained`.",
+        )
+        .decides_objects()
+        .optional(),
         Attribute::nested("role", Nesting::Single, role(), "The role in the workload account that the pods use.")
             .decides_objects()
             .required(),
-        Attribute::set_of_strings("audiences", "Audiences of the tokens. Default `sts.amazonaws.com`; another one also goes into the annotations.")
-            .optional()
-            .check(validators::count(1, 100))
-            .check(validators::each_text(is_audience)),
-        Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How the account's OIDC provider is treated.")
+        Attribute::set_of_strings(
+            "audiences",
+            "Audiences of the tokens. Default `sts.amazonaws.com`. Another audience also appears in \
+                                                the annotations.",
+        )
+        .optional()
+        .check(validators::count(1, 100))
+        .check(validators::each_text(is_audience)),
+        Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How xeks manages the account's OIDC provider.")
             .decides_objects()
             .optional(),
     ];
     Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(validate)
 }
 
-const EXISTING: &str = "Use a role that exists: only our trust statement is added, by its Sid, and taken out again.";
+const EXISTING: &str = "Use an existing role: xeks adds only its trust statement, identified by its Sid, and removes it at destroy.";
 
 fn service_account() -> Vec<Attribute> {
     vec![
@@ -70,14 +84,15 @@ fn service_account() -> Vec<Attribute> {
 
 fn role() -> Vec<Attribute> {
     let more = vec![
-        Attribute::map_of_strings("inline_policies", "Inline policies by name, as JSON.")
+        Attribute::map_of_strings("inline_policies", "Inline policies as JSON, keyed by name.")
             .optional()
             .equivalent(same_documents)
             .check(validators::each_text(policy::is_document))
             .check(policy_names),
         Attribute::set_of_strings(
             "managed_policy_arns",
-            "Managed policies to attach. When set on a role made here: these and no others; when null, not looked at.",
+            "ARNs of managed policies to attach. On a role that xeks creates, a list that is set is exclusive; if it is null, xeks \
+             ignores attached policies.",
         )
         .optional()
         .check(validators::count(0, 20))
@@ -90,17 +105,21 @@ fn oidc_provider() -> Vec<Attribute> {
     vec![
         Attribute::string(
             "manage",
-            "`shared` (default): made if missing, removed by the last use if this provider made it. `existing`: it must be there. `retain`: made if \
-             missing, never removed.",
+            "`shared` (default): xeks creates the provider if it does not exist, and deletes it with the last resource that uses it if \
+             xeks created it. `existing`: the provider must exist. `retain`: xeks creates it if it does not exist, and never deletes it.",
         )
         .default_value(Value::string("shared"))
         .decides_objects()
         .check(validators::one_of(&["shared", "existing", "retain"])),
-        Attribute::list_of_strings("thumbprints", "SHA-1 thumbprints of the issuer's certificate, set when the provider is made. EKS needs none.")
-            .optional()
-            .check(validators::count(1, 5))
-            .check(validators::each_text(is_thumbprint)),
-        tags_attribute("Tags of the OIDC provider, set when it is made."),
+        Attribute::list_of_strings(
+            "thumbprints",
+            "SHA-1 thumbprints of the issuer's certificate, set when xeks creates the provider. EKS \
+                                                   needs none.",
+        )
+        .optional()
+        .check(validators::count(1, 5))
+        .check(validators::each_text(is_thumbprint)),
+        tags_attribute("Tags of the OIDC provider, set when xeks creates it."),
     ]
 }
 
@@ -109,8 +128,8 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("role_arn", "ARN of the role.").computed(),
         Attribute::string("role_id", "RoleId of the role.").computed(),
         Attribute::string("pod_role_arn", "ARN of the pod role; null in mode `federated`.").computed(),
-        Attribute::plain("issuers", Type::set(Type::String), "The OIDC issuers that are trusted, as https URLs.").observed(planned_issuers),
-        Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers by issuer.").computed(),
+        Attribute::plain("issuers", Type::set(Type::String), "OIDC issuers that the role trusts, as https URLs.").observed(planned_issuers),
+        Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers, keyed by issuer.").computed(),
         Attribute::map_of_strings(
             "service_account_annotations",
             "Annotations of the service account, for Helm values; empty in mode `chained`.",
@@ -118,7 +137,7 @@ fn computed() -> Vec<Attribute> {
         .computed(),
         Attribute::string(
             "service_account_manifests",
-            "Kubernetes manifests as YAML: the service accounts, and in mode `chained` what pods need besides.",
+            "Kubernetes manifests as YAML: the service accounts and, in mode `chained`, the objects that the pods also need.",
         )
         .computed(),
         Attribute::string("aws_config", "The AWS config file of the pods in mode `chained`; null otherwise.").computed(),
@@ -162,13 +181,13 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
         [] if open => {}
         [] => validators::refuse(
             &Path::of("cluster_name"),
-            "Exactly one of cluster_name, cluster_names and issuer_urls is needed; there is none.",
+            "Exactly one of cluster_name, cluster_names and issuer_urls is required; none is set.",
             &mut diagnostics,
         ),
         [_] => {}
         [_, more @ ..] => {
             for name in more {
-                let why = format!("Exactly one of cluster_name, cluster_names and issuer_urls is needed. Remove {name}, or the others.");
+                let why = format!("Exactly one of cluster_name, cluster_names and issuer_urls is allowed. Remove {name} or the others.");
                 validators::refuse(&Path::of(name), why, &mut diagnostics);
             }
         }
@@ -177,7 +196,7 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     if chained && config.get("pod_role").is_null() {
         validators::refuse(
             &Path::of("pod_role"),
-            "Mode chained needs the role in the cluster account, such as pod_role = { name = \"nodejs-pod\" }.",
+            "Mode chained requires a pod role in the cluster account, such as pod_role = { name = \"nodejs-pod\" }.",
             &mut diagnostics,
         );
     }
@@ -206,7 +225,7 @@ fn subjects_fit(service_accounts: &Value, diagnostics: &mut Diagnostics) {
     let size: usize = members.iter().map(|account| AROUND + length(account, "namespace") + length(account, "name")).sum();
     if size > policy::TRUST_NEVER {
         let why = format!(
-            "{} service accounts take {size} characters of the role's trust policy, and IAM takes {} at most, {} unless the quota was \
+            "{} service accounts need {size} characters in the role's trust policy. IAM allows at most {}, and {} unless the quota was \
              raised. Use a wildcard in a namespace of your own, fewer service accounts, or several roles.",
             members.len(),
             policy::TRUST_NEVER,
@@ -221,7 +240,11 @@ fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
         if let Err(why) = names::policy_name(name) {
             validators::refuse(&path.key(name), why, diagnostics);
         } else if name.starts_with(OWN_POLICIES) {
-            validators::refuse(&path.key(name), "Names that begin with xeks- are this provider's own. Choose another.", diagnostics);
+            validators::refuse(
+                &path.key(name),
+                "Names that begin with xeks- are reserved for this provider. Choose another name.",
+                diagnostics,
+            );
         }
     }
 }
@@ -239,7 +262,7 @@ fn is_thumbprint(text: &str) -> Result<(), String> {
     if text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(());
     }
-    Err(format!("{text:?} is not a SHA-1 thumbprint of 40 hexadecimal digits. Leave thumbprints out: EKS needs none."))
+    Err(format!("{text:?} is not a SHA-1 thumbprint of 40 hexadecimal digits. Remove thumbprints: EKS needs none."))
 }
 
 #[cfg(test)]

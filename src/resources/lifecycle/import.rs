@@ -43,7 +43,7 @@ impl<C: Composite> Composed<C> {
         let model = C::Model::from_value(&value, &env);
         if seen.ledger.is_empty() {
             let names: Vec<String> = self.composite.objects(&model, &env).iter().map(|object| object.key().to_string()).collect();
-            let detail = format!("Nothing of what the id {id:?} names exists. Looked for: {}.", names.join(", "));
+            let detail = format!("None of the objects that the ID {id:?} names exists. Looked for: {}.", names.join(", "));
             diagnostics.error(Path::root(), summary, detail);
             return Outcome::new(Value::Null, diagnostics);
         }

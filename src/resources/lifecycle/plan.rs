@@ -163,6 +163,6 @@ impl<C: Composite> Composed<C> {
 
 fn claimed_twice<C: Composite>(claim: Claim) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(claim.attribute, format!("Another {} of this configuration is the same", C::NAME), claim.advice);
+    diagnostics.error(claim.attribute, format!("Another {} of this configuration manages the same objects", C::NAME), claim.advice);
     diagnostics
 }

@@ -20,25 +20,26 @@ impl Operation<'_> {
     /// Adds what was kept in place to the diagnostics, as warnings.
     pub fn warn(&self, diagnostics: &mut Diagnostics) {
         for warning in std::mem::take(&mut *self.cx.warnings.lock()) {
-            diagnostics.warning(Path::root(), "An object was left in place", warning);
+            diagnostics.warning(Path::root(), "Cleanup is incomplete", warning);
         }
     }
 
     /// One error for each object that failed; each says what exists now and what to do next.
     pub fn failures(&self, operation: &str, failures: &[Failure<Error>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
         let exists: Vec<String> =
-            ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.pending { " (not certain)" } else { "" })).collect();
+            ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.pending { " (outcome unknown)" } else { "" })).collect();
         let exists = if exists.is_empty() {
-            "Nothing of the resource exists now.".to_owned()
+            "No object of the resource exists.".to_owned()
         } else {
-            format!("In the state now:\n{}", exists.join("\n"))
+            format!("Objects in the state:\n{}", exists.join("\n"))
         };
         let next = match operation {
             "create" => {
-                "The state names all that was made. Mend the cause and apply again: Terraform removes what is there and makes it anew, or `terraform untaint` it first to go on from here."
+                "The state contains every object that was created. Fix the cause and run apply again. Terraform will replace the tainted \
+                 resource; run `terraform untaint` first to keep what exists."
             }
-            "update" => "Mend the cause and apply again: what is done already is kept.",
-            _ => "Mend the cause and destroy again: what is gone already is not looked for.",
+            "update" => "Fix the cause and run apply again. Completed steps are kept.",
+            _ => "Fix the cause and run destroy again. Objects that are already deleted are skipped.",
         };
         for failure in failures {
             let summary = format!("{} of {} failed: could not {} {}", sentence(operation), self.name, verb(&failure.error), failure.key);
@@ -49,7 +50,7 @@ impl Operation<'_> {
     /// A read that failed.
     pub fn read_failed(&self, failure: &Failure<Error>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let text = format!("{}\n\nThe state was left as it is; nothing was changed.", self.explain(failure));
+        let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", self.explain(failure));
         diagnostics.error(Path::root(), format!("Reading {} failed at {}", self.name, failure.key), text);
         diagnostics
     }
@@ -67,15 +68,17 @@ impl Operation<'_> {
             engine::Error::TakenOver => of_kind(
                 Kind::Exists,
                 format!(
-                    "{} was made by this run and is another one's by now: a second state wants the same name, and ran at the same time. Give one of \
-                     the two other names, or keep one of them only; two states of the very same names can't be told apart",
+                    "{} was created by this run, but belongs to another resource now: a second state with the same name ran at the same \
+                     time. Choose another name for one of the two, or keep only one of them; xeks can't distinguish two states with the \
+                     same names",
                     key.name
                 ),
             ),
             engine::Error::UnknownKind => of_kind(
                 Kind::Other,
                 format!(
-                    "this version of the provider does not know objects of that kind, and left {} as it is; use the version that made it",
+                    "this version of the provider does not know objects of that kind, and did not delete {}; use the version that created \
+                     it",
                     key.name
                 ),
             ),
@@ -99,11 +102,11 @@ impl Operation<'_> {
             return None;
         }
         Some((
-            format!("{} is not this resource's any more", key.name),
+            format!("{} no longer belongs to this resource", key.name),
             format!(
-                "The {} that this resource made in {} is gone, and {} stands in its place without its tags. {} It is neither changed nor \
-                 deleted, and nothing that hangs on it is. An apply refuses it: delete it or give the resource another name; to keep it, set adopt = \
-                 \"if_exists\", or import it with the id {:?}.",
+                "The {} that this resource created in {} no longer exists, and {} has taken its place without this resource's tags. {} \
+                 xeks changes and deletes neither that object nor anything that belongs to it. The next apply refuses it: delete it or \
+                 choose another name. To keep it, set adopt = \"if_exists\", or import it with the ID {:?}.",
                 key.kind,
                 self.cx.label(key.side),
                 named(key, observed),
@@ -136,18 +139,18 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
             observed.id.as_deref().unwrap_or(&what)
         ),
         (None, Owner::Parent) => format!(
-            "{what} is there already, with other contents than are configured, on an object that was there before. Adoption never \
-             rewrites what others wrote: configure what is there, or change or remove it by hand, and apply again."
+            "{what} already exists with other contents than configured, on an object that this resource did not create. Adoption never \
+             overwrites what is there. Configure the existing contents, or change or delete them by hand, then run apply again."
         ),
         (None, Owner::Tagged { resource, .. }) => {
             let whose = match resource {
                 Some(resource) => format!(
-                    "its tag {TAG_RESOURCE} says {resource:?}. Give this resource other names, or remove that one first. Where that one is \
-                     the old half of a replacement that keeps some of its names, leave out create_before_destroy: one object can't serve both \
-                     at a time. What an interrupted run of that one left behind goes with it: apply that one again and destroy it, or delete \
-                     the object by hand."
+                    "its {TAG_RESOURCE} tag is {resource:?}. Choose other names for this resource, or destroy the other resource first. \
+                     If the other resource is the old instance of a replacement that keeps some of its names, remove \
+                     create_before_destroy: one object can't belong to both instances. If an interrupted run of the other resource \
+                     created the object, apply that resource again and destroy it, or delete the object by hand."
                 ),
-                None => "it carries no tag of this provider.".to_owned(),
+                None => "it has no tag of this provider.".to_owned(),
             };
             format!(
                 "{what} already exists and is not this resource's: {whose} {tags} To use it as it is, set adopt = \"if_exists\" (or `existing = \
@@ -182,11 +185,11 @@ pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
         if let Some((key, entry)) = other {
             diagnostics.error(
                 Path::root(),
-                format!("The provider's {side}_account is another account than the state's"),
+                format!("The provider's {side}_account is not the account in the state"),
                 format!(
-                    "{key} lives in account {}, but {} is the caller now, of account {}. Nothing was read or changed. Point the provider's \
-                     {side}_account (or this resource's workload_account) back to account {}, or, if the objects are to move, destroy the \
-                     resource first while the old account is configured.",
+                    "{key} is in account {}, but the caller is {}, in account {}. Nothing was read or changed. Set the provider's \
+                     {side}_account (or this resource's workload_account) back to account {}. To move the objects to another account, \
+                     destroy the resource first while the old account is configured.",
                     entry.account_id, now.arn, now.account_id, entry.account_id
                 ),
             );
@@ -203,10 +206,10 @@ pub(super) fn surprises(name: &str, planned: &Value, made: &Value, diagnostics: 
         let paths: Vec<String> = surprises.iter().map(|p| format!("  {p}")).collect();
         diagnostics.error(
             Path::root(),
-            format!("{name} was applied, but not to what the plan saw"),
+            format!("{name} was applied, but the result differs from the plan"),
             format!(
-                "Objects changed behind Terraform's back after they were last read (or the plan was made with -refresh=false), so these \
-                 values came out otherwise than planned:\n{}\n\nEverything was made and the state is true to it. Plan and apply once more.",
+                "Objects changed outside of Terraform after they were last read (or the plan was made with -refresh=false), so these \
+                 values differ from the plan:\n{}\n\nThe apply is complete, and the state is accurate. Run plan and apply once more.",
                 paths.join("\n")
             ),
         );

@@ -35,11 +35,7 @@ pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Va
         let document = planned.get(&key.to_string()).get("document");
         let ids = entry.document.as_deref().filter(|text| document.as_str() != Some(text)).map(unique_ids).unwrap_or_default();
         if key.kind == role::KIND && !ids.is_empty() {
-            diagnostics.warning(
-                attribute(&key),
-                format!("The trust policy of {} names a principal that is gone", key.name),
-                orphaned(&ids),
-            );
+            diagnostics.warning(attribute(&key), format!("The trust policy of {} names a deleted principal", key.name), orphaned(&ids));
         }
     }
     diagnostics
@@ -48,26 +44,23 @@ pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Va
 fn dead(entry: &Key, principal: &Key, bound: &str, now: Option<&str>) -> String {
     let what = match now {
         Some(now) => format!(
-            "Role {} in the {} account was deleted and made again since: it had the id {bound}, and has {now} now.",
+            "Role {} in the {} account was deleted and recreated: its ID was {bound}, and is {now} now.",
             principal.name, principal.side
         ),
-        None => format!(
-            "Role {} in the {} account is gone, or another one stands in its place: it had the id {bound}.",
-            principal.name, principal.side
-        ),
+        None => format!("Role {} in the {} account no longer exists or was replaced: its ID was {bound}.", principal.name, principal.side),
     };
     let cluster = entry.name.split('/').next().unwrap_or_default();
     format!(
-        "{what} EKS knows a role by that id, not by its ARN, so cluster {cluster} refuses whoever comes with the role (401), although the \
-         access entry looks as ever. The apply deletes the entry and makes it again for the role as it is, with its user name, groups and \
-         access policies; what others associated with an entry of theirs comes back too."
+        "{what} EKS identifies a role by that ID, not by its ARN, so cluster {cluster} rejects this role (401), although the access entry \
+         looks unchanged. The apply deletes the entry and creates it again for the current role, with its user name, groups and access \
+         policies. If this resource did not create the entry, the apply also restores the policies that others associated with it."
     )
 }
 
 fn orphaned(ids: &[String]) -> String {
     format!(
-        "It says {} where it named a role or user by ARN: IAM shows the id of a principal that was deleted. One that was made again under \
-         that name is not trusted until the policy is written again, which the apply does.",
+        "It contains {} where it named a role or user by ARN: IAM shows the unique ID of a deleted principal. A principal that was \
+         recreated under that name is not trusted until the policy is written again, which the apply does.",
         ids.join(", ")
     )
 }
@@ -158,7 +151,7 @@ mod tests {
         assert!(of(Some("AROAOLD")).is_empty());
         let other = of(Some("AROANEW"));
         assert!(other.len() == 1 && ["prod/access", "AROAOLD", "AROANEW", "401"].iter().all(|word| other[0].contains(word)), "{other:?}");
-        assert!(of(None)[0].contains("is gone"));
+        assert!(of(None)[0].contains("no longer exists"));
     }
 
     #[test]
@@ -166,7 +159,7 @@ mod tests {
         let trust = r#"{"Statement":[{"Principal":{"AWS":["AROAEXAMPLE000000002","arn:aws:iam::185863138492:role/w"]}},{"Principal":{"Service":"ec2.amazonaws.com"}}]}"#;
         let of = |planned: Value| warnings(Some(entry(Some("AROA1"), Some(trust))), entry(Some("AROA1"), None), planned);
         let changed = of(Value::string("{}"));
-        assert!(changed.len() == 1 && changed[0].contains("It says AROAEXAMPLE000000002 where"), "{changed:?}");
+        assert!(changed.len() == 1 && changed[0].contains("It contains AROAEXAMPLE000000002 where"), "{changed:?}");
         assert!(of(Value::string(trust)).is_empty());
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn until_visible(
 ) -> Converged<Error> {
     let mut open = engine::to_verify(objects, &made);
     let limits = cx.limits().at_most(if made.failures.is_empty() { PROPAGATION } else { AFTER_A_FAILURE });
-    let what = format!("AWS to show what was just made: {}", listed(open.keys()));
+    let what = format!("AWS to show the new objects: {}", listed(open.keys()));
     let mut pauses = Pauses::new(&limits, &what);
     while !open.is_empty() && !cx.stopped() {
         if made.failures.is_empty() && open.values().any(|contention| *contention == Contention::LastWriteWins) {
@@ -56,11 +56,12 @@ pub(super) async fn until_visible(
         let Some(key) = open.keys().next() else { break };
         if let Err(end) = pauses.next(&not_yet(cx, key)).await {
             let text = format!(
-                "In {}: {} ({end}). AWS took every call, and the state names all of it; a plan in a while says whether it is there.",
+                "In {}: {} ({end}). AWS accepted every call, and the state contains all objects. Run plan in a few minutes to check that \
+                 they are visible.",
                 cx.label(key.side),
                 listed(open.keys())
             );
-            diagnostics.warning(Path::root(), "AWS does not show all that was made", text);
+            diagnostics.warning(Path::root(), "Some created objects are not visible in AWS yet", text);
             break;
         }
     }
@@ -70,7 +71,7 @@ pub(super) async fn until_visible(
 /// Waits until what was deleted is no longer visible: a run that creates it again must not take the old object for the new one.
 pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagnostics: &mut Diagnostics) {
     let limits = cx.limits().at_most(PROPAGATION);
-    let mut pauses = Pauses::new(&limits, "AWS to stop showing what was just deleted");
+    let mut pauses = Pauses::new(&limits, "AWS to stop showing the deleted objects");
     while !cx.stopped() {
         match engine::still_visible(cx, &converged.deleted).await {
             Ok(visible) => {
@@ -91,9 +92,11 @@ pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagn
 fn unreadable(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
     tracing::info!("what was {done} can't be read: {error}");
     if alone {
-        let text =
-            format!("{}\n\nAWS took every call, and the state names all of it; a plan in a while says whether it is so.", explain(error));
-        diagnostics.warning(Path::root(), format!("What was just {done} can't be looked at"), text);
+        let text = format!(
+            "{}\n\nAWS accepted every call, and the state contains all objects. Run plan in a few minutes to verify them.",
+            explain(error)
+        );
+        diagnostics.warning(Path::root(), format!("The objects just {done} can't be verified"), text);
     }
 }
 

@@ -1,4 +1,4 @@
-# Without an OIDC provider in the workload account: pods go through a role of the cluster's account.
+# Without an OIDC provider in the workload account: pods use a role in the cluster account first.
 
 terraform {
   required_providers {

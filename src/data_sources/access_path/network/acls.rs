@@ -21,7 +21,7 @@ fn decided(facts: &Facts, family: Family) -> Result<Hop, Hop> {
     let targets: Vec<Target> =
         facts.targets(NAME, family)?.into_iter().filter(|target| target.subnet_id.as_ref() != Some(&subnet.id)).collect();
     if targets.is_empty() {
-        let reason = "The API server's addresses are in the source's own subnet: network ACLs have no say there.";
+        let reason = "The API server's addresses are in the source's own subnet, where network ACLs do not apply.";
         return Ok(Hop::ok(NAME, &subnet.id, reason).in_account(&facts.here.account_id));
     }
     let source = facts.source_blocks(NAME, family)?;
@@ -36,7 +36,7 @@ fn decided(facts: &Facts, family: Family) -> Result<Hop, Hop> {
     if !facts.is_private() {
         checks.extend(gateways(facts, family, &subnet.id, &source, &blocks, &far));
     }
-    together(checks).ok_or_else(|| Hop::unknown(NAME, &subnet.id, "Not decided: no network ACL was found."))
+    together(checks).ok_or_else(|| Hop::unknown(NAME, &subnet.id, "Unknown: no network ACL was found."))
 }
 
 /// Public NAT gateways on the way: their subnets' ACLs see what comes from the source, and what goes on to the internet.
@@ -49,7 +49,7 @@ fn gateways(facts: &Facts, family: Family, own: &str, source: &[Cidr], blocks: &
         let gateway = facts.nat_gateways.as_ref().map(|all| all.iter().find(|gateway| gateway.id == target));
         match gateway {
             Err(error) => checks.push(Hop::unreadable(NAME, target, error).in_account(&place.account_id)),
-            // A NAT gateway that is not there is the route's matter, and one that does not lead out has a far side of its own.
+            // The route hop reports a missing NAT gateway, and a private NAT gateway is external.
             Ok(None) => {}
             Ok(Some(gateway)) => match &gateway.subnet_id {
                 Some(id) if id == own => {}
@@ -57,9 +57,8 @@ fn gateways(facts: &Facts, family: Family, own: &str, source: &[Cidr], blocks: &
                     checks.extend(around(place, id, source, &listed(source), Role::Server));
                     checks.extend(around(place, id, blocks, far, Role::Client));
                 }
-                None => checks.push(
-                    Hop::unknown(NAME, target, format!("Not decided: EC2 names no subnet of {target}.")).in_account(&place.account_id),
-                ),
+                None => checks
+                    .push(Hop::unknown(NAME, target, format!("Unknown: EC2 reports no subnet of {target}.")).in_account(&place.account_id)),
             },
         }
     }
@@ -79,7 +78,7 @@ fn around(place: &Place, subnet_id: &str, others: &[Cidr], far: &str, role: Role
         Err(error) => return vec![Hop::unreadable(NAME, subnet_id, error).in_account(&place.account_id)],
     };
     let Some(acl) = acls.iter().find(|acl| acl.subnet_ids.iter().any(|id| id == subnet_id)) else {
-        let reason = format!("Not decided: no network ACL of {subnet_id} was found in {}.", place.account);
+        let reason = format!("Unknown: no network ACL of {subnet_id} was found in {}.", place.account);
         return vec![Hop::unknown(NAME, subnet_id, reason).in_account(&place.account_id)];
     };
     let (out, into) = match role {
@@ -103,7 +102,7 @@ fn through(acl: &NetworkAcl, subnet_id: &str, egress: bool, others: &[Cidr], far
         }
     }
     let (direction, preposition) = if egress { ("outbound", "to") } else { ("inbound", "from") };
-    let what = if ports == HTTPS { "TCP 443".to_owned() } else { format!("TCP {}-{}, where answers go,", ports.0, ports.1) };
+    let what = if ports == HTTPS { "TCP 443".to_owned() } else { format!("TCP {}-{} (responses)", ports.0, ports.1) };
     let traffic = format!("{direction} {what} {preposition} {far}");
     let fix = || {
         let before = denying.first().filter(|number| **number < 32767).map_or_else(String::new, |n| format!(", with a number below {n}"));
@@ -114,17 +113,19 @@ fn through(acl: &NetworkAcl, subnet_id: &str, egress: bool, others: &[Cidr], far
     }
     let by = match denying.first() {
         Some(number) if *number < 32767 => format!("rule {number}"),
-        _ => "its last rule, which denies what no other allows".to_owned(),
+        _ => "its default rule".to_owned(),
     };
     if allowing.is_empty() {
         return Hop::broken(NAME, &acl.id, format!("{} of {subnet_id} denies {traffic} by {by}.", acl.id), fix());
     }
-    let reason =
-        format!("{} of {subnet_id} allows only a part of {traffic}; {by} denies the rest. Which part is used is not known.", acl.id);
+    let reason = format!(
+        "{} of {subnet_id} allows only a part of {traffic}; {by} denies the rest. Which part the traffic uses is not known.",
+        acl.id
+    );
     Hop::unknown(NAME, &acl.id, reason).with_fix(fix())
 }
 
-/// What an entry says of TCP.
+/// The block and ports of TCP that an entry applies to.
 fn covers(entry: &AclEntry) -> Option<(Cidr, Ports)> {
     let block = Cidr::parse(entry.cidr_ipv4.as_deref().or(entry.cidr_ipv6.as_deref())?)?;
     match entry.protocol.as_str() {

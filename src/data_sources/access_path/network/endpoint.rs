@@ -18,24 +18,26 @@ fn decided(facts: &Facts, family: Family) -> Hop {
     let object = cluster.endpoint.as_deref().unwrap_or(&cluster.name);
     if facts.is_private() {
         if !cluster.endpoint_private_access {
-            let reason = format!("Cluster {} has neither public nor private access.", cluster.name);
-            return Hop::broken(NAME, object, reason, "Switch on private access.");
+            let reason = format!("Neither public nor private access is enabled on cluster {}.", cluster.name);
+            return Hop::broken(NAME, object, reason, "Enable private access.");
         }
         let reason = if facts.same_vpc() {
-            "Private access is on: in the cluster's VPC the name resolves to private addresses, given that enableDnsSupport and \
-             enableDnsHostnames are on there, which is not looked at."
+            "Private access is enabled: in the cluster's VPC, the endpoint name resolves to private addresses if enableDnsSupport and \
+             enableDnsHostnames are enabled there, which is not checked."
         } else {
-            "Private access only: the name resolves to private addresses in the cluster's VPC, from anywhere."
+            "Only private access is enabled: the endpoint name resolves to private addresses in the cluster's VPC, from anywhere."
         };
         return Hop::ok(NAME, object, reason);
     }
     let resolves = if facts.same_vpc() {
-        "Private access is off: even in the cluster's VPC the name resolves to public addresses.".to_owned()
+        "Private access is disabled: the endpoint name resolves to public addresses even in the cluster's VPC.".to_owned()
     } else {
         // A private hosted zone answers in the cluster's VPC alone; who forwards questions there can't be seen from here.
-        let unless = if cluster.endpoint_private_access { " (unless a resolver of your own asks in the cluster's VPC)" } else { "" };
+        let unless =
+            if cluster.endpoint_private_access { " (unless your own resolver forwards the query to the cluster's VPC)" } else { "" };
         format!(
-            "Public access is on: the name resolves to public addresses in {}{unless}, and a peering connection is not used.",
+            "Public access is enabled: the endpoint name resolves to public addresses in {}{unless}, and the traffic does not use a \
+             peering connection.",
             facts.here.vpc_id
         )
     };
@@ -43,7 +45,7 @@ fn decided(facts: &Facts, family: Family) -> Hop {
     let blocks: Vec<Cidr> = admitted.iter().filter_map(|text| Cidr::parse(text)).collect();
     let everyone = internet(family == Family::Ipv4);
     if admitted.is_empty() || share(&everyone, &blocks) == Share::All {
-        return Hop::ok(NAME, object, format!("{resolves} publicAccessCidrs admits every address."));
+        return Hop::ok(NAME, object, format!("{resolves} publicAccessCidrs allows every address."));
     }
     let admitted = listed(admitted);
     let fix = |address: &str| {
@@ -53,22 +55,23 @@ fn decided(facts: &Facts, family: Family) -> Hop {
         Outward::Addresses(addresses) => {
             let refused: Vec<&String> = addresses.iter().filter(|address| !is_admitted(address, &blocks)).collect();
             if refused.is_empty() {
-                let reason = format!("{resolves} Requests leave by {}, which publicAccessCidrs ({admitted}) admits.", listed(&addresses));
+                let reason = format!("{resolves} Requests come from {}, which publicAccessCidrs ({admitted}) allows.", listed(&addresses));
                 return Hop::ok(NAME, object, reason);
             }
-            let reason = format!("{resolves} Requests leave by {}, which publicAccessCidrs ({admitted}) does not admit.", listed(&refused));
+            let reason =
+                format!("{resolves} Requests come from {}, which publicAccessCidrs ({admitted}) does not allow.", listed(&refused));
             Hop::broken(NAME, object, reason, fix(&listed(refused.iter().map(|address| format!("{address}/32")))))
         }
         Outward::Hidden(gateway) => {
             let reason = format!(
-                "{resolves} publicAccessCidrs admits {admitted}. By which address requests leave is decided beyond {gateway}, which can't be \
-                 seen from here."
+                "{resolves} publicAccessCidrs allows {admitted}. The public address of the requests depends on what is behind {gateway}, \
+                 which can't be read from here."
             );
             Hop::external(NAME, object, reason)
         }
         Outward::Unknown(why) => {
-            let reason = format!("{resolves} publicAccessCidrs admits {admitted}. Not decided by which address requests leave: {why}");
-            Hop::unknown(NAME, object, reason).with_fix(fix("the public address that requests leave by"))
+            let reason = format!("{resolves} publicAccessCidrs allows {admitted}. The public address of the requests is unknown: {why}");
+            Hop::unknown(NAME, object, reason).with_fix(fix("the public address of the requests"))
         }
     }
 }
@@ -94,15 +97,15 @@ fn outward(facts: &Facts, family: Family) -> Outward {
                 match gateways.iter().find(|gateway| gateway.id == *target) {
                     Some(gateway) if gateway.connectivity == "private" => return Outward::Hidden(target.clone()),
                     Some(gateway) if !gateway.public_ips.is_empty() => addresses.extend(gateway.public_ips.iter().cloned()),
-                    _ => return Outward::Unknown(format!("no public address of {target} was found.")),
+                    _ => return Outward::Unknown(format!("{target} has no public address.")),
                 }
             }
-            Some("igw" | "eigw") => return Outward::Unknown(format!("over {target} each sender has a public address of its own.")),
-            Some("pcx") => return Outward::Unknown(format!("{target} does not lead to the internet.")),
+            Some("igw" | "eigw") => return Outward::Unknown(format!("through {target}, each sender uses its own public address.")),
+            Some("pcx") => return Outward::Unknown(format!("{target} does not route to the internet.")),
             _ => return Outward::Hidden(target.clone()),
         }
     }
-    if addresses.is_empty() { Outward::Unknown("no route leads there.".to_owned()) } else { Outward::Addresses(addresses) }
+    if addresses.is_empty() { Outward::Unknown("no route leads to the internet.".to_owned()) } else { Outward::Addresses(addresses) }
 }
 
 fn is_admitted(address: &str, blocks: &[Cidr]) -> bool {

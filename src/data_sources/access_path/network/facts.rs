@@ -24,9 +24,9 @@ pub(super) enum Family {
 pub(super) struct Facts {
     pub source: Source,
     pub cluster: ClusterDescription,
-    /// The source's subnet and what stands around it.
+    /// The source's subnet and its surroundings.
     pub here: Place,
-    /// The cluster's subnets and what stands around them. Read only where the name resolves into them.
+    /// The cluster's subnets and their surroundings. Read only if the endpoint name resolves into them.
     pub there: Place,
     /// Those between the two VPCs.
     pub peerings: Seen<Vec<PeeringConnection>>,
@@ -84,7 +84,7 @@ impl Facts {
         let (place, id) = (&self.here, &self.source.subnet_id);
         let subnets = place.subnets.as_ref().map_err(|error| Hop::unreadable(hop, id, error).in_account(&place.account_id))?;
         let Some(subnet) = subnets.iter().find(|subnet| subnet.id == *id) else {
-            let reason = format!("There is no subnet {id} in {}, region {}.", place.account, place.region);
+            let reason = format!("No subnet {id} exists in {}, region {}.", place.account, place.region);
             return Err(Hop::broken(hop, id, reason, "Correct source.subnet_id, or the workload account or its region.")
                 .in_account(&place.account_id));
         };
@@ -101,7 +101,7 @@ impl Facts {
         let blocks = blocks(subnet, family);
         if blocks.is_empty() {
             let reason = match family {
-                Family::Ipv4 => format!("Subnet {} has no IPv4 addresses; the API server is reached by IPv4.", subnet.id),
+                Family::Ipv4 => format!("Subnet {} has no IPv4 addresses, but the API server uses IPv4.", subnet.id),
                 Family::Ipv6 => format!("Subnet {} has no IPv6 addresses.", subnet.id),
             };
             let fix = "Use a subnet with IPv4 addresses, or a cluster whose IP family is ipv6.";
@@ -120,7 +120,7 @@ impl Facts {
         let subnets = place.subnets.as_ref().map_err(|error| Hop::unreadable(hop, &object, error).in_account(&place.account_id))?;
         let missing: Vec<&String> = self.cluster.subnet_ids.iter().filter(|id| !subnets.iter().any(|s| s.id == **id)).collect();
         if !missing.is_empty() || subnets.is_empty() {
-            let reason = format!("Not decided: {} of the cluster can't be found in {}.", listed(missing), place.account);
+            let reason = format!("Unknown: {} of the cluster can't be found in {}.", listed(missing), place.account);
             return Err(Hop::unknown(hop, object, reason).in_account(&place.account_id));
         }
         let targets: Vec<Target> = subnets
@@ -129,9 +129,9 @@ impl Facts {
             .filter(|target| !target.blocks.is_empty())
             .collect();
         if targets.is_empty() {
-            let reason = format!("The cluster's subnets {object} have no addresses of the kind that the source uses ({family:?}).");
+            let reason = format!("The cluster's subnets {object} have no addresses of the family that the source uses ({family:?}).");
             return Err(
-                Hop::broken(hop, object, reason, "Give the cluster's subnets addresses of that kind.").in_account(&place.account_id)
+                Hop::broken(hop, object, reason, "Add addresses of that family to the cluster's subnets.").in_account(&place.account_id)
             );
         }
         Ok(targets)
@@ -152,7 +152,7 @@ impl Facts {
     pub fn unread_lists(&self, ids: &[&str]) -> String {
         let why = ids.iter().find_map(|id| self.prefix_lists.get(*id)?.as_ref().err());
         let why = why.map_or_else(String::new, |error| format!(" ({} in {} was refused)", error.call, error.account));
-        format!("what is in {} is not known{why}", listed(ids))
+        format!("the contents of {} are unknown{why}", listed(ids))
     }
 }
 

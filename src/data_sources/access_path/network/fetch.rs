@@ -101,7 +101,7 @@ async fn unless<T>(not: bool, read: impl AsyncFnOnce() -> Seen<Vec<T>>) -> Seen<
     if not { Ok(Vec::new()) } else { read().await }
 }
 
-/// Those between the two VPCs, whoever asked whom.
+/// Those between the two VPCs, in either direction.
 async fn peerings(ec2: &Ec2, one: &str, other: &str) -> Seen<Vec<PeeringConnection>> {
     let asked = async |requester: &str, accepter: &str| -> Result<Vec<PeeringConnection>, Error> {
         let select = Select::by("requester-vpc-info.vpc-id", [requester]).and("accepter-vpc-info.vpc-id", [accepter]);

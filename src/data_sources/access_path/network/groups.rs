@@ -23,7 +23,7 @@ pub(super) fn egress(facts: &Facts, family: Family) -> Hop {
 pub(super) fn ingress(facts: &Facts, family: Family) -> Hop {
     if !facts.is_private() {
         let object = cluster_groups(facts).join(", ");
-        let reason = "The public endpoint is not behind the cluster's security groups: publicAccessCidrs decides there.";
+        let reason = "The cluster's security groups do not apply to the public endpoint; publicAccessCidrs does.";
         return Hop::ok(INGRESS, object, reason).in_account(&facts.there.account_id);
     }
     ingress_of(facts, family).unwrap_or_else(|hop| hop).in_account(&facts.there.account_id)
@@ -32,8 +32,8 @@ pub(super) fn ingress(facts: &Facts, family: Family) -> Hop {
 fn egress_of(facts: &Facts, family: Family) -> Result<Hop, Hop> {
     let ids = &facts.source.security_group_ids;
     if ids.is_empty() {
-        let reason = "Not decided: source.security_group_ids names no security group.";
-        return Err(Hop::unknown(EGRESS, &facts.source.subnet_id, reason).with_fix("Name the groups of the instance there."));
+        let reason = "Unknown: source.security_group_ids contains no security group.";
+        return Err(Hop::unknown(EGRESS, &facts.source.subnet_id, reason).with_fix("Set it to the security groups of the instance."));
     }
     let object = ids.join(", ");
     check_groups(EGRESS, &facts.here, ids, "Correct source.security_group_ids.")?;
@@ -49,7 +49,7 @@ fn egress_of(facts: &Facts, family: Family) -> Result<Hop, Hop> {
         &shares,
         facts,
         Words {
-            passes: format!("{object} lets TCP 443 out to {where_to}"),
+            passes: format!("{object} allows outbound TCP 443 to {where_to}"),
             refuses: format!("No outbound rule of {} allows TCP 443 to {where_to}.", listed(ids)),
             partly: format!("The outbound rules of {} allow TCP 443 only to a part of {where_to}.", listed(ids)),
             fix,
@@ -61,10 +61,10 @@ fn ingress_of(facts: &Facts, family: Family) -> Result<Hop, Hop> {
     let ids = cluster_groups(facts);
     let object = ids.join(", ");
     if ids.is_empty() {
-        let reason = format!("Not decided: EKS names no security group of cluster {}.", facts.cluster.name);
+        let reason = format!("Unknown: EKS reports no security group of cluster {}.", facts.cluster.name);
         return Err(Hop::unknown(INGRESS, &facts.cluster.name, reason));
     }
-    check_groups(INGRESS, &facts.there, &ids, "Restore the group: EKS can't work without it.")?;
+    check_groups(INGRESS, &facts.there, &ids, "Restore the security group: EKS requires it.")?;
     let rules = rules(INGRESS, &facts.there, &object, false)?;
     let wanted = facts.source_blocks(INGRESS, family)?;
     let allowed = Allowed::of(facts, &rules, family, &facts.source.security_group_ids);
@@ -77,7 +77,7 @@ fn ingress_of(facts: &Facts, family: Family) -> Result<Hop, Hop> {
         &shares,
         facts,
         Words {
-            passes: format!("The cluster's security groups let TCP 443 in from {from}"),
+            passes: format!("The cluster's security groups allow inbound TCP 443 from {from}"),
             refuses: format!("No inbound rule of {} allows TCP 443 from {from}, the source's subnet.", listed(&ids)),
             partly: format!("The inbound rules of {} allow TCP 443 only from a part of {from}, the source's subnet.", listed(&ids)),
             fix,
@@ -100,12 +100,12 @@ fn check_groups(hop: &'static str, place: &Place, ids: &[String], fix: &str) -> 
     for id in ids {
         match groups.iter().find(|group| group.id == *id) {
             None => {
-                let reason = format!("There is no security group {id} in {}, region {}.", place.account, place.region);
+                let reason = format!("No security group {id} exists in {}, region {}.", place.account, place.region);
                 return Err(Hop::broken(hop, id, reason, fix));
             }
             Some(group) if group.vpc_id.as_deref().is_some_and(|vpc| vpc != place.vpc_id) => {
                 let vpc = group.vpc_id.as_deref().unwrap_or_default();
-                let reason = format!("Security group {id} is of {vpc}, not of {}.", place.vpc_id);
+                let reason = format!("Security group {id} belongs to {vpc}, not to {}.", place.vpc_id);
                 return Err(Hop::broken(hop, id, reason, fix));
             }
             Some(_) => {}
@@ -136,7 +136,7 @@ struct Allowed<'a> {
     by_group: Option<&'a SecurityGroupRule>,
     /// Lists whose blocks could not be read.
     unread: Vec<&'a str>,
-    /// References to the other side's groups that can't be told to count.
+    /// References to the other side's groups that may not apply.
     unsure: Vec<&'a str>,
 }
 
@@ -164,7 +164,7 @@ impl<'a> Allowed<'a> {
                 continue;
             };
             // VPC peering guide, "Update your security groups to reference peer security groups": not across regions, and while the
-            // connection is active. Over a transit gateway only where that is switched on, which nobody can read from here.
+            // connection is active. Through a transit gateway only if the attachment enables it, which can't be read from here.
             if facts.same_vpc() || facts.same_region() && facts.active_peering().is_some() {
                 allowed.by_group = Some(rule);
             } else if facts.same_region() {
@@ -195,15 +195,14 @@ impl<'a> Allowed<'a> {
         let lists = (!self.unread.is_empty()).then(|| facts.unread_lists(&self.unread));
         let groups = (!self.unsure.is_empty()).then(|| {
             let groups = listed(&self.unsure);
-            format!("whether a rule that names {groups} counts without an active peering connection can't be told from here")
+            format!("a rule that references {groups} may not apply without an active peering connection")
         });
         if let Some(why) = lists.or(groups) {
-            return Err(Hop::unknown(hop, object, format!("Not decided: {why}; no other rule allows all of it.")).with_fix(words.fix));
+            return Err(Hop::unknown(hop, object, format!("Unknown: {why}; no other rule allows all of the traffic.")).with_fix(words.fix));
         }
         if shares.contains(&Share::None) {
             return Err(Hop::broken(hop, object, words.refuses, words.fix));
         }
-        Err(Hop::unknown(hop, object, format!("{} Whether that part is the one that counts is not known.", words.partly))
-            .with_fix(words.fix))
+        Err(Hop::unknown(hop, object, format!("{} Whether the traffic uses that part is not known.", words.partly)).with_fix(words.fix))
     }
 }

@@ -15,11 +15,12 @@ pub(super) fn hop(facts: &Facts, family: Family) -> Hop {
 fn decided(facts: &Facts, family: Family) -> Hop {
     let (here, there) = (&facts.here.vpc_id, &facts.there.vpc_id);
     if facts.same_vpc() {
-        return Hop::ok(NAME, here, "The source is in the cluster's VPC: no peering connection is needed.");
+        return Hop::ok(NAME, here, "The source is in the cluster's VPC, so no peering connection is needed.");
     }
     if !facts.is_private() {
         let reason = format!(
-            "Not used: with public access on, the API server's name resolves to public addresses in {here}, which no peering connection leads to."
+            "Not used: public access is enabled, so the API server's name resolves to public addresses in {here}, which no peering \
+             connection routes to."
         );
         return Hop::ok(NAME, format!("{here}, {there}"), reason);
     }
@@ -35,12 +36,12 @@ fn decided(facts: &Facts, family: Family) -> Hop {
         _ if !gateways.is_empty() => beyond(&gateways),
         Some(peering) => not_active(facts, peering),
         None => {
-            let reason = format!("There is no peering connection between {here} and {there}.");
+            let reason = format!("No peering connection exists between {here} and {there}.");
             Hop::broken(
                 NAME,
                 format!("{here}, {there}"),
                 reason,
-                "Make one with xeks_cluster_peering, or lead the way over a transit gateway.",
+                "Create one with xeks_cluster_peering, or route the traffic through a transit gateway.",
             )
         }
     }
@@ -60,7 +61,7 @@ fn beyond(gateways: &[String]) -> Hop {
     Hop::external(
         NAME,
         &gateways,
-        format!("The way leads over {gateways}, not over a peering connection: its far side can't be seen from here."),
+        format!("The route uses {gateways} instead of a peering connection; what is behind it can't be read from here."),
     )
 }
 
@@ -71,11 +72,16 @@ fn not_active(facts: &Facts, peering: &PeeringConnection) -> Hop {
         "pending-acceptance" => {
             format!("Accept {id} in account {}, region {} (xeks_cluster_peering does).", peering.accepter.owner_id, peering.accepter.region)
         }
-        "initiating-request" | "provisioning" => "Wait until it is active.".to_owned(),
+        "initiating-request" | "provisioning" => "Wait until the connection is active.".to_owned(),
         "failed" => {
-            "Make another one. One fails most often because the VPCs' IPv4 blocks overlap: then one VPC needs other addresses.".to_owned()
+            "Create another connection. The most common cause is overlapping IPv4 CIDR blocks; in that case, one VPC needs different \
+             addresses."
+                .to_owned()
         }
-        _ => format!("Make another one between {} and {}, such as with xeks_cluster_peering.", facts.here.vpc_id, facts.there.vpc_id),
+        _ => format!(
+            "Create another connection between {} and {}, for example with xeks_cluster_peering.",
+            facts.here.vpc_id, facts.there.vpc_id
+        ),
     };
     Hop::broken(NAME, id, format!("{id} is {status}, not active{said}."), fix)
 }

@@ -50,7 +50,7 @@ pub(super) fn serving<'a>(place: &'a Place, subnet_id: &str) -> Result<&'a Route
     let unreadable = |error| Hop::unreadable(NAME, subnet_id, error).in_account(&place.account_id);
     let tables = place.tables.as_ref().map_err(unreadable)?;
     tables.iter().find(|table| table.serves(subnet_id)).or_else(|| tables.iter().find(|table| table.is_main())).ok_or_else(|| {
-        let reason = format!("Not decided: no route table of {subnet_id} was found in {}.", place.account);
+        let reason = format!("Unknown: no route table of {subnet_id} was found in {}.", place.account);
         Hop::unknown(NAME, subnet_id, reason).in_account(&place.account_id)
     })
 }
@@ -67,7 +67,7 @@ fn decided(facts: &Facts, family: Family) -> Result<Hop, Hop> {
             checks.push(way(facts, &facts.there, id, &source)?);
         }
     }
-    together(checks).ok_or_else(|| Hop::unknown(NAME, &subnet.id, "Not decided: the cluster names no subnet."))
+    together(checks).ok_or_else(|| Hop::unknown(NAME, &subnet.id, "Unknown: the cluster has no subnets."))
 }
 
 /// From one subnet to blocks elsewhere.
@@ -80,14 +80,14 @@ fn way(facts: &Facts, place: &Place, subnet_id: &str, blocks: &[Cidr]) -> Result
         .into_iter()
         .map(|(route, part)| match route {
             Some(route) => (lead(facts, place, route), part),
-            None => (Lead::broken("it has no route there."), part),
+            None => (Lead::broken("it has no matching route."), part),
         })
         .collect();
     let from = format!("{}, which serves {subnet_id},", table.id);
     let hop = judged(facts, &table.id, &from, &to, &leads);
     let hop = hop.in_account(&place.account_id);
     if !unread.is_empty() && hop.status != Status::External {
-        let reason = format!("Not decided: {} names routes by prefix lists, and {}.", table.id, facts.unread_lists(&unread));
+        let reason = format!("Unknown: {} has routes to prefix lists, and {}.", table.id, facts.unread_lists(&unread));
         return Ok(Hop { reason, status: Status::Unknown, fix: None, ..hop });
     }
     Ok(hop)
@@ -95,40 +95,41 @@ fn way(facts: &Facts, place: &Place, subnet_id: &str, blocks: &[Cidr]) -> Result
 
 fn judged(facts: &Facts, table_id: &str, from: &str, to: &str, leads: &[(Lead, Vec<Cidr>)]) -> Hop {
     let of = |status: Status| leads.iter().find(|(lead, _)| lead.status == status);
-    let fix = of(Status::Broken).and_then(|(lead, _)| lead.fix.clone()).unwrap_or_else(|| {
-        match facts.active_peering() {
-            Some(peering) if facts.is_private() => {
-                format!("Add a route to {to} over {} to {table_id} (xeks_cluster_peering does).", peering.id)
-            }
-            None if facts.is_private() => {
-                format!("Join the two VPCs with xeks_cluster_peering, which also leads {to} over the connection in {table_id}.")
-            }
-            _ => format!(
-                "Lead 0.0.0.0/0 in {table_id} to a NAT gateway that is available, or make the cluster's endpoint private only, so that its name \
-                 resolves to addresses in its VPC."
-            ),
+    let fix = of(Status::Broken).and_then(|(lead, _)| lead.fix.clone()).unwrap_or_else(|| match facts.active_peering() {
+        Some(peering) if facts.is_private() => {
+            format!("Add a route to {to} through {} to {table_id} (xeks_cluster_peering does this).", peering.id)
         }
+        None if facts.is_private() => {
+            format!("Connect the two VPCs with xeks_cluster_peering, which also adds a route to {to} through the connection to {table_id}.")
+        }
+        _ => format!(
+            "Route 0.0.0.0/0 in {table_id} to an available NAT gateway, or make the cluster's endpoint private only, so that its name \
+             resolves to addresses in its VPC."
+        ),
     });
     match of(Status::Broken) {
         Some((lead, _)) if leads.iter().all(|(lead, _)| lead.status == Status::Broken) => {
-            return Hop::broken(NAME, table_id, format!("{from} does not lead to {to}: {}", lead.reason), fix).sentence();
+            return Hop::broken(NAME, table_id, format!("{from} does not route to {to}: {}", lead.reason), fix).sentence();
         }
         Some((lead, part)) => {
-            let reason =
-                format!("{from} leads only a part of {to}: not {}. {} Whether that part counts is not known.", listed(part), lead.reason);
+            let reason = format!(
+                "{from} routes only a part of {to}, not {}: {} Whether the traffic uses that part is not known.",
+                listed(part),
+                lead.reason
+            );
             return Hop::unknown(NAME, table_id, reason).with_fix(fix).sentence();
         }
         None => {}
     }
     if let Some((lead, _)) = of(Status::Unknown) {
-        let hop = Hop::unknown(NAME, table_id, format!("Not decided: {}", lead.reason));
+        let hop = Hop::unknown(NAME, table_id, format!("Unknown: {}", lead.reason));
         return lead.fix.iter().fold(hop, |hop, fix| hop.with_fix(fix)).sentence();
     }
     if let Some((lead, _)) = of(Status::External) {
-        return Hop::external(NAME, table_id, format!("{from} leads to {to} {}", lead.reason)).sentence();
+        return Hop::external(NAME, table_id, format!("{from} routes to {to} {}", lead.reason)).sentence();
     }
     let reasons = distinct(leads.iter().map(|(lead, _)| lead.reason.clone()));
-    Hop::ok(NAME, table_id, format!("{from} leads to {to} {}.", listed(reasons))).sentence()
+    Hop::ok(NAME, table_id, format!("{from} routes to {to} {}.", listed(reasons))).sentence()
 }
 
 /// The route, if any, that takes these blocks.

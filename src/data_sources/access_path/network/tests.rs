@@ -23,7 +23,7 @@ fn hop(facts: &Facts, name: &str) -> Hop {
 
 type Change = fn(&mut Facts);
 
-/// Each set-up, changed in one way, is told by the hop of that name, with this status and these words.
+/// Each set-up, changed in one way, is reported by the hop of that name, with this status and these words.
 fn each(sound: fn() -> Facts, table: &[(Change, &str, Status, &str)]) {
     for (change, name, status, words) in table {
         let mut facts = sound();
@@ -52,16 +52,16 @@ fn sound_worlds_are_ok_in_every_hop() {
 #[test]
 fn what_the_hops_say_names_the_objects() {
     let facts = peered();
-    assert_eq!(hop(&facts, "egress").reason, "sg-source lets TCP 443 out to 10.20.0.0/24 and 10.20.1.0/24 (rule sgr-out).");
+    assert_eq!(hop(&facts, "egress").reason, "sg-source allows outbound TCP 443 to 10.20.0.0/24 and 10.20.1.0/24 (rule sgr-out).");
     assert_eq!(
         hop(&facts, "route").reason,
-        "rtb-source, which serves subnet-source, leads to 10.20.0.0/24 over pcx-1. rtb-source, which serves subnet-source, leads to \
-         10.20.1.0/24 over pcx-1. rtb-a, which serves subnet-a, leads to 10.30.0.0/24 over pcx-1. rtb-b, which serves subnet-b, leads to \
-         10.30.0.0/24 over pcx-1."
+        "rtb-source, which serves subnet-source, routes to 10.20.0.0/24 through pcx-1. rtb-source, which serves subnet-source, routes to \
+         10.20.1.0/24 through pcx-1. rtb-a, which serves subnet-a, routes to 10.30.0.0/24 through pcx-1. rtb-b, which serves subnet-b, routes to \
+         10.30.0.0/24 through pcx-1."
     );
     assert_eq!(hop(&facts, "route").object, "rtb-source, rtb-a, rtb-b");
     assert_eq!(hop(&facts, "peering").reason, "pcx-1 between vpc-source and vpc-cluster is active.");
-    let rule = "The cluster's security groups let TCP 443 in from 10.30.0.0/24 (rule sgr-in).";
+    let rule = "The cluster's security groups allow inbound TCP 443 from 10.30.0.0/24 (rule sgr-in).";
     assert_eq!(hop(&facts, "security_group").reason, rule);
 }
 
@@ -85,22 +85,22 @@ fn egress_is_what_the_sources_groups_let_out() {
                 |f| f.here.groups = Ok(vec![]),
                 "egress",
                 Status::Broken,
-                "There is no security group sg-source in 185863138492 (workload), region ap-south-1",
+                "No security group sg-source exists in 185863138492 (workload), region ap-south-1",
             ),
             (
                 |f| f.here.groups.as_mut().unwrap()[0].vpc_id = Some("vpc-other".into()),
                 "egress",
                 Status::Broken,
-                "sg-source is of vpc-other, not of vpc-source",
+                "sg-source belongs to vpc-other, not to vpc-source",
             ),
-            (|f| f.source.security_group_ids.clear(), "egress", Status::Unknown, "names no security group"),
+            (|f| f.source.security_group_ids.clear(), "egress", Status::Unknown, "contains no security group"),
             (
                 |f| f.here.rules = Err(refused("DescribeSecurityGroupRules")),
                 "egress",
                 Status::Unknown,
                 "lack ec2:DescribeSecurityGroupRules",
             ),
-            (|f| out(f, |r| list(r, "pl-1")), "egress", Status::Unknown, "what is in pl-1 is not known"),
+            (|f| out(f, |r| list(r, "pl-1")), "egress", Status::Unknown, "the contents of pl-1 are unknown"),
         ],
     );
     let mut facts = peered();
@@ -124,7 +124,7 @@ fn prefix_lists_count_once_they_are_read() {
     facts.prefix_lists.insert("pl-1".into(), Err(refused("GetManagedPrefixListEntries")));
     let found = hop(&facts, "egress");
     assert_eq!(found.status, Status::Unknown);
-    assert!(found.reason.contains("what is in pl-1 is not known (ec2:GetManagedPrefixListEntries in"), "{}", found.reason);
+    assert!(found.reason.contains("the contents of pl-1 are unknown (ec2:GetManagedPrefixListEntries in"), "{}", found.reason);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn network_acls_decide_in_order_both_ways_on_both_sides() {
                 Status::Broken,
                 "acl-cluster of subnet-a denies outbound TCP 1024-65535",
             ),
-            (|f| near(f).retain(|entry| !entry.egress), "network_acl", Status::Broken, "by its last rule"),
+            (|f| near(f).retain(|entry| !entry.egress), "network_acl", Status::Broken, "by its default rule"),
             (|f| near(f).retain(|entry| entry.egress), "network_acl", Status::Broken, "inbound TCP 1024-65535"),
             (
                 |f| deny(near(f), false, 50, "0.0.0.0/0", Some((1024, 32767))),
@@ -177,7 +177,7 @@ fn network_acls_decide_in_order_both_ways_on_both_sides() {
             (|f| deny(near(f), true, 50, "10.20.1.0/25", None), "network_acl", Status::Unknown, "allows only a part of outbound TCP 443"),
             (|f| f.here.acls = Err(refused("DescribeNetworkAcls")), "network_acl", Status::Unknown, "lack ec2:DescribeNetworkAcls"),
             (|f| f.there.acls = Ok(vec![]), "network_acl", Status::Unknown, "no network ACL of subnet-a was found"),
-            (|f| f.here.subnets = Ok(vec![]), "network_acl", Status::Broken, "There is no subnet subnet-source"),
+            (|f| f.here.subnets = Ok(vec![]), "network_acl", Status::Broken, "No subnet subnet-source exists"),
             (
                 |f| f.here.subnets.as_mut().unwrap()[0].vpc_id = "vpc-x".into(),
                 "network_acl",
@@ -216,7 +216,7 @@ fn the_clusters_groups_must_let_the_source_in() {
                 Status::Unknown,
                 "only from a part of 10.30.0.0/24",
             ),
-            (|f| inbound(f, |r| list(r, "pl-2")), "security_group", Status::Unknown, "what is in pl-2 is not known"),
+            (|f| inbound(f, |r| list(r, "pl-2")), "security_group", Status::Unknown, "the contents of pl-2 are unknown"),
             (
                 |f| f.there.groups = Err(refused("DescribeSecurityGroups")),
                 "security_group",
@@ -227,7 +227,7 @@ fn the_clusters_groups_must_let_the_source_in() {
                 |f| f.there.groups.as_mut().unwrap().truncate(1),
                 "security_group",
                 Status::Broken,
-                "There is no security group sg-extra in 183295435445 (cluster)",
+                "No security group sg-extra exists in 183295435445 (cluster)",
             ),
         ],
     );
@@ -264,7 +264,7 @@ fn inside_the_clusters_vpc_private_access_needs_no_peering() {
     neighbour.here.subnets = Ok(vec![subnet("subnet-a", "vpc-cluster", "10.20.0.0/24")]);
     neighbour.cluster.subnet_ids = vec!["subnet-a".into()];
     neighbour.there.subnets.as_mut().unwrap().truncate(1);
-    assert!(hop(&neighbour, "network_acl").reason.contains("network ACLs have no say"));
+    assert!(hop(&neighbour, "network_acl").reason.contains("network ACLs do not apply"));
 }
 
 #[test]
@@ -275,14 +275,14 @@ fn an_endpoint_with_neither_access_is_broken() {
 }
 
 #[test]
-fn a_failed_read_is_told_with_its_code() {
+fn a_failed_read_is_reported_with_its_code() {
     let mut facts = peered();
     let error = Error::from_code("ec2:DescribeSubnets", "185863138492 (workload)", "RequestLimitExceeded", "Slow down.", Some("r-1"));
     assert_eq!(error.kind, Kind::Throttled);
     facts.here.subnets = Err(error);
     let found = first_trouble(&facts).unwrap();
     assert_eq!((found.name, found.status), ("network_acl", Status::Unknown));
-    assert_eq!(found.reason, "Not decided: ec2:DescribeSubnets in 185863138492 (workload) failed: RequestLimitExceeded: Slow down.");
+    assert_eq!(found.reason, "Unknown: ec2:DescribeSubnets in 185863138492 (workload) failed: RequestLimitExceeded: Slow down.");
     facts = peered();
     facts.cluster.subnet_ids.push("subnet-gone".into());
     assert!(first_trouble(&facts).unwrap().reason.contains("subnet-gone of the cluster can't be found"));

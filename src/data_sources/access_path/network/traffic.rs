@@ -39,7 +39,7 @@ impl Traffic {
         blocks
     }
 
-    /// Takes away what lies in this block and range of ports. Whether there was something.
+    /// Removes the traffic in this block and port range. Returns whether any was removed.
     pub fn take(&mut self, block: &Cidr, ports: Ports) -> bool {
         let mut taken = false;
         let mut left = Vec::new();

@@ -146,5 +146,5 @@ async fn set_dns_resolution(cx: &Context, side: Side, region: Option<&str>, id: 
     // The connection may be active here and not yet everywhere in EC2.
     let passes =
         |e: &Error| link::is_in_transition(e) || e.code.as_deref() == Some("OperationNotPermitted") && e.message.contains("active");
-    cx.until_visible("the peering connection to be active everywhere", passes, || cx.patiently(send)).await
+    cx.until_visible("the peering connection to become active in both accounts", passes, || cx.patiently(send)).await
 }

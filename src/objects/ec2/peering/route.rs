@@ -1,5 +1,5 @@
 //! A route over the peering connection: `TABLE/DESTINATION`. Routes have no tags: this resource's is the one in that table, to that block,
-//! over its connection. One with another target counts as absent, and is never overwritten.
+//! over its connection. One with another target counts as absent, and is never overwrites a route.
 //!
 //! Ledger: `id` (the connection that it leads over).
 
@@ -47,11 +47,11 @@ pub fn table_and_destination(key: &Key) -> Result<(&str, &str), BadName> {
 pub fn in_the_way(found: &Found, side: Side, region: &str, table: &str, listed_by: &str) -> String {
     let gone = if found.state == "blackhole" { ", which no longer exists (the route is a blackhole)" } else { "" };
     format!(
-        "{table} already has a route to {}, and it leads to {}{gone}. A route that leads elsewhere is never overwritten. Delete it (`aws ec2 \
+        "{table} already has a route to {}, and it leads to {}{gone}. A route that leads elsewhere is never overwrites a route. Delete it (`aws ec2 \
          delete-route --region {region} --route-table-id {table} --{} {}` in the {side} account), or leave the table or the block out of \
          {listed_by}",
         found.destination,
-        if found.target.is_empty() { "a target that EC2 does not name" } else { &found.target },
+        if found.target.is_empty() { "a target that EC2 does not report" } else { &found.target },
         if found.destination.contains(':') { "destination-ipv6-cidr-block" } else { "destination-cidr-block" },
         found.destination,
     )
@@ -226,7 +226,7 @@ mod tests {
     fn a_route_in_the_way_is_described_with_its_target_and_how_to_delete_it() {
         let found = Found { destination: "2001:db8::/56".into(), target: "nat-1".into(), ..Found::default() };
         let text = in_the_way(&found, Side::Cluster, "ap-south-1", "rtb-1", "route_table_ids or cidrs");
-        assert!(text.contains("leads to nat-1.") && text.contains("--destination-ipv6-cidr-block 2001:db8::/56"), "{text}");
+        assert!(text.contains("with the target nat-1.") && text.contains("--destination-ipv6-cidr-block 2001:db8::/56"), "{text}");
         assert!(text.ends_with("out of route_table_ids or cidrs"), "{text}");
         let gone = Found { state: "blackhole".into(), ..found };
         assert!(in_the_way(&gone, Side::Cluster, "r", "t", "").contains("which no longer exists"));

@@ -281,13 +281,13 @@ impl AccessEntry {
 
     /// Why the entry can't be brought to what is configured.
     fn check(&self, cx: &Context, reconcile: &Reconcile, facts: &EntryFacts) -> Result<(), Error> {
-        let what = format!("the access entry of the role {} on the cluster {}", self.role, self.cluster);
+        let what = format!("the access entry of role {} on cluster {}", self.role, self.cluster);
         let delete = format!("aws eks delete-access-entry --cluster-name {} --principal-arn {}", self.cluster, self.principal_arn);
         let refuse =
             |why: String| Err(Error::of_kind(ErrorKind::Exists, "eks:UpdateAccessEntry", cx.label(Side::Cluster), format!("{what} {why}")));
         if facts.entry_type != STANDARD {
             return refuse(format!(
-                "has the type {}, which can't be changed; this resource needs {STANDARD}. Delete it ({delete}), or use another role",
+                "has type {}, which can't be changed; this resource needs {STANDARD}. Delete it ({delete}), or use another role",
                 facts.entry_type
             ));
         }

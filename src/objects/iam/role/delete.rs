@@ -71,8 +71,8 @@ async fn conflict(cx: &Context, side: Side, name: &str, error: Error) -> Error {
     }
     let what = names.join(", ");
     let message = format!(
-        "the role {name} can't be deleted while it is in the instance profile {what}, which this resource did not make. Take it out \
-         (aws iam remove-role-from-instance-profile) and run again"
+        "role {name} can't be deleted while it is in the instance profile {what}, which this resource did not create. Remove it (aws iam \
+         remove-role-from-instance-profile) and run Terraform again"
     );
     Error { message, ..error }
 }

@@ -62,7 +62,7 @@ pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, chan
     let _exclusive = locks::exclusive(&format!("{}/{role}", cx.label(side))).await;
     let mut again = again;
     let limits = cx.limits().at_most(PROPAGATION);
-    let what = format!("the trust policy of {role} to show what was written");
+    let what = format!("the trust policy of {role} to show the change");
     let mut pauses = Pauses::new(&limits, &what);
     loop {
         let now = read(cx, side, role).await?;

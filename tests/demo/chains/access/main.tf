@@ -1,4 +1,4 @@
-# What the demo asks about story 1: how an instance of the team gets into the cluster, from its role to the API server.
+# The demo's question about story 1: how an instance of the team accesses the cluster, from its role to the API server.
 
 terraform {
   required_providers {
@@ -9,7 +9,7 @@ terraform {
 provider "xeks" {
   cluster_account  = { profile = "platform", region = "ap-south-1" }
   workload_account = { profile = "workload", region = "ap-south-1" }
-  # What the instance itself is: the role's session from its metadata service.
+  # The instance itself: the role's session from its metadata service.
   workload_accounts = { instance = { profile = "instance", region = "ap-south-1" } }
 }
 

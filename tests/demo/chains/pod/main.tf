@@ -1,4 +1,4 @@
-# What the demo asks about story 2: how pods of nodejs/nodejs-sa get the role that reads and writes the bucket.
+# The demo's question about story 2: how pods of nodejs/nodejs-sa use the role that reads and writes the bucket.
 
 terraform {
   required_providers {

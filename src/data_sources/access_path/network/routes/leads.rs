@@ -33,7 +33,7 @@ impl Lead {
 
     fn unreadable(error: &crate::aws::Error) -> Self {
         let Hop { reason, fix, .. } = Hop::unreadable("", "", error);
-        Lead { status: Status::Unknown, reason: reason.trim_start_matches("Not decided: ").to_owned(), fix }
+        Lead { status: Status::Unknown, reason: reason.trim_start_matches("Unknown: ").to_owned(), fix }
     }
 }
 
@@ -45,9 +45,11 @@ pub(super) fn lead(facts: &Facts, place: &Place, route: &Route) -> Lead {
     }
     let Route { destination, .. } = route;
     let fix = match facts.active_peering() {
-        _ if facts.same_vpc() => format!("Take the route {destination} away: inside a VPC the local route is enough."),
-        Some(peering) => format!("Lead {destination} over {} instead.", peering.id),
-        None => format!("Lead {destination} over a peering connection between the two VPCs instead (xeks_cluster_peering makes one)."),
+        _ if facts.same_vpc() => format!("Delete the route {destination}: inside a VPC, the local route is enough."),
+        Some(peering) => format!("Change the target of route {destination} to {}.", peering.id),
+        None => format!(
+            "Change the target of route {destination} to a peering connection between the two VPCs (xeks_cluster_peering creates one)."
+        ),
     };
     Lead { fix: Some(fix), ..lead }
 }
@@ -59,21 +61,23 @@ fn decided(facts: &Facts, place: &Place, route: &Route) -> Lead {
         return if facts.is_private() { over_peering(facts, route) } else { Lead::broken(not_to_the_internet(route)) };
     }
     if state == "blackhole" {
-        return Lead::broken(format!("its route {destination} is a blackhole: {target} is gone or not attached."));
+        return Lead::broken(format!("its route {destination} is a blackhole: {target} does not exist or is not attached."));
     }
     match kind {
         "local" if facts.is_private() && facts.same_vpc() => Lead::ok("inside the VPC"),
         "local" => Lead {
-            fix: Some("Give one of the VPCs other addresses: what overlaps can't be peered.".into()),
-            ..Lead::broken(format!("{destination} is a block of {} itself: the two VPCs overlap.", place.vpc_id))
+            fix: Some("Use different addresses in one of the VPCs: AWS can't peer VPCs with overlapping CIDR blocks.".into()),
+            ..Lead::broken(format!("{destination} is a CIDR block of {} itself: the two VPCs overlap.", place.vpc_id))
         },
         "nat" => over_nat(facts, place, route),
-        "igw" | "eigw" if facts.is_private() => Lead::broken(format!("its route {destination} leads to {target}, the internet.")),
+        "igw" | "eigw" if facts.is_private() => Lead::broken(format!("its route {destination} has the target {target}, the internet.")),
         "igw" => over_internet_gateway(facts, target),
-        "eigw" => Lead::ok(format!("over {target}")),
-        "eni" | "i" | "vpce" => Lead::external(format!("over {target}: what an appliance does with it can't be seen from here")),
-        "" => Lead::unknown(format!("EC2 names no target of its route {destination}.")),
-        _ => Lead::external(format!("over {target}, whose far side can't be seen from here")),
+        "eigw" => Lead::ok(format!("through {target}")),
+        "eni" | "i" | "vpce" => {
+            Lead::external(format!("through {target}; what the appliance does with the traffic can't be read from here"))
+        }
+        "" => Lead::unknown(format!("EC2 reports no target of its route {destination}.")),
+        _ => Lead::external(format!("through {target}; what is behind it can't be read from here")),
     }
 }
 
@@ -85,14 +89,14 @@ fn over_peering(facts: &Facts, route: &Route) -> Lead {
         Err(error) => return Lead::unreadable(error),
     };
     let gone = |status: &str| matches!(status, "deleted" | "deleting" | "rejected" | "expired");
-    let another = facts.active_peering().map_or_else(String::new, |active| format!(" {} is the one between them.", active.id));
+    let another = facts.active_peering().map_or_else(String::new, |active| format!(" {} is the connection between them.", active.id));
     match peerings.iter().find(|peering| peering.id == *target) {
         Some(peering) if gone(&peering.status) && !another.is_empty() => {
-            Lead::broken(format!("its route {destination} leads to {target}, which is {}.{another}", peering.status))
+            Lead::broken(format!("its route {destination} has the target {target}, which is {}.{another}", peering.status))
         }
-        Some(_) => Lead::ok(format!("over {target}")),
+        Some(_) => Lead::ok(format!("through {target}")),
         None => Lead::broken(format!(
-            "its route {destination} leads to {target}, which is no peering connection between {} and {}.{another}",
+            "its route {destination} has the target {target}, which is not a peering connection between {} and {}.{another}",
             facts.here.vpc_id, facts.there.vpc_id
         )),
     }
@@ -103,42 +107,42 @@ fn over_nat(facts: &Facts, place: &Place, route: &Route) -> Lead {
     let gateways = match &facts.nat_gateways {
         Ok(gateways) => gateways,
         // To the internet a NAT gateway leads in any case.
-        Err(_) if !facts.is_private() => return Lead::ok(format!("over {target}")),
+        Err(_) if !facts.is_private() => return Lead::ok(format!("through {target}")),
         Err(error) => return Lead::unreadable(error),
     };
     let Some(gateway) = gateways.iter().find(|gateway| gateway.id == *target) else {
         return if facts.is_private() {
-            Lead::broken(format!("its route {destination} leads to {target}, not to the other VPC."))
+            Lead::broken(format!("its route {destination} has the target {target}, not the other VPC."))
         } else {
-            Lead::unknown(format!("{target} was not found."))
+            Lead::unknown(format!("{target} does not exist."))
         };
     };
     match (facts.is_private(), gateway.connectivity.as_str()) {
-        (_, "private") => Lead::external(format!("over {target}, a private NAT gateway, whose far side can't be seen from here")),
-        (true, _) => Lead::broken(format!("its route {destination} leads to {target}, the internet.")),
+        (_, "private") => Lead::external(format!("through {target}, a private NAT gateway; what is behind it can't be read from here")),
+        (true, _) => Lead::broken(format!("its route {destination} has the target {target}, the internet.")),
         (false, _) if gateway.state != "available" => Lead::broken(format!("{target} is {}, not available.", gateway.state)),
         (false, _) if gateway.subnet_id.as_ref().is_some_and(|subnet| !is_public(facts, place, subnet)) => {
             let subnet = gateway.subnet_id.as_deref().unwrap_or_default();
             Lead::broken(format!("{target} is in {subnet}, which has no route to an internet gateway."))
         }
-        (false, _) => Lead::ok(format!("over {target}")),
+        (false, _) => Lead::ok(format!("through {target}")),
     }
 }
 
 fn over_internet_gateway(facts: &Facts, target: &str) -> Lead {
     match facts.subnet("") {
         Ok(subnet) if subnet.map_public_ip_on_launch => {
-            Lead::ok(format!("over {target}, given that it took the public address that the subnet gives"))
+            Lead::ok(format!("through {target}, if it uses the public address that the subnet assigns"))
         }
         _ => Lead {
-            fix: Some("Give it a public address, or lead 0.0.0.0/0 to a NAT gateway.".into()),
+            fix: Some("Assign a public address, or route 0.0.0.0/0 to a NAT gateway.".into()),
             ..Lead::unknown(format!(
-                "over {target} only what has a public address of its own gets out, and the subnet gives none by itself."
+                "only senders with a public address can use {target}, and the subnet does not assign one automatically."
             ))
         },
     }
 }
 
 fn not_to_the_internet(route: &Route) -> String {
-    format!("its route {} leads to {}, and a peering connection does not lead to the internet.", route.destination, route.target)
+    format!("its route {} has the target {}, and a peering connection does not route to the internet.", route.destination, route.target)
 }

@@ -11,45 +11,45 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 |f| table(&mut f.here, 0).retain(|r| r.target == "local"),
                 "route",
                 Status::Broken,
-                "rtb-source, which serves subnet-source, does not lead to 10.20.0.0/24: it has no route there",
+                "rtb-source, which serves subnet-source, does not route to 10.20.0.0/24: it has no matching route",
             ),
             (
                 |f| table(&mut f.there, 1).retain(|r| r.target == "local"),
                 "route",
                 Status::Broken,
-                "rtb-b, which serves subnet-b, does not lead to 10.30.0.0/24",
+                "rtb-b, which serves subnet-b, does not route to 10.30.0.0/24",
             ),
             (
                 |f| table(&mut f.here, 0)[1].destination = "10.20.0.0/24".into(),
                 "route",
                 Status::Broken,
-                "does not lead to 10.20.1.0/24: it has no route there",
+                "does not route to 10.20.1.0/24: it has no matching route",
             ),
             (
                 |f| table(&mut f.here, 0).push(route("10.20.1.0/24", "nat-1")),
                 "route",
                 Status::Broken,
-                "its route 10.20.1.0/24 leads to nat-1",
+                "its route 10.20.1.0/24 has the target nat-1",
             ),
             (
                 |f| table(&mut f.here, 0).push(route("10.20.1.0/25", "igw-1")),
                 "route",
                 Status::Unknown,
-                "leads only a part of 10.20.1.0/24: not 10.20.1.0/25. its route 10.20.1.0/25 leads to igw-1, the internet",
+                "routes only a part of 10.20.1.0/24, not 10.20.1.0/25: its route 10.20.1.0/25 has the target igw-1, the internet",
             ),
             (
                 |f| table(&mut f.here, 0).push(Route { state: "blackhole".into(), ..route("10.20.0.0/17", "tgw-1") }),
                 "route",
                 Status::Broken,
-                "its route 10.20.0.0/17 is a blackhole: tgw-1 is gone",
+                "its route 10.20.0.0/17 is a blackhole: tgw-1 does not exist",
             ),
             (
                 |f| table(&mut f.here, 0)[1].target = "pcx-9".into(),
                 "route",
                 Status::Broken,
-                "pcx-9, which is no peering connection between vpc-source and vpc-cluster. pcx-1 is the one",
+                "pcx-9, which is not a peering connection between vpc-source and vpc-cluster. pcx-1 is the connection",
             ),
-            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Broken, "leads to igw-1, the internet"),
+            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Broken, "has the target igw-1, the internet"),
             (|f| f.here.tables = Err(refused("DescribeRouteTables")), "route", Status::Unknown, "lack ec2:DescribeRouteTables"),
             (|f| f.there.tables = Ok(vec![]), "route", Status::Unknown, "no route table of subnet-a was found"),
             (
@@ -62,15 +62,15 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 |f| table(&mut f.here, 0).push(route("pl-1", "tgw-1")),
                 "route",
                 Status::Unknown,
-                "rtb-source names routes by prefix lists, and what is in pl-1 is not known",
+                "rtb-source has routes to prefix lists, and the contents of pl-1 are unknown",
             ),
             (
                 |f| table(&mut f.here, 0)[1].target = "tgw-1".into(),
                 "route",
                 Status::External,
-                "leads to 10.20.0.0/24 over tgw-1, whose far side can't be seen from here",
+                "routes to 10.20.0.0/24 through tgw-1; what is behind it can't be read from here",
             ),
-            (|f| table(&mut f.there, 0)[1].target = "eni-1".into(), "route", Status::External, "an appliance"),
+            (|f| table(&mut f.there, 0)[1].target = "eni-1".into(), "route", Status::External, "the appliance"),
         ],
     );
     let mut facts = peered();
@@ -92,17 +92,17 @@ fn subnets_without_an_association_use_the_main_table() {
     assert_eq!(first_trouble(&facts), None);
     assert!(hop(&facts, "route").object.starts_with("rtb-main, "));
     table(&mut facts.here, 1).pop();
-    assert!(hop(&facts, "route").reason.contains("rtb-main, which serves subnet-source, does not lead"));
+    assert!(hop(&facts, "route").reason.contains("rtb-main, which serves subnet-source, does not route"));
 }
 
 #[test]
-fn overlapping_vpcs_are_told_by_the_route() {
+fn overlapping_vpcs_are_reported_by_the_route() {
     let mut facts = peered();
     table(&mut facts.here, 0)[0].destination = "10.20.0.0/15".into();
     table(&mut facts.here, 0)[1].destination = "10.0.0.0/8".into();
     let found = hop(&facts, "route");
     assert_eq!(found.status, Status::Broken);
-    assert!(found.reason.contains("10.20.0.0/15 is a block of vpc-source itself: the two VPCs overlap"), "{}", found.reason);
+    assert!(found.reason.contains("10.20.0.0/15 is a CIDR block of vpc-source itself: the two VPCs overlap"), "{}", found.reason);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_peering_connection_must_be_active_and_between_the_two() {
                 },
                 "route",
                 Status::Broken,
-                "it has no route there",
+                "it has no matching route",
             ),
         ],
     );
@@ -147,7 +147,7 @@ fn a_peering_connection_must_be_active_and_between_the_two() {
     facts.peerings.as_mut().unwrap().insert(0, deleted);
     assert_eq!(first_trouble(&facts), None);
     table(&mut facts.here, 0)[1].target = "pcx-0".into();
-    assert!(hop(&facts, "route").reason.contains("leads to pcx-0, which is deleted. pcx-1 is the one between them"));
+    assert!(hop(&facts, "route").reason.contains("has the target pcx-0, which is deleted. pcx-1 is the connection between them"));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn another_way_than_peering_is_external() {
     }
     assert!(!evaluate(&facts).iter().any(|hop| hop.status.holds_up()));
     facts.peerings = Err(refused("DescribeVpcPeeringConnections"));
-    assert_eq!(hop(&facts, "peering").status, Status::External, "no peering is needed to tell");
+    assert_eq!(hop(&facts, "peering").status, Status::External, "no peering is needed for that");
     table(&mut facts.there, 0).pop();
     assert_eq!(hop(&facts, "route").status, Status::Broken, "the way back is not there, whatever the transit gateway does");
 }
@@ -185,16 +185,16 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 |f| table(&mut f.here, 0).truncate(1),
                 "route",
                 Status::Broken,
-                "rtb-source, which serves subnet-source, does not lead to the internet: it has no route there",
+                "rtb-source, which serves subnet-source, does not route to the internet: it has no matching route",
             ),
             (
                 |f| table(&mut f.here, 0)[1].target = "pcx-1".into(),
                 "route",
                 Status::Broken,
-                "a peering connection does not lead to the internet",
+                "a peering connection does not route to the internet",
             ),
-            (|f| table(&mut f.here, 0)[1].target = "tgw-1".into(), "route", Status::External, "over tgw-1"),
-            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Unknown, "only what has a public address of its own"),
+            (|f| table(&mut f.here, 0)[1].target = "tgw-1".into(), "route", Status::External, "through tgw-1"),
+            (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Unknown, "only senders with a public address"),
             (|f| table(&mut f.here, 0)[1].state = "blackhole".into(), "route", Status::Broken, "is a blackhole"),
             (
                 |f| gateway_acl(f).entries.retain(|entry| entry.egress),
@@ -206,7 +206,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 |f| gateway_acl(f).entries[2].cidr_ipv4 = Some("10.30.0.0/24".into()),
                 "network_acl",
                 Status::Broken,
-                "acl-public of subnet-public denies inbound TCP 1024-65535, where answers go, from the internet",
+                "acl-public of subnet-public denies inbound TCP 1024-65535 (responses) from the internet",
             ),
             (|f| drop(f.here.acls.as_mut().unwrap().pop()), "network_acl", Status::Unknown, "no network ACL of subnet-public was found"),
             (|f| f.nat_gateways.as_mut().unwrap()[0].state = "failed".into(), "route", Status::Broken, "nat-1 is failed"),
@@ -220,7 +220,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 |f| f.cluster.public_access_cidrs = vec!["203.0.113.0/24".into()],
                 "endpoint",
                 Status::Broken,
-                "Requests leave by 198.51.100.7, which publicAccessCidrs (203.0.113.0/24) does not admit",
+                "Requests come from 198.51.100.7, which publicAccessCidrs (203.0.113.0/24) does not allow",
             ),
             (
                 |f| {
@@ -245,7 +245,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
     let mut facts = internet();
     facts.cluster.public_access_cidrs = vec!["198.51.100.7/32".into()];
     assert_eq!(first_trouble(&facts), None);
-    assert!(hop(&facts, "endpoint").reason.contains("Requests leave by 198.51.100.7, which publicAccessCidrs (198.51.100.7/32) admits"));
+    assert!(hop(&facts, "endpoint").reason.contains("Requests come from 198.51.100.7, which publicAccessCidrs (198.51.100.7/32) allows"));
     assert!(hop(&facts, "peering").reason.contains("Not used"));
     table(&mut facts.here, 0)[1].target = "tgw-1".into();
     assert_eq!(hop(&facts, "endpoint").status, Status::External);
@@ -268,7 +268,7 @@ fn a_cluster_of_ipv6_is_reached_by_either_kind_of_address() {
     facts.cluster.ip_family = Some("ipv6".into());
     assert_eq!(first_trouble(&facts), None, "IPv4 gets through");
     table(&mut facts.here, 0).truncate(1);
-    assert_eq!(first_trouble(&facts).unwrap().name, "route", "neither does: IPv4 is told");
+    assert_eq!(first_trouble(&facts).unwrap().name, "route", "neither works: IPv4 is reported");
     world::dual_stack(&mut facts);
     assert_eq!(first_trouble(&facts), None, "IPv6 gets through");
     assert!(hop(&facts, "route").reason.contains("2001:db8:20:a::/64"));
