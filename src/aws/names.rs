@@ -137,7 +137,7 @@ pub fn tag_key(text: &str) -> Result<(), String> {
     Err(format!("{text:?} is not a tag key: a tag key has 1 to 128 characters: letters, digits, spaces and _.:/=+-@."))
 }
 
-/// A key of a tag that users set: those that begin with `xeks:` say which objects are ours.
+/// A key of a tag that users set: those that begin with `xeks:` say which objects belong to xeks.
 pub fn user_tag_key(text: &str) -> Result<(), String> {
     if text.starts_with("xeks:") {
         return Err(format!("{text:?} begins with xeks:, which this provider reserves for its own tags. Choose another key."));

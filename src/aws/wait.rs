@@ -231,8 +231,8 @@ mod tests {
         let seconds: Vec<u64> = lines.iter().map(|(at, _)| at.as_secs()).collect();
         assert_eq!(lines[0].1, "waiting for the role to be visible");
         assert_eq!(seconds[0], 0);
-        for (told, least) in seconds[1..].iter().zip([15, 30, 60, 120, 240]) {
-            assert!((least..=least + 10).contains(told), "{seconds:?}");
+        for (waited, least) in seconds[1..].iter().zip([15, 30, 60, 120, 240]) {
+            assert!((least..=least + 10).contains(waited), "{seconds:?}");
         }
         assert_eq!(lines.len(), 6, "{lines:?}");
         assert!(lines[1].1.starts_with("still waiting for the role to be visible after "), "{lines:?}");

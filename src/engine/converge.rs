@@ -278,7 +278,7 @@ impl<'a, B: Backend> Run<'a, B> {
         let deleted = kind.delete(self.backend, key, entry).await.map_err(Error::Delete)?;
         self.ledger.lock().0.remove(key);
         if let Deleted::Eventually(entry) = deleted {
-            self.deleted.lock().push((key.clone(), entry));
+            self.deleted.lock().push((key.clone(), *entry));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// The facts of one object: written by the `read` of its kind, and read by whoever knows that kind.
+/// The facts of one object: written by the `read` of its kind, and read by code that knows that kind.
 #[derive(Clone, Default)]
 pub struct Facts(Option<Arc<dyn Any + Send + Sync>>);
 

@@ -64,7 +64,7 @@ pub trait Accounts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {
     /// The object was deleted, and readers may be shown it for a while: the entry to ask `still_visible` with.
-    Eventually(Entry),
+    Eventually(Box<Entry>),
     /// Nothing is left that a reader could take for the object, or there was nothing to delete.
     Now,
 }
@@ -79,7 +79,7 @@ pub struct BadName {
 
 impl Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not of the form {}", self.name, self.form)
+        write!(f, "{:?} does not have the form {}", self.name, self.form)
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Origin {
     Shared,
     /// Taken in by `terraform import`: deleted with the resource.
     Imported,
-    /// Put on an object of this resource by somebody else, where only what the configuration lists may be: the next apply deletes it.
+    /// Added to an object of this resource by something else, where only what the configuration lists may be: the next apply deletes it.
     Found,
 }
 

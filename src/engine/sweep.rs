@@ -407,7 +407,7 @@ async fn a_refresh_drops_what_is_gone_and_what_was_replaced_and_shows_what_chang
     }
     let refreshed = refresh(&backend, &boxed(&first()), made).await.unwrap();
     let keys: Vec<String> = refreshed.ledger.0.keys().map(Key::to_string).collect();
-    assert_eq!(keys, ["cluster/leaf/a/p", "cluster/root/a"], "what hung on b is whoever's b is now");
+    assert_eq!(keys, ["cluster/leaf/a/p", "cluster/root/a"], "what was on b belongs to the owner of the new b");
     let a = refreshed.ledger.get(&Key::new(Side::Cluster, "root", "a")).unwrap();
     assert_eq!(a.document.as_deref(), Some("drifted"));
 }

@@ -83,7 +83,7 @@ pub async fn still_visible<B: Backend>(backend: &B, deleted: &[(Key, Entry)]) ->
     let reads = deleted.iter().filter_map(|(key, entry)| {
         let kind = backend.kind(&key.kind)?;
         let alone = !kind.parents(key).iter().any(is_deleted);
-        alone.then(|| async move { Ok(kind.still_visible(backend, key, entry).await?.then(|| key.clone())) })
+        alone.then_some(async move { Ok(kind.still_visible(backend, key, entry).await?.then(|| key.clone())) })
     });
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }

@@ -22,7 +22,7 @@ pub struct Env {
     /// Region of the workload's network.
     pub workload_region: String,
     pub default_tags: Tags,
-    /// Tags that the provider is told to ignore: neither set nor looked at.
+    /// Tags that ignore_tags lists: neither set nor read.
     pub ignore_tags: IgnoreTags,
     /// ARNs of objects that exist, from the ledger or looked up.
     pub arns: BTreeMap<Key, String>,

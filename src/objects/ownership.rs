@@ -50,7 +50,7 @@ impl Ownership {
     }
 
     /// Whether what is attached to an object may be taken off it. Foreign objects keep what they have, and so does an object that another
-    /// create of this composite has taken over, or that somebody put in the place of this resource's: `recorded` is the ledger's entry of
+    /// create of this composite has taken over, or that something else put in the place of this resource's: `recorded` is the ledger's entry of
     /// the parent, `owner` whose the parent is now.
     pub fn may_detach(&self, entry: &Entry, recorded: Option<&Entry>, owner: &Owner) -> bool {
         let Owner::Tagged { instance, .. } = owner else { return false };

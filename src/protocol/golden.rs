@@ -1,5 +1,5 @@
 //! What is planned, as files in `tests/golden`: for every stored state, and for every seed of the fuzz target `plans`. A change that
-//! means to keep behaviour as it is changes none of them; XEKS_WRITE=1 writes them anew.
+//! means to keep behaviour as it is changes none of them; XEKS_WRITE=1 rewrites them.
 //!
 //! Asks as a host does, without AWS as `fuzzing` does. Knows no resource and nothing of how a plan is made.
 
@@ -26,7 +26,7 @@ fn stored_states_read_and_plan_as_they_did() {
         let attributes = &resource.schema().attributes;
         let states = stored(name);
         let golden = states.iter().map(|(file, state)| {
-            let plan = |config: &Value| told(planned(name, config, state), &shown(state));
+            let plan = |config: &Value| recorded(planned(name, config, state), &shown(state));
             let own = configuration(attributes, state, true);
             let mut replaces = Map::new();
             let mut plans = Map::from_iter([("left out".to_owned(), plan(&configuration(attributes, state, false)))]);
@@ -66,7 +66,7 @@ fn seeds_plan_as_they_did() {
             create = plan.clone();
         }
         let seeds = golden.entry(resource.name()).or_default();
-        let seen = told((plan, replaces, said), &before);
+        let seen = recorded((plan, replaces, said), &before);
         seeds.insert(format!("{:03} {kind}", seeds.len()), if kind == "update" { json!({ "prior": before, "plan": seen }) } else { seen });
     }
     for (name, seeds) in &golden {
@@ -160,21 +160,21 @@ fn planned(resource: &str, config: &Value, prior: &Value) -> (Json, Vec<String>,
 }
 
 /// A plan by what differs from what was there; in full where nothing was. What there is none of is not in it.
-fn told((plan, replaces, said): (Json, Vec<String>, Vec<Json>), before: &Json) -> Json {
-    let mut told = Map::new();
+fn recorded((plan, replaces, said): (Json, Vec<String>, Vec<Json>), before: &Json) -> Json {
+    let mut recorded = Map::new();
     let changes = changes(before, &plan);
     match &plan {
         Json::Null => {}
-        plan if *before == json!({}) => drop(told.insert("planned".into(), plan.clone())),
-        _ => drop(told.insert("changes".into(), changes.into())),
+        plan if *before == json!({}) => drop(recorded.insert("planned".into(), plan.clone())),
+        _ => drop(recorded.insert("changes".into(), changes.into())),
     }
     if !replaces.is_empty() {
-        told.insert("replaces".into(), json!(replaces));
+        recorded.insert("replaces".into(), json!(replaces));
     }
     if !said.is_empty() {
-        told.insert("said".into(), said.into());
+        recorded.insert("said".into(), said.into());
     }
-    told.into()
+    recorded.into()
 }
 
 fn message(when: &str, said: &Diagnostic) -> Json {

@@ -12,7 +12,7 @@ use crate::engine::{Backend, Key, Ledger, Object, Observed, OnExisting, Origin, 
 use crate::objects::iam::role;
 use crate::objects::{Context, Env};
 
-/// The warning of a check that could not be made. The same cause is told once.
+/// The warning of a check that could not be made. The same cause is reported once.
 pub fn skipped(error: &Error) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     diagnostics.warning(

@@ -134,7 +134,7 @@ mod tests {
         let wide = format!("[{}0]", "0,".repeat(1_000_000));
         assert!(parse(wide.as_bytes()).unwrap_err().message.contains("more than 1000000 values"));
         let text = format!("[{:?}]", "a,\"[{:".repeat(1_000_000));
-        assert!(parse(text.as_bytes()).is_ok(), "what stands in a text is no value");
+        assert!(parse(text.as_bytes()).is_ok(), "JSON inside a string is not a value");
         let object = Type::object((0..100).map(|_| "a").chain(["b"]).map(|name| (name, Type::Bool)));
         let empty = Json::Array(vec![json!({}); 400_000]);
         assert!(decode(&empty, &Type::list(object)).unwrap_err().message.contains("values"));

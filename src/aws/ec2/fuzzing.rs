@@ -1,4 +1,4 @@
-//! EC2's answers, from whoever sends them (`crate::fuzzing`).
+//! EC2's answers, and any other bytes in their place (`crate::fuzzing`).
 
 use super::refusal::Refusal;
 use super::xml::Element;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_nobody_knows_counts_by_its_status() {
+    fn an_unknown_code_counts_by_its_status() {
         assert_eq!(kind_of("iam:GetRole", "SomethingNew", "", Some(503)), Kind::Unreachable);
         assert_eq!(kind_of("iam:GetRole", "SomethingNew", "", Some(400)), Kind::Other);
     }

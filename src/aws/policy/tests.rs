@@ -99,7 +99,7 @@ fn size_leaves_out_whitespace_even_within_strings() {
 
 #[test]
 fn upsert_and_remove_touch_their_own_statement_only() {
-    // A stranger's statement, with a form that we would not write.
+    // A foreign statement, in a form that xeks does not write.
     let strange = json!({"Sid": "", "Effect": "Allow", "Action": ["b:c", "a:b"], "Principal": {"AWS": ["185863138492"]}});
     let before = json!({"Id": "theirs", "Statement": strange});
     let ours =

@@ -135,7 +135,7 @@ impl Kind<Context> for InlinePolicyKind {
         let iam = cx.iam(key.side);
         let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
         cx.ask("iam:DeleteRolePolicy", key.side, send).await.absent_is_none()?;
-        Ok(Deleted::Eventually(entry.clone()))
+        Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
     async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {

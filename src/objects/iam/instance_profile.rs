@@ -150,7 +150,7 @@ impl Kind<Context> for InstanceProfileKind {
         }
         let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
         cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none()?;
-        Ok(Deleted::Eventually(Entry { id: Some(profile.instance_profile_id), ..entry.clone() }))
+        Ok(Deleted::Eventually(Box::new(Entry { id: Some(profile.instance_profile_id), ..entry.clone() })))
     }
 
     async fn still_visible(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<bool, Error> {

@@ -100,7 +100,7 @@ impl Kind<Context> for InstanceProfileRoleKind {
             return Ok(Deleted::Now);
         }
         remove(cx, name, role).await?;
-        Ok(Deleted::Eventually(entry.clone()))
+        Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
     async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {

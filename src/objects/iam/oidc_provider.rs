@@ -295,7 +295,7 @@ async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, fou
         restore(cx, key, found, &trusts.unwrap_or_default()).await?;
         return Ok(Deleted::Now);
     }
-    Ok(Deleted::Eventually(entry.clone()))
+    Ok(Deleted::Eventually(Box::new(entry.clone())))
 }
 
 /// Creates a provider again as it was, and with the client IDs that the trust policies ask for: one may have come since it was read.

@@ -98,7 +98,7 @@ impl Kind<Context> for PolicyAttachmentKind {
         let iam = cx.iam(key.side);
         let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
         cx.ask("iam:DetachRolePolicy", key.side, send).await.absent_is_none()?;
-        Ok(Deleted::Eventually(entry.clone()))
+        Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
     async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {

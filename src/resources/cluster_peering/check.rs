@@ -195,7 +195,7 @@ fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, diagno
     diagnostics.error(Path::of(route_attributes(side).tables), format!("A route to {block} has another target"), text);
 }
 
-/// Routes that no resource of this provider noted: whoever made them deletes them, whoever else uses them.
+/// Routes that no resource of this provider noted: their creator deletes them, even if another resource uses them.
 fn foreign_routes(model: &Model, side: Side, routes: &[String], diagnostics: &mut Diagnostics) {
     let text = format!(
         "In account {}, these routes already use {}: {}. No tag on the connection shows that xeks created them, so this resource uses \

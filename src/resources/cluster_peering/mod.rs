@@ -90,9 +90,9 @@ impl Composite for ClusterPeering {
         let creates = model.own == Some(true) && !cluster.vpc_id.is_empty();
         let pair = format!("{}/{} {}/{}", cluster.account_id, cluster.vpc_id, workload.account_id, workload.vpc_id);
         let advice = format!(
-            "Two VPCs have one peering connection at most, and two resources connect {vpc} with the VPC of cluster {name}. Keep one of \
-             them, with the blocks and route tables of both; or let the second use the connection of the first: peering_connection_id = \
-             xeks_cluster_peering.FIRST.peering_connection_id."
+            "Two VPCs can have only one peering connection, and two resources connect {vpc} to the VPC of cluster {name}. Keep one of them, \
+             with the CIDR blocks and route tables of both, or make the second one use the connection of the first: \
+             peering_connection_id = xeks_cluster_peering.FIRST.peering_connection_id."
         );
         Some(Claim { what: creates.then_some(pair), attribute: Path::of("workload_vpc_id"), advice })
     }

@@ -34,7 +34,7 @@ pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<(
     Ok(())
 }
 
-/// Brings the network and the status up to date, and names in the ledger what others turned on or changed of ours.
+/// Brings the network and the status up to date, and records in the ledger what others turned on, or changed on objects of this resource.
 pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
     let connection = seen.observed.get(&model.link.key()).and_then(|observed| observed.facts.get());
     value.insert("status", Value::string(connection.map_or("deleted", |facts: &ConnectionFacts| facts.status.as_str())));

@@ -77,7 +77,7 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     diagnostics
 }
 
-/// More principals than any trust policy has room for, whatever else stands in it; the plan measures it in full.
+/// More principals than any trust policy has room for, regardless of its other statements; the plan measures it in full.
 fn principals_fit(principals: &Value, diagnostics: &mut Diagnostics) {
     let quotes_and_comma = 3;
     let size: usize = principals.strings().iter().map(|arn| arn.len() + quotes_and_comma).sum();

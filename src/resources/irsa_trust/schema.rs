@@ -216,9 +216,9 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     diagnostics
 }
 
-/// More service accounts than any trust policy has room for, whatever else stands in it; the plan measures it in full.
+/// More service accounts than any trust policy has room for, regardless of its other statements; the plan measures it in full.
 fn subjects_fit(service_accounts: &Value, diagnostics: &mut Diagnostics) {
-    // Each stands in the trust policy as "system:serviceaccount:NAMESPACE:NAME", in quotes and with a comma.
+    // Each is in the trust policy as "system:serviceaccount:NAMESPACE:NAME", in quotes and with a comma.
     const AROUND: usize = "\"system:serviceaccount::\",".len();
     let length = |account: &Value, name: &str| account.get(name).as_str().map_or(1, str::len);
     let members = service_accounts.members();

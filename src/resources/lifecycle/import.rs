@@ -17,7 +17,7 @@ impl<C: Composite> Composed<C> {
         let mut diagnostics = Diagnostics::new();
         let summary = format!("Import of {} failed", C::NAME);
         let Ok(parsed) = id.parse::<C::Id>() else {
-            diagnostics.error(Path::root(), summary, format!("The id {id:?} is not of the form {}.", C::Id::FORM));
+            diagnostics.error(Path::root(), summary, format!("The ID {id:?} does not have the form {}.", C::Id::FORM));
             return Outcome::new(Value::Null, diagnostics);
         };
         let mut value = parsed.config(&self.schema);

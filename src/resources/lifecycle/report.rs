@@ -135,7 +135,7 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
     let (what, tags) = (named(key, observed), listed_tags(observed));
     let message = match (&observed.if_foreign, &observed.owner) {
         (Some(advice), _) => format!(
-            "{} already exists and is not this resource's: {advice}. {tags} It was left as it is.",
+            "{} already exists, and this resource did not create it: {advice}. {tags} It was not changed.",
             observed.id.as_deref().unwrap_or(&what)
         ),
         (None, Owner::Parent) => format!(
@@ -153,9 +153,9 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
                 None => "it has no tag of this provider.".to_owned(),
             };
             format!(
-                "{what} already exists and is not this resource's: {whose} {tags} To use it as it is, set adopt = \"if_exists\" (or `existing = \
-                 true` on a role); to manage it from here, `terraform import` with the id {import_id:?}; otherwise choose another name or delete it. \
-                 It was left as it is."
+                "{what} already exists, and this resource did not create it: {whose} {tags} To use it as it is, set adopt = \"if_exists\" (or \
+                 `existing = true` on a role). To manage it with this resource, run `terraform import` with the ID {import_id:?}. \
+                 Otherwise choose another name or delete it. It was not changed."
             )
         }
     };
@@ -234,7 +234,7 @@ fn named(key: &Key, observed: &Observed) -> String {
     observed.label.clone().or_else(|| observed.arn.clone()).unwrap_or_else(|| key.name.clone())
 }
 
-/// All tags but those that the provider is told to ignore.
+/// All tags except those that ignore_tags lists.
 fn listed_tags(observed: &Observed) -> String {
     let listed: Vec<String> = observed.tags.iter().flat_map(Tags::iter).map(|(key, value)| format!("{key} = {value:?}")).collect();
     match (listed.is_empty(), &observed.owner) {

@@ -27,7 +27,7 @@ pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Va
             if now != Some(bound) {
                 diagnostics.warning(
                     attribute(principal),
-                    format!("{key} admits nobody, and is made anew"),
+                    format!("{key} no longer grants access and will be recreated"),
                     dead(&key, principal, bound, now),
                 );
             }

@@ -150,8 +150,8 @@ pub async fn refuse_if_used(cx: &Context, id: &str, entry: &Entry) -> Result<(),
     }
     let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", note::USER)).collect();
     let message = format!(
-        "{id} still carries the traffic of {}. Destroy that first; the connection was kept. If what uses it no longer exists, remove its tags \
-         from the connection: `aws ec2 delete-tags --region {} --resources {id} --tags {}`",
+        "{id} still carries the traffic of {}. Destroy that resource first; the connection was not deleted. If that resource no longer \
+         exists, remove its tag from the connection: `aws ec2 delete-tags --region {} --resources {id} --tags {}`",
         users.values().cloned().collect::<Vec<_>>().join(", "),
         cx.region,
         tags.join(" ")

@@ -47,9 +47,9 @@ pub fn table_and_destination(key: &Key) -> Result<(&str, &str), BadName> {
 pub fn in_the_way(found: &Found, side: Side, region: &str, table: &str, listed_by: &str) -> String {
     let gone = if found.state == "blackhole" { ", which no longer exists (the route is a blackhole)" } else { "" };
     format!(
-        "{table} already has a route to {}, and it leads to {}{gone}. A route that leads elsewhere is never overwrites a route. Delete it (`aws ec2 \
-         delete-route --region {region} --route-table-id {table} --{} {}` in the {side} account), or leave the table or the block out of \
-         {listed_by}",
+        "{table} already has a route to {}, with the target {}{gone}. xeks never overwrites a route with another target. Delete it (`aws ec2 \
+         delete-route --region {region} --route-table-id {table} --{} {}` in the {side} account), or exclude the route table or the CIDR \
+         block with {listed_by}",
         found.destination,
         if found.target.is_empty() { "a target that EC2 does not report" } else { &found.target },
         if found.destination.contains(':') { "destination-ipv6-cidr-block" } else { "destination-cidr-block" },

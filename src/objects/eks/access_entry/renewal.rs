@@ -22,7 +22,7 @@ pub(super) struct Kept {
     /// None: the name that EKS gives.
     username: Option<String>,
     groups: BTreeSet<String>,
-    /// All of them: those that say whose it is, and those that the provider is told to ignore.
+    /// All of them: including the ownership tags and those that ignore_tags lists.
     tags: Tags,
     /// By ARN.
     policies: BTreeMap<String, Reach>,

@@ -22,7 +22,7 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
     }
     cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, side, name)).await?;
     locks::mark_deleted(role.role_id());
-    Ok(Deleted::Eventually(Entry { id: Some(role.role_id), ..entry.clone() }))
+    Ok(Deleted::Eventually(Box::new(Entry { id: Some(role.role_id), ..entry.clone() })))
 }
 
 async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {

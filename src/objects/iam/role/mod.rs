@@ -220,8 +220,8 @@ impl Object<Context> for Role {
             retag(cx, self.side, &self.name, &change).await?;
             return Ok(Written { arn: observed.arn.clone(), id: observed.id.clone(), ..self.written() });
         }
-        let ours = trust::ours(&facts.trusted, &cx.ownership);
-        if ours.is_some() || !self.trust.is_empty() {
+        let own = trust::own(&facts.trusted, &cx.ownership);
+        if own.is_some() || !self.trust.is_empty() {
             let change = |document: &Value| trust::with(document, &cx.ownership, instance, &self.trust);
             trust::edit(cx, self.side, &self.name, reconcile.renewed, change).await?;
         }
@@ -303,17 +303,17 @@ impl Role {
 
     /// The same of a foreign role: only what this resource adds counts.
     fn as_adopted(&self, ownership: &Ownership, reconcile: &Reconcile, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
-        let ours = trust::ours(&facts.trusted, ownership);
-        let same = match &ours {
-            Some(ours) => policy::equivalent(ours, &policy::without_sids(&self.document())),
+        let own = trust::own(&facts.trusted, ownership);
+        let same = match &own {
+            Some(own) => policy::equivalent(own, &policy::without_sids(&self.document())),
             None => self.trust.is_empty(),
         };
         // A read mints no instance: the ledger's counts there. What another create wrote shows as missing, so that the next apply writes its
         // own in the place: a replacement that was killed left it.
         let recorded = reconcile.entry.as_ref().and_then(|e| e.instance.as_ref());
         let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
-        let current_only = ours.filter(|_| current || reconcile.instance.is_some());
-        let document = current_only.map(|ours| policy::canonical_text(&if same { self.document() } else { ours }));
+        let current_only = own.filter(|_| current || reconcile.instance.is_some());
+        let document = current_only.map(|own| policy::canonical_text(&if same { self.document() } else { own }));
         let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, &reconcile.added()));
         (document, shown, !same || !current || !self.adopted_change(reconcile, facts).is_none())
     }

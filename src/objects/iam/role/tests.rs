@@ -94,7 +94,7 @@ fn a_principal_that_was_recreated_shows_in_the_document() {
     assert!(differs && document.unwrap().contains("AROAEXAMPLE"));
 }
 
-/// The facts of a role of others whose trust holds these statements of ours.
+/// The facts of a role that xeks does not own, whose trust policy has these statements of xeks.
 fn adopted(object: &Role, ownership: &Ownership, instance: &str, statements: &[Value]) -> RoleFacts {
     let theirs = policy::document([json!({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})]);
     RoleFacts { trusted: trust::with(&theirs, ownership, instance, statements), ..facts_of(object) }

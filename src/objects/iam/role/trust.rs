@@ -11,7 +11,7 @@ use crate::objects::locks;
 use crate::objects::ownership::Ownership;
 
 /// The statements of this resource, of any instance, without their Sids. `None` where there are none.
-pub(super) fn ours(document: &Value, ownership: &Ownership) -> Option<Value> {
+pub(super) fn own(document: &Value, ownership: &Ownership) -> Option<Value> {
     let statements: Vec<Value> = ownership.marked(document).map(|(_, s)| policy::without_sid(s)).collect();
     (!statements.is_empty()).then(|| policy::document(statements))
 }
@@ -77,7 +77,8 @@ pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, chan
                 if change(&after) == after {
                     return Ok(());
                 }
-                let why = format!("the trust policy of {role} does not show what was written: another process may be changing it as well");
+                let why =
+                    format!("the trust policy of {role} does not show the change: another process may be changing it at the same time");
                 Error::of_kind(Kind::NotYet, "iam:UpdateAssumeRolePolicy", cx.label(side), why)
             }
             Err(error) if error.is_transient() || error.is(Kind::Unreachable) => error,
@@ -147,11 +148,11 @@ mod tests {
         let with = super::with(&theirs(), &us, "i1", &[trusting("a"), trusting("b")]);
         assert_eq!(with["Id"], "theirs");
         assert_eq!(policy::statements_of(&with).len(), 3);
-        assert_eq!(ours(&with, &us), Some(policy::document([trusting("a"), trusting("b")])));
+        assert_eq!(own(&with, &us), Some(policy::document([trusting("a"), trusting("b")])));
         assert!(policy::equivalent(&without(&with, &us, Some("i1")), &theirs()));
         assert_eq!(without(&with, &us, Some("another")), with);
         assert_eq!(without(&with, &Ownership::new(&["them"]), None), with);
-        assert_eq!(ours(&theirs(), &us), None);
+        assert_eq!(own(&theirs(), &us), None);
     }
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
         let old = super::with(&theirs(), &us, "i1", &[trusting("a"), trusting("b")]);
         assert!(is_current(&old, &us, "i1") && !is_current(&old, &us, "i2"));
         let new = super::with(&old, &us, "i2", &[trusting("c")]);
-        assert_eq!(ours(&new, &us), Some(policy::document([trusting("c")])));
+        assert_eq!(own(&new, &us), Some(policy::document([trusting("c")])));
         assert_eq!(without(&new, &us, Some("i1")), new);
         assert_eq!(super::with(&new, &us, "i2", &[trusting("c")]), new);
     }
