@@ -219,7 +219,7 @@ mod tests {
     fn iam_names_keep_length_and_alphabet() {
         let (long, too_long) = ("x".repeat(64), "x".repeat(65));
         check(role_name, &["EKS-CrossAccount-Access-Role", "a", &long], &["", &too_long, "a b", "a/b", "ä", "a:b"]);
-        assert_eq!(role_name(&too_long).unwrap_err(), format!("{too_long:?} has 65 characters; a role's name has 1 to 64."));
+        assert_eq!(role_name(&too_long).unwrap_err(), format!("{too_long:?} has 65 characters; a role name has 1 to 64."));
         check(session_name, &["i-0abc", "a@b"], &["a", "a b", &too_long]);
         check(instance_profile_name, &[&too_long], &[&"x".repeat(129)]);
         check(external_id, &["xeks", "arn:aws/x"], &["x", "a b"]);

@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_no_cluster_takes_is_refused_and_never_shown() {
         let error = cluster_token(&account(), &credentials(&"x".repeat(4096), None), "eu-west-1", "prod").await.unwrap_err();
-        assert!(error.message.contains("clusters take 4096"), "{error}");
+        assert!(error.message.contains("EKS accepts at most 4096"), "{error}");
         let token = cluster_token(&account(), &credentials("hush", None), "eu-west-1", "prod").await.unwrap();
         assert!(!format!("{token:?}").contains(token.text.reveal()));
     }

@@ -293,7 +293,7 @@ mod tests {
         });
         let began = Instant::now();
         let result: Result<(), _> = retry(&limits, "the role", || async { Err(error(Kind::Conflict)) }).await;
-        assert!(result.unwrap_err().message.contains("stopped after 30s"));
+        assert!(result.unwrap_err().message.contains("stopped after waiting 30s"));
         assert_eq!(began.elapsed().as_secs(), 30);
     }
 

@@ -171,7 +171,7 @@ fn a_profile_that_is_not_there_is_an_error_and_not_the_instances_role() {
         .file("config", "[profile platform]\nregion = ap-south-1\n[profile team]\nregion = ap-south-1\n");
     let refused = case.refused();
     assert_eq!(refused["summary"], "cluster_account can't be used");
-    assert!(refused["detail"].as_str().unwrap().contains("have platform, team"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("which define platform, team"), "{refused}");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn an_account_that_is_not_allowed_is_refused_before_anything_is_done() {
     let case = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)}));
     let refused = case.refused();
     assert_eq!(refused["summary"], format!("Account {WORKLOAD} is not allowed as cluster_account"));
-    assert!(refused["detail"].as_str().unwrap().contains(&format!("allowed_account_ids has only {CLUSTER}")), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains(&format!("allowed_account_ids contains only {CLUSTER}")), "{refused}");
     let mut cluster = keys(CLUSTER);
     cluster["forbidden_account_ids"] = json!([CLUSTER]);
     let refused = Case::new(json!({"cluster_account": cluster, "workload_account": keys(WORKLOAD)})).refused();

@@ -78,10 +78,6 @@ impl Ec2 {
         self.the(action, &self.call(action, named(id)).await?, "vpcPeeringConnection", PeeringConnection::read)
     }
 
-    pub async fn reject_peering_connection(&self, id: &str) -> Result<(), Error> {
-        self.call("RejectVpcPeeringConnection", named(id)).await.map(drop)
-    }
-
     pub async fn delete_peering_connection(&self, id: &str) -> Result<(), Error> {
         self.call("DeleteVpcPeeringConnection", named(id)).await.map(drop)
     }

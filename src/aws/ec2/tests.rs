@@ -165,7 +165,7 @@ async fn a_missing_permission_is_named_without_the_encoded_message() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_ec2_is_told_as_unreadable() {
+async fn what_is_not_an_ec2_response_is_an_error_that_says_so() {
     let error = async |status, body: &str| {
         let http = Canned::new([(status, body)]);
         ec2(&http).describe_vpcs(&Select::default()).await.unwrap_err()
@@ -177,7 +177,7 @@ async fn what_is_no_answer_of_ec2_is_told_as_unreadable() {
     assert_eq!(error(502, "bad gateway").await.kind, Kind::Unreachable);
     let http = Canned::new([answer("CreateVpcPeeringConnection", "")]);
     let missing = ec2(&http).create_peering_connection(&PeeringRequest::default()).await.unwrap_err();
-    assert!(missing.message.ends_with("it holds no vpcPeeringConnection"), "{missing}");
+    assert!(missing.message.ends_with("it contains no vpcPeeringConnection"), "{missing}");
 }
 
 #[tokio::test]

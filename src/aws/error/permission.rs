@@ -59,7 +59,7 @@ mod tests {
         assert_eq!((missing.action.as_str(), missing.resource.as_deref()), ("iam:PutRolePolicy", Some("role app")));
         assert_eq!(
             error.advice().unwrap(),
-            "Allow iam:PutRolePolicy to arn:aws:sts::185863138492:assumed-role/runner/x on role app in 185863138492 (workload)."
+            "Grant iam:PutRolePolicy on role app to arn:aws:sts::185863138492:assumed-role/runner/x in 185863138492 (workload)."
         );
     }
 

@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use super::document;
-use crate::aws::arn;
 
 /// Lets these principals assume the role. AWS ties each role named here to its hidden id: recreated, it is no longer trusted.
 pub fn trust_principals(sid: &str, principal_arns: &[String], external_id: Option<&str>) -> Value {
@@ -70,14 +69,6 @@ pub fn trust_web_identity(sid: &str, provider_arn: &str, service_accounts: &[Ser
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition,
     })
-}
-
-/// A Sid for the trust in one issuer: the same for the same issuer, whatever others there are. Sids are letters and digits.
-pub fn issuer_sid(stem: &str, issuer: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(arn::issuer_host(issuer).as_bytes());
-    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{stem}{short}")
 }
 
 /// What a client of the cluster needs to find it: DescribeCluster on this one, ListClusters, which knows no single cluster.
@@ -150,14 +141,6 @@ mod tests {
         assert_eq!(condition["StringEquals"], json!({"oidc.eks.ap-south-1.amazonaws.com/id/ABC:aud": "sts.amazonaws.com"}));
         let subjects = json!(["system:serviceaccount:nodejs:a-*", "system:serviceaccount:nodejs:b"]);
         assert_eq!(condition["StringLike"], json!({"oidc.eks.ap-south-1.amazonaws.com/id/ABC:sub": subjects}));
-    }
-
-    #[test]
-    fn the_sid_of_an_issuer_is_stable_and_alphanumeric() {
-        let sid = issuer_sid("XeksIrsa", "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC");
-        assert_eq!(sid, issuer_sid("XeksIrsa", "oidc.eks.ap-south-1.amazonaws.com/id/ABC"));
-        assert_ne!(sid, issuer_sid("XeksIrsa", "oidc.eks.ap-south-1.amazonaws.com/id/ABD"));
-        assert!(sid.starts_with("XeksIrsa") && sid.len() == 16 && sid.chars().all(|c| c.is_ascii_alphanumeric()));
     }
 
     #[test]

@@ -288,7 +288,7 @@ fn a_failed_read_is_reported_with_its_code() {
     assert!(first_trouble(&facts).unwrap().reason.contains("subnet-gone of the cluster can't be found"));
     facts = internet();
     facts.nat_gateways = Ok(vec![nat_gateway("nat-2")]);
-    assert!(first_trouble(&facts).unwrap().reason.contains("nat-1 was not found"));
+    assert!(first_trouble(&facts).unwrap().reason.contains("nat-1 does not exist"));
 }
 
 fn out(facts: &mut Facts, change: impl Fn(&mut SecurityGroupRule)) {

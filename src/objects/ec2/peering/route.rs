@@ -227,7 +227,7 @@ mod tests {
         let found = Found { destination: "2001:db8::/56".into(), target: "nat-1".into(), ..Found::default() };
         let text = in_the_way(&found, Side::Cluster, "ap-south-1", "rtb-1", "route_table_ids or cidrs");
         assert!(text.contains("with the target nat-1.") && text.contains("--destination-ipv6-cidr-block 2001:db8::/56"), "{text}");
-        assert!(text.ends_with("out of route_table_ids or cidrs"), "{text}");
+        assert!(text.ends_with("with route_table_ids or cidrs"), "{text}");
         let gone = Found { state: "blackhole".into(), ..found };
         assert!(in_the_way(&gone, Side::Cluster, "r", "t", "").contains("which no longer exists"));
     }

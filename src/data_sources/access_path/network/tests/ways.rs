@@ -238,7 +238,7 @@ fn with_public_access_the_way_to_the_internet_decides() {
                 },
                 "endpoint",
                 Status::Unknown,
-                "no public address of nat-1",
+                "nat-1 has no public address",
             ),
         ],
     );
