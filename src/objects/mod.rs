@@ -1,7 +1,8 @@
 //! The objects: one kind of AWS object, one file. Each says how it is read, created, updated and deleted.
 //!
-//! From bottom to top: `ownership`, `tags` and `locks` know no kind; `context` has the clients; `env` what a plan knows; `iam`, `eks` and
-//! `ec2` have the kinds; `kinds` lists them. Knows no resource: which objects make up a connection, `resources` says.
+//! From bottom to top: `ownership`, `tags` and `locks` know no kind; `context` has the clients; `env` what a plan knows, the
+//! clusters that `eks::cluster` reads included; `iam`, `eks` and `ec2` have the kinds; `kinds` lists them. Knows no resource: which
+//! objects make up a connection, `resources` says.
 
 pub mod context;
 pub mod ec2;

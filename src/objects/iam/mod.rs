@@ -1,6 +1,7 @@
 //! Objects of IAM. All are global: an entry has no region.
 //!
-//! From bottom to top: `federation` reads trust policies; `role` and `instance_profile`; then what is attached to one of these.
+//! From bottom to top: `federation` reads trust policies; `role`, `instance_profile` and `oidc_provider`; then what is attached to a role or
+//! a profile.
 
 mod federation;
 pub mod inline_policy;

@@ -1,5 +1,5 @@
 //! A route over the peering connection: `TABLE/DESTINATION`. Routes have no tags: this resource's is the one in that table, to that block,
-//! over its connection. One with another target counts as absent, and is never overwrites a route.
+//! over its connection. One with another target counts as absent, and is never overwritten.
 //!
 //! Ledger: `id` (the connection that it leads over).
 
