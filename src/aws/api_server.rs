@@ -1,4 +1,4 @@
-//! A cluster's API server, asked two things: who a token's bearer is, and whether he may do something.
+//! A cluster's API server, asked two things: who the bearer of a token is, and whether it is allowed to do something.
 //!
 //! Kubernetes API: SelfSubjectReview of authentication.k8s.io/v1, SelfSubjectAccessReview of authorization.k8s.io/v1. Every
 //! authenticated user may ask both (ClusterRole system:basic-user). Trusts the cluster's own authority and no other.

@@ -105,6 +105,22 @@ fn pairs_and_rings_are_found_and_a_module_and_its_children_are_neither() {
     assert_eq!(ring(&uses), [("c.rs", "d.rs"), ("d.rs", "e/mod.rs"), ("e/mod.rs", "c.rs")].into());
 }
 
+/// A kind outside of the table compiles, and an object of it would be created and never deleted.
+#[test]
+fn every_kind_of_object_is_in_the_table() {
+    let texts = source::texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/objects"));
+    let (_, table) = texts["kinds.rs"].split_once("KINDS").expect("the table");
+    let (table, _) = table.split_once("];").expect("the end of the table");
+    let listed: BTreeSet<&str> = table.lines().filter_map(|line| line.trim().strip_suffix(',')?.rsplit("::").next()).collect();
+    let kinds: BTreeSet<&str> = texts
+        .values()
+        .flat_map(|text| text.split("impl Kind<Context> for ").skip(1))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    assert!(kinds.len() > 10, "the source implements kinds otherwise: {kinds:?}");
+    assert_eq!(kinds, listed);
+}
+
 fn source() -> Source {
     Source::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }

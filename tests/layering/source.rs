@@ -34,8 +34,7 @@ pub struct Source {
 impl Source {
     /// All of `src/`, without what only tests see.
     pub fn read(src: &Path) -> Self {
-        let mut texts = BTreeMap::new();
-        collect(src, src, &mut texts);
+        let texts = texts(src);
         Source::of(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())))
     }
 
@@ -84,6 +83,13 @@ impl Source {
         let (path, file) = self.files.get_key_value(self.by_module.get(module)?)?;
         Some((path, file))
     }
+}
+
+/// The text of each Rust file below a folder, by its path in it.
+pub fn texts(folder: &Path) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    collect(folder, folder, &mut texts);
+    texts
 }
 
 fn collect(root: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
