@@ -24,12 +24,12 @@ KINDS = sorted({(kind, re.sub(r"^v\d+-|\.\d+$", "", name)) for kind, name in sta
 
 @pytest.mark.parametrize("mode", MODES, ids=str)
 def test_a_mode_of_the_sweep(cli, aws, tmp_path, mode):
-    first, second = mode.write(aws)
-    root = workspaces(cli, aws, tmp_path)(first)
+    update = mode.write(aws)
+    root = workspaces(cli, aws, tmp_path)(update.before)
     golden = Golden(root, aws)
     golden.apply("create").must_work()
     golden.again()
-    root.write(second)
+    root.write(update.after)
     golden.apply("update").must_work()
     golden.apply("replace", f"-replace={mode.address}").must_work()
     golden.destroy()
