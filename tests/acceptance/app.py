@@ -49,7 +49,7 @@ class App:
 
 
 def send(method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
-    """Status and body of an answer; no proxy stands between this and the loopback address."""
+    """Status and body of an answer; no proxy is used for the loopback address."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(urllib.request.Request(url, body, method=method), timeout=30) as answer:

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[1] / "golden" / "acceptance"
 UNKNOWN = "(known after apply)"
 #: Asked until it is so: how often depends on the time.
 POLLED = {"DescribeUpdate", "DescribeVpcPeeringConnections"}
-#: Given anew to each object, and counted in the order in which they are seen. Statements' ids hold an instance.
+#: Different for each object, and counted in the order in which they are seen. Statements' ids hold an instance.
 GIVEN = re.compile(
     r"\b(?P<object>(?:vpc|subnet|sg|sgr|rtb|rtbassoc|pcx|acl|eni)-(?=\w*\d)[0-9a-z]{8,})\b"
     r"|\b(?P<principal>(?:AROA|AIPA)[A-Z0-9]{12,})\b"
@@ -137,7 +137,7 @@ class Golden:
         return self._named(ordered(timeless(dump), every=True))
 
     def _learn(self, dump: dict) -> None:
-        """Names for what stands in the accounts: where an object is, not when it was seen."""
+        """Names for what exists in the accounts: where an object is, not when it was seen."""
         for account, stores in dump.items():
             side = self.accounts.get(account, account)
             ec2, clusters = stores.get("ec2", {}), stores.get("eks", {}).get("clusters", {})

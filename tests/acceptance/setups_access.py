@@ -38,11 +38,11 @@ SOUND = [
     ),
     sound("The trust is in the account by its number", lambda c: c.trusts(trusting(WORKLOAD_ACCOUNT))),
     sound(
-        "The trust was written again after the workload role was made again (live)",
+        "The trust policy was updated after the workload role was recreated (live)",
         in_turn(lambda c: c.recreate_workload(), lambda c: c.trusts(trusting(c.workload_arn))),
         live=True,
     ),
-    sound("The workload role stands under a path", path="/teams/payments/"),
+    sound("The workload role has a path", path="/teams/payments/"),
     sound(
         "By a session of the workload role",
         lambda c: c.arguments.update(

@@ -37,14 +37,14 @@ ACCESS_ENTRY = [
         "The access entry is for nodes", hop="access_entry", reason="EC2_LINUX", breaks=entry_for_nodes, fix="STANDARD"
     ),
     broken(
-        "The access entry is dead: the access role was deleted and made again",
+        "The access role was deleted and recreated after the access entry",
         hop="access_entry",
         reason="is older than the role access-",
         breaks=lambda c: c.recreate_access(),
         fix="Apply xeks_cross_account_access again",
     ),
     broken(
-        "The access entry is dead: the workload role was deleted and made again (direct)",
+        "The workload role was deleted and recreated after the access entry (direct)",
         hop="access_entry",
         reason="is older than the role workload-",
         breaks=lambda c: c.recreate_workload(),

@@ -33,8 +33,8 @@ IDENTITY = [
     broken(
         "principal_arn is a user who does not exist",
         hop="identity",
-        reason="No user nobody exists",
-        breaks=asking(principal_arn=f"arn:aws:iam::{WORKLOAD_ACCOUNT}:user/nobody"),
+        reason="No user missing exists",
+        breaks=asking(principal_arn=f"arn:aws:iam::{WORKLOAD_ACCOUNT}:user/missing"),
     ),
     broken(
         "A session of a role that does not exist",
@@ -43,7 +43,7 @@ IDENTITY = [
         breaks=asking(principal_arn=f"arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/gone/i-0123456789abcdef0"),
     ),
     broken(
-        "live_as is somebody else than principal_arn",
+        "live_as is not principal_arn",
         hop="identity",
         reason="the role other-",
         breaks=tried_by_another,
@@ -150,7 +150,7 @@ ASSUME_ROLE = [
         fix="external_id",
     ),
     broken(
-        "The trust decayed: the workload role was deleted and made again",
+        "The workload role was deleted and recreated after the trust policy",
         hop="assume_role",
         reason="the unique ID of a deleted principal",
         breaks=lambda c: c.recreate_workload(),
@@ -175,7 +175,7 @@ ASSUME_ROLE = [
         ),
     ),
     broken(
-        "The trust is for members of an organisation that nobody here can know",
+        "The trust policy requires an organization, which xeks can't read",
         hop="assume_role",
         reason="aws:PrincipalOrgID",
         breaks=lambda c: c.trusts(

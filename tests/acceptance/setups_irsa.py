@@ -66,7 +66,7 @@ PROVIDER = [
         audience="vault",
     ),
     broken(
-        "The cluster was made anew, and provider and trust are the old one's",
+        "The cluster was recreated; the OIDC provider and the trust policy are for the old one",
         breaks=ManualIrsa.recreate_cluster,
         hop="oidc_provider",
         reason="of this cluster before it was recreated",
@@ -235,7 +235,7 @@ CHAINED = [
         chained=True,
     ),
     broken(
-        "Chained: the pod role was made anew",
+        "Chained: the pod role was recreated",
         breaks=ManualIrsa.recreate_pod_role,
         hop="assume_role",
         reason="the unique ID of a deleted principal",

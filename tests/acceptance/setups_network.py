@@ -342,7 +342,7 @@ BROKEN = [
         peered=False,
     ),
     broken(
-        "The cluster's security group lets nobody in from the source",
+        "The cluster's security group allows no traffic from the source",
         hop="security_group",
         reason="No inbound rule of sg-",
         breaks=lambda n: n.shut_out(),

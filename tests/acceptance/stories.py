@@ -83,7 +83,7 @@ def cross_account_access(aws: Aws) -> str:
 
 
 def workload(aws: Aws) -> dict:
-    """Where the story's instance stands."""
+    """The network of the story's instance."""
     ec2, vpc = aws.client("workload", "ec2"), aws.story()["workload_vpc_id"]
     within = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
     groups = ec2.describe_security_groups(**within)["SecurityGroups"]

@@ -36,7 +36,7 @@ check "it_gets_in" {
 """
 
 
-def told(cli, aws, directory, connection: ManualAccess, live: bool = False, **more) -> dict:
+def asked(cli, aws, directory, connection: ManualAccess, live: bool = False, **more) -> dict:
     arguments = connection.asks() | ({"live": True} if live else {}) | more
     signed_in = connection.credentials(connection.tried_as) if live else None
     directory.mkdir(exist_ok=True)
@@ -64,8 +64,8 @@ def test_reading_changes_nothing_and_gives_the_same_result_each_time(cli, aws, t
     connection.credentials()
     before = aws.dump()
 
-    first = told(cli, aws, tmp_path / "1", connection, live=True, namespaces=["prod"])
-    second = told(cli, aws, tmp_path / "2", connection, live=True, namespaces=["prod"])
+    first = asked(cli, aws, tmp_path / "1", connection, live=True, namespaces=["prod"])
+    second = asked(cli, aws, tmp_path / "2", connection, live=True, namespaces=["prod"])
 
     assert first["allowed"] and first == second
     assert not traces(aws, before)
@@ -116,7 +116,7 @@ def test_a_denied_read_makes_its_hop_unknown_and_names_the_permission(cli, aws, 
     service = "iam" if "Role" in action else "eks"
     aws.faults.add("deny", service=service, action=action, account=account, times=99)
 
-    state = told(cli, aws, tmp_path / "root", connection)
+    state = asked(cli, aws, tmp_path / "root", connection)
 
     first = next(found for found in state["hops"] if found["status"] == "unknown")
     assert (first["name"], state["allowed"], state["broken"]) == (hop, False, hop)
@@ -129,9 +129,9 @@ def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
     accounts.iam("cluster").update_assume_role_policy(
         RoleName=connection.access, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusting("*")]})
     )
-    connection.arguments["principal_arn"] = role_arn("111122223333", "somebody")
+    connection.arguments["principal_arn"] = role_arn("111122223333", "unknown")
 
-    state = told(cli, aws, tmp_path / "root", connection)
+    state = asked(cli, aws, tmp_path / "root", connection)
 
     assert statuses(state) | {"identity": "external", "assume_role": "external"} == statuses(state)
     assert state["allowed"] and "111122223333" in state["hops"][0]["reason"]
@@ -140,7 +140,7 @@ def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):
 def test_kubernetes_groups_are_external_without_live(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a", policies={}, groups=("ops",))
 
-    state = told(cli, aws, tmp_path / "root", connection)
+    state = asked(cli, aws, tmp_path / "root", connection)
 
     assert statuses(state)["access_policy"] == "external" and state["allowed"]
     assert "the Kubernetes groups ops" in state["text"]
@@ -149,7 +149,7 @@ def test_kubernetes_groups_are_external_without_live(cli, aws, tmp_path):
 def test_live_shows_the_user_name_and_the_permissions_that_the_cluster_reports(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a", policies={VIEW: ["prod"]})
 
-    state = told(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], verbs=["get", "list"])
+    state = asked(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], verbs=["get", "list"])
 
     hop = state["hops"][-1]
     assert (hop["name"], hop["status"], hop["account_id"]) == ("api_server", "ok", CLUSTER_ACCOUNT)
@@ -162,7 +162,7 @@ def test_live_confirms_a_missing_entry(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a")
     connection.remove_entry()
 
-    state = told(cli, aws, tmp_path / "root", connection, live=True)
+    state = asked(cli, aws, tmp_path / "root", connection, live=True)
 
     assert state["broken"] == "access_entry"
     assert state["hops"][-1]["status"] == "broken" and "401" in state["hops"][-1]["reason"]
@@ -243,6 +243,6 @@ def test_kubectl_signs_in_with_the_kubeconfig_of_the_resource(workspace, aws, tm
 def test_a_cluster_administrator_may_delete_nodes(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a", policies={ADMIN: []})
 
-    state = told(cli, aws, tmp_path / "root", connection, live=True, verbs=["delete"], resource="nodes")
+    state = asked(cli, aws, tmp_path / "root", connection, live=True, verbs=["delete"], resource="nodes")
 
     assert state["allowed"], state["text"]

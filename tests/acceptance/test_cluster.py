@@ -40,8 +40,8 @@ def test_a_cluster_is_reported_as_eks_describes_it(workspace, aws, reader):
         resourceArn=f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:cluster/{CLUSTER}",
         tags={"team": "platform", "last-scan": "today"},
     )
-    told = reader.eks.describe_cluster(name=CLUSTER)["cluster"]
-    vpc = told["resourcesVpcConfig"]
+    found = reader.eks.describe_cluster(name=CLUSTER)["cluster"]
+    vpc = found["resourcesVpcConfig"]
     before = aws.dump()
     root = workspace(cluster(), in_provider='  ignore_tags = { keys = ["last-scan"] }\n')
 
@@ -50,13 +50,13 @@ def test_a_cluster_is_reported_as_eks_describes_it(workspace, aws, reader):
     assert found == {
         "name": CLUSTER,
         "region": "ap-south-1",
-        "arn": told["arn"],
+        "arn": found["arn"],
         "status": "ACTIVE",
-        "version": told["version"],
-        "platform_version": told["platformVersion"],
-        "endpoint": told["endpoint"],
-        "certificate_authority": told["certificateAuthority"]["data"],
-        "issuer": told["identity"]["oidc"]["issuer"],
+        "version": found["version"],
+        "platform_version": found["platformVersion"],
+        "endpoint": found["endpoint"],
+        "certificate_authority": found["certificateAuthority"]["data"],
+        "issuer": found["identity"]["oidc"]["issuer"],
         "authentication_mode": "API_AND_CONFIG_MAP",
         "ip_family": "ipv4",
         "vpc_id": vpc["vpcId"],

@@ -1,4 +1,4 @@
-"""The harness itself: how it compares plans, and that each test file stands alone."""
+"""The harness itself: how it compares plans, and that each test file is independent."""
 
 import ast
 from pathlib import Path

@@ -129,8 +129,8 @@ def test_a_broken_hop_fails_a_check_with_a_warning_only(workspace, aws):
     root.assert_empty_plan()
 
     irsa.trusts(irsa.asking_for({"{}:aud": "vault"}))
-    told = warnings(root.apply())
-    assert any("✖ trust" in detail and "requires the audience vault" in detail for detail in told), told
+    warned = warnings(root.apply())
+    assert any("✖ trust" in detail and "requires the audience vault" in detail for detail in warned), warned
 
     irsa.trusts(irsa.statement())
     assert not warnings(root.apply())

@@ -150,8 +150,8 @@ def test_a_plan_warns_once_when_traffic_does_not_use_the_peering(workspace, aws,
     make_cluster(aws, network, public, private)
     root = workspace(peering(network.workload_vpc, cluster="reached"))
     plan = root.plan()
-    told = [warning.summary for warning in plan.warnings]
-    assert (summary is None and told == []) or any(summary in each for each in told), told
+    warned = [warning.summary for warning in plan.warnings]
+    assert (summary is None and warned == []) or any(summary in each for each in warned), warned
     root.apply()
     root.write(peering(network.workload_vpc, 'tags = { a = "b" }', cluster="reached"))
     assert root.plan().warnings == []

@@ -90,8 +90,8 @@ def test_existing_routes_and_rules_survive_a_destroy(workspace, network):
     before = network.left()
     root = workspace(reuse(network, "dns_resolution = true", connection=f'"{made}"', name="team"))
     # Terraform plans once more in the apply.
-    told = {str(warning) for warning in root.apply().warnings if "did not create some routes" in str(warning)}
-    assert [f"these routes already use {made}: {table} to 10.20.0.0/16. " in one for one in told] == [True]
+    warned = {str(warning) for warning in root.apply().warnings if "did not create some routes" in str(warning)}
+    assert [f"these routes already use {made}: {table} to 10.20.0.0/16. " in one for one in warned] == [True]
     root.assert_empty_plan()
     objects = root.state(ADDRESS)["objects"]
     assert objects[f"workload/ec2_route/{table}/10.20.0.0/16"]["origin"] == "adopted"

@@ -33,7 +33,9 @@ def test_the_runners_of_all_tests_have_what_it_renders(workspace):
 def test_every_action_that_the_source_calls_is_granted():
     """Each call names its action where it is made: `ask("iam:CreateRole", …)`, or `self.call("CreateRoute", …)` in the EC2 client."""
     calls = called("", r'\b(?:ask|ask_until_visible|named)\(\s*"(\w+:\w+)"|\blet call = "(\w+:\w+)"')
-    calls |= {f"ec2:{action}" for action in called("aws/ec2", r'\bself\.(?:all|call)\(\s*"(\w+)"|\blet action = "(\w+)"')}
+    calls |= {
+        f"ec2:{action}" for action in called("aws/ec2", r'\bself\.(?:all|call)\(\s*"(\w+)"|\blet action = "(\w+)"')
+    }
     granted = {
         action
         for account in ACCOUNTS
@@ -52,7 +54,9 @@ GRANTED_FOR_OTHER_CALLS = {"iam:PassRole"}
 
 def called(folder: str, pattern: str) -> set[str]:
     """What the pattern finds in the source, without its tests."""
-    files = [path for path in (ROOT / "src" / folder).rglob("*.rs") if "tests" not in path.parts and path.stem != "tests"]
+    files = [
+        path for path in (ROOT / "src" / folder).rglob("*.rs") if "tests" not in path.parts and path.stem != "tests"
+    ]
     found = re.findall(pattern, "".join(path.read_text().split("#[cfg(test)]")[0] for path in files))
     return {name for names in found for name in names if name}
 

@@ -196,7 +196,7 @@ def test_kubernetes_knows_every_field_of_chart_and_manifests(story):
         for document in documents:
             kubectl(["label", "--local", "-f", "-", "-o", "yaml", "seen=1"], document)
         for document in filter(has_pods, map(as_pod, documents)):
-            # The last of the variables: what the document has stands before it.
+            # The last of the variables: what the document has comes before it.
             written = kubectl(["set", "env", "--local", "-f", "-", "-o", "yaml", "SEEN=1"], document)
             assert missing_in(written, document) == []
 

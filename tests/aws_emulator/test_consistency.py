@@ -93,13 +93,13 @@ def test_sts_evaluates_the_trust_policy_that_is_visible_to_it(aws, iam):
     aws.client("cluster", "iam").add_role_to_instance_profile(InstanceProfileName="caller", RoleName="caller")
     instance = aws.instance_credentials("cluster", "caller")
     aws.delay(FOR_EVER)
-    nobody = json.dumps(
+    no_one_else = json.dumps(
         {
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
         }
     )
-    iam.update_assume_role_policy(RoleName="app", PolicyDocument=nobody)
+    iam.update_assume_role_policy(RoleName="app", PolicyDocument=no_one_else)
     aws.assume("cluster", arn, instance)
     aws.delay(0)
     with refused("AccessDenied"):

@@ -86,7 +86,7 @@ def test_a_principal_without_an_entry_is_refused(aws, session):
     assert (answer["status"], "no access entry" in answer["reason"]) == (401, True)
 
 
-def test_the_entry_of_a_recreated_role_matches_nobody(aws, session):
+def test_the_entry_of_a_recreated_role_matches_no_caller(aws, session):
     """Guide, "Create access entries": the entry "won't work", though DescribeAccessEntry shows it as before."""
     arn = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/team/access"
     eks = aws.client("cluster", "eks")

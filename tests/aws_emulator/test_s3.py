@@ -34,7 +34,7 @@ def presigned(s3, method: str, key: str, seconds: int = 60) -> str:
 
 
 def fetch(url: str, body: bytes | None = None, method: str = "GET") -> tuple[int, str]:
-    """Status, and the body or what stands between <Code> and </Code>."""
+    """Status, and the body or what is between <Code> and </Code>."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10) as answer:
             return answer.status, answer.read().decode()

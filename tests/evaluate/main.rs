@@ -86,11 +86,11 @@ fn decide(case: &Case) -> Answer {
     }
 }
 
-/// A rule that explains a disagreement away must explain it wholly: said in words that the simulator understands, it agrees.
+/// A rule that explains a disagreement away must explain it completely: with the policy reworded for the simulator, both agree.
 fn ask_again(simulator: &Simulator, judged: &mut [Judged]) {
-    let (which, mended): (Vec<usize>, Vec<Case>) =
-        judged.iter().enumerate().filter_map(|(index, j)| Some((index, rules::mended(&j.case, j.verdict)?))).unzip();
-    for ((index, case), theirs) in which.into_iter().zip(&mended).zip(simulator.ask(&mended)) {
+    let (which, reworded): (Vec<usize>, Vec<Case>) =
+        judged.iter().enumerate().filter_map(|(index, j)| Some((index, rules::reworded(&j.case, j.verdict)?))).unzip();
+    for ((index, case), theirs) in which.into_iter().zip(&reworded).zip(simulator.ask(&reworded)) {
         if rules::compare(case, &judged[index].ours, &theirs) == Verdict::Unexplained {
             judged[index].verdict = Verdict::Unexplained;
             judged[index].theirs.extend(theirs);

@@ -51,7 +51,7 @@ pub fn render(judged: &[Judged]) -> String {
         }
         text.push_str(&format!("\n## {} ({})\n\n{}\n", rule.title, cases.len(), rule.why));
         if rule.is_asked_again() {
-            text.push_str("Said in a way that the simulator understands as AWS does, it agrees in each of these cases.\n");
+            text.push_str("Reworded so that the simulator reads the policy as AWS does, it agrees in each of these cases.\n");
         }
         text.push_str("\n| case | ours | the simulator |\n|---:|---|---|\n");
         for judged in cases {

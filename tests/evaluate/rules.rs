@@ -7,7 +7,7 @@ use crate::cases::{Case, ROLE_ID};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// The same decision, or unknown where the decision hangs on what is unknown.
+    /// The same decision, or unknown where the decision depends on what is unknown.
     Agree,
     /// A documented rule, an index into `RULES`.
     Explained(usize),
@@ -19,13 +19,13 @@ pub struct Rule {
     /// What AWS documents, and where.
     pub why: &'static str,
     applies: fn(&Case, &Answer, &[String]) -> bool,
-    /// The case in words that the simulator understands as AWS does: asked again, it must then agree.
-    mend: Option<fn(&Case) -> Case>,
+    /// The case reworded so that the simulator reads it as AWS does: asked again, it must agree.
+    reword: Option<fn(&Case) -> Case>,
 }
 
 impl Rule {
     pub fn is_asked_again(&self) -> bool {
-        self.mend.is_some()
+        self.reword.is_some()
     }
 }
 
@@ -39,7 +39,7 @@ pub const RULES: &[Rule] = &[
             let trust = case.trust.as_ref().map(Json::to_string).unwrap_or_default();
             trust.contains(ROLE_ID)
         },
-        mend: Some(|case| {
+        reword: Some(|case| {
             let Caller::Aws(caller) = &case.request.caller else { return case.clone() };
             let arn = if caller.is_role() { &caller.arn } else { "arn:aws:iam::210987654321:role/other" };
             rewritten(case, |_, text| text.replace(ROLE_ID, arn))
@@ -51,24 +51,24 @@ pub const RULES: &[Rule] = &[
               user's, a role's and a session's ARN, and not what it does to a grant to `*`. Ours is unknown; the simulator takes `*` for \
               the ARN.",
         applies: |_, ours, _| matches!(ours, Answer::Unknown(why) if why.contains("boundary limits")),
-        mend: None,
+        reword: None,
     },
     Rule {
         title: "A Deny of an account, and a web identity",
-        why: "IAM user guide, *AWS JSON policy elements: Principal*, AWS account principals: an account stands for the identities in it. A \
+        why: "IAM user guide, *AWS JSON policy elements: Principal*, AWS account principals: an account as principal means the identities in it. A \
               call of AssumeRoleWithWebIdentity is not signed (STS API reference), and no page says whether its caller is one of an \
               account's. Ours is unknown; the simulator counts the token among the account of its provider.",
         applies: |case, ours, _| {
             matches!(case.request.caller, Caller::Federated(_)) && matches!(ours, Answer::Unknown(why) if why.contains("belongs to one"))
         },
-        mend: None,
+        reword: None,
     },
     Rule {
         title: "Variables in a document of version 2008-10-17",
         why: "IAM user guide, *IAM policy elements: Variables and tags* and *Version*: variables came with version 2012-10-17; in a \
               document of an earlier one, or of none, `${…}` is plain text. The simulator replaces them in any version.",
         applies: |case, _, _| documents(case).any(|document| document["Version"] == "2008-10-17" && document.to_string().contains("${")),
-        mend: Some(|case| {
+        reword: Some(|case| {
             rewritten(case, |document, text| if document["Version"] == "2008-10-17" { text.replace("${", "$-{") } else { text })
         }),
     },
@@ -80,7 +80,7 @@ pub const RULES: &[Rule] = &[
             let misplaced = documents(case).any(|document| document.to_string().contains("${aws:PrincipalAccount}:"));
             misplaced && matches!(ours, Answer::Unknown(_))
         },
-        mend: None,
+        reword: None,
     },
     Rule {
         title: "One unknown key that two statements ask for",
@@ -92,7 +92,7 @@ pub const RULES: &[Rule] = &[
             let twice = case.keys.iter().any(|(key, known)| *known == Known::Unknown && text.matches(key.as_str()).count() > 1);
             matches!(ours, Answer::Unknown(_)) && same && twice
         },
-        mend: None,
+        reword: None,
     },
 ];
 
@@ -101,7 +101,7 @@ fn documents(case: &Case) -> impl Iterator<Item = &Json> {
 }
 
 fn rewritten(case: &Case, change: impl Fn(&Json, String) -> String) -> Case {
-    // A document stays one: what is replaced stands within its strings.
+    // A document stays one: only text within its strings is replaced.
     let change = |document: &Json| serde_json::from_str(&change(document, document.to_string())).unwrap();
     Case {
         trust: case.trust.as_ref().map(change),
@@ -112,9 +112,9 @@ fn rewritten(case: &Case, change: impl Fn(&Json, String) -> String) -> Case {
 }
 
 /// The case to ask again, for a verdict whose rule has one.
-pub fn mended(case: &Case, verdict: Verdict) -> Option<Case> {
+pub fn reworded(case: &Case, verdict: Verdict) -> Option<Case> {
     match verdict {
-        Verdict::Explained(rule) => RULES[rule].mend.map(|mend| mend(case)),
+        Verdict::Explained(rule) => RULES[rule].reword.map(|reword| reword(case)),
         _ => None,
     }
 }

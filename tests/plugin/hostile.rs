@@ -57,7 +57,7 @@ async fn ends(plugin: Plugin, host: &Host) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_who_fill_the_socket_with_anything_hold_up_nobody() {
+async fn clients_that_send_anything_to_the_socket_delay_no_other() {
     // Nobody reads the log while this runs.
     let host = Host::new().with("TF_LOG", Some("error"));
     let plugin = host.start();

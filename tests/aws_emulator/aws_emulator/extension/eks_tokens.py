@@ -3,7 +3,7 @@
 Owns: checking a `k8s-aws-v1.` token as aws-iam-authenticator does (its pkg/token/token.go), asking STS who signed
 it, finding the access entry, filling in the user name. Must not know: what the user may then do.
 
-The entry is found by the role, not by the session, and only if it still stands for the same unique id.
+The entry is found by the role, not by the session, and only if it is still bound to the same unique id.
 """
 
 import base64
