@@ -107,7 +107,7 @@ def test_denied_access_entries_are_null_with_a_warning(workspace, aws):
     warnings = root.apply().warnings
 
     assert root.output("it")["access_entries"] is None
-    assert warnings and "eks:ListAccessEntries" in warnings[0].detail and "Allow" in warnings[0].detail
+    assert warnings and "eks:ListAccessEntries" in warnings[0].detail and "Grant" in warnings[0].detail
 
 
 def test_a_missing_cluster_is_an_error_that_names_region_and_account(workspace):

@@ -93,7 +93,7 @@ def test_a_leftover_is_refused_to_other_resources_and_taken_over_by_its_own(work
     run = workspace(leftover.others(aws)).try_plan()
     for name, object in leftover.refused.items():
         errors = "\n".join(str(error) for error in run.errors if error.address.endswith(f".{name}"))
-        assert object in errors and 'xeks:resource says "xeks_' in errors and "import" in errors, f"{name}: {run.text}"
+        assert object in errors and 'xeks:resource tag is "xeks_' in errors and "import" in errors, f"{name}: {run.text}"
     assert writes(aws) == []
 
     root.apply()
@@ -146,7 +146,7 @@ def test_a_leftover_is_refused_to_the_same_names_with_a_cluster_of_another_accou
     other = PROVIDER.replace('profile = "platform"', 'profile = "search"') % ""
     root = workspace(left, provider=other)
     write_profiles(aws, root.directory / "aws", search=aws.accounts["search"].root)
-    root.try_plan().must_fail(WORKLOAD, "xeks:resource says", "183295435445")
+    root.try_plan().must_fail(WORKLOAD, "xeks:resource tag is", "183295435445")
 
 
 def cluster_of(aws, account: str, region: str) -> None:

@@ -159,7 +159,7 @@ def test_a_recreated_role_is_reported_by_the_plan_and_gets_access_again_by_an_ap
         assert all(word in warned for word in (recreation.role, "deleted and recreated", "401", "AROA")), warned
     else:
         assert f'objects["cluster/iam_role/{ACCESS}"].document' in changed, changed
-        assert all(word in warned for word in (f"trust policy of {ACCESS}", "gone", "AROA")), warned
+        assert all(word in warned for word in (f"trust policy of {ACCESS}", "deleted principal", "AROA")), warned
 
     root.apply("tfplan")
 
@@ -179,7 +179,7 @@ def test_a_managed_role_that_someone_else_recreated_is_reported_and_left_to_the_
     accounts.make_role("cluster", ACCESS, TRUSTS_EC2)
 
     warned = "\n".join(map(str, root.plan().warnings))
-    assert "gone, or another one stands in its place" in warned and "admits nobody" in warned, warned
+    assert "no longer exists or was replaced" in warned and "no longer grants access" in warned, warned
     root.try_apply().must_fail(ACCESS, "adopt", "import")
 
     root.write(access(workload_role=PROFILE, more='adopt = "if_exists"'))
