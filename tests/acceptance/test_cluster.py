@@ -40,8 +40,8 @@ def test_a_cluster_is_reported_as_eks_describes_it(workspace, aws, reader):
         resourceArn=f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:cluster/{CLUSTER}",
         tags={"team": "platform", "last-scan": "today"},
     )
-    found = reader.eks.describe_cluster(name=CLUSTER)["cluster"]
-    vpc = found["resourcesVpcConfig"]
+    described = reader.eks.describe_cluster(name=CLUSTER)["cluster"]
+    vpc = described["resourcesVpcConfig"]
     before = aws.dump()
     root = workspace(cluster(), in_provider='  ignore_tags = { keys = ["last-scan"] }\n')
 
@@ -50,13 +50,13 @@ def test_a_cluster_is_reported_as_eks_describes_it(workspace, aws, reader):
     assert found == {
         "name": CLUSTER,
         "region": "ap-south-1",
-        "arn": found["arn"],
+        "arn": described["arn"],
         "status": "ACTIVE",
-        "version": found["version"],
-        "platform_version": found["platformVersion"],
-        "endpoint": found["endpoint"],
-        "certificate_authority": found["certificateAuthority"]["data"],
-        "issuer": found["identity"]["oidc"]["issuer"],
+        "version": described["version"],
+        "platform_version": described["platformVersion"],
+        "endpoint": described["endpoint"],
+        "certificate_authority": described["certificateAuthority"]["data"],
+        "issuer": described["identity"]["oidc"]["issuer"],
         "authentication_mode": "API_AND_CONFIG_MAP",
         "ip_family": "ipv4",
         "vpc_id": vpc["vpcId"],

@@ -278,7 +278,7 @@ impl Connection {
     /// What to do about a connection of these VPCs that exists and that this resource did not create.
     fn if_foreign(&self, found: &PeeringConnection) -> String {
         let created_by = match found.tags.get(TAG_RESOURCE) {
-            Some(resource) => format!("its tag {TAG_RESOURCE} is {resource:?}"),
+            Some(resource) => format!("its {TAG_RESOURCE} tag is {resource:?}"),
             None => "it has no tag of this provider".to_owned(),
         };
         format!(
