@@ -189,9 +189,8 @@ def function_page(name: str, declared: dict) -> str:
     text += example_usage(f"functions/{name}/function.tf")
     text += f"\n## Signature\n\n```text\n{name}({', '.join(written)}) {cty(declared['return_type']).lower()}\n```\n"
     lines = [f"1. `{p['name']}` ({cty(p['type'])}) {p.get('description', '')}" for p in parameters]
-    lines += [f"1. `{variadic['name']}` (Variadic, {cty(variadic['type'])}) {variadic.get('description', '')}"] * bool(
-        variadic
-    )
+    if variadic:
+        lines.append(f"1. `{variadic['name']}` (Variadic, {cty(variadic['type'])}) {variadic.get('description', '')}")
     return text + ("\n## Arguments\n\n" + "\n".join(lines) + "\n" if lines else "")
 
 
