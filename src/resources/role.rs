@@ -10,7 +10,7 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Observed, OnExisting, Origin, Refreshed, Tags, found};
 use crate::objects::iam::inline_policy::{self, InlinePolicy};
 use crate::objects::iam::policy_attachment::{self, PolicyAttachment};
-use crate::objects::iam::role::{self, DEFAULT_SESSION, OWN_POLICIES, Role, RoleFacts};
+use crate::objects::iam::role::{self, DEFAULT_SESSION, OWN_POLICIES, Role, RoleFacts, RoleSettings};
 use crate::objects::{Context, Env};
 use crate::schema::{Attribute, Value, placeholder, validators};
 
@@ -34,11 +34,7 @@ pub struct RoleModel {
     pub side: Side,
     pub name: String,
     pub existing: bool,
-    pub path: Option<String>,
-    pub description: Option<String>,
-    pub permissions_boundary: Option<String>,
-    /// Seconds.
-    pub max_session_duration: Option<i64>,
+    pub settings: RoleSettings,
     /// The managed policies to attach; `None` where the configuration does not list them. A role without that attribute has none.
     pub managed_policies: Option<Vec<String>>,
     pub tags: Tags,
@@ -56,10 +52,12 @@ impl RoleModel {
             side: attribute.side,
             name: placeholder::text(role.get("name")).unwrap_or_default(),
             existing,
-            path: placeholder::text(role.get("path")),
-            description: placeholder::text(role.get("description")),
-            permissions_boundary: placeholder::text(role.get("permissions_boundary")),
-            max_session_duration: role.get("max_session_duration").as_i64(),
+            settings: RoleSettings {
+                path: placeholder::text(role.get("path")),
+                description: placeholder::text(role.get("description")),
+                permissions_boundary: placeholder::text(role.get("permissions_boundary")),
+                max_session_duration: role.get("max_session_duration").as_i64(),
+            },
             managed_policies: match role.get("managed_policy_arns") {
                 Value::Null if attribute.lists_policies => None,
                 listed => Some(placeholder::texts(listed)),
@@ -84,7 +82,7 @@ impl RoleModel {
 
     /// The role's ARN; a placeholder where it may exist under a path that is not known.
     pub fn arn(&self, env: &Env) -> String {
-        role::planned_arn(env, self.side, &self.name, self.path.as_deref(), &self.on_existing)
+        role::planned_arn(env, self.side, &self.name, self.settings.path.as_deref(), &self.on_existing)
     }
 
     /// The role's ARN for an output: its object's; where no object can be named yet, as it will be if it follows from the configuration.
@@ -100,10 +98,7 @@ impl RoleModel {
         Role {
             side: self.side,
             name: self.name.clone(),
-            path: self.path.clone(),
-            description: self.description.clone(),
-            permissions_boundary: self.permissions_boundary.clone(),
-            max_session_duration: self.max_session_duration,
+            settings: self.settings.clone(),
             trust: trust.iter().map(policy::without_sid).collect(),
             tags: self.tags.clone(),
             adopted_tags: !self.existing,
@@ -192,7 +187,7 @@ pub async fn look_up_role(cx: &Context, env: &Env, model: &RoleModel) -> Result<
         None if model.existing => Err(at(missing(cx, &model.object(&[], vec![])))),
         None => {
             let identity = env.identity(model.side);
-            let path = model.path.as_deref().unwrap_or("/");
+            let path = model.settings.path.as_deref().unwrap_or("/");
             Ok(Some((key, arn::role(&identity.partition, &identity.account_id, path, &model.name))))
         }
     }

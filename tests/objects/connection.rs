@@ -128,10 +128,7 @@ impl Connection {
         Role {
             side,
             name: name.into(),
-            path: None,
-            description: self.description.clone(),
-            permissions_boundary: None,
-            max_session_duration: None,
+            settings: role::RoleSettings { description: self.description.clone(), ..Default::default() },
             trust: trust.iter().map(without_sid).collect(),
             tags: self.tags.clone(),
             adopted_tags: !existing,

@@ -149,10 +149,7 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
         vec![Box::new(Role {
             side: Side::Cluster,
             name: ACCESS.into(),
-            path: None,
-            description: None,
-            permissions_boundary: None,
-            max_session_duration: None,
+            settings: role::RoleSettings::default(),
             trust,
             tags: Tags::new(),
             adopted_tags: false,

@@ -11,7 +11,7 @@ use xeks::diagnostics::Path;
 use xeks::engine::{Added, Ledger, Object, OnExisting, Origin, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
 use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider};
-use xeks::objects::iam::role::Role;
+use xeks::objects::iam::role::{Role, RoleSettings};
 
 use crate::emulator::{Aws, WORKLOAD_ACCOUNT, text};
 
@@ -155,10 +155,7 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
     let role = Role {
         side: Side::Workload,
         name: name.into(),
-        path: None,
-        description: None,
-        permissions_boundary: None,
-        max_session_duration: None,
+        settings: RoleSettings::default(),
         trust: vec![without_sid(&trust(audience))],
         tags: Tags::new(),
         adopted_tags: true,

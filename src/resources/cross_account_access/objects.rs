@@ -76,7 +76,7 @@ fn instance_profile(model: &Model) -> Objects {
     let attribute = || Path::of("workload_role.instance_profile_name");
     let profile = InstanceProfile {
         name: name.clone(),
-        path: model.workload.path.clone(),
+        path: model.workload.settings.path.clone(),
         tags: model.tags.clone(),
         on_existing: model.on_existing.clone(),
         attribute: attribute(),

@@ -94,10 +94,7 @@ mod tests {
         let role = Role {
             side: Side::Cluster,
             name: "access".into(),
-            path: None,
-            description: None,
-            permissions_boundary: None,
-            max_session_duration: None,
+            settings: role::RoleSettings::default(),
             trust: vec![],
             tags: Tags::new(),
             adopted_tags: true,

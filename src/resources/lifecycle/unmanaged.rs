@@ -25,10 +25,7 @@ mod tests {
         Box::new(role::Role {
             side: Side::Workload,
             name: "theirs".into(),
-            path: None,
-            description: None,
-            permissions_boundary: None,
-            max_session_duration: None,
+            settings: role::RoleSettings::default(),
             trust: vec![],
             tags: Tags::new(),
             adopted_tags: false,

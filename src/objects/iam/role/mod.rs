@@ -38,12 +38,7 @@ pub const DEFAULT_SESSION: i64 = 3600;
 pub struct Role {
     pub side: Side,
     pub name: String,
-    /// Immutable. None: `/`.
-    pub path: Option<String>,
-    pub description: Option<String>,
-    pub permissions_boundary: Option<String>,
-    /// Seconds. None: one hour.
-    pub max_session_duration: Option<i64>,
+    pub settings: RoleSettings,
     /// All that a role of this resource trusts, or what is added to a foreign one. May be empty there only.
     pub trust: Vec<Value>,
     pub tags: Tags,
@@ -54,6 +49,17 @@ pub struct Role {
     pub on_existing: OnExisting,
     pub depends_on: Vec<Key>,
     pub attribute: Path,
+}
+
+/// What AWS is told of a role that this resource creates; none of it: AWS's defaults.
+#[derive(Clone, Debug, Default)]
+pub struct RoleSettings {
+    /// Immutable. None: `/`.
+    pub path: Option<String>,
+    pub description: Option<String>,
+    pub permissions_boundary: Option<String>,
+    /// Seconds. None: one hour.
+    pub max_session_duration: Option<i64>,
 }
 
 /// What a role is, beyond what the ledger has.
@@ -127,7 +133,7 @@ impl Object<Context> for Role {
         let document = placeholder::value(policy::canonical_text(&self.document()));
         let tags = placeholder::map_value(&self.tags);
         Planned {
-            arn: placeholder::value(planned_arn(env, self.side, &self.name, self.path.as_deref(), &self.on_existing)),
+            arn: placeholder::value(planned_arn(env, self.side, &self.name, self.settings.path.as_deref(), &self.on_existing)),
             adopted_document: if self.trust.is_empty() { schema::Value::Null } else { document.clone() },
             document,
             adopted_tags: if self.adopted_tags { tags.clone() } else { schema::Value::Null },
@@ -184,11 +190,11 @@ impl Object<Context> for Role {
         let send = || {
             iam.create_role()
                 .role_name(&self.name)
-                .set_path(self.path.clone())
+                .set_path(self.settings.path.clone())
                 .assume_role_policy_document(&text)
-                .set_description(self.description.clone())
-                .set_permissions_boundary(self.permissions_boundary.clone())
-                .set_max_session_duration(self.max_session_duration.map(|s| s as i32))
+                .set_description(self.settings.description.clone())
+                .set_permissions_boundary(self.settings.permissions_boundary.clone())
+                .set_max_session_duration(self.settings.max_session_duration.map(|s| s as i32))
                 .set_tags(Some(tags::to_iam(&all)))
                 .send()
         };
@@ -339,8 +345,8 @@ impl Role {
         let send = || {
             iam.update_role()
                 .role_name(&self.name)
-                .description(self.description.clone().unwrap_or_default())
-                .max_session_duration(self.max_session_duration.unwrap_or(DEFAULT_SESSION) as i32)
+                .description(self.settings.description.clone().unwrap_or_default())
+                .max_session_duration(self.settings.max_session_duration.unwrap_or(DEFAULT_SESSION) as i32)
                 .send()
         };
         cx.ask_until_visible("iam:UpdateRole", self.side, send).await.map(drop)
@@ -351,7 +357,7 @@ impl Role {
             return Ok(());
         }
         let iam = cx.iam(self.side);
-        match &self.permissions_boundary {
+        match &self.settings.permissions_boundary {
             Some(boundary) => {
                 let send = || iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary).send();
                 cx.ask_until_visible("iam:PutRolePermissionsBoundary", self.side, send).await.map(drop)
@@ -372,12 +378,12 @@ impl Role {
     }
 
     fn settings_differ(&self, facts: &RoleFacts) -> bool {
-        facts.description.as_deref().unwrap_or_default() != self.description.as_deref().unwrap_or_default()
-            || facts.max_session_duration != self.max_session_duration.unwrap_or(DEFAULT_SESSION)
+        facts.description.as_deref().unwrap_or_default() != self.settings.description.as_deref().unwrap_or_default()
+            || facts.max_session_duration != self.settings.max_session_duration.unwrap_or(DEFAULT_SESSION)
     }
 
     fn boundary_differs(&self, facts: &RoleFacts) -> bool {
-        facts.permissions_boundary != self.permissions_boundary
+        facts.permissions_boundary != self.settings.permissions_boundary
     }
 
     fn written(&self) -> Written {

@@ -11,10 +11,7 @@ fn role() -> Role {
     Role {
         side: Side::Cluster,
         name: "access".into(),
-        path: None,
-        description: Some("d".into()),
-        permissions_boundary: None,
-        max_session_duration: None,
+        settings: RoleSettings { description: Some("d".into()), ..RoleSettings::default() },
         trust: vec![statement("ec2")],
         tags: Tags::from([("owner".into(), "platform".into())]),
         adopted_tags: true,
@@ -28,7 +25,7 @@ fn role() -> Role {
 fn facts_of(object: &Role) -> RoleFacts {
     RoleFacts {
         path: "/".into(),
-        description: object.description.clone(),
+        description: object.settings.description.clone(),
         max_session_duration: 3600,
         trusted: object.document(),
         tags: object.tags.clone(),
