@@ -29,7 +29,7 @@ impl Number {
         if point.unsigned_abs() > MAX_DIGITS as u64 {
             return if digits.bytes().all(|b| b == b'0') { Some(Number("0".into())) } else { None };
         }
-        let (whole, fraction) = place_point(&digits, point);
+        let (whole, fraction) = split_at_point(&digits, point);
         let whole = whole.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
         // What is accepted is accepted again as it is written here.
@@ -99,7 +99,7 @@ fn exact(value: f64) -> String {
     }
 }
 
-fn place_point(digits: &str, point: i64) -> (String, String) {
+fn split_at_point(digits: &str, point: i64) -> (String, String) {
     let length = digits.len() as i64;
     if point <= 0 {
         (String::new(), format!("{}{digits}", "0".repeat(point.unsigned_abs() as usize)))

@@ -73,7 +73,7 @@ impl Trial<'_> {
         for role in self.question.chain.iter().skip(1) {
             let answer = sessions::assume(&self.account, &session, role, self.question.external_id.as_ref()).await;
             if let Some(hop) = hops.next() {
-                settle(hop, answer.as_ref().err());
+                correct_assume_role(hop, answer.as_ref().err());
             }
             session = answer.ok()?;
         }
@@ -115,11 +115,11 @@ impl Trial<'_> {
                 Err(silence) => return (None, self.silent(&silence)),
             }
         }
-        let hop = self.known_as(&nameless(&user.name, session_name), &user.groups, &granted, &refused);
+        let hop = self.answer_hop(&nameless(&user.name, session_name), &user.groups, &granted, &refused);
         (Some(user), hop)
     }
 
-    fn known_as(&self, user: &str, groups: &[String], granted: &[String], refused: &[String]) -> Hop {
+    fn answer_hop(&self, user: &str, groups: &[String], granted: &[String], refused: &[String]) -> Hop {
         let mut reason = format!("The cluster authenticates the principal as {user}");
         match groups {
             [] => reason.push('.'),
@@ -189,7 +189,7 @@ impl Trial<'_> {
 }
 
 /// Combines the answer of STS with what the documents say.
-fn settle(hop: &mut Hop, refusal: Option<&Error>) {
+fn correct_assume_role(hop: &mut Hop, refusal: Option<&Error>) {
     let said = hop.reason.clone();
     match (refusal, hop.status) {
         (None, Status::Ok) => hop.reason = format!("{said} STS returned a session."),
@@ -274,7 +274,7 @@ mod tests {
     fn settled(status: Status, refusal: Option<(&str, &str)>) -> Hop {
         let mut hop = Hop { status, fix: Some("fix".into()), ..Hop::ok("assume_role", "role", "The trust policy allows it.") };
         let error = refusal.map(|(code, message)| Error::from_code("sts:AssumeRole", "1 (workload)", code, message, None));
-        settle(&mut hop, error.as_ref());
+        correct_assume_role(&mut hop, error.as_ref());
         hop
     }
 

@@ -180,7 +180,7 @@ impl Kind<Context> for SecurityGroupRuleKind {
 
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [group, _, source] = parts(&key.name, FORM)?;
-        delete_part(cx, group, source, entry).await?;
+        delete_where_owned(cx, group, source, entry).await?;
         Ok(Deleted::Now)
     }
 
@@ -191,7 +191,7 @@ impl Kind<Context> for SecurityGroupRuleKind {
 }
 
 /// Removes this resource's part in the rule, and the rule itself with the last part.
-async fn delete_part(cx: &Context, group: &str, source: &str, entry: &Entry) -> Result<(), Error> {
+async fn delete_where_owned(cx: &Context, group: &str, source: &str, entry: &Entry) -> Result<(), Error> {
     let region = entry.region.as_deref().unwrap_or(&cx.region);
     let mut rules = rules_of(cx, region, group).await?.into_iter();
     let found = match &entry.id {

@@ -179,7 +179,7 @@ impl InlinePolicy {
 
     /// Creates or replaces the policy (IAM, PutRolePolicy).
     async fn put(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
-        let text = match self.instance_to_mark(reconcile, instance) {
+        let text = match self.instance_of_sids(reconcile, instance) {
             Some(instance) => marked(&self.document, &cx.ownership, instance),
             None => self.document.clone(),
         };
@@ -190,7 +190,7 @@ impl InlinePolicy {
     }
 
     /// The instance to write into the Sids. What was imported keeps the one that it was found with, or none.
-    fn instance_to_mark<'a>(&self, reconcile: &'a Reconcile, instance: &'a str) -> Option<&'a str> {
+    fn instance_of_sids<'a>(&self, reconcile: &'a Reconcile, instance: &'a str) -> Option<&'a str> {
         match (self.marked, reconcile.origin, &reconcile.entry) {
             (false, _, _) => None,
             (true, Origin::Imported, Some(entry)) => entry.instance.as_deref(),
@@ -280,11 +280,11 @@ mod tests {
     fn an_imported_policy_keeps_the_instance_that_it_was_found_with() {
         let entry = crate::engine::found("1", None, Origin::Imported);
         let mut reconcile = Reconcile { entry: Some(entry), ..Reconcile::unrecorded(Origin::Imported) };
-        assert_eq!(policy_object(true).instance_to_mark(&reconcile, "i2"), None);
+        assert_eq!(policy_object(true).instance_of_sids(&reconcile, "i2"), None);
         reconcile.entry.as_mut().unwrap().instance = Some("i1".into());
-        assert_eq!(policy_object(true).instance_to_mark(&reconcile, "i2"), Some("i1"));
+        assert_eq!(policy_object(true).instance_of_sids(&reconcile, "i2"), Some("i1"));
         reconcile.origin = Origin::Created;
-        assert_eq!(policy_object(true).instance_to_mark(&reconcile, "i2"), Some("i2"));
-        assert_eq!(policy_object(false).instance_to_mark(&reconcile, "i2"), None);
+        assert_eq!(policy_object(true).instance_of_sids(&reconcile, "i2"), Some("i2"));
+        assert_eq!(policy_object(false).instance_of_sids(&reconcile, "i2"), None);
     }
 }

@@ -51,7 +51,7 @@ pub struct Role {
     pub attribute: Path,
 }
 
-/// What AWS is told of a role that this resource creates; none of it: AWS's defaults.
+/// The settings of a role that this resource creates. The default is AWS's.
 #[derive(Clone, Debug, Default)]
 pub struct RoleSettings {
     /// Immutable. None: `/`.
