@@ -1,4 +1,4 @@
-//! The two-account AWS of tests/aws_emulator, as these tests see it: one for the whole run, reset for each test.
+//! The two-account AWS of tests/aws_emulator, as these tests see it: two for the whole run, each reset for each test.
 //!
 //! It runs in the Python environment that XEKS_VENV names (`make unit` sets it). Where that is not set, or the AWS does not start, the tests
 //! fail: a test that can't run has not passed.
@@ -8,11 +8,12 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use tokio::sync::MutexGuard;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use xeks::aws::settings::{Endpoints, Keys, Secret, Settings};
 use xeks::aws::{Accounts, Pair};
@@ -25,7 +26,12 @@ pub const CLUSTER: &str = "prac-eks-abhi";
 pub const CLUSTER_ACCOUNT: &str = "183295435445";
 pub const WORKLOAD_ACCOUNT: &str = "185863138492";
 
-static SERVER: tokio::sync::Mutex<Option<Server>> = tokio::sync::Mutex::const_new(None);
+/// How many run at the same time.
+const SERVERS: usize = 2;
+
+static TURNS: Semaphore = Semaphore::const_new(SERVERS);
+/// Those that no test uses.
+static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 struct Server {
     /// Ends by itself when this process does.
@@ -43,18 +49,24 @@ pub struct Write {
 
 /// The AWS, for one test alone.
 pub struct Aws {
-    server: MutexGuard<'static, Option<Server>>,
+    /// Always there until it goes back to the idle ones.
+    server: Option<Server>,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Drop for Aws {
+    fn drop(&mut self) {
+        IDLE.lock().unwrap_or_else(PoisonError::into_inner).extend(self.server.take());
+    }
 }
 
 impl Aws {
-    /// Waits until no other test uses it.
+    /// Waits until one is idle.
     pub async fn lease() -> Self {
         let venv = std::env::var("XEKS_VENV").expect("XEKS_VENV names the Python environment of the two-account AWS: run `make unit`");
-        let mut server = SERVER.lock().await;
-        if server.is_none() {
-            *server = Some(start(&venv));
-        }
-        let aws = Aws { server };
+        let turn = TURNS.acquire().await.expect("it is never closed");
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let aws = Aws { server: Some(idle.unwrap_or_else(|| start(&venv))), _turn: turn };
         aws.admin("reset", json!({}));
         aws
     }
@@ -226,7 +238,9 @@ pub fn text(error: &xeks::engine::Error<xeks::aws::Error>) -> String {
 
 fn start(venv: &str) -> Server {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws_emulator");
-    let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-{}.json", std::process::id()));
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let ready = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-{}-{number}.json", std::process::id()));
     let mut command = Command::new(Path::new(venv).join("bin/python"));
     command.args(["-m", "aws_emulator", "serve", "--story", "--ready-file"]).arg(&ready).env("PYTHONPATH", home);
     let mut process = command.spawn().unwrap_or_else(|e| panic!("XEKS_VENV={venv} has no Python that runs: {e}"));
