@@ -1,4 +1,4 @@
-"""An operation that fails at each of its writes in turn, and the next one, which finishes it.
+"""A create that is denied each of its writes in turn, and the next apply, which finishes it.
 
 Knows the emulated AWS and the CLI. Which resources there are, and what must exist or be gone, is the test's.
 """
@@ -20,9 +20,9 @@ class Write:
     service: str
     action: str
 
-    def fail(self, aws: Aws, kind: str) -> None:
-        """The next such call fails."""
-        aws.faults.add(kind, account=self.account, service=self.service, action=self.action)
+    def deny(self, aws: Aws) -> None:
+        """The next such call is denied."""
+        aws.faults.add("deny", account=self.account, service=self.service, action=self.action)
 
 
 def writes(aws: Aws) -> list[Write]:
@@ -32,7 +32,7 @@ def writes(aws: Aws) -> list[Write]:
 
 
 def fail_each_create(
-    aws: Aws, root: Workspace, kind: str, at_least: int, in_place: Callable[[], None], gone: Callable[[Write], None]
+    aws: Aws, root: Workspace, at_least: int, in_place: Callable[[], None], gone: Callable[[Write], None]
 ) -> None:
     """`in_place` asserts what holds after the apply that finishes a create, `gone` what holds after the destroy."""
     aws.clear_calls()
@@ -42,36 +42,14 @@ def fail_each_create(
     root.destroy()
 
     for call in calls:
-        call.fail(aws, kind)
+        call.deny(aws)
         first = root.try_apply()
         hit = aws.faults.list()[0]["hit"]
         aws.faults.clear()
 
         assert hit == 1, call
-        if kind == "deny":
-            first.must_fail(call.action, call.account)
+        first.must_fail(call.action, call.account)
         root.apply()
         in_place()
         root.destroy()
-        gone(call)
-
-
-def fail_each_destroy(aws: Aws, root: Workspace, kind: str, at_least: int, gone: Callable[[Write], None]) -> None:
-    root.apply()
-    aws.clear_calls()
-    root.destroy()
-    calls = writes(aws)
-    assert len(calls) >= at_least
-
-    for call in calls:
-        root.apply()
-        call.fail(aws, kind)
-        first = root.try_destroy()
-        aws.faults.clear()
-
-        if kind == "deny":
-            first.must_fail(call.action, call.account)
-        if first.code:
-            root.destroy()
-        assert root.resources() == {}
         gone(call)

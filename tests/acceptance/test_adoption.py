@@ -1,8 +1,8 @@
-"""Objects that exist before the resource and are adopted: what is on them stays, and a destroy restores them."""
+"""Objects that exist before the resource and are adopted: what is on them stays, and a destroy restores them.
 
-from dataclasses import dataclass
+tests/objects/adoption.rs has some of them in place of all.
+"""
 
-import pytest
 from accounts import CLUSTER, TRUSTS_EC2, Accounts, traces
 from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
 from every_object import DENY, THEIRS, trust_of_all
@@ -14,53 +14,29 @@ VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 EVERYTHING = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true', more='adopt = "if_exists"\ntags = { team = "x", whose = "ours" }')  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Existing:
-    """The foreign objects that exist before the create."""
-
-    access_role: bool = False
-    workload_role: bool = False
-    instance_profile: bool = False
-    access_entry: bool = False
-
-    def make(self, accounts: Accounts) -> None:
-        if self.access_role:
-            accounts.make_foreign_role("cluster", ACCESS)
-        if self.workload_role:
-            accounts.make_foreign_role("workload", WORKLOAD)
-        if self.instance_profile:
-            iam = accounts.iam("workload")
-            iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
-            if self.workload_role:
-                iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
-        if self.access_entry:
-            accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
-            accounts.eks.associate_access_policy(
-                clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
-            )
+def make_existing(accounts: Accounts) -> None:
+    """Both roles, the instance profile and the access entry, of another owner."""
+    accounts.make_foreign_role("cluster", ACCESS)
+    accounts.make_foreign_role("workload", WORKLOAD)
+    iam = accounts.iam("workload")
+    iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
+    iam.add_role_to_instance_profile(InstanceProfileName=WORKLOAD, RoleName=WORKLOAD)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN, tags={"whose": "theirs"})
+    accounts.eks.associate_access_policy(
+        clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=VIEW, accessScope={"type": "cluster"}
+    )
 
 
-EXISTING = {
-    "access": Existing(access_role=True),
-    "workload": Existing(workload_role=True),
-    "profile": Existing(instance_profile=True),
-    "workload and profile": Existing(workload_role=True, instance_profile=True),
-    "access and entry": Existing(access_role=True, access_entry=True),
-    "access and workload and profile and entry": Existing(True, True, True, True),
-}
-
-
-@pytest.mark.parametrize("case", EXISTING)
-def test_existing_objects_are_adopted_and_left_as_they_were(workspace, aws, case):
-    existing, accounts = EXISTING[case], Accounts(aws)
-    existing.make(accounts)
+def test_existing_objects_are_adopted_and_left_as_they_were(workspace, aws):
+    accounts = Accounts(aws)
+    make_existing(accounts)
     before = aws.dump()
     root = workspace(EVERYTHING)
 
     root.apply()
     root.assert_empty_plan()
-    assert accounts.role_tags("cluster", ACCESS)["whose"] == ("theirs" if existing.access_role else "ours")
-    assert accounts.role_tags("workload", WORKLOAD)["whose"] == ("theirs" if existing.workload_role else "ours")
+    assert accounts.role_tags("cluster", ACCESS)["whose"] == "theirs"
+    assert accounts.role_tags("workload", WORKLOAD)["whose"] == "theirs"
 
     root.write(EVERYTHING.replace('team = "x"', 'team = "y", more = "z"'))
     root.apply()

@@ -131,6 +131,7 @@ def recreations() -> dict[str, Recreation]:
 RECREATIONS = recreations()
 
 
+@pytest.mark.one_cli
 @pytest.mark.parametrize("case", RECREATIONS)
 def test_a_recreated_role_is_reported_by_the_plan_and_gets_access_again_by_an_apply(workspace, aws, case):
     recreation, accounts = RECREATIONS[case], Accounts(aws)

@@ -20,6 +20,8 @@ from role_drift import DENY, READ_ONLY, boundary, prepare
 from runner_policies import ACCOUNTS, EVERYTHING, FILES, RUNNER, WITH_IDS, give, in_order, policies, rendered
 from stories import ROOT
 
+pytestmark = pytest.mark.one_cli
+
 
 def test_the_runners_of_all_tests_have_what_it_renders(workspace):
     wanted = rendered(workspace(EVERYTHING))

@@ -3,10 +3,13 @@
 import os
 from pathlib import Path
 
+import pytest
 import setups_access
 import setups_irsa
 import setups_network
 from setups import explain, page
+
+pytestmark = pytest.mark.one_cli
 
 PAGE = Path(__file__).parents[2] / "docs" / "broken-setups.md"
 PARTS = (setups_access, setups_network, setups_irsa)

@@ -147,6 +147,7 @@ def test_presigned_urls_allow_what_the_policy_of_the_role_allows_until_its_sessi
         assert refusal(send("PUT", app.url("upload", "a.txt"), b"")) == (403, "AccessDenied")
 
 
+@pytest.mark.one_cli
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("sdk", ["boto3", pytest.param("go", marks=needs_go)])
 def test_other_sdks_reach_the_role_with_the_manifests_alone(story, sdk, mode):
@@ -159,6 +160,7 @@ def test_other_sdks_reach_the_role_with_the_manifests_alone(story, sdk, mode):
     assert ended.stdout == CONTENT
 
 
+@pytest.mark.one_cli
 @needs_go
 def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story):
     """Why chained service accounts have no annotation: what the webhook injects takes precedence over the config file there."""

@@ -69,11 +69,27 @@ def run_through(workspace, aws, address: str, unknown: Unknown) -> None:
     root.destroy()
 
 
+# What a CLI sends of unknown values is the same for all attributes of a kind: a name, a name in a text, a set, a set of objects.
+WITH_EVERY_CLI = {
+    "the cluster": (ADDRESS, ACCESS_CASES.pop("the cluster")),
+    "the names of both roles": (ADDRESS, ACCESS_CASES.pop("the names of both roles")),
+    "the issuers": (TRUST, IRSA_CASES.pop("the issuers")),
+    "the service accounts": (TRUST, IRSA_CASES.pop("the service accounts")),
+}
+
+
+@pytest.mark.parametrize("case", WITH_EVERY_CLI)
+def test_an_unknown_value_plans_and_applies_with_every_cli(workspace, aws, case):
+    run_through(workspace, aws, *WITH_EVERY_CLI[case])
+
+
+@pytest.mark.one_cli
 @pytest.mark.parametrize("case", ACCESS_CASES)
 def test_an_access_with_an_unknown_value_plans_and_applies(workspace, aws, case):
     run_through(workspace, aws, ADDRESS, ACCESS_CASES[case])
 
 
+@pytest.mark.one_cli
 @pytest.mark.parametrize("case", IRSA_CASES)
 def test_a_trust_with_an_unknown_value_plans_and_applies(workspace, aws, case):
     run_through(workspace, aws, TRUST, IRSA_CASES[case])

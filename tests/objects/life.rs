@@ -7,6 +7,7 @@ use xeks::objects::eks::access_entry;
 use xeks::objects::eks::entries::{EntryFacts, Scope};
 use xeks::objects::iam::role;
 
+use crate::by_hand::delete_role;
 use crate::connection::{ACCESS, ADMIN, Connection, MANAGED, RESOURCE, VIEW, WORKLOAD, arn};
 use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, text};
 
@@ -273,21 +274,6 @@ async fn a_role_in_somebodys_instance_profile_says_so_when_it_can_not_be_deleted
     iam.remove_role_from_instance_profile().instance_profile_name("theirs").role_name(WORKLOAD).send().await.unwrap();
     let again = delete_all(&cx, removed.ledger).await;
     assert!(again.failures.is_empty() && again.ledger.is_empty());
-}
-
-/// Deletes a role with all that hangs on it, as somebody would by hand.
-async fn delete_role(iam: &aws_sdk_iam::Client, name: &str) {
-    for profile in iam.list_instance_profiles_for_role().role_name(name).send().await.unwrap().instance_profiles() {
-        let profile = profile.instance_profile_name();
-        iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(name).send().await.unwrap();
-    }
-    for policy in iam.list_role_policies().role_name(name).send().await.unwrap().policy_names() {
-        iam.delete_role_policy().role_name(name).policy_name(policy).send().await.unwrap();
-    }
-    for policy in iam.list_attached_role_policies().role_name(name).send().await.unwrap().attached_policies() {
-        iam.detach_role_policy().role_name(name).policy_arn(policy.policy_arn().unwrap()).send().await.unwrap();
-    }
-    iam.delete_role().role_name(name).send().await.unwrap();
 }
 
 /// A dump without what every change moves.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use xeks::aws::Side;
 use xeks::aws::ec2::Select;
 use xeks::diagnostics::Path;
@@ -110,33 +110,11 @@ async fn remove(aws: &Aws, resource: &[&str], ledger: Ledger) {
     assert!(failures.is_empty() && removed.ledger.is_empty(), "{failures:#?}");
 }
 
-/// Everything but connections that are gone, which AWS goes on showing, and their tags.
-fn left(aws: &Aws) -> Json {
-    let mut dump = aws.dump();
-    for account in dump.as_object_mut().unwrap().values_mut() {
-        let Some(stores) = account["ec2"].as_object_mut() else { continue };
-        let peerings = stores.remove("vpc_peering").unwrap_or_default();
-        let is_gone = |peering: &Json| matches!(peering["Status"]["Code"].as_str(), Some("deleted" | "deleting" | "failed"));
-        let gone: Vec<String> = peerings.as_object().into_iter().flatten().filter(|(_, p)| is_gone(p)).map(|(k, _)| k.clone()).collect();
-        let live: BTreeMap<_, _> = peerings.as_object().into_iter().flatten().filter(|(_, p)| !is_gone(p)).collect();
-        let mut kept = json!({});
-        for (key, tags) in stores.remove("tags").unwrap_or_default().as_object().into_iter().flatten() {
-            let id = key.rsplit('/').next().unwrap_or(key);
-            if !gone.iter().any(|gone| gone.ends_with(id)) {
-                kept[key] = tags.clone();
-            }
-        }
-        stores.insert("tags".into(), kept);
-        stores.insert("live".into(), json!(live));
-    }
-    dump
-}
-
 #[tokio::test]
 async fn a_peering_is_made_left_alone_changed_and_removed_whole() {
     let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
-    let before = left(&aws);
+    let before = aws.left();
     let cx = aws.cx(RESOURCE).await;
     let made = make(&cx, &network.own(), Ledger::default(), "i1").await;
     assert!(made.0.values().all(|entry| entry.origin == Origin::Created && !entry.pending), "{made:#?}");
@@ -147,14 +125,14 @@ async fn a_peering_is_made_left_alone_changed_and_removed_whole() {
     let changed = make(&cx, &network.changed(), made.clone(), "i1").await;
     assert_eq!(changed.get(&network.link.key()).unwrap().id, made.get(&network.link.key()).unwrap().id);
     remove(&aws, RESOURCE, changed).await;
-    assert_eq!(left(&aws), before);
+    assert_eq!(aws.left(), before);
 }
 
 #[tokio::test]
 async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
     let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
-    let before = left(&aws);
+    let before = aws.left();
     let owner = make(&aws.cx(RESOURCE).await, &network.own(), Ledger::default(), "i1").await;
     let mut reused = network.clone();
     reused.link.id = owner.get(&network.link.key()).unwrap().id.clone();
@@ -170,14 +148,14 @@ async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
     let seen = refresh(&cx(&aws, RESOURCE, &owner).await, &narrow, owner.clone()).await.unwrap().ledger;
     assert_eq!(seen, owner, "all that the owner wants still stands");
     remove(&aws, RESOURCE, owner).await;
-    assert_eq!(left(&aws), before);
+    assert_eq!(aws.left(), before);
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_at_any_write_of_a_peerings_life_is_no_failure() {
     let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
-    let before = left(&aws);
+    let before = aws.left();
     let live = || async {
         let cx = aws.cx(RESOURCE).await;
         let made = make(&cx, &network.own(), Ledger::default(), "i1").await;
@@ -197,7 +175,7 @@ async fn an_answer_that_is_lost_at_any_write_of_a_peerings_life_is_no_failure() 
             live().await;
             let hit = aws.admin("faults/list", json!({}))["faults"][0]["hit"].clone();
             aws.admin("faults/clear", json!({}));
-            assert_eq!((left(&aws), hit), (before.clone(), json!(1)), "{call}, the one after {after}");
+            assert_eq!((aws.left(), hit), (before.clone(), json!(1)), "{call}, the one after {after}");
         }
     }
 }
@@ -206,7 +184,7 @@ async fn an_answer_that_is_lost_at_any_write_of_a_peerings_life_is_no_failure() 
 async fn a_peering_that_is_denied_any_call_is_removed_by_its_ledger() {
     let aws = Aws::lease().await;
     let network = Network::of(&aws).await;
-    let before = left(&aws);
+    let before = aws.left();
     aws.calls();
     let made = make(&aws.cx(RESOURCE).await, &network.own(), Ledger::default(), "i1").await;
     let calls = aws.writes().len();
@@ -220,6 +198,6 @@ async fn a_peering_that_is_denied_any_call_is_removed_by_its_ledger() {
         aws.admin("faults/clear", json!({}));
         assert!(!partial.failures.is_empty(), "{action}");
         remove(&aws, RESOURCE, Ledger::from_value(&partial.ledger.to_value())).await;
-        assert_eq!(left(&aws), before, "{action}");
+        assert_eq!(aws.left(), before, "{action}");
     }
 }

@@ -18,8 +18,12 @@ use crate::emulator::{Aws, WORKLOAD_ACCOUNT, text};
 const ISSUER: &str = "oidc.eks.ap-south-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
 const STS: &str = "sts.amazonaws.com";
 
+/// All tests here share an issuer, and this process keeps a provider that another one of its requests relies on.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let before = aws.dump();
     let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
@@ -44,6 +48,7 @@ async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
 
 #[tokio::test]
 async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let before = aws.dump();
     let names = ["one", "two", "three", "four"];
@@ -64,6 +69,7 @@ async fn trusts_that_leave_at_the_same_time_leave_no_provider_behind() {
 
 #[tokio::test]
 async fn a_provider_is_not_deleted_under_a_trust_that_is_just_being_made() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     for round in 0..8 {
         aws.admin("reset", json!({}));
@@ -79,6 +85,7 @@ async fn a_provider_is_not_deleted_under_a_trust_that_is_just_being_made() {
 
 #[tokio::test]
 async fn a_provider_of_others_gets_our_client_id_and_loses_it_again() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     make_provider(&aws, &[STS]).await;
     let before = aws.dump();
@@ -95,6 +102,7 @@ async fn a_provider_of_others_gets_our_client_id_and_loses_it_again() {
 
 #[tokio::test]
 async fn a_client_id_that_another_role_needs_stays_on_a_provider_of_others() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     make_provider(&aws, &[STS]).await;
     let (one, two) = (aws.cx(&["one"]).await, aws.cx(&["two"]).await);
@@ -107,6 +115,7 @@ async fn a_client_id_that_another_role_needs_stays_on_a_provider_of_others() {
 
 #[tokio::test]
 async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let made = make(&cx, "one", STS, Manage::Shared).await;
@@ -119,6 +128,7 @@ async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
 
 #[tokio::test]
 async fn a_role_that_somebody_made_by_hand_keeps_the_provider() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let made = make(&cx, "one", STS, Manage::Shared).await;
@@ -132,6 +142,7 @@ async fn a_role_that_somebody_made_by_hand_keeps_the_provider() {
 
 #[tokio::test]
 async fn a_retained_provider_stays_and_a_required_one_must_be_there() {
+    let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;
     let result = converge(&cx, &objects("one", STS, Manage::Existing), Ledger::default(), "i-one").await;

@@ -94,7 +94,7 @@ def _end_signal(outlive_parent: bool) -> asyncio.Event:
     async def watch() -> None:
         while os.getppid() == parent:
             await asyncio.sleep(0.5)
-        ended.set()
+        end()
 
     if not outlive_parent:
         ended.watcher = loop.create_task(watch())  # kept on the event so that it is not collected
