@@ -93,7 +93,9 @@ def test_a_leftover_is_refused_to_other_resources_and_taken_over_by_its_own(work
     run = workspace(leftover.others(aws)).try_plan()
     for name, object in leftover.refused.items():
         errors = "\n".join(str(error) for error in run.errors if error.address.endswith(f".{name}"))
-        assert object in errors and 'xeks:resource tag is "xeks_' in errors and "import" in errors, f"{name}: {run.text}"
+        assert object in errors and 'xeks:resource tag is "xeks_' in errors and "import" in errors, (
+            f"{name}: {run.text}"
+        )
     assert writes(aws) == []
 
     root.apply()
