@@ -33,7 +33,7 @@ variable "service_accounts" {
 
   validation {
     condition     = alltrue([for account in var.service_accounts : !can(regex("[*?]", "${account.namespace}${account.name}"))])
-    error_message = "This module takes no wildcards: whoever may make a service account of a matching name would get the role. Use the resource xeks_irsa_trust for those."
+    error_message = "This module accepts no wildcards, because users who can create a service account with a matching name can use the role. Use the resource xeks_irsa_trust for those."
   }
 }
 

@@ -1,4 +1,4 @@
-//! What somebody changes by hand in either account, with the root users' credentials.
+//! Changes by hand in either account, with the root users' credentials.
 
 use std::time::Duration;
 
@@ -272,7 +272,7 @@ impl OnNetwork {
     }
 }
 
-/// Deletes a role with all that hangs on it.
+/// Deletes a role with its policies and its memberships.
 pub async fn delete_role(iam: &aws_sdk_iam::Client, name: &str) {
     for profile in iam.list_instance_profiles_for_role().role_name(name).send().await.unwrap().instance_profiles() {
         let profile = profile.instance_profile_name();

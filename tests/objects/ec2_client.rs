@@ -101,7 +101,7 @@ async fn a_rule_of_the_clusters_security_group_is_made_once_and_taken_away_by_it
     assert_eq!((groups.len(), groups[0].vpc_id.as_deref()), (1, story["cluster_vpc_id"].as_str()));
 }
 
-/// The runner's policies are the tests' own: whoever lacks a permission is told which.
+/// The runner's policies are the tests' own: an error names the missing permission.
 #[tokio::test]
 async fn a_permission_that_is_missing_is_named() {
     let aws = Aws::lease().await;

@@ -241,7 +241,7 @@ impl<'a> Life<'a> {
         result
     }
 
-    /// Whoever lacks a permission is told which, and in which account; an answer that is lost is asked for again.
+    /// An error names the missing permission and the account; after a lost answer, xeks reads again.
     fn says_why(&self, call: &Write, kind: &str, result: &Result<(), String>, what: &str) {
         match (kind, result) {
             ("deny", Err(why)) => assert!(why.contains(&call.action) && why.contains(&call.account), "{what}: {why}"),

@@ -136,7 +136,7 @@ async fn what_the_configuration_changes_is_changed_in_place() {
 }
 
 #[tokio::test]
-async fn a_role_that_was_recreated_gets_its_trust_and_its_entry_anew() {
+async fn a_recreated_role_gets_its_trust_policy_and_its_access_entry_again() {
     let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
@@ -260,7 +260,7 @@ async fn iam_that_shows_its_writes_late_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_role_in_somebodys_instance_profile_says_so_when_it_can_not_be_deleted() {
+async fn a_role_in_a_foreign_instance_profile_can_not_be_deleted_and_the_error_says_why() {
     let aws = Aws::lease().await;
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;

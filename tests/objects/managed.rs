@@ -57,7 +57,7 @@ impl Managed {
         !self.state.is_null()
     }
 
-    /// Reads the state anew and plans, as `terraform plan` does.
+    /// Refreshes the state and plans, as `terraform plan` does.
     pub async fn plan(&mut self, aws: &Aws) -> Result<Planned, String> {
         let (resource, context) = (resource(self.name), aws.provider().await);
         let config = json::decode(&self.config, &resource.schema().value_type()).map_err(|error| error.to_string())?;
@@ -118,7 +118,7 @@ impl Managed {
         if changed.is_empty() && !plan.replaces { Ok(()) } else { Err(format!("the plan should be empty: {changed:?}")) }
     }
 
-    /// Reads the state anew and deletes all of it, as `terraform destroy` does.
+    /// Refreshes the state and deletes all of it, as `terraform destroy` does.
     pub async fn try_destroy(&mut self, aws: &Aws) -> Result<(), String> {
         let resource = resource(self.name);
         if self.exists() {

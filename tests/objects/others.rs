@@ -196,7 +196,7 @@ fn theirs() -> Json {
     json!({"Statement": [{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}], "Version": "2012-10-17"})
 }
 
-/// Both roles, as somebody else made them.
+/// Both roles, created outside of this resource.
 async fn make_roles(aws: &Aws) {
     let root = aws.root().await;
     let tag = aws_sdk_iam::types::Tag::builder().key("owner").value("theirs").build().unwrap();

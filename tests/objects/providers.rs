@@ -1,4 +1,4 @@
-//! OIDC providers, which several trusts share: made once, kept while anybody needs them, removed by whoever leaves last.
+//! OIDC providers, which several trusts share: created once, kept while one of them uses it, deleted with the last.
 
 use std::collections::BTreeSet;
 
@@ -127,7 +127,7 @@ async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
 }
 
 #[tokio::test]
-async fn a_role_that_somebody_made_by_hand_keeps_the_provider() {
+async fn a_role_that_was_created_by_hand_keeps_the_provider() {
     let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
     let cx = aws.cx(&["one"]).await;

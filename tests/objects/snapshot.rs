@@ -7,7 +7,7 @@ use xeks::engine::Ledger;
 
 use crate::emulator::{Aws, REGION};
 
-/// What every change moves and what AWS names anew with each object.
+/// What changes with every write, and what AWS names differently for each new object.
 const MOVED: [&str; 7] = ["modifiedAt", "associatedAt", "createdAt", "CreateDate", "InstanceProfileId", "ExpirationTime", "_made"];
 
 #[derive(Clone)]

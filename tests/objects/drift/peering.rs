@@ -34,7 +34,7 @@ async fn each_change_of_a_peering_of_two_regions_by_hand_is_named_by_the_plan_an
 }
 
 #[tokio::test]
-async fn a_dns_option_of_a_peering_that_somebody_sets_is_named_by_the_plan_and_corrected() {
+async fn a_dns_option_of_a_peering_that_is_set_by_hand_is_named_by_the_plan_and_corrected() {
     let aws = Aws::lease().await;
     run(&aws, async |_| {
         let network = network(&aws, REGION);

@@ -14,7 +14,7 @@ provider "xeks" {
 }
 
 variable "workload" {
-  description = "Where the instance stands."
+  description = "The network of the instance."
   type        = object({ vpc_id = string, subnet_id = string, security_group_ids = set(string) })
 }
 
