@@ -1,6 +1,6 @@
 //! Our evaluation of IAM policies against another's, on generated cases, and the page in docs/ that says how far they agree.
 //!
-//! The other is the npm package @cx-copilot/iam-simulate, installed into the folder that XEKS_SIMULATOR names (`make unit` does both).
+//! The other is the npm package @cloud-copilot/iam-simulate, installed into the folder that XEKS_SIMULATOR names (`make unit` does both).
 //! Where that is not set the test says so loudly and passes over. XEKS_WRITE=1 writes the page instead of comparing it.
 
 mod cases;

@@ -12,7 +12,7 @@ const HEAD: &str = "\
 <!-- Written by `XEKS_WRITE=1 cargo test --test evaluate`; the test fails where this page is out of date. -->
 
 `xeks_access_path` and `xeks_irsa_path` evaluate trust policies, permissions and boundaries themselves (`src/evaluate`). Here the same
-requests are put to that evaluation and to [iam-simulate](https://www.npmjs.com/package/@cx-copilot/iam-simulate), which shares no line with it,
+requests are put to that evaluation and to [iam-simulate](https://www.npmjs.com/package/@cloud-copilot/iam-simulate), which shares no line with it,
 on generated cases with a fixed seed: principals of both accounts against trust policies, service account tokens against trust policies, and
 permissions with boundaries; Allow and Deny, Action and NotAction, Resource and NotResource, every form of Principal, conditions with
 all operators, sets, IfExists and policy variables.

@@ -84,7 +84,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         title: "One unknown key that two statements ask for",
-        why: "No difference of rules: ours judges each condition by itself and calls the whole unknown; whatever the key locks out to be, \
+        why: "No difference of rules: ours judges each condition by itself and calls the whole unknown; whatever the key turns out to be, \
               the outcome is the same (an Allow and a Deny on the same condition, say). Cautious, never wrong.",
         applies: |case, ours, theirs| {
             let same = theirs.iter().all(|r| (r == "Allowed") == (theirs[0] == "Allowed"));
