@@ -55,7 +55,7 @@ emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests ru
 	$(VENV)/bin/python -m pytest tests/aws_emulator -n 3 --dist loadfile
 
 acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
-	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --provider $(PROVIDER) \
+	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --no-loadscope-reorder --provider $(PROVIDER) \
 	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')

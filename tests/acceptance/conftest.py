@@ -26,6 +26,21 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: run with --long only")
 
 
+#: Few tests that take half a minute or more each.
+LONG_FILES = {
+    "test_setups.py",
+    "test_golden.py",
+    "test_golden_cases.py",
+    "test_secret_search.py",
+    "test_consistency.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: at the end, one of them would keep one worker busy while the others have nothing left."""
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("long") and not item.config.getoption("--long"):
         pytest.skip("takes minutes; --long runs it")
