@@ -4,6 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::aws::policy;
+use crate::aws::tags::IgnoreTags;
 use crate::engine::{Entry, Origin, Owner, Tags};
 
 /// Says what the object belongs to: type, cluster, accounts and names. Follows from the configuration, so it survives a kill.
@@ -23,8 +24,7 @@ const MAX_TAG_VALUE: usize = 256;
 pub struct Ownership {
     /// Value of the tag `xeks:resource`.
     pub resource: String,
-    pub ignored_keys: Vec<String>,
-    pub ignored_prefixes: Vec<String>,
+    pub ignored: IgnoreTags,
 }
 
 impl Ownership {
@@ -114,10 +114,7 @@ impl Ownership {
     }
 
     fn is_hidden(&self, key: &str) -> bool {
-        key.starts_with(PREFIX)
-            || key.starts_with("aws:")
-            || self.ignored_keys.iter().any(|k| k == key)
-            || self.ignored_prefixes.iter().any(|p| key.starts_with(p.as_str()))
+        key.starts_with(PREFIX) || key.starts_with("aws:") || self.ignored.holds(key)
     }
 }
 
@@ -155,7 +152,7 @@ mod tests {
     #[test]
     fn ownership_tags_and_ignored_tags_are_never_noise() {
         let mut ownership = Ownership::new(&["t"]);
-        ownership.ignored_prefixes = vec!["cost:".into()];
+        ownership.ignored.key_prefixes = vec!["cost:".into()];
         let mut all: Tags = ownership.tags("0123");
         for key in ["aws:cloudformation:stack", "cost:center", "owner"] {
             all.insert(key.into(), "v".into());

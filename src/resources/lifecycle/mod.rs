@@ -178,8 +178,7 @@ impl<C: Composite> Composed<C> {
         let identity = self.composite.identity(model, env);
         let parts: Vec<&str> = std::iter::once(C::NAME).chain(identity.iter().map(String::as_str)).collect();
         let mut ownership = Ownership::new(&parts);
-        ownership.ignored_keys.clone_from(&env.ignore_tags.keys);
-        ownership.ignored_prefixes.clone_from(&env.ignore_tags.key_prefixes);
+        ownership.ignored.clone_from(&env.ignore_tags);
         Context {
             pair,
             region: env.region.clone(),
