@@ -17,7 +17,7 @@ use super::object::{Object, Observed, OnExisting, Owner, Reconcile, Written};
 #[derive(Debug)]
 pub struct Converged<E> {
     pub ledger: Ledger,
-    pub failures: Vec<Failure<E>>,
+    pub failures: Vec<Failure<Error<E>>>,
     /// What was created or updated.
     pub changes: BTreeMap<Key, Change>,
     /// What was deleted and readers may still be shown.
@@ -41,13 +41,13 @@ pub enum Change {
 /// The ledger that comes back has an entry for every object that exists, also where a call had no answer. After a failure nothing new is
 /// begun, what is under way is finished and recorded, and nothing is deleted.
 pub async fn converge<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], prior: Ledger, instance: &str) -> Converged<B::Error> {
-    let run = Run::new(backend, instance, prior);
-    let mut failures = run.apply_all(objects.iter().map(AsRef::as_ref).collect()).await;
+    let convergence = Convergence::new(backend, instance, prior);
+    let mut failures = convergence.apply_all(objects.iter().map(AsRef::as_ref).collect()).await;
     if failures.is_empty() {
         let wanted: BTreeSet<Key> = objects.iter().map(|object| object.key()).collect();
-        failures = run.delete_where(|key| !wanted.contains(key)).await;
+        failures = convergence.delete_where(|key| !wanted.contains(key)).await;
     }
-    run.into_converged(failures)
+    convergence.into_converged(failures)
 }
 
 /// Creates or updates these objects once more, after another process took something of them away. Deletes nothing.
@@ -57,19 +57,19 @@ pub(super) async fn converge_again<B: Backend>(
     prior: Ledger,
     instance: &str,
 ) -> Converged<B::Error> {
-    let run = Run::new(backend, instance, prior);
-    let failures = run.apply_all(objects).await;
-    run.into_converged(failures)
+    let convergence = Convergence::new(backend, instance, prior);
+    let failures = convergence.apply_all(objects).await;
+    convergence.into_converged(failures)
 }
 
 /// Deletes everything that the ledger has, in the order of the kinds.
 pub async fn delete_all<B: Backend>(backend: &B, prior: Ledger) -> Converged<B::Error> {
-    let run = Run::new(backend, "", prior);
-    let failures = run.delete_where(|_| true).await;
-    run.into_converged(failures)
+    let convergence = Convergence::new(backend, "", prior);
+    let failures = convergence.delete_where(|_| true).await;
+    convergence.into_converged(failures)
 }
 
-struct Run<'a, B: Backend> {
+struct Convergence<'a, B: Backend> {
     backend: &'a B,
     instance: &'a str,
     ledger: Mutex<Ledger>,
@@ -84,12 +84,12 @@ enum Found {
     Foreign(Observed),
 }
 
-impl<'a, B: Backend> Run<'a, B> {
+impl<'a, B: Backend> Convergence<'a, B> {
     fn new(backend: &'a B, instance: &'a str, prior: Ledger) -> Self {
-        Run { backend, instance, ledger: Mutex::new(prior), changes: Mutex::default(), deleted: Mutex::default() }
+        Convergence { backend, instance, ledger: Mutex::new(prior), changes: Mutex::default(), deleted: Mutex::default() }
     }
 
-    async fn apply_all(&self, objects: Vec<&dyn Object<B>>) -> Vec<Failure<B::Error>> {
+    async fn apply_all(&self, objects: Vec<&dyn Object<B>>) -> Vec<Failure<Error<B::Error>>> {
         let mut waiting = objects.clone();
         let known: BTreeSet<Key> = objects.iter().map(|object| object.key()).collect();
         // Whether each finished object was created in this run.
@@ -249,7 +249,7 @@ impl<'a, B: Backend> Run<'a, B> {
     }
 
     /// Deletes the objects of these keys, those of a lower order first. After a failure no higher order is begun.
-    async fn delete_where(&self, which: impl Fn(&Key) -> bool) -> Vec<Failure<B::Error>> {
+    async fn delete_where(&self, which: impl Fn(&Key) -> bool) -> Vec<Failure<Error<B::Error>>> {
         let mut orders: BTreeMap<u8, Vec<(Key, Entry)>> = BTreeMap::new();
         for (key, entry) in self.ledger.lock().0.iter().filter(|(key, _)| which(key)) {
             let order = self.backend.kind(&key.kind).map_or(0, |kind| kind.delete_order());
@@ -345,7 +345,7 @@ impl<'a, B: Backend> Run<'a, B> {
         self.ledger.lock().get(key).cloned()
     }
 
-    fn into_converged(self, failures: Vec<Failure<B::Error>>) -> Converged<B::Error> {
+    fn into_converged(self, failures: Vec<Failure<Error<B::Error>>>) -> Converged<B::Error> {
         Converged { ledger: self.ledger.into_inner(), failures, changes: self.changes.into_inner(), deleted: self.deleted.into_inner() }
     }
 }

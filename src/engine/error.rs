@@ -25,9 +25,9 @@ pub enum Error<E> {
     Delete(E),
 }
 
-/// An object that could not be brought to what the configuration says, and why.
+/// An object that failed, and why: an `Error` of work on it, or what a call of AWS failed with where it was only read.
 #[derive(Debug)]
 pub struct Failure<E> {
     pub key: Key,
-    pub error: Error<E>,
+    pub error: E,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::error::{Error, Failure};
+use super::error::Failure;
 use super::key::Key;
 use super::kind::Backend;
 use super::ledger::{Entry, Ledger, Origin};
@@ -57,7 +57,7 @@ async fn read<B: Backend>(
     });
     for (key, entry, read) in join_all(reads).await {
         refreshed.replaced.remove(&key);
-        let observed = read.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let observed = read.map_err(|error| Failure { key: key.clone(), error })?;
         let entry = observed.as_ref().map(|observed| with_instance(entry, observed, backend.resource()));
         match (entry, observed) {
             (Some(entry), Some(observed)) if observed.is_same_as(&entry) => {
@@ -100,7 +100,7 @@ pub async fn import<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>]) -> 
     });
     let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     for (key, region, origin, read) in join_all(reads).await {
-        let read = read.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let read = read.map_err(|error| Failure { key: key.clone(), error })?;
         let Some(observed) = read else { continue };
         let mut entry = found(backend.account_id(key.side), region, origin);
         if let (Owner::Tagged { instance, .. }, Origin::Imported) = (&observed.owner, origin) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{join_all, try_join_all};
 
 use super::converge::{Change, Converged, converge_again};
-use super::error::{Error, Failure};
+use super::error::Failure;
 use super::key::Key;
 use super::kind::Backend;
 use super::ledger::{Entry, Ledger};
@@ -47,7 +47,7 @@ pub async fn verify<B: Backend>(
     });
     let mut verified = Verified::default();
     for (key, observed, reconcile) in join_all(reads).await {
-        let observed = observed.map_err(|error| Failure { key: key.clone(), error: Error::Read(error) })?;
+        let observed = observed.map_err(|error| Failure { key: key.clone(), error })?;
         let is_ours = |observed: &Observed| reconcile.entry.as_ref().is_some_and(|entry| observed.is_same_as(entry));
         match observed {
             Some(observed) if is_ours(&observed) && !observed.differs => {}

@@ -84,12 +84,7 @@ impl<C: Composite> Composed<C> {
 /// The error of a read, at the attribute of its object.
 fn located(objects: &[Box<dyn Object<Context>>], failure: Failure<Error>) -> Located {
     let object = objects.iter().find(|object| object.key() == failure.key);
-    let path = object.map_or_else(Path::root, |object| object.attribute());
-    match failure.error {
-        engine::Error::Read(error) => Located { path, error },
-        // An import only reads.
-        other => Located { path, error: Error::of_kind(crate::aws::Kind::Other, "xeks", "this run", format!("{other:?}")) },
-    }
+    Located { path: object.map_or_else(Path::root, |object| object.attribute()), error: failure.error }
 }
 
 /// The tags that all imported objects have in common, without those that the provider sets by default. Roles may have tags of their own

@@ -25,7 +25,7 @@ impl Operation<'_> {
     }
 
     /// One error for each object that failed; each says what exists now and what to do next.
-    pub fn failures(&self, operation: &str, failures: &[Failure<Error>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
+    pub fn failures(&self, operation: &str, failures: &[Failure<engine::Error<Error>>], ledger: &Ledger, diagnostics: &mut Diagnostics) {
         let exists: Vec<String> =
             ledger.0.iter().map(|(key, entry)| format!("  {key}{}", if entry.pending { " (outcome unknown)" } else { "" })).collect();
         let exists = if exists.is_empty() {
@@ -50,13 +50,13 @@ impl Operation<'_> {
     /// A read that failed.
     pub fn read_failed(&self, failure: &Failure<Error>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", self.explain(failure));
+        let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", explain(&failure.error));
         diagnostics.error(Path::root(), format!("Reading {} failed at {}", self.name, failure.key), text);
         diagnostics
     }
 
     /// What went wrong, in which account, and what AWS's answer advises.
-    pub fn explain(&self, failure: &Failure<Error>) -> String {
+    fn explain(&self, failure: &Failure<engine::Error<Error>>) -> String {
         let key = &failure.key;
         let of_kind = |kind: Kind, message: String| explain(&Error::of_kind(kind, &key.kind, self.cx.label(key.side), message));
         match &failure.error {

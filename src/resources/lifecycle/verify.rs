@@ -42,9 +42,7 @@ pub(super) async fn until_visible(
                 made.failures.extend(verified.taken_over.into_iter().map(taken_over));
             }
             Err(failure) => {
-                if let engine::Error::Read(error) = &failure.error {
-                    unreadable(error, "made", made.failures.is_empty(), diagnostics);
-                }
+                unreadable(&failure.error, "made", made.failures.is_empty(), diagnostics);
                 break;
             }
         }
