@@ -147,7 +147,7 @@ API_SERVER = [
         live=True,
     ),
     broken(
-        "Nobody answers at the endpoint (live)",
+        "The endpoint does not answer (live)",
         hop="api_server",
         reason="can't be reached from the machine that runs Terraform",
         breaks=on_cluster("API", lambda c: c.accounts.aws.set_api_server(c.cluster, "stopped")),

@@ -321,7 +321,7 @@ BROKEN = [
         breaks=elsewhere,
     ),
     broken(
-        "Nobody accepted the peering connection",
+        "The peering connection is not accepted",
         hop="peering",
         reason="is pending-acceptance",
         breaks=waiting,

@@ -34,6 +34,12 @@ def enters(aws, direct: bool = False) -> bool:
     return aws.review_token(CLUSTER, token(credentials, CLUSTER))["status"] == 200
 
 
+def recreate_without_policies(accounts: Accounts, account: str, name: str) -> None:
+    trust, tags = accounts.trust(account, name), accounts.iam(account).list_role_tags(RoleName=name)["Tags"]
+    accounts.delete_role(account, name)
+    accounts.iam(account).create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), Tags=tags)
+
+
 def recreate_role(accounts: Accounts, account: str, name: str) -> None:
     """Deletes the role and creates it as it was: trust, path, tags, policies, and its place in instance profiles."""
     iam, role = accounts.iam(account), accounts.role(account, name)
@@ -460,12 +466,7 @@ def test_a_recreated_workload_role_is_trusted_again_after_an_apply(workspace, aw
     accounts = Accounts(aws)
     root = workspace(access())
     root.apply()
-    iam = accounts.iam("workload")
-    trust = accounts.trust("workload", WORKLOAD)
-    old_tags = iam.list_role_tags(RoleName=WORKLOAD)["Tags"]
-    iam.delete_role_policy(RoleName=WORKLOAD, PolicyName=f"xeks-assume-{ACCESS}")
-    iam.delete_role(RoleName=WORKLOAD)
-    iam.create_role(RoleName=WORKLOAD, AssumeRolePolicyDocument=json.dumps(trust), Tags=old_tags)
+    recreate_without_policies(accounts, "workload", WORKLOAD)
     assert "AROA" in json.dumps(accounts.trust("cluster", ACCESS))
 
     root.apply()
@@ -479,12 +480,7 @@ def test_a_recreated_access_role_gets_a_new_access_entry(workspace, aws):
     accounts = Accounts(aws)
     root = workspace(access())
     root.apply()
-    iam = accounts.iam("cluster")
-    trust = accounts.trust("cluster", ACCESS)
-    old_tags = iam.list_role_tags(RoleName=ACCESS)["Tags"]
-    iam.delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
-    iam.delete_role(RoleName=ACCESS)
-    iam.create_role(RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps(trust), Tags=old_tags)
+    recreate_without_policies(accounts, "cluster", ACCESS)
     dead = accounts.entry(ACCESS_ARN)["accessEntryArn"]
 
     root.apply()

@@ -1,10 +1,8 @@
 """What EC2's calls need. "Reference" is the Service Authorization Reference, its page on Amazon EC2; "guide" is the VPC
 peering guide, Identity and access management for VPC peering."""
 
-import json
-
 import pytest
-from aws_emulator.client import Credentials
+from permitted import allow, limited_to
 from refusals import refused
 
 CLUSTER, WORKLOAD, REGION = "183295435445", "185863138492", "ap-south-1"
@@ -17,22 +15,7 @@ def root(aws):
 
 @pytest.fixture
 def limited(aws):
-    """A client of EC2 whose user may do what the given statements say."""
-    iam = aws.client("workload", "iam")
-    iam.create_user(UserName="limited")
-    key = iam.create_access_key(UserName="limited")["AccessKey"]
-
-    def client(*statements):
-        allowed = [{"Effect": "Allow"} | statement for statement in statements]
-        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-        iam.put_user_policy(UserName="limited", PolicyName="own", PolicyDocument=document)
-        return aws.client("workload", "ec2", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
-
-    return client
-
-
-def allow(action, resource="*", **condition):
-    return {"Action": action, "Resource": resource} | ({"Condition": condition} if condition else {})
+    return limited_to(aws, "ec2")
 
 
 def arn(kind, name, account=WORKLOAD):

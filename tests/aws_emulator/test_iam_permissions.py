@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from aws_emulator.client import Credentials
+from permitted import allow, limited_to
 from refusals import refused
 
 ACCOUNT = "185863138492"
@@ -21,22 +21,8 @@ def root(aws):
 
 
 @pytest.fixture
-def limited(aws, root):
-    """A client of IAM whose user may do what the given statements say."""
-    root.create_user(UserName="limited")
-    key = root.create_access_key(UserName="limited")["AccessKey"]
-
-    def client(*statements):
-        allowed = [{"Effect": "Allow"} | statement for statement in statements]
-        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-        root.put_user_policy(UserName="limited", PolicyName="own", PolicyDocument=document)
-        return aws.client("workload", "iam", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
-
-    return client
-
-
-def allow(action, resource="*", **condition):
-    return {"Action": action, "Resource": resource} | ({"Condition": condition} if condition else {})
+def limited(aws):
+    return limited_to(aws, "iam")
 
 
 def test_a_role_is_named_by_its_arn_with_path(limited, root):
