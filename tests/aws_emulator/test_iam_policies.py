@@ -5,6 +5,7 @@ import json
 from urllib.parse import unquote
 
 import pytest
+from raw_answers import raw_answers
 from refusals import refused
 
 EC2 = {"Service": "ec2.amazonaws.com"}
@@ -103,9 +104,8 @@ def test_a_document_comes_back_as_it_was_written(iam):
     """API reference, GetRolePolicy: the policy document, URL-encoded; white space and order are the writer's own."""
     written = json.dumps(json.loads(allow(Sid="Read")), indent=3)
     iam.put_role_policy(RoleName="app", PolicyName="own", PolicyDocument=written)
-    bodies = []
-    iam.meta.events.register("response-received.iam", lambda response_dict, **_: bodies.append(response_dict["body"]))
-    answer = iam.get_role_policy(RoleName="app", PolicyName="own")
+    with raw_answers(iam) as bodies:
+        answer = iam.get_role_policy(RoleName="app", PolicyName="own")
     assert answer["PolicyDocument"] == json.loads(written)
     encoded = bodies[0].decode().split("<PolicyDocument>")[1].split("</PolicyDocument>")[0]
     assert unquote(encoded) == written and " " not in encoded

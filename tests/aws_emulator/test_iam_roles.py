@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from raw_answers import raw_answers
 from refusals import refused
 
 TRUST = json.dumps(
@@ -48,9 +49,8 @@ def test_a_role_comes_back_as_made(aws, iam):
 
 def test_documents_are_url_encoded_on_the_wire(aws, iam, role):
     """API reference, GetRole: "Policies returned by this operation are URL-encoded compliant with RFC 3986"."""
-    bodies = []
-    iam.meta.events.register("response-received.iam", lambda response_dict, **_: bodies.append(response_dict["body"]))
-    iam.get_role(RoleName="app")
+    with raw_answers(iam) as bodies:
+        iam.get_role(RoleName="app")
     assert b"%7B%22Version%22%3A%20%222012-10-17%22" in bodies[0]
 
 
