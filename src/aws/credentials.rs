@@ -17,16 +17,23 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_sts::error::ProvideErrorMetadata;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_sdk_sts::types::{Credentials as SessionCredentials, PolicyDescriptorType, Tag};
+
+use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Named};
 use super::settings::{AssumeRole, Keys, Settings, Token, WebIdentity};
+use super::wait::{Limits, Pauses, retry_while};
 use crate::secrets;
 
 /// How long obtaining credentials may take: single sign-on, an external process, several hops.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Credentials are renewed when they have less than this left, so that a call with its retries does not outlive them.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
+/// How long to try again while STS can't get an issuer's keys. It caches them, and misses them only for a moment.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
 /// What AWS's logs show of a session, unless the user names it.
 const SESSION_NAME: &str = "xeks";
 
@@ -119,8 +126,36 @@ impl ProvideCredentials for Remembered {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async { self.0.provide_credentials().await.inspect(remember) })
+        future::ProvideCredentials::new(self.provide())
     }
+}
+
+impl Remembered {
+    /// A profile or the environment may name a web identity: the SDK does not try again where STS can't get the issuer's keys.
+    async fn provide(&self) -> provider::Result {
+        let limits = Limits::within(ISSUER_TIMEOUT, &CancellationToken::new());
+        let mut pauses = Pauses::new(&limits, "STS to get the keys of the token's issuer");
+        loop {
+            let provided = self.0.provide_credentials().await.inspect(remember);
+            let Some(error) = provided.as_ref().err().and_then(issuer_unreachable) else { return provided };
+            if pauses.next(&error).await.is_err() {
+                return provided;
+            }
+        }
+    }
+}
+
+/// The failure of credentials, where the reason is that STS could not get the keys of a token's issuer.
+fn issuer_unreachable(error: &CredentialsError) -> Option<Error> {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<AssumeRoleWithWebIdentityError>() {
+            let error = Error::from_code("sts:AssumeRoleWithWebIdentity", "", error.code()?, error.message()?, None);
+            return Some(error).filter(|error| error.is(Kind::IssuerUnreachable));
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// One role, assumed with the credentials of its STS client.
@@ -182,7 +217,7 @@ impl WebIdentityHop {
             .token()
             .await
             .map_err(|why| CredentialsError::provider_error(Error::of_kind(Kind::Credentials, &call, &self.account, why)))?;
-        let answer = self
+        let request = self
             .sts
             .assume_role_with_web_identity()
             .role_arn(&web.role_arn)
@@ -190,11 +225,11 @@ impl WebIdentityHop {
             .web_identity_token(token)
             .set_duration_seconds(seconds(web.duration))
             .set_policy(web.policy.clone())
-            .set_policy_arns(descriptors(&web.policy_arns))
-            .send()
-            .await
-            .named(&call, &self.account)
-            .map_err(CredentialsError::provider_error)?;
+            .set_policy_arns(descriptors(&web.policy_arns));
+        let limits = Limits::within(ISSUER_TIMEOUT, &CancellationToken::new());
+        let send = || async { request.clone().send().await.named(&call, &self.account) };
+        let answer = retry_while(&limits, "STS to get the keys of the token's issuer", |e| e.is(Kind::IssuerUnreachable), send).await;
+        let answer = answer.map_err(CredentialsError::provider_error)?;
         session_credentials(answer.credentials, "AssumeRoleWithWebIdentity", &web.role_arn, &self.account)
     }
 

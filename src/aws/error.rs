@@ -91,7 +91,7 @@ impl Error {
 
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, Kind::NotYet | Kind::Conflict | Kind::Throttled)
+        matches!(self.kind, Kind::NotYet | Kind::Busy | Kind::Conflict | Kind::Throttled)
     }
 
     /// The permission that a refused call lacked, as AWS's message names it.
@@ -108,7 +108,21 @@ impl Error {
                 None => format!("Grant {} to the caller in {account}.", self.call),
             }),
             Kind::Throttled => Some("AWS throttled the calls. Run Terraform again, or run it with a lower -parallelism.".into()),
-            Kind::NotYet => Some("AWS does not show the newly created object everywhere yet. Run apply again.".into()),
+            Kind::NotYet => Some(
+                "AWS did not show what the call names within the time that a new object needs. Check that it exists, and that its account, path \
+                 and name are right."
+                    .into(),
+            ),
+            Kind::Busy => Some(
+                "Another process kept changing the same object for as long as this operation may take. Stop it, or raise `timeouts`, then run \
+                 Terraform again."
+                    .into(),
+            ),
+            Kind::IssuerUnreachable => Some(
+                "AWS can't reach the OIDC issuer. Check that its URL answers https requests from the internet, with a certificate of a public \
+                 authority and the path /.well-known/openid-configuration."
+                    .into(),
+            ),
             Kind::Conflict => Some(
                 "Another change is in progress, or the object is still in use. Wait until it is finished, then run \
                                     Terraform again."

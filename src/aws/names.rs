@@ -139,7 +139,7 @@ pub fn tag_key(text: &str) -> Result<(), String> {
 
 /// A key of a tag that users set: those that begin with `xeks:` say which objects belong to xeks.
 pub fn user_tag_key(text: &str) -> Result<(), String> {
-    if text.starts_with("xeks:") {
+    if text.to_lowercase().starts_with("xeks:") {
         return Err(format!("{text:?} begins with xeks:, which this provider reserves for its own tags. Choose another key."));
     }
     tag_key(text)
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn tags_keep_aws_reserved_words_out() {
         check(tag_key, &["owner", "kubernetes.io/cluster", "Größe", "xeks:resource"], &["", "aws:x", "AWS:x", "a#b", &"x".repeat(129)]);
-        check(user_tag_key, &["owner"], &["xeks:resource", "aws:x"]);
+        check(user_tag_key, &["owner"], &["xeks:resource", "Xeks:Resource", "aws:x"]);
         check(tag_value, &["", "a b"], &["a#b", &"x".repeat(257)]);
     }
 }

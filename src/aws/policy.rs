@@ -6,12 +6,15 @@ pub mod statements;
 
 use serde_json::{Map, Value, json};
 
-/// Characters of a role's trust policy that AWS allows by default, whitespace not counted (IAM quotas; can be raised to 4096).
+/// Characters of a role's trust policy that AWS allows by default, whitespace not counted (IAM quotas; can be raised).
 pub const TRUST_LIMIT: usize = 2048;
 /// Characters that no quota raises it to: a document that is longer needs no AWS to be refused.
 pub const TRUST_NEVER: usize = 8192;
-/// Characters of all inline policies of one role together, whitespace not counted (IAM quotas).
+/// Characters of all inline policies of one role together, whitespace not counted (IAM quotas). Can't be raised.
 pub const INLINE_LIMIT: usize = 10_240;
+/// Managed policies of one role that AWS allows by default, and what the quota can be raised to (IAM quotas).
+pub const ATTACHMENTS_LIMIT: usize = 10;
+pub const ATTACHMENTS_NEVER: usize = 25;
 
 /// The version that a document without one has.
 const DEFAULT_VERSION: &str = "2008-10-17";
@@ -172,7 +175,8 @@ pub fn without_sids(document: &Value) -> Value {
     out
 }
 
-fn with_statements(document: &Value, all: Vec<Value>) -> Value {
+/// The document with these statements in place of its own.
+pub fn with_statements(document: &Value, all: Vec<Value>) -> Value {
     let mut out = document.as_object().cloned().unwrap_or_default();
     out.entry("Version").or_insert_with(|| json!("2012-10-17"));
     out.insert("Statement".into(), Value::Array(all));

@@ -74,7 +74,7 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
                     last,
                     "eks:DescribeCluster",
                     cluster_arn,
-                    "access_role of xeks_cross_account_access does this with the inline policy xeks-eks-describe",
+                    "access_role of xeks_cross_account_access does this with the inline policy xeks-describe-CLUSTER-HASH",
                     &denial,
                 ),
             };

@@ -252,7 +252,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
     async fn delete_where(&self, which: impl Fn(&Key) -> bool) -> Vec<Failure<Error<B::Error>>> {
         let mut orders: BTreeMap<u8, Vec<(Key, Entry)>> = BTreeMap::new();
         for (key, entry) in self.ledger.lock().0.iter().filter(|(key, _)| which(key)) {
-            let order = self.backend.kind(&key.kind).map_or(0, |kind| kind.delete_order());
+            let order = self.backend.kind(&key.kind).map_or(0, |kind| kind.delete_order(entry.origin));
             orders.entry(order).or_default().push((key.clone(), entry.clone()));
         }
         for (_, entries) in orders {

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use async_trait::async_trait;
 
 use super::key::Key;
-use super::ledger::Entry;
+use super::ledger::{Entry, Origin};
 use crate::aws::Side;
 
 /// A kind of AWS object. A resource that no longer wants an object, or is destroyed, has only the ledger entry of it.
@@ -15,8 +15,8 @@ pub trait Kind<B: Backend>: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Objects of a lower order are deleted first, those of the same order at the same time: what is attached to an object comes before
-    /// that object.
-    fn delete_order(&self) -> u8;
+    /// that object, and what names an object in a foreign document before the object itself.
+    fn delete_order(&self, origin: Origin) -> u8;
 
     /// Whether the name is one that objects of this kind have in the ledger.
     ///

@@ -116,7 +116,7 @@ impl Kind<Toy> for Part {
         self.name
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         self.order
     }
 

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::locks::Held;
+use super::locks::{self, Held};
 use super::ownership::Ownership;
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair, Side};
 use crate::engine::Ledger;
 
-/// How long a write of IAM may be invisible elsewhere. AWS names no bound; a principal that is still unknown after this is taken for a
-/// wrong one.
-pub const PROPAGATION: Duration = Duration::from_secs(60);
+/// How long a write of IAM may be invisible elsewhere. AWS names no bound; provider hashicorp/aws waits as long (`propagationTimeout`). A
+/// principal that is still unknown after this is taken for a wrong one.
+pub const PROPAGATION: Duration = Duration::from_secs(120);
+
+/// How long to try again while AWS can't reach an OIDC issuer: that of a new cluster answers only after a moment.
+const ISSUER: Duration = Duration::from_secs(15);
 
 /// How long after a write of this process another one may come that rests on an older read: generously, the time of one call.
 pub const QUIET: Duration = Duration::from_secs(1);
@@ -75,7 +79,8 @@ impl Context {
         Limits { deadline: self.deadline, stop: self.stop.clone() }
     }
 
-    /// One call of AWS, by its name such as `iam:GetRole`. Repeated while AWS throttles, until the deadline.
+    /// One call of AWS, by its name such as `iam:GetRole`. Repeated while AWS throttles or another change of the object is being made, until
+    /// the deadline.
     pub async fn ask<T, E, F, Fut>(&self, call: &str, side: Side, send: F) -> Result<T, Error>
     where
         F: Fn() -> Fut,
@@ -91,13 +96,14 @@ impl Context {
         .await
     }
 
-    /// One call of a client that names its errors itself. Repeated while AWS throttles, until the deadline.
+    /// One call of a client that names its errors itself. Repeated while AWS throttles or another change of the object is being made, until
+    /// the deadline.
     pub async fn patiently<T, F, Fut>(&self, call: F) -> Result<T, Error>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        retry_while(&self.limits(), "AWS to accept more calls", |e| e.is(Kind::Throttled), call).await
+        retry_while(&self.limits(), "AWS to accept the call", |e| e.is(Kind::Throttled) || e.is(Kind::Busy), call).await
     }
 
     /// Repeats what fails only because something created a moment ago is not known everywhere yet. `what` completes "waiting for …".
@@ -107,6 +113,34 @@ impl Context {
         Fut: Future<Output = Result<T, Error>>,
     {
         retry_while(&self.limits().at_most(PROPAGATION), what, passes, call).await
+    }
+
+    /// Sends a write to a role when no other write of this process to that role is under way: IAM refuses the second of two that overlap
+    /// (ConcurrentModification). Nothing is held between two attempts.
+    pub fn in_turn<'a, T, F, Fut>(&self, side: Side, role: &str, send: F) -> impl Fn() -> BoxFuture<'a, T> + use<'a, T, F, Fut>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = T> + Send + 'a,
+    {
+        let role = locks::role(&self.account(side).identity().account_id, role);
+        move || {
+            let (role, answer) = (role.clone(), send());
+            Box::pin(async move {
+                let _exclusive = locks::exclusive(&role).await;
+                answer.await
+            })
+        }
+    }
+
+    /// Like `ask`, for a call that makes AWS ask an OIDC issuer: repeated a few times where the issuer does not answer.
+    pub async fn ask_issuer<T, E, F, Fut>(&self, call: &str, side: Side, send: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let limits = self.limits().at_most(ISSUER);
+        retry_while(&limits, "the OIDC issuer to answer", |e| e.is(Kind::IssuerUnreachable), || self.ask(call, side, &send)).await
     }
 
     /// Like `ask`, for a call that names what was created a moment ago: repeated for a while until that is visible.
@@ -133,9 +167,5 @@ impl Context {
 /// counts: work on an object begins only when what it depends on exists.
 fn is_not_visible_yet(error: &Error) -> bool {
     let missing = |what: &str| error.is(Kind::Absent) && error.message.to_ascii_lowercase().contains(what);
-    error.is(Kind::NotYet)
-        || error.code.as_deref() == Some("ConcurrentModification")
-        || missing("role with name")
-        || missing("instance profile")
-        || missing("principalarn could not be found")
+    error.is(Kind::NotYet) || missing("role with name") || missing("instance profile") || missing("principalarn could not be found")
 }

@@ -13,6 +13,12 @@ static EXCLUSIVE: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> 
 static SHARED: LazyLock<Mutex<HashMap<String, Arc<RwLock<()>>>>> = LazyLock::new(Mutex::default);
 /// AWS gives a RoleId once, so that nothing has to be taken out again.
 static DELETED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+static CREATED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+
+/// What `exclusive` takes for a role: a write is refused while another one to the same role is under way, whatever it changes.
+pub fn role(account_id: &str, name: &str) -> String {
+    format!("{account_id}/{name}")
+}
 
 /// The only writer of the object with that ARN in this process, while the guard is held. Waits for the one before it.
 pub async fn exclusive(arn: &str) -> OwnedMutexGuard<()> {
@@ -36,13 +42,23 @@ pub fn try_exclusive(arn: &str) -> Option<OwnedRwLockWriteGuard<()>> {
     named(&SHARED, arn).try_write_owned().ok()
 }
 
-/// Records that the role with that RoleId was deleted: it relies on nothing any more, although a listing may still show it.
-pub fn mark_deleted(role_id: &str) {
-    DELETED.lock().insert(role_id.to_owned());
+/// Records that the role or instance profile with that ID was deleted: it relies on nothing any more, although a listing may still show it.
+pub fn mark_deleted(id: &str) {
+    DELETED.lock().insert(id.to_owned());
 }
 
-pub fn is_deleted(role_id: &str) -> bool {
-    DELETED.lock().contains(role_id)
+pub fn is_deleted(id: &str) -> bool {
+    DELETED.lock().contains(id)
+}
+
+/// Records that the role with that RoleId was created: where IAM shows or refuses the ID in a policy, it does not know the role yet.
+pub fn mark_created(role_id: &str) {
+    CREATED.lock().insert(role_id.to_owned());
+}
+
+/// Whether this process created the role with that RoleId and did not delete it.
+pub fn is_created(role_id: &str) -> bool {
+    CREATED.lock().contains(role_id) && !is_deleted(role_id)
 }
 
 fn named<T: Default>(all: &Mutex<HashMap<String, Arc<T>>>, name: &str) -> Arc<T> {

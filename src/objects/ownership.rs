@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::aws::policy;
 use crate::aws::tags::IgnoreTags;
 use crate::engine::{Entry, Origin, Owner, Tags};
+use crate::schema::placeholder;
 
 /// Says what the object belongs to: type, cluster, accounts and names. Follows from the configuration, so it survives a kill.
 pub const TAG_RESOURCE: &str = "xeks:resource";
@@ -18,25 +19,39 @@ const SID: &str = "Xeks";
 const SID_DIGITS: usize = 12;
 /// A tag's value has at most 256 characters (IAM and EKS, Tag).
 const MAX_TAG_VALUE: usize = 256;
+/// Beginning of the names of inline policies that belong to this provider on any role.
+pub const OWN_POLICIES: &str = "xeks-";
 
 /// What marks the objects of one composite, and which tags it neither sets nor looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
     /// Value of the tag `xeks:resource`.
     pub resource: String,
+    /// What the names of this composite's inline policies end in, so that those of several composites on one role differ. A placeholder as
+    /// long as a part of the identity is unknown.
+    connection: String,
     pub ignored: IgnoreTags,
 }
 
 impl Ownership {
-    /// The identity of a composite from its type and names, in a tag's alphabet and length.
+    /// The identity of a composite from its type and names, in a tag's alphabet and length. What is unknown counts as empty.
     pub fn new(parts: &[&str]) -> Self {
+        let is_known = !parts.iter().any(|part| placeholder::is_in(part));
+        let parts: Vec<String> = parts.iter().map(|part| placeholder::without(part)).collect();
         let plain: String = parts.join(":").chars().map(|c| if c.is_alphanumeric() || "_.:/=+-@".contains(c) { c } else { '.' }).collect();
         let resource = if plain.len() <= MAX_TAG_VALUE && plain == parts.join(":") {
             plain
         } else {
-            format!("{}:sha256:{}", parts.first().unwrap_or(&"xeks"), digest(&parts.join(":")))
+            format!("{}:sha256:{}", parts.first().map_or("xeks", String::as_str), digest(&parts.join(":")))
         };
-        Ownership { resource, ..Self::default() }
+        let connection = if is_known { digest(&resource)[..SID_DIGITS].to_owned() } else { placeholder::unknown() };
+        Ownership { resource, connection, ..Self::default() }
+    }
+
+    /// The name of an inline policy of this composite, such as `xeks-assume-ROLE-0a1b2c3d4e5f`. Other composites have another one for the
+    /// same role.
+    pub fn policy_name(&self, verb: &str, what: &str) -> String {
+        format!("{OWN_POLICIES}{verb}-{what}-{}", self.connection)
     }
 
     /// The owner of what the create with that instance made.

@@ -18,17 +18,40 @@ impl Change {
     }
 }
 
+/// When two keys are the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    Exact,
+    /// On IAM roles and users: a key keeps the case that was written last (IAM user guide, "Tags for IAM resources").
+    IgnoringCase,
+}
+
+impl Keys {
+    fn are_same(self, a: &str, b: &str) -> bool {
+        a == b || self == Keys::IgnoringCase && a.to_lowercase() == b.to_lowercase()
+    }
+
+    /// The tag of that key.
+    fn find<'a>(self, tags: &'a Tags, key: &str) -> Option<(&'a String, &'a String)> {
+        tags.get_key_value(key).or_else(|| tags.iter().find(|(k, _)| self.are_same(k, key)))
+    }
+
+    fn lists(self, added: &BTreeSet<Added>, key: &str) -> bool {
+        added_keys(added).any(|added| self.are_same(added, key))
+    }
+}
+
 /// For an object that is this resource's alone. `seen` is without the tags that it neither sets nor looks at.
-pub fn exclusive(wanted: &Tags, seen: &Tags) -> Change {
+pub fn exclusive(keys: Keys, wanted: &Tags, seen: &Tags) -> Change {
     Change {
         set: wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
-        unset: seen.keys().filter(|k| !wanted.contains_key(*k)).cloned().collect(),
+        unset: seen.keys().filter(|k| keys.find(wanted, k).is_none()).cloned().collect(),
     }
 }
 
 /// For an object of this resource, with the ownership tags that it lacks. What was imported keeps those that it has.
-pub fn own(ownership: &Ownership, reconcile: &Reconcile, instance: &str, wanted: &Tags, observed: &Observed) -> Change {
-    let mut change = exclusive(wanted, observed.tags.as_ref().unwrap_or(&Tags::new()));
+pub fn own(keys: Keys, ownership: &Ownership, reconcile: &Reconcile, instance: &str, wanted: &Tags, observed: &Observed) -> Change {
+    let mut change = exclusive(keys, wanted, observed.tags.as_ref().unwrap_or(&Tags::new()));
     if reconcile.origin == Origin::Created && observed.owner != ownership.owner(instance) {
         change.set.extend(ownership.tags(instance));
     }
@@ -37,35 +60,33 @@ pub fn own(ownership: &Ownership, reconcile: &Reconcile, instance: &str, wanted:
 
 /// For a foreign object: missing tags are added, tags that this resource added before and no longer wants are removed, and what others
 /// set is kept.
-pub fn additive(wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Change {
-    let is_ours = |key: &str| added.contains(&Added::Tag(key.to_owned()));
+pub fn additive(keys: Keys, wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Change {
+    let is_due = |key: &str, value: &str| match keys.find(seen, key) {
+        None => true,
+        Some((k, v)) => (k != key || v != value) && keys.lists(added, k),
+    };
     Change {
-        set: wanted
-            .iter()
-            .filter(|(k, v)| seen.get(*k).is_none_or(|s| s != *v && is_ours(k)))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect(),
-        unset: added_keys(added).filter(|k| seen.contains_key(*k) && !wanted.contains_key(*k)).map(str::to_owned).collect(),
+        set: wanted.iter().filter(|(k, v)| is_due(k, v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        unset: seen.keys().filter(|k| keys.lists(added, k) && keys.find(wanted, k).is_none()).cloned().collect(),
     }
 }
 
 /// What the entry of an adopted object shows: the wanted tags that exist, as wanted where others set them, and what this resource added
 /// before.
-pub fn shown(wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Tags {
-    let ours: BTreeSet<&str> = added_keys(added).collect();
-    seen.iter()
-        .filter_map(|(k, v)| match wanted.get(k) {
-            Some(want) if !ours.contains(k.as_str()) => Some((k.clone(), want.clone())),
-            Some(_) => Some((k.clone(), v.clone())),
-            None => ours.contains(k.as_str()).then(|| (k.clone(), v.clone())),
-        })
-        .collect()
+pub fn shown(keys: Keys, wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Tags {
+    let shown = |(key, value): (&String, &String)| match (keys.find(wanted, key), keys.lists(added, key)) {
+        (Some((key, wanted)), false) => Some((key.clone(), wanted.clone())),
+        (Some(_), true) | (None, true) => Some((key.clone(), value.clone())),
+        (None, false) => None,
+    };
+    seen.iter().filter_map(shown).collect()
 }
 
 /// What the entry says was added, after a change.
-pub fn added_after(added: &BTreeSet<Added>, change: &Change) -> BTreeSet<Added> {
+pub fn added_after(keys: Keys, added: &BTreeSet<Added>, change: &Change) -> BTreeSet<Added> {
+    let is_gone = |key: &str| change.unset.iter().any(|k| k == key) || change.set.keys().any(|k| keys.are_same(k, key));
     let mut after = added.clone();
-    after.retain(|added| !matches!(added, Added::Tag(key) if change.unset.contains(key)));
+    after.retain(|added| !matches!(added, Added::Tag(key) if is_gone(key)));
     after.extend(change.set.keys().cloned().map(Added::Tag));
     after
 }
@@ -103,34 +124,47 @@ mod tests {
 
     #[test]
     fn an_object_of_this_resource_has_exactly_the_wanted_tags() {
-        let change = exclusive(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x"), ("d", "4")]));
+        let change = exclusive(Keys::Exact, &tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x"), ("d", "4")]));
         assert_eq!(change, Change { set: tags(&[("b", "2"), ("c", "3")]), unset: vec!["d".into()] });
-        assert!(exclusive(&tags(&[("a", "1")]), &tags(&[("a", "1")])).is_none());
+        assert!(exclusive(Keys::Exact, &tags(&[("a", "1")]), &tags(&[("a", "1")])).is_none());
     }
 
     #[test]
     fn tags_that_others_set_are_never_rewritten_and_count() {
         let (wanted, seen) = (tags(&[("a", "1"), ("b", "2")]), tags(&[("a", "theirs"), ("z", "theirs")]));
-        let change = additive(&wanted, &seen, &added(&[]));
+        let change = additive(Keys::Exact, &wanted, &seen, &added(&[]));
         assert_eq!(change, Change { set: tags(&[("b", "2")]), unset: vec![] });
-        assert_eq!(added_after(&added(&[]), &change), added(&["b"]));
-        assert_eq!(shown(&wanted, &seen, &added(&[])), tags(&[("a", "1")]));
+        assert_eq!(added_after(Keys::Exact, &added(&[]), &change), added(&["b"]));
+        assert_eq!(shown(Keys::Exact, &wanted, &seen, &added(&[])), tags(&[("a", "1")]));
     }
 
     #[test]
     fn tags_that_this_resource_added_are_corrected_and_removed_again() {
         let (seen, ours) = (tags(&[("a", "drifted"), ("b", "2"), ("z", "theirs")]), added(&["a", "b"]));
-        let change = additive(&tags(&[("a", "1")]), &seen, &ours);
+        let change = additive(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours);
         assert_eq!(change, Change { set: tags(&[("a", "1")]), unset: vec!["b".into()] });
-        assert_eq!(added_after(&ours, &change), added(&["a"]));
-        assert_eq!(shown(&tags(&[("a", "1")]), &seen, &ours), tags(&[("a", "drifted"), ("b", "2")]));
+        assert_eq!(added_after(Keys::Exact, &ours, &change), added(&["a"]));
+        assert_eq!(shown(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours), tags(&[("a", "drifted"), ("b", "2")]));
+    }
+
+    #[test]
+    fn on_a_role_keys_that_differ_in_case_only_are_one_key() {
+        let (wanted, seen) = (tags(&[("Owner", "x")]), tags(&[("owner", "x")]));
+        let new_case = Change { set: wanted.clone(), unset: vec![] };
+        assert_eq!(exclusive(Keys::IgnoringCase, &wanted, &seen), new_case);
+        assert_eq!(exclusive(Keys::Exact, &wanted, &seen), Change { set: wanted.clone(), unset: vec!["owner".into()] });
+        // On a foreign role, the key of others is kept as they wrote it, and one that this resource added gets the new case.
+        assert!(additive(Keys::IgnoringCase, &wanted, &seen, &added(&[])).is_none());
+        assert_eq!(shown(Keys::IgnoringCase, &wanted, &seen, &added(&[])), wanted);
+        assert_eq!(additive(Keys::IgnoringCase, &wanted, &seen, &added(&["owner"])), new_case);
+        assert_eq!(added_after(Keys::IgnoringCase, &added(&["owner"]), &new_case), added(&["Owner"]));
     }
 
     #[test]
     fn a_take_over_writes_the_ownership_tags_and_an_import_does_not() {
         let ownership = Ownership::new(&["mine"]);
         let observed = Observed { tags: Some(Tags::new()), owner: ownership.owner("old"), ..Observed::attached(false) };
-        let change = |origin| own(&ownership, &Reconcile::unrecorded(origin), "new", &Tags::new(), &observed);
+        let change = |origin| own(Keys::Exact, &ownership, &Reconcile::unrecorded(origin), "new", &Tags::new(), &observed);
         assert_eq!(change(Origin::Created).set, ownership.tags("new"));
         assert!(change(Origin::Imported).is_none());
     }

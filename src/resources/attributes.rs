@@ -1,5 +1,7 @@
 //! Attributes that all composite resources have, and rules that several of them follow.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::aws::{arn, duration, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::entry_attributes;
@@ -59,6 +61,33 @@ fn tag_rules(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
         let broken = names::user_tag_key(key).err().or_else(|| value.as_str().and_then(|text| names::tag_value(text).err()));
         if let Some(why) = broken {
             validators::refuse(&path, why, diagnostics);
+        }
+    }
+}
+
+/// Refuses tags of a role whose keys differ in case only. IAM ignores the case of keys on roles, and refuses a request that has both (IAM,
+/// TagRole). `roles` are the attributes that describe the roles; they get `tags` too.
+pub fn role_tag_keys(config: &Value, roles: &[&'static str], diagnostics: &mut Diagnostics) {
+    let created = |role: &&&str| {
+        let role = config.get(role);
+        role.entries().is_some() && role.get("existing").as_bool() != Some(true)
+    };
+    let mut refused = BTreeSet::new();
+    for role in roles.iter().filter(created) {
+        let mut seen: BTreeMap<String, (Path, &str)> = BTreeMap::new();
+        for (path, tags) in [("tags".to_owned(), config.get("tags")), (format!("{role}.tags"), config.get(role).get("tags"))] {
+            for (key, _) in tags.entries().into_iter().flatten() {
+                let path = Path::of(&path).key(key);
+                let before = seen.insert(key.to_lowercase(), (path.clone(), key));
+                let Some((other, _)) = before.filter(|(_, other)| *other != key.as_str()) else { continue };
+                if refused.insert(path.to_string()) {
+                    let why = format!(
+                        "{other} and {path} are the same key to IAM, which ignores the case of tag keys on roles and refuses both. Use one of the \
+                         two, in one case."
+                    );
+                    validators::refuse(&path, why, diagnostics);
+                }
+            }
         }
     }
 }

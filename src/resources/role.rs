@@ -1,5 +1,7 @@
 //! The role attributes of a resource: as the configuration describes them, as objects, and as they are read.
 
+pub mod check;
+
 use serde_json::Value as Json;
 
 use super::attributes::tags_attribute;
@@ -8,9 +10,10 @@ use super::values::{map_or_null, set_or_null};
 use crate::aws::{Side, arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Observed, OnExisting, Origin, Refreshed, Tags, found};
+use crate::objects::OWN_POLICIES;
 use crate::objects::iam::inline_policy::{self, InlinePolicy};
 use crate::objects::iam::policy_attachment::{self, PolicyAttachment};
-use crate::objects::iam::role::{self, DEFAULT_SESSION, OWN_POLICIES, Role, RoleFacts, RoleSettings};
+use crate::objects::iam::role::{self, DEFAULT_SESSION, Role, RoleFacts, RoleSettings};
 use crate::objects::{Context, Env};
 use crate::schema::{Attribute, Value, placeholder, validators};
 

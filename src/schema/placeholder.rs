@@ -41,6 +41,11 @@ pub fn is_in(text: &str) -> bool {
     text.contains(PLACEHOLDER)
 }
 
+/// The text with nothing in place of what is not known.
+pub fn without(text: &str) -> String {
+    text.replace(PLACEHOLDER, "")
+}
+
 /// The inverse: unknown if the text contains the placeholder.
 pub fn value(text: impl Into<String>) -> Value {
     let text = text.into();

@@ -5,6 +5,7 @@ exception.
 """
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -52,6 +53,11 @@ class Accounts:
     def inline_policy(self, account: str, role: str, policy: str) -> dict | None:
         get = self.iam(account).get_role_policy
         return self._found(lambda: get(RoleName=role, PolicyName=policy)["PolicyDocument"])
+
+    def own_policy(self, account: str, role: str, name: str) -> str:
+        """The full name of xeks's inline policy `xeks-assume-ROLE` or `xeks-describe-CLUSTER`: it ends in a hash of the connection."""
+        (found,) = [policy for policy in self.inline_policies(account, role) if re.fullmatch(name + "-[0-9a-f]{12}", policy)]
+        return found
 
     def inline_policies(self, account: str, role: str) -> list[str]:
         return sorted(self.iam(account).list_role_policies(RoleName=role)["PolicyNames"])

@@ -72,7 +72,10 @@ UPDATES = {
 
 def assert_story_in_place(accounts: Accounts, workload: str = WORKLOAD) -> None:
     """Every object of `STORY` exists, with the workload role under this name."""
-    assert accounts.inline_policies("cluster", ACCESS) == ["xeks-eks-describe"]
-    assert accounts.inline_policies("workload", workload) == [f"xeks-assume-{ACCESS}"]
+    for account, role, policy in [
+        ("cluster", ACCESS, f"xeks-describe-{CLUSTER}"),
+        ("workload", workload, f"xeks-assume-{ACCESS}"),
+    ]:
+        assert accounts.inline_policies(account, role) == [accounts.own_policy(account, role, policy)]
     assert accounts.profile_roles(workload) == [workload]
     assert accounts.associations(ACCESS_ARN) == {"AmazonEKSClusterAdminPolicy": {"type": "cluster", "namespaces": []}}

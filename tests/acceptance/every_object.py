@@ -64,7 +64,7 @@ def recreate_role(
 
 def recreate_access(accounts: Accounts) -> None:
     """All of `access_of_all` but the access role."""
-    recreate_role(accounts, "workload", WORKLOAD, {f"xeks-assume-{ACCESS}": DENY}, (BUCKETS,))
+    recreate_role(accounts, "workload", WORKLOAD, {accounts.own_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}"): DENY}, (BUCKETS,))
     iam = accounts.iam("workload")
     iam.delete_instance_profile(InstanceProfileName=WORKLOAD)
     iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)
@@ -78,7 +78,7 @@ def recreate_access(accounts: Accounts) -> None:
 def recreate_trust(accounts: Accounts) -> None:
     """All of `trust_of_all` but the role that the chained trust ends at."""
     recreate_role(accounts, "workload", ROLE, {"bucket": DENY}, (BUCKETS,))
-    recreate_role(accounts, "cluster", POD, {"xeks-assume-chained-t": DENY})
+    recreate_role(accounts, "cluster", POD, {accounts.own_policy("cluster", POD, "xeks-assume-chained-t"): DENY})
     for account in ("cluster", "workload"):
         iam = accounts.iam(account)
         for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:

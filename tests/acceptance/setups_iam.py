@@ -217,7 +217,7 @@ ROLE_POLICY = [
         hop="role_policy",
         reason="is not allowed to call eks:DescribeCluster",
         breaks=lambda c: c.cluster_iam.delete_role_policy(RoleName=c.access, PolicyName="describe"),
-        fix="xeks-eks-describe",
+        fix="xeks-describe-CLUSTER",
     ),
     broken(
         "The access role may describe another cluster",

@@ -176,12 +176,13 @@ def test_an_import_detects_a_stale_access_entry_and_an_apply_replaces_it(workspa
     root.apply()
     iam = accounts.iam("cluster")
     trusted, tags = accounts.trust("cluster", ACCESS), iam.list_role_tags(RoleName=ACCESS)["Tags"]
-    policy = accounts.inline_policy("cluster", ACCESS, "xeks-eks-describe")
-    iam.delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
+    describe = accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}")
+    policy = accounts.inline_policy("cluster", ACCESS, describe)
+    iam.delete_role_policy(RoleName=ACCESS, PolicyName=describe)
     iam.delete_role(RoleName=ACCESS)
     time.sleep(1.1)
     iam.create_role(RoleName=ACCESS, AssumeRolePolicyDocument=json.dumps(trusted), Tags=tags)
-    iam.put_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe", PolicyDocument=json.dumps(policy))
+    iam.put_role_policy(RoleName=ACCESS, PolicyName=describe, PolicyDocument=json.dumps(policy))
     dead = accounts.entry(ACCESS_ARN)["accessEntryArn"]
 
     forget_and_import(root, aws, ADDRESS)
@@ -258,11 +259,12 @@ def test_an_import_reports_a_missing_object_and_an_apply_creates_it(workspace, a
     root = workspace(STORY)
     root.apply()
     root.forget(ADDRESS)
-    accounts.iam("cluster").delete_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe")
+    describe = accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}")
+    accounts.iam("cluster").delete_role_policy(RoleName=ACCESS, PolicyName=describe)
 
     root.import_(ADDRESS, IMPORT_ID).must_work()
 
-    assert any("xeks-eks-describe" in path for path in root.plan().changed(ADDRESS))
+    assert any(describe in path for path in root.plan().changed(ADDRESS))
     root.apply()
     assert_story_in_place(accounts)
     root.assert_empty_plan()

@@ -102,11 +102,12 @@ def test_the_late_call_of_a_killed_provider_is_no_drift_on_a_created_role(worksp
     before = aws.dump()
     root = workspace(STORY)
     root.apply()
-    late = json.dumps(accounts.inline_policy("cluster", ACCESS, "xeks-eks-describe"))
+    describe = accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}")
+    late = json.dumps(accounts.inline_policy("cluster", ACCESS, describe))
     instance = accounts.role_tags("cluster", ACCESS)["xeks:instance"]
     assert instance in late
     late = late.replace(instance, "0123456789abcdef")
-    accounts.iam("cluster").put_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe", PolicyDocument=late)
+    accounts.iam("cluster").put_role_policy(RoleName=ACCESS, PolicyName=describe, PolicyDocument=late)
 
     root.assert_empty_plan()
 

@@ -25,7 +25,8 @@ def test_refresh_only_writes_drift_to_the_state_and_changes_nothing(workspace, a
     accounts = Accounts(aws)
     root = workspace(STORY)
     root.apply()
-    accounts.iam("cluster").put_role_policy(RoleName=ACCESS, PolicyName="xeks-eks-describe", PolicyDocument=DENY)  # fmt: skip
+    describe = accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}")
+    accounts.iam("cluster").put_role_policy(RoleName=ACCESS, PolicyName=describe, PolicyDocument=DENY)
     before = aws.dump()
 
     root.apply("-refresh-only")

@@ -205,7 +205,7 @@ LIVES = {
         f'cross_account_access = [{{ cluster_name = "{CLUSTER}", {ROLES}, kubernetes = {{ {KUBERNETES} }} }}]',
         access(workload_role=MANAGED, kubernetes=KUBERNETES, more=TEAM),
         ADDRESS,
-        [change_role("cluster", ACCESS, "xeks-eks-describe"), change_role("workload", WORKLOAD), change_profile, change_entry()],
+        [change_role("cluster", ACCESS, f"xeks-describe-{CLUSTER}"), change_role("workload", WORKLOAD), change_profile, change_entry()],
     ),
     "direct": Life(
         f'cross_account_access = [{{ cluster_name = "{CLUSTER}", mode = "direct", workload_role = {{ name = "{WORKLOAD}" }} }}]',

@@ -76,7 +76,7 @@ impl Connection {
                 vec![statements::trust_principals("", &[arn(WORKLOAD_ACCOUNT, WORKLOAD)], Some("xeks"))],
                 vec![workload.clone()],
             )),
-            Box::new(policy(Side::Cluster, ACCESS, "xeks-eks-describe", describe)),
+            Box::new(policy(Side::Cluster, ACCESS, "xeks-describe-prac-eks-abhi", describe)),
             self.boxed_entry(vec![access.clone()]),
         ];
         for policy_arn in &self.managed {

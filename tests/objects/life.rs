@@ -26,7 +26,7 @@ async fn a_connection_is_made_read_back_unchanged_and_removed_whole() {
             "cluster/eks_access_entry/prac-eks-abhi/EKS-CrossAccount-Access-Role",
             "cluster/eks_access_policy_association/prac-eks-abhi/EKS-CrossAccount-Access-Role/AmazonEKSClusterAdminPolicy",
             "cluster/iam_role/EKS-CrossAccount-Access-Role",
-            "cluster/iam_role_policy/EKS-CrossAccount-Access-Role/xeks-eks-describe",
+            "cluster/iam_role_policy/EKS-CrossAccount-Access-Role/xeks-describe-prac-eks-abhi",
             "workload/iam_instance_profile/EC2-EKS-CrossAccount-Role",
             "workload/iam_instance_profile_role/EC2-EKS-CrossAccount-Role/EC2-EKS-CrossAccount-Role",
             "workload/iam_role/EC2-EKS-CrossAccount-Role",
@@ -71,7 +71,13 @@ async fn what_others_change_is_seen_and_healed() {
     let tag = |k: &str| aws_sdk_iam::types::Tag::builder().key(k).value("drifted").build().unwrap();
     iam.tag_role().role_name(ACCESS).tags(tag("owner")).tags(tag("extra")).send().await.unwrap();
     let open = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "eks:*", "Resource": "*"}});
-    iam.put_role_policy().role_name(ACCESS).policy_name("xeks-eks-describe").policy_document(open.to_string()).send().await.unwrap();
+    iam.put_role_policy()
+        .role_name(ACCESS)
+        .policy_name("xeks-describe-prac-eks-abhi")
+        .policy_document(open.to_string())
+        .send()
+        .await
+        .unwrap();
     let workload = root.workload.iam();
     workload.detach_role_policy().role_name(WORKLOAD).policy_arn(MANAGED).send().await.unwrap();
     workload.remove_role_from_instance_profile().instance_profile_name(WORKLOAD).role_name(WORKLOAD).send().await.unwrap();
@@ -85,7 +91,7 @@ async fn what_others_change_is_seen_and_healed() {
     let seen = refresh(&cx, &connection.objects(), made.clone()).await.unwrap();
     let document = |key: &Key| seen.ledger.get(key).and_then(|e| e.document.clone()).unwrap_or_default();
     assert!(document(&role::key(Side::Cluster, ACCESS)).contains("183295435445:root"));
-    assert!(document(&Key::new(Side::Cluster, "iam_role_policy", format!("{ACCESS}/xeks-eks-describe"))).contains("eks:*"));
+    assert!(document(&Key::new(Side::Cluster, "iam_role_policy", format!("{ACCESS}/xeks-describe-prac-eks-abhi"))).contains("eks:*"));
     let facts = role::RoleFacts::of(&seen.observed[&role::key(Side::Cluster, ACCESS)]);
     assert_eq!((facts.description.as_deref(), facts.max_session_duration), (Some("drifted"), 7200));
     assert_eq!(facts.permissions_boundary.as_deref(), Some(MANAGED));

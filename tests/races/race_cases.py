@@ -182,7 +182,7 @@ def two_resources_write_policies_on_one_role(race: Race) -> None:
     one, two = race.begin(*(access("theirs", f"a-{at}", role_more="existing = true") for at in (1, 2)))
     race.all_work(one.try_apply, two.try_apply)
     policies = race.accounts.inline_policies("workload", "theirs")
-    check(policies == ["xeks-assume-a-1", "xeks-assume-a-2"], f"policies: {policies}")
+    check([policy[:16] for policy in policies] == ["xeks-assume-a-1-", "xeks-assume-a-2-"], f"policies: {policies}")
     race.all_plan_empty(one, two)
     race.destroy_all(one, two)
 

@@ -13,6 +13,8 @@ pub enum Kind {
     NotYet,
     /// The caller lacks a permission.
     Denied,
+    /// Another change of the same object is being made at this moment. The call had no effect.
+    Busy,
     /// Another change is under way, or something still depends on the object.
     Conflict,
     /// The request breaks a rule or a quota; the same request will fail again.
@@ -21,6 +23,8 @@ pub enum Kind {
     Expired,
     /// No answer (connection, DNS, timeout), or the service itself failed: the call may or may not have taken effect.
     Unreachable,
+    /// AWS could not reach an OIDC issuer: for a moment, or because the issuer answers nothing.
+    IssuerUnreachable,
     /// No credentials, or credentials that AWS does not accept.
     Credentials,
     Other,
@@ -51,6 +55,10 @@ pub(super) fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>
         | "ServiceUnavailable"
         | "Unavailable" => Kind::Throttled,
 
+        // IAM could not reach the issuer (CreateOpenIDConnectProvider); STS could not get its keys (AssumeRoleWithWebIdentity).
+        "OpenIdIdpCommunicationError" | "OpenIdIdpCommunicationErrorException" => Kind::IssuerUnreachable,
+        "InvalidIdentityToken" if message.contains("retrieve verification key") => Kind::IssuerUnreachable,
+
         // A principal that was made a moment ago, named in a trust policy, an access entry or a cluster.
         "MalformedPolicyDocument" | "MalformedPolicyDocumentException" if message.contains("Invalid principal in policy") => Kind::NotYet,
         "InvalidParameterException" if call.starts_with("eks:") && names_unseen_principal(message) => Kind::NotYet,
@@ -58,10 +66,9 @@ pub(super) fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>
 
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" | "UnauthorizedAccess" => Kind::Denied,
 
+        "ConcurrentModification" | "ConcurrentModificationException" | "EntityTemporarilyUnmodifiable" => Kind::Busy,
+
         "DeleteConflict"
-        | "ConcurrentModification"
-        | "ConcurrentModificationException"
-        | "EntityTemporarilyUnmodifiable"
         | "DependencyViolation"
         | "IncorrectState"
         | "InvalidStateException"
@@ -131,6 +138,11 @@ mod tests {
         assert_eq!(kind("eks:CreateAccessEntry", "ResourceInUseException", ""), Kind::Exists);
         assert_eq!(kind("eks:UpdateClusterConfig", "ResourceInUseException", ""), Kind::Conflict);
         assert_eq!(kind("iam:DeleteRole", "DeleteConflict", ""), Kind::Conflict);
+        assert_eq!(kind("iam:PutRolePolicy", "ConcurrentModification", ""), Kind::Busy);
+        let unreachable = "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements";
+        assert_eq!(kind("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", unreachable), Kind::IssuerUnreachable);
+        assert_eq!(kind("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", "Incorrect token audience"), Kind::Credentials);
+        assert_eq!(kind("iam:CreateOpenIDConnectProvider", "OpenIdIdpCommunicationError", ""), Kind::IssuerUnreachable);
         assert_eq!(kind("iam:CreateRole", "Throttling", ""), Kind::Throttled);
         assert_eq!(kind("iam:CreateRole", "LimitExceeded", ""), Kind::Invalid);
         assert_eq!(kind("ec2:CreateRoute", "RequestLimitExceeded", ""), Kind::Throttled);

@@ -18,6 +18,7 @@ use crate::engine::{
     Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags,
     Written, parts,
 };
+use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, TAG_INSTANCE, TAG_RESOURCE, ownership, tags};
 use crate::schema::{Value, placeholder};
 
@@ -147,7 +148,7 @@ impl Object<Context> for SecurityGroupRule {
         if let Some(id) = &observed.id {
             let mut change = tags::Change::default();
             if own {
-                change = tags::own(&cx.ownership, reconcile, instance, &self.tags, observed);
+                change = tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed);
             } else if let Some(facts) = observed.facts.get::<RuleFacts>().filter(|facts| facts.of_provider) {
                 change.set.insert(format!("{USER}{instance}"), cx.ownership.resource.clone());
                 // The mark of a create that was killed would outlive this resource, and the rule with it.
@@ -170,7 +171,7 @@ impl Kind<Context> for SecurityGroupRuleKind {
     }
 
     /// After the accepter, which refuses to delete a connection that is in use, so that nothing is deleted where it refuses.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         1
     }
 
@@ -267,7 +268,7 @@ impl SecurityGroupRule {
             arn: Some(arn(cx, &self.region, &rule.id)),
             id: Some(rule.id),
             document: None,
-            differs: if own { !tags::exclusive(&self.tags, &tags).is_none() } else { of_provider && !marked },
+            differs: if own { !tags::exclusive(Keys::Exact, &self.tags, &tags).is_none() } else { of_provider && !marked },
             tags: own.then_some(tags),
             owner,
             label: None,

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use aws_sdk_eks::types::{AuthenticationMode, UpdateAccessConfigRequest, UpdateStatus};
 
 use super::cluster;
-use crate::aws::{Error, Kind as ErrorKind, Side, wait};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts};
 use crate::objects::{Context, Env};
 
 pub const KIND: &str = "eks_access_config";
@@ -75,7 +75,7 @@ impl Kind<Context> for AccessConfigKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 
@@ -123,7 +123,8 @@ impl AccessConfig {
         let what = format!("cluster {} to change its authentication mode", self.cluster);
         wait::until(&cx.limits(), &what, "eks:DescribeUpdate", label, || async {
             let request = || client.describe_update().name(&self.cluster).update_id(&update).send();
-            let update = cx.ask("eks:DescribeUpdate", Side::Cluster, request).await?.update;
+            // EKS may not know the update for a moment.
+            let update = cx.ask("eks:DescribeUpdate", Side::Cluster, request).await.absent_is_none()?.and_then(|answer| answer.update);
             match update.as_ref().and_then(|u| u.status()) {
                 Some(UpdateStatus::Successful) => Ok(Some(())),
                 Some(UpdateStatus::Failed | UpdateStatus::Cancelled) => {

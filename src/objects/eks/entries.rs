@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType, AssociatedAccessPolicy};
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{Answer, Arn, Error, Side};
+use crate::aws::{Answer, Arn, Error, Kind as ErrorKind, Side};
 use crate::engine::{Entry, Owner, Tags};
 use crate::objects::{Context, tags};
 
@@ -131,8 +131,9 @@ pub(super) struct NewEntry<'a> {
 }
 
 impl NewEntry<'_> {
-    /// Creates the entry (EKS, CreateAccessEntry); returns its ARN.
-    pub async fn create(&self, cx: &Context) -> Result<Option<String>, Error> {
+    /// Creates the entry (EKS, CreateAccessEntry); returns its ARN. EKS may count an entry that was deleted a moment ago as existing, and
+    /// still show it: `deleted` is the ARN of the one that this run deleted.
+    pub async fn create(&self, cx: &Context, deleted: Option<&str>) -> Result<Option<String>, Error> {
         let groups: Vec<String> = self.groups.iter().cloned().collect();
         let eks = cx.eks(Some(self.region));
         let send = || {
@@ -145,7 +146,19 @@ impl NewEntry<'_> {
                 .set_tags((!self.tags.is_empty()).then(|| self.tags.clone().into_iter().collect()))
                 .send()
         };
-        let answer = cx.ask_until_visible("eks:CreateAccessEntry", Side::Cluster, send).await?;
+        let attempt = || async {
+            let answer = cx.ask_until_visible("eks:CreateAccessEntry", Side::Cluster, send).await;
+            let Err(error) = &answer else { return answer };
+            if !error.is(ErrorKind::Exists) {
+                return answer;
+            }
+            let shown = describe(cx, Some(self.region), self.cluster, self.principal).await?;
+            let is_gone = shown.is_none_or(|entry| deleted.is_some() && entry.access_entry_arn() == deleted);
+            answer.map_err(|error| if is_gone { Error { kind: ErrorKind::NotYet, ..error } } else { error })
+        };
+        let what = "EKS to forget the deleted access entry";
+        // In a box: the compiler follows futures within futures only so far.
+        let answer = Box::pin(cx.until_visible(what, |e| e.is(ErrorKind::NotYet), attempt)).await?;
         Ok(answer.access_entry().and_then(|e| e.access_entry_arn()).map(str::to_owned))
     }
 }

@@ -9,7 +9,7 @@ use super::entries::{self, Association, Reach};
 use super::{access_entry, principal};
 use crate::aws::{Answer, Error, Side, arn};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::engine::{BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts};
 use crate::objects::{Context, Env};
 use crate::schema::placeholder;
 
@@ -100,7 +100,7 @@ impl Kind<Context> for PolicyAssociationKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::role;
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
+use crate::aws::{Answer, Error, Side, policy};
 use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Written, parts,
@@ -84,15 +84,7 @@ impl Object<Context> for InlinePolicy {
         self.put(cx, reconcile, instance).await
     }
 
-    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
-        if matches!(observed.owner, Owner::Tagged { .. }) && !cx.ownership.is_of_composite(&observed.owner) {
-            let message = format!(
-                "another resource of this provider, for another cluster or account, created the inline policy {} of the role {}. Use another \
-                 role for one of the two",
-                self.name, self.role
-            );
-            return Err(Error::of_kind(ErrorKind::Exists, "iam:PutRolePolicy", cx.label(self.side), message));
-        }
+    async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, _: &Observed) -> Result<Written, Error> {
         self.put(cx, reconcile, instance).await
     }
 }
@@ -105,7 +97,7 @@ impl Kind<Context> for InlinePolicyKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 
@@ -134,7 +126,7 @@ impl Kind<Context> for InlinePolicyKind {
         }
         let iam = cx.iam(key.side);
         let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
-        cx.ask("iam:DeleteRolePolicy", key.side, send).await.absent_is_none()?;
+        cx.ask("iam:DeleteRolePolicy", key.side, cx.in_turn(key.side, role, send)).await.absent_is_none()?;
         Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
@@ -185,7 +177,7 @@ impl InlinePolicy {
         };
         let iam = cx.iam(self.side);
         let send = || iam.put_role_policy().role_name(&self.role).policy_name(&self.name).policy_document(&text).send();
-        cx.ask_until_visible("iam:PutRolePolicy", self.side, send).await?;
+        cx.ask_until_visible("iam:PutRolePolicy", self.side, cx.in_turn(self.side, &self.role, send)).await?;
         Ok(Written { document: Some(self.document.clone()), ..Written::default() })
     }
 
@@ -207,14 +199,10 @@ async fn get(cx: &Context, side: Side, role: &str, name: &str) -> Result<Option<
     Ok(answer.map(|a| policy::parse(a.policy_document()).unwrap_or_default()))
 }
 
-/// Whose the statements are by their Sids. Without any Sid of this provider, the policy belongs to the owner of its role.
+/// Whose the statements are by their Sids. Without any Sid of this resource, the policy belongs to the owner of its role.
 fn owner_of(document: &Value, ownership: &Ownership) -> Owner {
-    let sids = || policy::statements_of(document).into_iter().filter_map(policy::sid_of);
-    if let Some(instance) = sids().find_map(|sid| ownership.sid_instance(sid)) {
-        return Owner::Tagged { resource: Some(ownership.resource.clone()), instance: Some(instance.to_owned()) };
-    }
-    match sids().find(|sid| Ownership::is_sid_of_any(sid)) {
-        Some(sid) => Owner::Tagged { resource: Some(format!("another (Sid {sid})")), instance: None },
+    match ownership.marked(document).find_map(|(sid, _)| ownership.sid_instance(sid)) {
+        Some(instance) => ownership.owner(instance),
         None => Owner::Parent,
     }
 }
@@ -241,7 +229,7 @@ mod tests {
         InlinePolicy {
             side: Side::Cluster,
             role: "access".into(),
-            name: "xeks-eks-describe".into(),
+            name: "xeks-describe-c-0a1b2c3d4e5f".into(),
             document: policy::canonical_text(&document),
             marked,
             depends_on: vec![],

@@ -12,7 +12,8 @@ use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::ownership::{is_made_by, is_ours};
-use crate::objects::{Context, Env, tags};
+use crate::objects::tags::Keys;
+use crate::objects::{Context, Env, locks, tags};
 use crate::schema::{Value, placeholder};
 
 pub const KIND: &str = INSTANCE_PROFILE;
@@ -69,11 +70,12 @@ impl Object<Context> for InstanceProfile {
         let Some(profile) = get(cx, &self.name).await? else { return Ok(None) };
         let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
         let (own, added) = (reconcile.origin.is_own(), reconcile.added());
-        let change = if own { tags::exclusive(&self.tags, &seen) } else { tags::additive(&self.tags, &seen, &added) };
+        let change =
+            if own { tags::exclusive(Keys::Exact, &self.tags, &seen) } else { tags::additive(Keys::Exact, &self.tags, &seen, &added) };
         Ok(Some(Observed {
             arn: Some(profile.arn().to_owned()),
             id: Some(profile.instance_profile_id().to_owned()),
-            tags: Some(if own { seen.clone() } else { tags::shown(&self.tags, &seen, &added) }),
+            tags: Some(if own { seen.clone() } else { tags::shown(Keys::Exact, &self.tags, &seen, &added) }),
             owner,
             facts: Facts::new(SeenTags(seen)),
             ..Observed::attached(!change.is_none())
@@ -105,14 +107,14 @@ impl Object<Context> for InstanceProfile {
         let (arn, id) = (observed.arn.clone(), observed.id.clone());
         let written = Written { arn, id, tags: Some(self.tags.clone()), ..Written::default() };
         if reconcile.origin.is_own() {
-            retag(cx, &self.name, &tags::own(&cx.ownership, reconcile, instance, &self.tags, observed)).await?;
+            retag(cx, &self.name, &tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed)).await?;
             return Ok(written);
         }
         let (before, none) = (reconcile.added(), Tags::new());
         let seen = observed.facts.get::<SeenTags>().map_or(&none, |seen| &seen.0);
-        let change = tags::additive(&self.tags, seen, &before);
+        let change = tags::additive(Keys::Exact, &self.tags, seen, &before);
         retag(cx, &self.name, &change).await?;
-        Ok(Written { added: tags::added_after(&before, &change), ..written })
+        Ok(Written { added: tags::added_after(Keys::Exact, &before, &change), ..written })
     }
 }
 
@@ -124,7 +126,7 @@ impl Kind<Context> for InstanceProfileKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         2
     }
 
@@ -137,19 +139,16 @@ impl Kind<Context> for InstanceProfileKind {
         let Some(profile) = get(cx, &key.name).await? else { return Ok(Deleted::Now) };
         let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
         if entry.origin == Origin::Adopted {
-            retag(cx, &key.name, &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+            retag(cx, &key.name, &tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added)).await?;
             return Ok(Deleted::Now);
         }
         if !is_ours(entry, &owner) {
             return Ok(Deleted::Now);
         }
-        let iam = cx.iam(Side::Workload);
-        for role in roles(&profile) {
-            let send = || iam.remove_role_from_instance_profile().instance_profile_name(&key.name).role_name(&role).send();
-            cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none()?;
-        }
-        let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
-        cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none()?;
+        // A role that was removed a moment ago may still count as held.
+        let held = |error: &Error| error.code.as_deref() == Some("DeleteConflict");
+        cx.until_visible("IAM to show that the instance profile holds no role", held, || delete_with_roles(cx, &key.name)).await?;
+        locks::mark_deleted(profile.instance_profile_id());
         Ok(Deleted::Eventually(Box::new(Entry { id: Some(profile.instance_profile_id), ..entry.clone() })))
     }
 
@@ -174,6 +173,24 @@ pub(super) async fn get(cx: &Context, name: &str) -> Result<Option<types::Instan
     let iam = cx.iam(Side::Workload);
     let send = || iam.get_instance_profile().instance_profile_name(name).send();
     Ok(cx.ask("iam:GetInstanceProfile", Side::Workload, send).await.absent_is_none()?.and_then(|a| a.instance_profile))
+}
+
+/// A profile can be deleted once it holds no role (IAM, DeleteInstanceProfile).
+async fn delete_with_roles(cx: &Context, name: &str) -> Result<(), Error> {
+    let Some(profile) = get(cx, name).await? else { return Ok(()) };
+    for role in roles(&profile) {
+        remove(cx, name, &role).await?;
+    }
+    let iam = cx.iam(Side::Workload);
+    let send = || iam.delete_instance_profile().instance_profile_name(name).send();
+    cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none().map(drop)
+}
+
+/// Removes the role from the profile, if it is there.
+pub(super) async fn remove(cx: &Context, profile: &str, role: &str) -> Result<(), Error> {
+    let iam = cx.iam(Side::Workload);
+    let send = || iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role).send();
+    cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, cx.in_turn(Side::Workload, role, send)).await.absent_is_none().map(drop)
 }
 
 /// Names of the roles that the profile holds: at most one (IAM, AddRoleToInstanceProfile).

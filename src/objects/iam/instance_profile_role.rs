@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::role::INSTANCE_PROFILE_ROLE;
 use super::{instance_profile, role};
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
+use crate::aws::{Error, Kind as ErrorKind, Side};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts};
 use crate::objects::{Context, Env, tags};
 
 pub const KIND: &str = INSTANCE_PROFILE_ROLE;
@@ -78,7 +78,7 @@ impl Kind<Context> for InstanceProfileRoleKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 
@@ -99,7 +99,7 @@ impl Kind<Context> for InstanceProfileRoleKind {
         if !holds || !cx.ownership.may_detach(entry, cx.recorded.get(&instance_profile::key(name)), &owner) {
             return Ok(Deleted::Now);
         }
-        remove(cx, name, role).await?;
+        instance_profile::remove(cx, name, role).await?;
         Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
@@ -119,7 +119,7 @@ impl InstanceProfileRole {
     async fn add(&self, cx: &Context) -> Result<(), Error> {
         let iam = cx.iam(Side::Workload);
         let send = || iam.add_role_to_instance_profile().instance_profile_name(&self.profile).role_name(&self.role).send();
-        cx.ask_until_visible("iam:AddRoleToInstanceProfile", Side::Workload, send).await.map(drop)
+        cx.ask_until_visible("iam:AddRoleToInstanceProfile", Side::Workload, cx.in_turn(Side::Workload, &self.role, send)).await.map(drop)
     }
 
     /// Removes another role from a profile of this resource.
@@ -136,14 +136,8 @@ impl InstanceProfileRole {
                 );
                 return Err(Error::of_kind(ErrorKind::Exists, "iam:AddRoleToInstanceProfile", cx.label(Side::Workload), message));
             }
-            remove(cx, &self.profile, &role).await?;
+            instance_profile::remove(cx, &self.profile, &role).await?;
         }
         Ok(())
     }
-}
-
-async fn remove(cx: &Context, profile: &str, role: &str) -> Result<(), Error> {
-    let iam = cx.iam(Side::Workload);
-    let send = || iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role).send();
-    cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, send).await.absent_is_none().map(drop)
 }

@@ -9,4 +9,5 @@ pub mod instance_profile;
 pub mod instance_profile_role;
 pub mod oidc_provider;
 pub mod policy_attachment;
+pub mod quotas;
 pub mod role;

@@ -171,7 +171,7 @@ impl Kind<Context> for OidcProviderKind {
     }
 
     /// After the roles that trust it.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         4
     }
 
@@ -324,7 +324,7 @@ async fn make(
         let call = iam.create_open_id_connect_provider().url(&url).set_client_id_list(Some(client_ids.clone()));
         call.set_thumbprint_list(thumbprints.clone()).set_tags(Some(tags.clone())).send()
     };
-    cx.ask("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
+    cx.ask_issuer("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
 }
 
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {

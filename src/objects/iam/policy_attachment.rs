@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::role;
 use crate::aws::{Answer, Error, Side};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts};
 use crate::objects::{Context, Env};
 
 pub const KIND: &str = role::POLICY_ATTACHMENT;
@@ -58,7 +58,7 @@ impl Object<Context> for PolicyAttachment {
     async fn create(&self, cx: &Context, _: &Reconcile, _: &str) -> Result<Written, Error> {
         let iam = cx.iam(self.side);
         let send = || iam.attach_role_policy().role_name(&self.role).policy_arn(&self.policy_arn).send();
-        cx.ask_until_visible("iam:AttachRolePolicy", self.side, send).await?;
+        cx.ask_until_visible("iam:AttachRolePolicy", self.side, cx.in_turn(self.side, &self.role, send)).await?;
         Ok(Written::default())
     }
 
@@ -76,7 +76,7 @@ impl Kind<Context> for PolicyAttachmentKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 
@@ -97,7 +97,7 @@ impl Kind<Context> for PolicyAttachmentKind {
         }
         let iam = cx.iam(key.side);
         let send = || iam.detach_role_policy().role_name(role).policy_arn(policy_arn).send();
-        cx.ask("iam:DetachRolePolicy", key.side, send).await.absent_is_none()?;
+        cx.ask("iam:DetachRolePolicy", key.side, cx.in_turn(key.side, role, send)).await.absent_is_none()?;
         Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 

@@ -40,8 +40,8 @@ impl Composite for ClusterPeering {
     type Id = PeeringId;
 
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
-        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, known(&model.cluster));
-        let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, known(&model.link.workload.vpc_id))];
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, model.cluster);
+        let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, model.link.workload.vpc_id)];
         // Beside the resource that has the connection, another of the same cluster and VPC may use it.
         if model.reuses {
             identity.push("reused".to_owned());

@@ -2,13 +2,14 @@
 
 use super::model::Model;
 use super::objects;
-use crate::aws::{arn, policy};
+use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
 use crate::objects::eks::entries::Scope;
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::Change;
-use crate::resources::preflight;
+use crate::resources::role::check::Wanted;
+use crate::resources::{preflight, role};
 
 /// Access policies that make their holder the cluster's master.
 const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
@@ -17,14 +18,10 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -
     let mut diagnostics = Diagnostics::new();
     mode(model, env, &mut diagnostics);
     blast_radius(model, change, &mut diagnostics);
-    if model.access.is_some() {
-        let trust = policy::document(objects::access_trust(model, env));
-        if let Err(why) = trust_fits(&trust) {
-            diagnostics.error(Path::of("access_role.trusted_principal_arns"), "Trust policy of the access role is too long", why);
-        }
-    }
     let principals = "access_role.trusted_principal_arns";
-    let (policies, principals) = futures::join!(
+    let roles = roles(model, cx, env);
+    let (roles, policies, principals) = futures::join!(
+        role::check::check(cx, env, &roles),
         async { if change.changes("kubernetes.policies") { policies(model, cx, env).await } else { Diagnostics::new() } },
         async {
             if change.changes(principals) {
@@ -34,9 +31,30 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -
             }
         },
     );
+    diagnostics.extend(roles);
     diagnostics.extend(policies);
     diagnostics.extend(principals);
     diagnostics
+}
+
+fn roles<'a>(model: &'a Model, cx: &Context, env: &Env) -> Vec<Wanted<'a>> {
+    let access = model.access.as_ref().map(|role| Wanted {
+        role,
+        trust: objects::access_trust(model, env),
+        trust_path: Path::of("access_role.trusted_principal_arns"),
+        shorten: "Trust fewer principals, or a role that they all assume",
+        inline_policies: [objects::describe_policy(model, env, &cx.ownership)].into(),
+        inline_path: role.name_path(),
+    });
+    let workload = Wanted {
+        role: &model.workload,
+        trust: objects::workload_trust(model),
+        trust_path: Path::of("workload_role.trusted_services"),
+        shorten: "Trust fewer services",
+        inline_policies: objects::assume_policy(model, env, &cx.ownership).into_iter().collect(),
+        inline_path: model.workload.name_path(),
+    };
+    access.into_iter().chain([workload]).collect()
 }
 
 /// Access entries need an authentication mode with API in it (EKS user guide, "Grant IAM users access to Kubernetes with EKS access entries").
@@ -122,17 +140,4 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
         }
     }
     diagnostics
-}
-
-/// Whether a trust document fits into AWS's default quota.
-fn trust_fits(document: &serde_json::Value) -> Result<(), String> {
-    let size = policy::size(document);
-    if size <= policy::TRUST_LIMIT {
-        return Ok(());
-    }
-    Err(format!(
-        "The trust policy would have {size} characters; AWS allows {} unless the account's quota was raised. Trust fewer principals, or a \
-         role that they all assume.",
-        policy::TRUST_LIMIT
-    ))
 }

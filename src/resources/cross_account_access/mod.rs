@@ -19,10 +19,9 @@ use async_trait::async_trait;
 
 use self::import::AccessId;
 use self::model::Model;
-use super::lifecycle::{Change, Composed, Composite, Located, Run};
+use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
 use super::lookups;
 use super::role;
-use super::values::known;
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
 use crate::objects::eks::cluster::{self, ClusterDescription};
@@ -44,9 +43,9 @@ impl Composite for CrossAccountAccess {
     type Id = AccessId;
 
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
-        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, known(&model.cluster));
-        let access = model.access.as_ref().map_or("", |access| known(&access.name));
-        vec![cluster, access.to_owned(), format!("{}/{}", env.workload.account_id, known(&model.workload.name))]
+        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, model.cluster);
+        let access = model.access.as_ref().map(|access| access.name.clone()).unwrap_or_default();
+        vec![cluster, access, format!("{}/{}", env.workload.account_id, model.workload.name)]
     }
 
     fn id(&self, model: &Model) -> AccessId {
@@ -59,7 +58,7 @@ impl Composite for CrossAccountAccess {
     }
 
     fn objects(&self, model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
-        objects::objects(model, env)
+        objects::objects(model, env, &ownership(self, model, env))
     }
 
     fn outputs(&self, model: &Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
@@ -96,7 +95,7 @@ impl Composite for CrossAccountAccess {
         if let Some(cluster) = cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
             value.insert("cluster", cluster_value(&cluster));
         }
-        refresh::refresh(model, value, env, seen);
+        refresh::refresh(model, &cx.ownership, value, env, seen);
         Ok(())
     }
 

@@ -12,46 +12,63 @@ use crate::objects::eks::access_entry::AccessEntry;
 use crate::objects::eks::policy_association::PolicyAssociation;
 use crate::objects::iam::instance_profile::InstanceProfile;
 use crate::objects::iam::instance_profile_role::InstanceProfileRole;
-use crate::objects::{Context, Env};
-use crate::resources::role::document_text;
+use crate::objects::{Context, Env, Ownership};
+use crate::resources::role::{RoleModel, document_text};
 
-/// Name of the inline policy of the access role.
-pub const DESCRIBE_POLICY: &str = "xeks-eks-describe";
+/// The inline policy with which the access role finds the cluster: name and document.
+pub fn describe_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String, String) {
+    let document = document_text(&statements::describe_cluster_policy(&env.cluster_arn(&model.cluster)));
+    (describe_policy_name(model, ownership), document)
+}
+
+/// The inline policy that lets the workload role assume the access role: name and document. `None` where there is none to write.
+pub fn assume_policy(model: &Model, env: &Env, ownership: &Ownership) -> Option<(String, String)> {
+    let access = model.access.as_ref().filter(|_| model.manage_policy)?;
+    let document = document_text(&statements::assume_policy(&[access.arn(env)]));
+    Some((assume_policy_name(access, ownership), document))
+}
+
+pub fn describe_policy_name(model: &Model, ownership: &Ownership) -> String {
+    ownership.policy_name("describe", &model.cluster)
+}
 
 /// Name of the inline policy that lets the workload role assume the access role.
-pub fn assume_policy_name(access_role: &str) -> String {
-    format!("xeks-assume-{access_role}")
+pub fn assume_policy_name(access: &RoleModel, ownership: &Ownership) -> String {
+    ownership.policy_name("assume", &access.name)
 }
 
 type Objects = Vec<Box<dyn Object<Context>>>;
 
-pub fn objects(model: &Model, env: &Env) -> Objects {
-    let mut objects = workload_role(model, env);
-    objects.extend(access_role(model, env));
+pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
+    let mut objects = workload_role(model, env, ownership);
+    objects.extend(access_role(model, env, ownership));
     objects.extend(instance_profile(model));
     objects.extend(access_entry(model, env));
     objects
 }
 
-fn workload_role(model: &Model, env: &Env) -> Objects {
+fn workload_role(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
     let role = &model.workload;
-    let trust = if role.existing { vec![] } else { vec![statements::trust_services("", &model.trusted_services)] };
-    let mut objects: Objects = vec![Box::new(role.object(&trust, vec![]))];
-    if let Some(access) = model.access.as_ref().filter(|_| model.manage_policy) {
-        let document = document_text(&statements::assume_policy(&[access.arn(env)]));
-        objects.push(Box::new(role.inline_policy(&assume_policy_name(&access.name), document, role.name_path())));
+    let mut objects: Objects = vec![Box::new(role.object(&workload_trust(model), vec![]))];
+    if let Some((name, document)) = assume_policy(model, env, ownership) {
+        objects.push(Box::new(role.inline_policy(&name, document, role.name_path())));
     }
     objects.extend(role.attachments().map(|attachment| Box::new(attachment) as _));
     objects
 }
 
-fn access_role(model: &Model, env: &Env) -> Objects {
+fn access_role(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
     let Some(role) = &model.access else { return vec![] };
-    let describe = document_text(&statements::describe_cluster_policy(&env.cluster_arn(&model.cluster)));
+    let (name, document) = describe_policy(model, env, ownership);
     vec![
         Box::new(role.object(&access_trust(model, env), vec![model.workload.key()])),
-        Box::new(role.inline_policy(DESCRIBE_POLICY, describe, role.name_path())),
+        Box::new(role.inline_policy(&name, document, role.name_path())),
     ]
+}
+
+/// The trust of the workload role.
+pub fn workload_trust(model: &Model) -> Vec<Json> {
+    if model.workload.existing { vec![] } else { vec![statements::trust_services("", &model.trusted_services)] }
 }
 
 /// The trust of the access role.

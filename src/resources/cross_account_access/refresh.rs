@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::model::Model;
-use super::objects::{DESCRIBE_POLICY, assume_policy_name};
+use super::objects::{assume_policy_name, describe_policy_name};
 use crate::aws::arn;
 use crate::engine::{Origin, Refreshed, found};
-use crate::objects::Env;
 use crate::objects::eks::entries::{Association, EntryFacts, Reach};
+use crate::objects::{Env, Ownership};
 use crate::resources::role;
 use crate::resources::values::set_or_null;
 use crate::schema::Value;
 
 /// Brings the attributes up to date, and takes into the ledger what others put where only what this resource created may be.
-pub fn refresh(model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) {
+pub fn refresh(model: &Model, ownership: &Ownership, value: &mut Value, env: &Env, seen: &mut Refreshed) {
     if let Some(access) = &model.access {
         role::refresh_role(value, access, seen);
-        role::find_inline_policies(access, &[DESCRIBE_POLICY.to_owned()], env, seen);
+        role::find_inline_policies(access, &[describe_policy_name(model, ownership)], env, seen);
         role::find_attachments(access, env, seen);
     }
-    let expected: Vec<String> = model.access.iter().map(|access| assume_policy_name(&access.name)).collect();
+    let expected: Vec<String> = model.access.iter().map(|access| assume_policy_name(access, ownership)).collect();
     role::refresh_role(value, &model.workload, seen);
     role::find_inline_policies(&model.workload, &expected, env, seen);
     role::refresh_attachments(value, &model.workload, env, seen);

@@ -71,6 +71,7 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
             );
         }
     }
+    attributes::role_tag_keys(config, &["access_role", "workload_role"], &mut diagnostics);
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
     principals_fit(config.at("access_role.trusted_principal_arns"), &mut diagnostics);
     partitions_agree(config, partition, &mut diagnostics);

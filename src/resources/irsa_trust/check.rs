@@ -2,27 +2,15 @@
 
 use super::model::Model;
 use super::objects;
-use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::objects::Env;
+use crate::objects::{Context, Env};
 use crate::resources::lifecycle::Change;
+use crate::resources::role::check::Wanted;
+use crate::resources::role::{self, RoleModel};
+use crate::resources::values::users_document;
 
-pub fn check(model: &Model, change: Change<'_>, env: &Env) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    let size = policy::size(&policy::document(objects::web_identity_trust(model, env)));
-    if size > policy::TRUST_LIMIT {
-        diagnostics.error(
-            Path::of("service_accounts"),
-            "The role's trust policy is too long",
-            format!(
-                "It would have {size} characters for {} service accounts and {} issuers; AWS allows {} unless the account's quota was \
-                 raised. Use a wildcard in a namespace of your own, fewer service accounts, or several roles.",
-                model.service_accounts.len(),
-                model.issuers.len(),
-                policy::TRUST_LIMIT
-            ),
-        );
-    }
+pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -> Diagnostics {
+    let mut diagnostics = role::check::check(cx, env, &roles(model, cx, env)).await;
     let wide: Vec<String> =
         model.service_accounts.iter().filter(|account| account.has_wildcard()).map(|account| account.subject()).collect();
     if !wide.is_empty() && change.changes("service_accounts") {
@@ -38,4 +26,27 @@ pub fn check(model: &Model, change: Change<'_>, env: &Env) -> Diagnostics {
         );
     }
     diagnostics
+}
+
+fn roles<'a>(model: &'a Model, cx: &Context, env: &Env) -> Vec<Wanted<'a>> {
+    let wanted = |role: &'a RoleModel, trust, inline_policies| Wanted {
+        role,
+        trust,
+        trust_path: Path::of("service_accounts"),
+        shorten: "Use a wildcard in a namespace of your own, fewer service accounts, or several roles",
+        inline_policies,
+        inline_path: Path::of(role.attribute.name).attribute("inline_policies"),
+    };
+    let inline_policies = model.inline_policies.iter().map(|(name, text)| (name.clone(), users_document(text))).collect();
+    let web_identity = objects::web_identity_trust(model, env);
+    match &model.pod_role {
+        None => vec![wanted(&model.role, web_identity, inline_policies)],
+        Some(pod_role) => {
+            let assume = objects::assume_policy(model, env, &cx.ownership);
+            vec![
+                wanted(pod_role, web_identity, [assume].into()),
+                wanted(&model.role, objects::target_trust(pod_role, env), inline_policies),
+            ]
+        }
+    }
 }

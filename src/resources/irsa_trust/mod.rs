@@ -18,8 +18,7 @@ use async_trait::async_trait;
 
 use self::import::TrustId;
 use self::model::{Model, Source};
-use super::lifecycle::{Change, Composed, Composite, Located, Run};
-use super::values::known;
+use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
 use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
@@ -42,10 +41,10 @@ impl Composite for IrsaTrust {
 
     /// Not the clusters of `cluster_names` nor the issuers: they change in place.
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
-        let name = if let Source::Cluster(name) = &model.source { known(name) } else { "" };
+        let name = if let Source::Cluster(name) = &model.source { name } else { "" };
         let cluster = format!("{}/{}/{name}", env.cluster.account_id, env.region);
-        let pod_role = model.pod_role.as_ref().map_or("", |pod_role| known(&pod_role.name));
-        vec![cluster, pod_role.to_owned(), format!("{}/{}", env.workload.account_id, known(&model.role.name))]
+        let pod_role = model.pod_role.as_ref().map(|pod_role| pod_role.name.clone()).unwrap_or_default();
+        vec![cluster, pod_role, format!("{}/{}", env.workload.account_id, model.role.name)]
     }
 
     fn id(&self, model: &Model) -> TrustId {
@@ -58,7 +57,7 @@ impl Composite for IrsaTrust {
     }
 
     fn objects(&self, model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
-        objects::objects(model, env)
+        objects::objects(model, env, &ownership(self, model, env))
     }
 
     fn outputs(&self, model: &Model, _value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value> {
@@ -98,7 +97,7 @@ impl Composite for IrsaTrust {
         import::discover(model, cx, value, env, seen).await
     }
 
-    async fn check(&self, _: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
-        check::check(model, change, env)
+    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
+        check::check(model, cx, change, env).await
     }
 }

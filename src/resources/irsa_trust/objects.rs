@@ -8,16 +8,16 @@ use crate::aws::policy::statements;
 use crate::diagnostics::Path;
 use crate::engine::Object;
 use crate::objects::iam::oidc_provider::OidcProvider;
-use crate::objects::{Context, Env};
-use crate::resources::role::document_text;
+use crate::objects::{Context, Env, Ownership};
+use crate::resources::role::{RoleModel, document_text};
 use crate::resources::values::users_document;
 
 /// Name of the inline policy that lets the pod role assume the role.
-pub fn assume_policy_name(role: &str) -> String {
-    format!("xeks-assume-{role}")
+pub fn assume_policy_name(model: &Model, ownership: &Ownership) -> String {
+    ownership.policy_name("assume", &model.role.name)
 }
 
-pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
+pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn Object<Context>>> {
     let role = &model.role;
     let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
     let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
@@ -25,11 +25,10 @@ pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
     match &model.pod_role {
         None => objects.push(Box::new(role.object(&trust, providers))),
         Some(pod_role) => {
-            let assume = document_text(&statements::assume_policy(&[role.arn(env)]));
+            let (name, document) = assume_policy(model, env, ownership);
             objects.push(Box::new(pod_role.object(&trust, providers)));
-            objects.push(Box::new(pod_role.inline_policy(&assume_policy_name(&role.name), assume, pod_role.name_path())));
-            let trust = [statements::trust_principals("", &[pod_role.arn(env)], None)];
-            objects.push(Box::new(role.object(&trust, vec![pod_role.key()])));
+            objects.push(Box::new(pod_role.inline_policy(&name, document, pod_role.name_path())));
+            objects.push(Box::new(role.object(&target_trust(pod_role, env), vec![pod_role.key()])));
         }
     }
     for (name, document) in &model.inline_policies {
@@ -37,6 +36,16 @@ pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
     }
     objects.extend(role.attachments().map(|attachment| Box::new(attachment) as _));
     objects
+}
+
+/// The inline policy that lets the pod role assume the role: name and document.
+pub fn assume_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String, String) {
+    (assume_policy_name(model, ownership), document_text(&statements::assume_policy(&[model.role.arn(env)])))
+}
+
+/// The trust of a role that pods reach through the pod role.
+pub fn target_trust(pod_role: &RoleModel, env: &Env) -> Vec<Json> {
+    vec![statements::trust_principals("", &[pod_role.arn(env)], None)]
 }
 
 /// One statement for each issuer: condition keys carry the issuer's name.

@@ -17,7 +17,7 @@ use crate::schema::Value;
 pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
     if let Some(pod_role) = &model.pod_role {
         role::refresh_role(value, pod_role, seen);
-        role::find_inline_policies(pod_role, &[assume_policy_name(&model.role.name)], env, seen);
+        role::find_inline_policies(pod_role, &[assume_policy_name(model, &cx.ownership)], env, seen);
         role::find_attachments(pod_role, env, seen);
     }
     let expected: Vec<String> = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();

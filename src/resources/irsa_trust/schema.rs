@@ -3,8 +3,8 @@
 use super::model::{POD_ROLE, ROLE};
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::objects::iam::role::OWN_POLICIES;
-use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, tags_attribute};
+use crate::objects::OWN_POLICIES;
+use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, role_tag_keys, tags_attribute};
 use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, role_attributes};
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
@@ -211,9 +211,25 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     for attribute in ["role", "pod_role"] {
         refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
+    role_tag_keys(config, &["role", "pod_role"], &mut diagnostics);
+    inline_policies_fit(config.at("role.inline_policies"), &mut diagnostics);
     let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
     arns_in_partition(partition, config, &paths, &mut diagnostics);
     diagnostics
+}
+
+/// All inline policies of a role have one quota, which can't be raised (IAM quotas). The plan counts those of an existing role too.
+fn inline_policies_fit(policies: &Value, diagnostics: &mut Diagnostics) {
+    let texts: Vec<&str> = policies.entries().into_iter().flatten().filter_map(|(_, text)| text.as_str()).collect();
+    let size: usize = texts.iter().map(|text| text.chars().filter(|c| !c.is_whitespace()).count()).sum();
+    if size > policy::INLINE_LIMIT {
+        let why = format!(
+            "The inline policies have {size} characters together. IAM allows {} for all inline policies of a role, and this quota can't be \
+             raised. Use managed policies (managed_policy_arns) for some of them.",
+            policy::INLINE_LIMIT
+        );
+        validators::refuse(&Path::of("role.inline_policies"), why, diagnostics);
+    }
 }
 
 /// More service accounts than any trust policy has room for, regardless of its other statements; the plan measures it in full.

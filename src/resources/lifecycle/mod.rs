@@ -57,7 +57,8 @@ pub trait Composite: Send + Sync + 'static {
     /// The import id, which the attribute `id` has too.
     type Id: ImportId;
 
-    /// The parts of the tag `xeks:resource`, after the type: which resource this is, whatever run creates it.
+    /// The parts of the tag `xeks:resource`, after the type: which resource this is, whatever run creates it. What is unknown in
+    /// them is a placeholder.
     fn identity(&self, model: &Self::Model, env: &Env) -> Vec<String>;
     fn id(&self, model: &Self::Model) -> Self::Id;
     fn objects(&self, model: &Self::Model, env: &Env) -> Vec<Box<dyn Object<Context>>>;
@@ -175,14 +176,10 @@ impl<C: Composite> Composed<C> {
     }
 
     fn context(&self, context: &RequestContext, pair: Pair, model: &C::Model, env: &Env, timeout: Duration) -> Context {
-        let identity = self.composite.identity(model, env);
-        let parts: Vec<&str> = std::iter::once(C::NAME).chain(identity.iter().map(String::as_str)).collect();
-        let mut ownership = Ownership::new(&parts);
-        ownership.ignored.clone_from(&env.ignore_tags);
         Context {
             pair,
             region: env.region.clone(),
-            ownership,
+            ownership: ownership(&self.composite, model, env),
             deadline: Instant::now() + timeout,
             stop: context.stop.clone(),
             recorded: env.ledger.clone(),
@@ -249,6 +246,15 @@ impl<C: Composite> Resource for Composed<C> {
     async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value> {
         self.import_id(context, id).await
     }
+}
+
+/// What marks the objects of the resource that the model describes.
+pub fn ownership<C: Composite>(composite: &C, model: &C::Model, env: &Env) -> Ownership {
+    let identity = composite.identity(model, env);
+    let parts: Vec<&str> = std::iter::once(C::NAME).chain(identity.iter().map(String::as_str)).collect();
+    let mut ownership = Ownership::new(&parts);
+    ownership.ignored.clone_from(&env.ignore_tags);
+    ownership
 }
 
 fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env {

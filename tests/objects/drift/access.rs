@@ -40,8 +40,8 @@ fn connection() -> Managed {
 }
 
 fn rows() -> Vec<Row> {
-    let mut rows = role::rows(Side::Cluster, "access_role", ACCESS, "xeks-eks-describe");
-    rows.extend(role::rows(Side::Workload, "workload_role", WORKLOAD, "xeks-assume-EKS-CrossAccount-Access-Role"));
+    let mut rows = role::rows(Side::Cluster, "access_role", ACCESS, "xeks-describe-prac-eks-abhi-cd1fe6a40592");
+    rows.extend(role::rows(Side::Workload, "workload_role", WORKLOAD, "xeks-assume-EKS-CrossAccount-Access-Role-cd1fe6a40592"));
     rows.extend(workload_rows());
     rows.extend(entry_rows());
     rows

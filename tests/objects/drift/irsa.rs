@@ -48,7 +48,7 @@ fn federated_rows() -> Vec<Row> {
 }
 
 fn chained_rows() -> Vec<Row> {
-    let mut rows = role::rows(Side::Cluster, "pod_role", POD, "xeks-assume-nodejs-app");
+    let mut rows = role::rows(Side::Cluster, "pod_role", POD, "xeks-assume-nodejs-app-b7f876b271db");
     let trust = on_role(OnRole::Trust(trusts("ec2.amazonaws.com")));
     rows.extend([
         Row::new("role: trust policy", trust, object(Side::Workload, "iam_role", ROLE)),

@@ -15,6 +15,7 @@ use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written, parts,
 };
+use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, ownership, tags};
 use crate::schema::{Value, placeholder};
 
@@ -92,7 +93,7 @@ impl Object<Context> for Accepter {
     async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
         let own = self.link.is_own(reconcile);
         if own && let Some(id) = &observed.id {
-            let mut change = tags::exclusive(&self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
+            let mut change = tags::exclusive(Keys::Exact, &self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
             let stamped = observed.facts.get::<AccepterFacts>().and_then(|facts| facts.stamped.as_deref());
             // What was imported keeps the ownership tags that it has.
             if reconcile.origin != Origin::Imported && stamped != Some(instance) {
@@ -113,7 +114,7 @@ impl Kind<Context> for AccepterKind {
     }
 
     /// Before everything else: where another resource uses the connection, nothing is deleted.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         0
     }
 
@@ -173,7 +174,7 @@ impl Accepter {
             id: Some(found.id),
             tags: own.then(|| tags.clone()),
             facts: Facts::new(AccepterFacts { stamped, dns_resolution }),
-            ..Observed::attached(own && (unstamped || !tags::exclusive(&self.tags, &tags).is_none()))
+            ..Observed::attached(own && (unstamped || !tags::exclusive(Keys::Exact, &self.tags, &tags).is_none()))
         }
     }
 

@@ -9,7 +9,10 @@ use super::link::{self, CONNECTION, FORM, Link};
 use crate::aws::ec2::{PeeringConnection, PeeringRequest, Select};
 use crate::aws::{Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Tags, Written, parts};
+use crate::engine::{
+    BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
+};
+use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, TAG_INSTANCE, TAG_RESOURCE, locks, ownership, tags};
 use crate::schema::{Value, placeholder};
 
@@ -108,7 +111,7 @@ impl Object<Context> for Connection {
     async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
         let own = reconcile.origin.is_own();
         if own && let Some(id) = &observed.id {
-            let change = tags::own(&cx.ownership, reconcile, instance, &self.tags, observed);
+            let change = tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed);
             link::retag(cx, Side::Workload, &self.link.workload.region, id, &change).await?;
         }
         let tags = own.then(|| self.tags.clone());
@@ -125,7 +128,7 @@ impl Kind<Context> for ConnectionKind {
     }
 
     /// After everything that is attached to it.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         3
     }
 
@@ -205,7 +208,7 @@ impl Connection {
             arn: Some(format!("arn:{partition}:ec2:{}:{}:vpc-peering-connection/{}", end.region, end.account_id, found.id)),
             id: Some(found.id),
             document: None,
-            differs: own && !tags::exclusive(&self.tags, &tags).is_none(),
+            differs: own && !tags::exclusive(Keys::Exact, &self.tags, &tags).is_none(),
             tags: own.then_some(tags),
             owner,
             label: None,

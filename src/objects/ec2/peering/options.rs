@@ -99,7 +99,7 @@ impl Kind<Context> for OptionsKind {
     }
 
     /// Before the note that says whose it is.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         1
     }
 

@@ -13,7 +13,9 @@ use super::{accepter, usage};
 use crate::aws::ec2::Route as Found;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
 use crate::diagnostics::Path;
-use crate::engine::{BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Planned, Reconcile, Written, parts};
+use crate::engine::{
+    BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts,
+};
 use crate::objects::{Context, Env};
 
 pub const KIND: &str = "ec2_route";
@@ -152,7 +154,7 @@ impl Kind<Context> for RouteKind {
     }
 
     /// Before the note that says whose it is.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         1
     }
 

@@ -23,6 +23,7 @@ use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written, parts,
 };
+use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, TAG_INSTANCE, TAG_RESOURCE, tags};
 
 pub const KIND: &str = "ec2_vpc_peering_connection_use";
@@ -98,7 +99,7 @@ impl Object<Context> for Usage {
             noted.extend(Note::of(&found.tags, earlier).tags(earlier));
         }
         let due = self.due(cx, reconcile, &found).await?.named_as(&before);
-        let tags::Change { set, unset } = tags::exclusive(&due.tags(instance), &noted);
+        let tags::Change { set, unset } = tags::exclusive(Keys::Exact, &due.tags(instance), &noted);
         // In this order, so that there is a note at any time.
         for change in [tags::Change { set, ..Default::default() }, tags::Change { unset, ..Default::default() }] {
             link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &change).await?;
@@ -123,7 +124,7 @@ impl Kind<Context> for UsageKind {
     }
 
     /// After the routes and options, whose deletion reads the note, and before the connection.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         2
     }
 
@@ -135,7 +136,7 @@ impl Kind<Context> for UsageKind {
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let (Some(id), Some(instance)) = (link::id_of(cx, entry), &entry.instance) else { return Ok(Deleted::Now) };
         let Some(found) = link::describe_live(cx, key.side, entry.region.as_deref(), id).await? else { return Ok(Deleted::Now) };
-        let change = tags::exclusive(&Tags::new(), &Note::of(&found.tags, instance).tags(instance));
+        let change = tags::exclusive(Keys::Exact, &Tags::new(), &Note::of(&found.tags, instance).tags(instance));
         link::retag(cx, key.side, entry.region.as_deref().unwrap_or(&cx.region), id, &change).await?;
         Ok(Deleted::Now)
     }

@@ -23,6 +23,7 @@ use crate::engine::{
 };
 use crate::objects::iam::role;
 use crate::objects::ownership::{is_made_by, is_ours};
+use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, tags};
 use crate::schema::{Value, placeholder};
 
@@ -112,7 +113,7 @@ impl Object<Context> for AccessEntry {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
             document: kept.and_then(|kept| kept.document()),
-            tags: Some(if own { facts.tags.clone() } else { tags::shown(&self.tags, &facts.tags, &reconcile.added()) }),
+            tags: Some(if own { facts.tags.clone() } else { tags::shown(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()) }),
             owner,
             label: entry.access_entry_arn().map(|arn| label(arn, principal)),
             facts: Facts::new(facts),
@@ -123,7 +124,7 @@ impl Object<Context> for AccessEntry {
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         let mut tags = self.tags.clone();
         tags.extend(cx.ownership.tags(instance));
-        match self.make(cx, reconcile, tags).await {
+        match self.make(cx, reconcile, tags, None).await {
             // The answer to a first attempt was lost: the entry that it created exists.
             Err(error) if error.is(ErrorKind::Exists) => match self.read(cx, reconcile).await? {
                 Some(observed) if is_made_by(&observed.owner, &cx.ownership, instance) => {
@@ -160,8 +161,8 @@ impl Object<Context> for AccessEntry {
             cx.ask_until_visible("eks:UpdateAccessEntry", Side::Cluster, send).await?;
         }
         let change = match reconcile.origin.is_own() {
-            true => tags::own(&cx.ownership, reconcile, instance, &self.tags, observed),
-            false => tags::additive(&self.tags, &facts.tags, &reconcile.added()),
+            true => tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed),
+            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
         };
         retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
         Ok(Written {
@@ -169,7 +170,7 @@ impl Object<Context> for AccessEntry {
             id: self.principal_id(reconcile).or(observed.id.clone()).or(reconcile.entry.as_ref().and_then(|e| e.id.clone())),
             document: None,
             tags: Some(self.tags.clone()),
-            added: if reconcile.origin.is_own() { BTreeSet::new() } else { tags::added_after(&reconcile.added(), &change) },
+            added: if reconcile.origin.is_own() { BTreeSet::new() } else { tags::added_after(Keys::Exact, &reconcile.added(), &change) },
         })
     }
 }
@@ -183,7 +184,7 @@ impl Kind<Context> for AccessEntryKind {
     }
 
     /// After its policies, before its role.
-    fn delete_order(&self) -> u8 {
+    fn delete_order(&self, _: Origin) -> u8 {
         1
     }
 
@@ -202,7 +203,7 @@ impl Kind<Context> for AccessEntryKind {
         let Some(found) = describe(cx, region, cluster, &principal).await? else { return Ok(Deleted::Now) };
         let (owner, seen) = cx.ownership.split(found.tags().cloned().unwrap_or_default());
         if entry.origin == Origin::Adopted {
-            retag(cx, region, found.access_entry_arn(), &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+            retag(cx, region, found.access_entry_arn(), &tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added)).await?;
         } else if is_ours(entry, &owner) {
             entries::delete(cx, region, cluster, &principal).await?;
         }
@@ -265,8 +266,8 @@ impl AccessEntry {
 
     fn differs(&self, reconcile: &Reconcile, facts: &EntryFacts) -> bool {
         let tags = match reconcile.origin.is_own() {
-            true => tags::exclusive(&self.tags, &facts.tags),
-            false => tags::additive(&self.tags, &facts.tags, &reconcile.added()),
+            true => tags::exclusive(Keys::Exact, &self.tags, &facts.tags),
+            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
         };
         facts.stale || facts.entry_type != STANDARD || self.names_differ(facts) || !tags.is_none()
     }
@@ -314,7 +315,8 @@ impl AccessEntry {
         Ok(())
     }
 
-    async fn make(&self, cx: &Context, reconcile: &Reconcile, tags: Tags) -> Result<Written, Error> {
+    /// `deleted`: the ARN of the entry that this run deleted before.
+    async fn make(&self, cx: &Context, reconcile: &Reconcile, tags: Tags, deleted: Option<&str>) -> Result<Written, Error> {
         let new = NewEntry {
             cluster: &self.cluster,
             region: &self.region,
@@ -323,7 +325,12 @@ impl AccessEntry {
             groups: &self.groups,
             tags,
         };
-        Ok(Written { arn: new.create(cx).await?, id: self.principal_id(reconcile), tags: Some(self.tags.clone()), ..Written::default() })
+        Ok(Written {
+            arn: new.create(cx, deleted).await?,
+            id: self.principal_id(reconcile),
+            tags: Some(self.tags.clone()),
+            ..Written::default()
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::aws::{Error, policy};
 use crate::engine::{Entry, Facts, Observed, Origin, Owner, Reconcile, Tags, Written};
 use crate::objects::eks::entries::{self, Association, EntryFacts, NewEntry, Reach, STANDARD, delete, describe, retag};
 use crate::objects::ownership::Ownership;
+use crate::objects::tags::Keys;
 use crate::objects::{Context, TAG_INSTANCE, TAG_RESOURCE, locks, tags};
 
 /// What a foreign entry has that is to be restored.
@@ -67,7 +68,7 @@ impl Kept {
     /// The entry as it was, for a read that finds none: an earlier attempt deleted it and got no further.
     pub(super) fn observed(&self, ownership: &Ownership, reconcile: &Reconcile, wanted: &Tags) -> Observed {
         let (owner, tags) = ownership.split(self.tags.clone());
-        let shown = tags::shown(wanted, &tags, &reconcile.added());
+        let shown = tags::shown(Keys::Exact, wanted, &tags, &reconcile.added());
         let facts = EntryFacts {
             principal_arn: self.principal_arn.clone(),
             default_username: self.username.is_none(),
@@ -113,7 +114,8 @@ impl AccessEntry {
             }
             _ => tags.extend(cx.ownership.tags(instance)),
         }
-        self.make(cx, reconcile, tags).await
+        let deleted = reconcile.entry.as_ref().and_then(|entry| entry.arn.as_deref());
+        self.make(cx, reconcile, tags, deleted).await
     }
 
     /// A foreign entry: deleted and created as it was, with what this resource adds to it; then the policies that are missing.
@@ -131,7 +133,7 @@ impl AccessEntry {
         let now = describe(cx, Some(&self.region), &self.cluster, &kept.principal_arn).await?;
         let fresh = now.as_ref().filter(|entry| !stale || entry.access_entry_arn() != observed.arn.as_deref());
         let tags_now = fresh.map_or_else(|| kept.tags.clone(), |entry| entry.tags().cloned().unwrap_or_default().into_iter().collect());
-        let change = tags::additive(&self.tags, &tags_now, &reconcile.added());
+        let change = tags::additive(Keys::Exact, &self.tags, &tags_now, &reconcile.added());
         let arn = match fresh {
             Some(entry) => {
                 retag(cx, Some(&self.region), entry.access_entry_arn(), &change).await?;
@@ -143,7 +145,7 @@ impl AccessEntry {
                 let mut tags = tags_now;
                 tags.retain(|key, _| !change.unset.contains(key));
                 tags.extend(change.set.clone());
-                restoration.create(cx, tags).await?
+                restoration.create(cx, tags, observed.arn.as_deref()).await?
             }
         };
         restoration.associate_missing(cx, |_| true).await?;
@@ -152,7 +154,7 @@ impl AccessEntry {
             id: self.principal_id(reconcile).or(observed.id.clone()),
             document: None,
             tags: Some(self.tags.clone()),
-            added: tags::added_after(&reconcile.added(), &change),
+            added: tags::added_after(Keys::Exact, &reconcile.added(), &change),
         })
     }
 
@@ -169,7 +171,7 @@ pub(super) async fn give_back(cx: &Context, cluster: &str, entry: &Entry, kept: 
     if describe(cx, Some(region), cluster, &kept.principal_arn).await?.is_none() {
         let ours: BTreeSet<&str> = tags::added_keys(&entry.added).collect();
         let theirs = kept.tags.iter().filter(|(key, _)| !ours.contains(key.as_str()));
-        restoration.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect()).await?;
+        restoration.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect(), entry.arn.as_deref()).await?;
     }
     if !kept.wanted.is_empty() {
         cx.warn(format!(
@@ -191,10 +193,10 @@ struct Restoration<'a> {
 
 impl Restoration<'_> {
     /// Returns the ARN of the entry.
-    async fn create(&self, cx: &Context, tags: Tags) -> Result<Option<String>, Error> {
+    async fn create(&self, cx: &Context, tags: Tags, deleted: Option<&str>) -> Result<Option<String>, Error> {
         let Kept { principal_arn, username, groups, .. } = self.kept;
         let (cluster, region, username) = (self.cluster, self.region, username.clone());
-        NewEntry { cluster, region, principal: principal_arn, username, groups, tags }.create(cx).await
+        NewEntry { cluster, region, principal: principal_arn, username, groups, tags }.create(cx, deleted).await
     }
 
     /// Associates those of the kept policies that the entry has not.

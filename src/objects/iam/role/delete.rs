@@ -1,11 +1,14 @@
 //! Deleting a role that this resource created, with all that is attached to it; removing from a foreign one what was added to it.
 
+use aws_sdk_iam::types::InstanceProfile;
+use futures::future::join_all;
 use serde_json::Value;
 
 use super::{attached_arns, facts, get, inline_names, retag, trust};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
 use crate::objects::ownership::is_ours;
+use crate::objects::tags::Keys;
 use crate::objects::{Context, locks, tags};
 
 pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
@@ -14,7 +17,7 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
     let (owner, seen) = cx.ownership.split(tags::from_iam(role.tags()));
     if entry.origin == Origin::Adopted {
         remove_statements(cx, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
-        retag(cx, side, name, &tags::additive(&Tags::new(), &seen, &entry.added)).await?;
+        retag(cx, side, name, &tags::additive(Keys::IgnoringCase, &Tags::new(), &seen, &entry.added)).await?;
         return Ok(Deleted::Now);
     }
     if !is_ours(entry, &owner) {
@@ -48,24 +51,35 @@ async fn delete_with_policies(cx: &Context, side: Side, name: &str) -> Result<()
     let (inline, attached) = tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
     for policy in &inline {
         let send = || iam.delete_role_policy().role_name(name).policy_name(policy).send();
-        cx.ask("iam:DeleteRolePolicy", side, send).await.absent_is_none()?;
+        cx.ask("iam:DeleteRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
     }
     for arn in &attached {
         let send = || iam.detach_role_policy().role_name(name).policy_arn(arn).send();
-        cx.ask("iam:DetachRolePolicy", side, send).await.absent_is_none()?;
+        cx.ask("iam:DetachRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
     }
-    match cx.ask("iam:DeleteRole", side, || iam.delete_role().role_name(name).send()).await.absent_is_none() {
+    let send = || iam.delete_role().role_name(name).send();
+    match cx.ask("iam:DeleteRole", side, cx.in_turn(side, name, send)).await.absent_is_none() {
         Err(error) if error.code.as_deref() == Some("DeleteConflict") => Err(conflict(cx, side, name, error).await),
         result => result.map(drop),
     }
 }
 
-/// Why a role can't be deleted: an instance profile of others holds it; or what was removed from it is still visible.
+/// Why a role can't be deleted: an instance profile of others holds it; or what was removed from it still counts. A list may show the
+/// profiles that this run deleted or emptied, so that a profile is only believed to hold the role if it says so itself.
 async fn conflict(cx: &Context, side: Side, name: &str, error: Error) -> Error {
     let iam = cx.iam(side);
     let pages = || iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect();
-    let profiles = cx.ask("iam:ListInstanceProfilesForRole", side, pages).await;
-    let names: Vec<String> = profiles.unwrap_or_default().into_iter().map(|p| p.instance_profile_name).collect();
+    let listed: Vec<InstanceProfile> = cx.ask("iam:ListInstanceProfilesForRole", side, pages).await.unwrap_or_default();
+    let reads = listed.iter().filter(|profile| !locks::is_deleted(profile.instance_profile_id())).map(|profile| async {
+        let name_of = profile.instance_profile_name();
+        let send = || iam.get_instance_profile().instance_profile_name(name_of).send();
+        let holds = match cx.ask("iam:GetInstanceProfile", side, send).await.absent_is_none() {
+            Ok(answer) => answer.and_then(|a| a.instance_profile).is_some_and(|p| p.roles().iter().any(|role| role.role_name() == name)),
+            Err(_) => true,
+        };
+        holds.then(|| name_of.to_owned())
+    });
+    let names: Vec<String> = join_all(reads).await.into_iter().flatten().collect();
     if names.is_empty() {
         return Error { kind: ErrorKind::NotYet, ..error };
     }

@@ -11,13 +11,16 @@ use async_trait::async_trait;
 use aws_sdk_iam::types;
 use serde_json::Value;
 
+use crate::aws::arn::is_unique_id;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn, policy};
 use crate::diagnostics::Path;
 use crate::engine::{
-    BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Owner, Planned, Reconcile, Tags, Written, parts,
+    BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written,
+    parts,
 };
-use crate::objects::ownership::{Ownership, is_made_by};
-use crate::objects::{Context, Env, tags};
+use crate::objects::ownership::{OWN_POLICIES, Ownership, is_made_by};
+use crate::objects::tags::Keys;
+use crate::objects::{Context, Env, locks, tags};
 use crate::schema::{self, placeholder};
 
 pub const KIND: &str = "iam_role";
@@ -27,9 +30,6 @@ pub const POLICY_ATTACHMENT: &str = "iam_role_policy_attachment";
 /// Kinds of what holds a role: a profile, and the membership in it, `PROFILE/ROLE`.
 pub const INSTANCE_PROFILE: &str = "iam_instance_profile";
 pub const INSTANCE_PROFILE_ROLE: &str = "iam_instance_profile_role";
-
-/// Beginning of the names of inline policies that belong to this provider on any role.
-pub const OWN_POLICIES: &str = "xeks-";
 
 /// IAM's default of MaxSessionDuration, in seconds (IAM, CreateRole).
 pub const DEFAULT_SESSION: i64 = 3600;
@@ -199,11 +199,11 @@ impl Object<Context> for Role {
                 .send()
         };
         match cx.ask_until_visible("iam:CreateRole", self.side, send).await {
-            Ok(answer) => Ok(Written {
-                arn: answer.role().map(|r| r.arn().to_owned()),
-                id: answer.role().map(|r| r.role_id().to_owned()),
-                ..self.written()
-            }),
+            Ok(answer) => {
+                let id = answer.role().map(|r| r.role_id().to_owned());
+                id.iter().for_each(|id| locks::mark_created(id));
+                Ok(Written { arn: answer.role().map(|r| r.arn().to_owned()), id, ..self.written() })
+            }
             // The answer to a first attempt was lost: the role that it created exists.
             Err(error) if error.is(ErrorKind::Exists) => match self.read(cx, reconcile).await? {
                 Some(observed) if is_made_by(&observed.owner, &cx.ownership, instance) => {
@@ -218,11 +218,10 @@ impl Object<Context> for Role {
     async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
         let facts = RoleFacts::of(observed);
         if reconcile.origin.is_own() {
-            // One after the other: IAM refuses changes of one role at the same time (ConcurrentModification).
             self.rewrite_trust(cx, reconcile, &facts).await?;
             self.rewrite_settings(cx, &facts).await?;
             self.rewrite_boundary(cx, &facts).await?;
-            let change = tags::own(&cx.ownership, reconcile, instance, &self.tags, observed);
+            let change = tags::own(Keys::IgnoringCase, &cx.ownership, reconcile, instance, &self.tags, observed);
             retag(cx, self.side, &self.name, &change).await?;
             return Ok(Written { arn: observed.arn.clone(), id: observed.id.clone(), ..self.written() });
         }
@@ -238,7 +237,7 @@ impl Object<Context> for Role {
             id: observed.id.clone(),
             document: (!self.trust.is_empty()).then(|| policy::canonical_text(&self.document())),
             tags: self.adopted_tags.then(|| self.tags.clone()),
-            added: tags::added_after(&reconcile.added(), &change),
+            added: tags::added_after(Keys::IgnoringCase, &reconcile.added(), &change),
         })
     }
 }
@@ -251,8 +250,10 @@ impl Kind<Context> for RoleKind {
         KIND
     }
 
-    fn delete_order(&self) -> u8 {
-        3
+    /// The statements in the trust policy of a foreign role go before the roles that they name: IAM accepts no change to a policy that names
+    /// a deleted role.
+    fn delete_order(&self, origin: Origin) -> u8 {
+        if origin == Origin::Adopted { 0 } else { 3 }
     }
 
     fn parse(&self, name: &str) -> Result<(), BadName> {
@@ -268,11 +269,22 @@ impl Kind<Context> for RoleKind {
     }
 }
 
-/// The role; `None` where there is none.
+/// The role; `None` where there is none. IAM may show a new role with its RoleId in place of its ARN: then it is not visible yet.
 pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
+    const CALL: &str = "iam:GetRole";
     let iam = cx.iam(side);
-    let answer = cx.ask("iam:GetRole", side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
-    Ok(answer.and_then(|a| a.role))
+    let read = || async {
+        let answer = cx.ask(CALL, side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
+        match answer.and_then(|answer| answer.role) {
+            Some(role) if is_unique_id(role.arn()) => {
+                let message = format!("IAM shows the role {name} with the ID {} in place of its ARN", role.arn());
+                Err(Error::of_kind(ErrorKind::NotYet, CALL, cx.label(side), message))
+            }
+            role => Ok(role),
+        }
+    };
+    // In a box: the compiler follows futures within futures only so far.
+    Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
 }
 
 /// The role's ARN, with its path; `None` where there is no role.
@@ -282,6 +294,23 @@ pub async fn arn(cx: &Context, side: Side, name: &str) -> Result<Option<String>,
 
 pub async fn exists(cx: &Context, side: Side, name: &str) -> Result<bool, Error> {
     Ok(get(cx, side, name).await?.is_some())
+}
+
+/// What a role is, without its policies; `None` where there is none.
+pub async fn facts_of(cx: &Context, side: Side, name: &str) -> Result<Option<RoleFacts>, Error> {
+    Ok(get(cx, side, name).await?.map(|role| facts(&role, Tags::new())))
+}
+
+/// The trust policy of a foreign role with these statements of this resource added, those that it has of this resource replaced.
+pub fn trust_with(trusted: &Value, ownership: &Ownership, statements: &[Value]) -> Value {
+    let statements: Vec<Value> = statements.iter().map(policy::without_sid).collect();
+    trust::with(trusted, ownership, &"0".repeat(16), &statements)
+}
+
+/// The statements that others wrote and that name deleted principals, as a message names them, with the principals' IDs.
+pub fn foreign_statements_of_deleted(trusted: &Value) -> Vec<(String, Vec<String>)> {
+    let foreign = policy::statements_of(trusted).into_iter().filter(|statement| !trust::is_of_provider(statement));
+    foreign.map(|s| (trust::describe(s), trust::unique_ids(s))).filter(|(_, ids)| !ids.is_empty()).collect()
 }
 
 /// Whose the role is by its tags; `None` where there is no role.
@@ -301,8 +330,10 @@ impl Role {
     /// Document, tags, and whether anything differs, of a role of this resource.
     fn as_own(&self, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
         let trust = self.trusts(&facts.trusted);
-        let differs =
-            !trust || self.settings_differ(facts) || self.boundary_differs(facts) || !tags::exclusive(&self.tags, &facts.tags).is_none();
+        let differs = !trust
+            || self.settings_differ(facts)
+            || self.boundary_differs(facts)
+            || !tags::exclusive(Keys::IgnoringCase, &self.tags, &facts.tags).is_none();
         let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&facts.trusted) };
         (Some(document), Some(facts.tags.clone()), differs)
     }
@@ -320,13 +351,13 @@ impl Role {
         let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
         let current_only = own.filter(|_| current || reconcile.instance.is_some());
         let document = current_only.map(|own| policy::canonical_text(&if same { self.document() } else { own }));
-        let shown = self.adopted_tags.then(|| tags::shown(&self.tags, &facts.tags, &reconcile.added()));
+        let shown = self.adopted_tags.then(|| tags::shown(Keys::IgnoringCase, &self.tags, &facts.tags, &reconcile.added()));
         (document, shown, !same || !current || !self.adopted_change(reconcile, facts).is_none())
     }
 
     fn adopted_change(&self, reconcile: &Reconcile, facts: &RoleFacts) -> tags::Change {
         let wanted = if self.adopted_tags { &self.tags } else { &Tags::new() };
-        tags::additive(wanted, &facts.tags, &reconcile.added())
+        tags::additive(Keys::IgnoringCase, wanted, &facts.tags, &reconcile.added())
     }
 
     async fn rewrite_trust(&self, cx: &Context, reconcile: &Reconcile, facts: &RoleFacts) -> Result<(), Error> {
@@ -349,7 +380,7 @@ impl Role {
                 .max_session_duration(self.settings.max_session_duration.unwrap_or(DEFAULT_SESSION) as i32)
                 .send()
         };
-        cx.ask_until_visible("iam:UpdateRole", self.side, send).await.map(drop)
+        cx.ask_until_visible("iam:UpdateRole", self.side, cx.in_turn(self.side, &self.name, send)).await.map(drop)
     }
 
     async fn rewrite_boundary(&self, cx: &Context, facts: &RoleFacts) -> Result<(), Error> {
@@ -360,11 +391,13 @@ impl Role {
         match &self.settings.permissions_boundary {
             Some(boundary) => {
                 let send = || iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary).send();
-                cx.ask_until_visible("iam:PutRolePermissionsBoundary", self.side, send).await.map(drop)
+                cx.ask_until_visible("iam:PutRolePermissionsBoundary", self.side, cx.in_turn(self.side, &self.name, send)).await.map(drop)
             }
             None => {
                 let send = || iam.delete_role_permissions_boundary().role_name(&self.name).send();
-                cx.ask_until_visible("iam:DeleteRolePermissionsBoundary", self.side, send).await.map(drop)
+                cx.ask_until_visible("iam:DeleteRolePermissionsBoundary", self.side, cx.in_turn(self.side, &self.name, send))
+                    .await
+                    .map(drop)
             }
         }
     }
@@ -405,7 +438,8 @@ fn facts(role: &types::Role, tags: Tags) -> RoleFacts {
     }
 }
 
-async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
+/// Names of the role's inline policies; none where there is no role.
+pub async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
     let iam = cx.iam(side);
     let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
     Ok(cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
@@ -415,11 +449,11 @@ async fn retag(cx: &Context, side: Side, name: &str, change: &tags::Change) -> R
     let iam = cx.iam(side);
     if !change.set.is_empty() {
         let send = || iam.tag_role().role_name(name).set_tags(Some(tags::to_iam(&change.set))).send();
-        cx.ask_until_visible("iam:TagRole", side, send).await?;
+        cx.ask_until_visible("iam:TagRole", side, cx.in_turn(side, name, send)).await?;
     }
     if !change.unset.is_empty() {
         let send = || iam.untag_role().role_name(name).set_tag_keys(Some(change.unset.clone())).send();
-        cx.ask_until_visible("iam:UntagRole", side, send).await?;
+        cx.ask_until_visible("iam:UntagRole", side, cx.in_turn(side, name, send)).await?;
     }
     Ok(())
 }

@@ -5,10 +5,12 @@ use aws_config::retry::RetryConfig;
 use serde_json::Value;
 
 use crate::aws::wait::Pauses;
-use crate::aws::{Error, Kind, Named, Side, policy};
+use crate::aws::{Error, Kind, Named, Side, arn, policy};
 use crate::objects::context::{Context, PROPAGATION, QUIET};
 use crate::objects::locks;
 use crate::objects::ownership::Ownership;
+
+const UPDATE: &str = "iam:UpdateAssumeRolePolicy";
 
 /// The statements of this resource, of any instance, without their Sids. `None` where there are none.
 pub(super) fn own(document: &Value, ownership: &Ownership) -> Option<Value> {
@@ -50,36 +52,27 @@ pub(super) async fn put(cx: &Context, side: Side, role: &str, document: &Value) 
     let text = document.to_string();
     let iam = cx.iam(side);
     let send = || iam.update_assume_role_policy().role_name(role).policy_document(&text).send();
-    cx.ask_until_visible("iam:UpdateAssumeRolePolicy", side, send).await.map(drop)
+    cx.ask_until_visible(UPDATE, side, cx.in_turn(side, role, send)).await.map(drop)
 }
 
 /// Changes the trust policy of a role that others may be changing too: reads, writes and reads back, until nothing is left to change. IAM
 /// takes the whole document at a time (UpdateAssumeRolePolicy), without a condition on what it was before, and the last writer wins. So
 /// one call's time passes between a read and the write that rests on it, and no more: after an error that passes by itself, the document
 /// is read again. A process that wrote in that time reads once more afterwards, as the apply and `until_kept` do. `again` writes even what
-/// the document has already: a principal that was recreated is trusted only after that.
+/// the document has already: a principal that was recreated is trusted only after that. While this waits, others of this process write.
 pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
-    let _exclusive = locks::exclusive(&format!("{}/{role}", cx.label(side))).await;
     let mut again = again;
     let limits = cx.limits().at_most(PROPAGATION);
     let what = format!("the trust policy of {role} to show the change");
     let mut pauses = Pauses::new(&limits, &what);
     loop {
-        let now = read(cx, side, role).await?;
-        let wanted = change(&now);
-        if wanted == now && !again {
-            return Ok(());
-        }
-        let reason = match put_once(cx, side, role, &wanted).await {
-            Ok(()) => {
+        let reason = match edit_once(cx, side, role, again, &change).await {
+            Ok(Edited::Shown) => return Ok(()),
+            Ok(Edited::Written) => {
                 again = false;
-                let after = read(cx, side, role).await?;
-                if change(&after) == after {
-                    return Ok(());
-                }
                 let why =
                     format!("the trust policy of {role} does not show the change: another process may be changing it at the same time");
-                Error::of_kind(Kind::NotYet, "iam:UpdateAssumeRolePolicy", cx.label(side), why)
+                Error::of_kind(Kind::NotYet, UPDATE, cx.label(side), why)
             }
             Err(error) if error.is_transient() || error.is(Kind::Unreachable) => error,
             Err(error) => return Err(error),
@@ -87,6 +80,111 @@ pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, chan
         if let Err(end) = pauses.next(&reason).await {
             return Err(Error { message: format!("{} ({end})", reason.message), ..reason });
         }
+    }
+}
+
+/// What one attempt to change a document came to.
+enum Edited {
+    /// IAM shows the change.
+    Shown,
+    /// It was written, now or before, and IAM does not show it yet.
+    Written,
+}
+
+async fn edit_once(cx: &Context, side: Side, role: &str, again: bool, change: &(impl Fn(&Value) -> Value + Sync)) -> Result<Edited, Error> {
+    let _exclusive = locks::exclusive(&locks::role(&cx.account(side).identity().account_id, role)).await;
+    let (id, shown) = read(cx, side, role).await?;
+    let latest = latest::of(&id, &shown);
+    let wanted = change(&latest);
+    if wanted == latest && !again {
+        return Ok(if change(&shown) == shown { Edited::Shown } else { Edited::Written });
+    }
+    let written = put_without_dead(cx, side, role, wanted).await?;
+    latest::record(&id, [shown, latest], written);
+    let (_, after) = read(cx, side, role).await?;
+    Ok(if change(&after) == after { Edited::Shown } else { Edited::Written })
+}
+
+/// Writes the document. IAM refuses one that names the ID of a deleted principal, whichever statement has it: such principals are dropped
+/// from the statements of other resources of this provider, and with the last one the statement. Returns what was written.
+async fn put_without_dead(cx: &Context, side: Side, role: &str, wanted: Value) -> Result<Value, Error> {
+    let mut document = wanted;
+    loop {
+        let Err(error) = put_once(cx, side, role, &document).await else { return Ok(document) };
+        let dead = dead_principals(&document, &error);
+        let Some(first) = dead.first() else { return Err(error) };
+        if let Some(statement) = policy::statements_of(&document).into_iter().find(|s| !is_of_provider(s) && names_any(s, &dead)) {
+            return Err(foreign_dead(cx, side, role, statement, first, error));
+        }
+        cx.warn(format!(
+            "Removed {} from the trust policy of role {role} in {}: IDs of deleted principals, in statements of other xeks resources. IAM \
+             accepts no change to a policy that names one.",
+            dead.join(", "),
+            cx.label(side)
+        ));
+        document = without_principals(&document, &dead);
+    }
+}
+
+/// The unique IDs in the document that IAM refused it for. One of a role that this process created is not dead: IAM does not know it yet.
+fn dead_principals(document: &Value, error: &Error) -> Vec<String> {
+    if !error.is(Kind::NotYet) {
+        return Vec::new();
+    }
+    let ids = policy::statements_of(document).into_iter().flat_map(unique_ids);
+    let mut dead: Vec<String> = ids.filter(|id| error.message.contains(id.as_str()) && !locks::is_created(id)).collect();
+    dead.sort();
+    dead.dedup();
+    dead
+}
+
+/// The IDs of deleted principals that the statement names. IAM shows the ARN of a principal that exists (IAM user guide, "AWS JSON policy
+/// elements: Principal").
+pub(super) fn unique_ids(statement: &Value) -> Vec<String> {
+    policy::values_of(&statement["Principal"]["AWS"]).into_iter().filter(|principal| arn::is_unique_id(principal)).collect()
+}
+
+/// Whether a resource of this provider wrote the statement, by its Sid.
+pub(super) fn is_of_provider(statement: &Value) -> bool {
+    policy::sid_of(statement).is_some_and(Ownership::is_sid_of_any)
+}
+
+fn names_any(statement: &Value, principals: &[String]) -> bool {
+    unique_ids(statement).iter().any(|id| principals.contains(id))
+}
+
+/// The document without these principals in the statements of this provider, and without the statements that have no other.
+fn without_principals(document: &Value, dropped: &[String]) -> Value {
+    let statements = policy::statements_of(document).into_iter().filter_map(|statement| {
+        if !is_of_provider(statement) || !names_any(statement, dropped) {
+            return Some(statement.clone());
+        }
+        let mut kept = policy::values_of(&statement["Principal"]["AWS"]);
+        kept.retain(|principal| !dropped.contains(principal));
+        let mut statement = statement.clone();
+        statement["Principal"]["AWS"] = Value::from(kept.clone());
+        (!kept.is_empty()).then_some(statement)
+    });
+    policy::with_statements(document, statements.collect())
+}
+
+fn foreign_dead(cx: &Context, side: Side, role: &str, statement: &Value, id: &str, error: Error) -> Error {
+    let what = describe(statement);
+    let message = format!(
+        "{}. {what} of the trust policy of role {role} in {} names {id}, the ID of a deleted principal, and IAM accepts no change to the policy \
+         before that is gone. This resource did not create the statement. Remove {id} from it, or remove the statement (aws iam \
+         update-assume-role-policy --role-name {role})",
+        error.message.trim_end_matches('.'),
+        cx.label(side)
+    );
+    Error { kind: Kind::Invalid, message, ..error }
+}
+
+/// How a message names a statement: by its Sid, else by what it allows.
+pub(super) fn describe(statement: &Value) -> String {
+    match policy::sid_of(statement) {
+        Some(sid) => format!("Statement {sid}"),
+        None => format!("The statement {}", policy::canonical_text(&policy::document([statement.clone()]))),
     }
 }
 
@@ -98,7 +196,7 @@ pub(super) async fn until_kept(cx: &Context, side: Side, role: &str, change: imp
             () = tokio::time::sleep(QUIET) => {}
             () = cx.stop.cancelled() => return Ok(()),
         }
-        let Some(now) = read_if_there(cx, side, role).await? else { return Ok(()) };
+        let Some((_, now)) = read_if_there(cx, side, role).await? else { return Ok(()) };
         if change(&now) == now {
             return Ok(());
         }
@@ -107,25 +205,68 @@ pub(super) async fn until_kept(cx: &Context, side: Side, role: &str, change: imp
 
 /// One attempt: the SDK would send the same document again after a pause, over what others wrote meanwhile.
 async fn put_once(cx: &Context, side: Side, role: &str, document: &Value) -> Result<(), Error> {
-    const CALL: &str = "iam:UpdateAssumeRolePolicy";
-    tracing::debug!(call = CALL, account = cx.label(side), "calling AWS");
+    tracing::debug!(call = UPDATE, account = cx.label(side), "calling AWS");
     let request = cx.iam(side).update_assume_role_policy().role_name(role).policy_document(document.to_string());
     let once = aws_sdk_iam::Config::builder().retry_config(RetryConfig::disabled());
-    request.customize().config_override(once).send().await.named(CALL, cx.label(side)).map(drop)
+    request.customize().config_override(once).send().await.named(UPDATE, cx.label(side)).map(drop)
 }
 
-async fn read(cx: &Context, side: Side, role: &str) -> Result<Value, Error> {
+/// RoleId and trust policy.
+async fn read(cx: &Context, side: Side, role: &str) -> Result<(String, Value), Error> {
     let found = read_if_there(cx, side, role).await?;
     let absent = || Error::of_kind(Kind::Absent, "iam:GetRole", cx.label(side), format!("the role {role} does not exist any more"));
     found.ok_or_else(absent)
 }
 
-async fn read_if_there(cx: &Context, side: Side, role: &str) -> Result<Option<Value>, Error> {
+async fn read_if_there(cx: &Context, side: Side, role: &str) -> Result<Option<(String, Value)>, Error> {
     let Some(role) = super::get(cx, side, role).await? else { return Ok(None) };
     let parsed = policy::parse(role.assume_role_policy_document().unwrap_or_default());
     let unreadable =
         |why| Error::of_kind(Kind::Other, "iam:GetRole", cx.label(side), format!("the trust policy of {}: {why}", role.role_name()));
-    parsed.map(Some).map_err(unreadable)
+    parsed.map(|document| Some((role.role_id().to_owned(), document))).map_err(unreadable)
+}
+
+/// What this process wrote last, for as long as IAM may show an older document: a write that rests on that one would undo what other
+/// resources of the run have just written.
+mod latest {
+    use std::collections::HashMap;
+    use std::sync::LazyLock;
+
+    use parking_lot::Mutex;
+    use serde_json::Value;
+    use tokio::time::Instant;
+
+    use crate::aws::policy;
+    use crate::objects::context::PROPAGATION;
+
+    struct Latest {
+        written: Value,
+        at: Instant,
+        /// The documents that were replaced, canonical.
+        replaced: Vec<String>,
+    }
+
+    /// By RoleId.
+    static LATEST: LazyLock<Mutex<HashMap<String, Latest>>> = LazyLock::new(Mutex::default);
+
+    /// The document that a change starts from: the one shown, unless that is one that this process has replaced.
+    pub(super) fn of(role_id: &str, shown: &Value) -> Value {
+        let all = LATEST.lock();
+        let is_outdated = |latest: &&Latest| latest.at.elapsed() < PROPAGATION && latest.replaced.contains(&policy::canonical_text(shown));
+        all.get(role_id).filter(is_outdated).map_or_else(|| shown.clone(), |latest| latest.written.clone())
+    }
+
+    pub(super) fn record(role_id: &str, replaced: [Value; 2], written: Value) {
+        let mut all = LATEST.lock();
+        let (now, text) = (Instant::now(), policy::canonical_text(&written));
+        let latest = all.entry(role_id.to_owned()).or_insert_with(|| Latest { written: Value::Null, at: now, replaced: Vec::new() });
+        if latest.at.elapsed() >= PROPAGATION {
+            latest.replaced.clear();
+        }
+        latest.replaced.extend(replaced.iter().map(policy::canonical_text));
+        latest.replaced.retain(|document| *document != text);
+        (latest.written, latest.at) = (written, now);
+    }
 }
 
 #[cfg(test)]

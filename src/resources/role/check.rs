@@ -1,0 +1,239 @@
+//! Checks at plan time of the roles of a resource: what IAM would refuse at the apply although every attribute is right for itself.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use serde_json::Value as Json;
+
+use super::RoleModel;
+use crate::aws::arn::Arn;
+use crate::aws::policy;
+use crate::diagnostics::{Diagnostics, Path};
+use crate::engine::OnExisting;
+use crate::objects::iam::role::{self, RoleFacts};
+use crate::objects::iam::{inline_policy, quotas};
+use crate::objects::{Context, Env};
+use crate::schema::placeholder;
+
+/// A role of the resource with what the apply puts on it.
+pub struct Wanted<'a> {
+    pub role: &'a RoleModel,
+    pub trust: Vec<Json>,
+    /// The attribute that makes the trust policy longer or shorter, and how to make it shorter.
+    pub trust_path: Path,
+    pub shorten: &'static str,
+    /// Documents by name.
+    pub inline_policies: BTreeMap<String, String>,
+    pub inline_path: Path,
+}
+
+/// Sizes, deleted principals and tag keys of these roles.
+pub async fn check(cx: &Context, env: &Env, roles: &[Wanted<'_>]) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for found in join_all(roles.iter().map(|wanted| wanted.check(cx, env))).await {
+        diagnostics.extend(found);
+    }
+    diagnostics
+}
+
+impl Wanted<'_> {
+    async fn check(&self, cx: &Context, env: &Env) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        self.policies_of_account(env, &mut diagnostics);
+        self.default_tag_keys(env, &mut diagnostics);
+        let found = self.found(cx).await;
+        if let Some(facts) = &found {
+            self.deleted_principals(cx, facts, &mut diagnostics);
+        }
+        self.trust_fits(cx, found.as_ref(), &mut diagnostics).await;
+        self.attachments_fit(cx, found.as_ref(), &mut diagnostics).await;
+        self.inline_policies_fit(cx, found.as_ref(), &mut diagnostics).await;
+        diagnostics
+    }
+
+    /// The role as it is, where this resource adds to one that exists. One that can't be read is checked as if it were new: the other
+    /// checks of a plan report it.
+    async fn found(&self, cx: &Context) -> Option<RoleFacts> {
+        let name = &self.role.name;
+        if self.role.on_existing == OnExisting::Fail || placeholder::is_in(name) {
+            return None;
+        }
+        role::facts_of(cx, self.role.side, name).await.ok()?
+    }
+
+    /// A managed policy of another account can't be attached (IAM, AttachRolePolicy).
+    fn policies_of_account(&self, env: &Env, diagnostics: &mut Diagnostics) {
+        let account = &env.identity(self.role.side).account_id;
+        for text in self.role.managed_policies.iter().flatten() {
+            let Ok(arn) = Arn::parse(text) else { continue };
+            if arn.account != "aws" && arn.account != *account {
+                diagnostics.error(
+                    Path::of(self.role.attribute.name).attribute("managed_policy_arns"),
+                    format!("{text} can't be attached to role {}", self.role.name),
+                    format!(
+                        "The policy belongs to account {}, and the role to account {account}. IAM attaches AWS managed policies and those of \
+                         the role's own account. Create the policy in {account}, or add its statements as an inline policy.",
+                        arn.account
+                    ),
+                );
+            }
+        }
+    }
+
+    /// The provider's default_tags against the resource's own: the rest is refused by validate.
+    fn default_tag_keys(&self, env: &Env, diagnostics: &mut Diagnostics) {
+        if self.role.existing {
+            return;
+        }
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        for key in self.role.tags.keys().filter(|key| !placeholder::is_in(key)) {
+            let Some(other) = seen.insert(key.to_lowercase(), key) else { continue };
+            let (default, own) = if env.default_tags.contains_key(other) { (other, key.as_str()) } else { (key.as_str(), other) };
+            diagnostics.error(
+                Path::of("tags").key(own),
+                format!("default_tags[{default:?}] and tags[{own:?}] are the same key to IAM"),
+                format!(
+                    "IAM ignores the case of tag keys on roles, and refuses both on role {}. Write the key in the same case in the provider's \
+                     default_tags and in the resource.",
+                    self.role.name
+                ),
+            );
+        }
+    }
+
+    fn deleted_principals(&self, cx: &Context, facts: &RoleFacts, diagnostics: &mut Diagnostics) {
+        for (statement, ids) in role::foreign_statements_of_deleted(&facts.trusted) {
+            diagnostics.warning(
+                self.role.name_path(),
+                format!("The trust policy of {} names a deleted principal", self.role.name),
+                format!(
+                    "{statement} in {} names {}, the ID of a deleted principal. IAM refuses every change to a trust policy that has one, so \
+                     this apply or the destroy will fail. This resource did not create the statement. Remove the principal from it, or remove \
+                     the statement.",
+                    cx.label(self.role.side),
+                    ids.join(", ")
+                ),
+            );
+        }
+    }
+
+    async fn trust_fits(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+        let document = match found {
+            Some(facts) => role::trust_with(&facts.trusted, &cx.ownership, &self.trust),
+            None => policy::document(self.trust.iter().map(policy::without_sid)),
+        };
+        let size = policy::size(&document);
+        let quota = Quota {
+            what: format!("The trust policy of role {}", self.role.name),
+            would_have: format!("would have {size} characters"),
+            size,
+            default: policy::TRUST_LIMIT,
+            most: policy::TRUST_NEVER,
+            name: "Role trust policy length",
+        };
+        quota.check(cx, self, &self.trust_path, self.shorten, |quotas| quotas.trust_policy_size, diagnostics).await;
+    }
+
+    async fn attachments_fit(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+        let Some(wanted) = &self.role.managed_policies else { return };
+        let mut all: Vec<String> = wanted.clone();
+        if found.is_some() {
+            all.extend(role::attached_arns(cx, self.role.side, &self.role.name).await.unwrap_or_default());
+        }
+        all.sort();
+        all.dedup();
+        let quota = Quota {
+            what: format!("Role {}", self.role.name),
+            would_have: format!("would have {} managed policies", all.len()),
+            size: all.len(),
+            default: policy::ATTACHMENTS_LIMIT,
+            most: policy::ATTACHMENTS_NEVER,
+            name: "Managed policies per role",
+        };
+        let path = Path::of(self.role.attribute.name).attribute("managed_policy_arns");
+        let shorten = "Attach fewer policies, or merge some of them";
+        quota.check(cx, self, &path, shorten, |quotas| quotas.attached_policies, diagnostics).await;
+    }
+
+    /// This quota can't be raised (IAM quotas).
+    async fn inline_policies_fit(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+        let size = |text: &String| text.chars().filter(|c| !c.is_whitespace()).count();
+        let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+        if found.is_some() {
+            let names = role::inline_names(cx, self.role.side, &self.role.name).await.unwrap_or_default();
+            let reads = names.iter().map(|name| inline_policy::document(cx, self.role.side, &self.role.name, name));
+            let documents = join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_ref().map_or(0, size));
+            sizes.extend(names.iter().cloned().zip(documents));
+        }
+        sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), size(document))));
+        let total: usize = sizes.values().sum();
+        if total > policy::INLINE_LIMIT {
+            diagnostics.error(
+                self.inline_path.clone(),
+                format!("Role {} would have too many inline policies", self.role.name),
+                format!(
+                    "{} policies would have {total} characters together; IAM allows {}, and this quota can't be raised. Use managed policies \
+                     for some of them.",
+                    sizes.len(),
+                    policy::INLINE_LIMIT
+                ),
+            );
+        }
+    }
+}
+
+/// A quota that the account may have raised.
+struct Quota {
+    what: String,
+    /// Completes `what`.
+    would_have: String,
+    size: usize,
+    default: usize,
+    /// What AWS raises it to at most.
+    most: usize,
+    /// As Service Quotas names it.
+    name: &'static str,
+}
+
+impl Quota {
+    /// AWS's default needs no call; the account's own quota is asked for only where that would be exceeded.
+    async fn check(
+        &self,
+        cx: &Context,
+        wanted: &Wanted<'_>,
+        path: &Path,
+        shorten: &str,
+        which: impl Fn(quotas::Quotas) -> Option<usize>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if self.size <= self.default {
+            return;
+        }
+        let Quota { what, would_have, default, most, name, .. } = self;
+        let label = cx.label(wanted.role.side);
+        let too_long = format!("{what} exceeds a quota of IAM");
+        if self.size > *most {
+            let text = format!("{what} {would_have}; AWS raises the quota \"{name}\" to {most} at most. {shorten}.");
+            return diagnostics.error(path.clone(), too_long, text);
+        }
+        let asked = quotas::of(cx, wanted.role.side).await;
+        match asked.as_ref().ok().and_then(|quotas| which(*quotas)) {
+            Some(quota) if self.size <= quota => {}
+            Some(quota) => {
+                let raise = format!("or have the quota \"{name}\" raised (Service Quotas, up to {most})");
+                diagnostics.error(path.clone(), too_long, format!("{what} {would_have}; {label} allows {quota}. {shorten}, {raise}."));
+            }
+            None => {
+                let why = asked.err().map_or_else(|| "iam:GetAccountSummary does not name it".to_owned(), |error| error.to_string());
+                diagnostics.warning(
+                    path.clone(),
+                    format!("{what} may exceed a quota of IAM"),
+                    format!(
+                        "{what} {would_have}. AWS allows {default} by default, and up to {most} where the quota \"{name}\" was raised; the quota \
+                         of {label} is unknown: {why}. If the apply fails: {shorten}, or have the quota raised."
+                    ),
+                );
+            }
+        }
+    }
+}
