@@ -55,8 +55,10 @@ class Accounts:
         return self._found(lambda: get(RoleName=role, PolicyName=policy)["PolicyDocument"])
 
     def own_policy(self, account: str, role: str, name: str) -> str:
-        """The full name of xeks's inline policy `xeks-assume-ROLE` or `xeks-describe-CLUSTER`: it ends in a hash of the connection."""
-        (found,) = [policy for policy in self.inline_policies(account, role) if re.fullmatch(name + "-[0-9a-f]{12}", policy)]
+        """The full name of an inline policy such as `xeks-assume-ROLE`: it ends in a hash of the connection."""
+        (found,) = [
+            policy for policy in self.inline_policies(account, role) if re.fullmatch(name + "-[0-9a-f]{12}", policy)
+        ]
         return found
 
     def inline_policies(self, account: str, role: str) -> list[str]:

@@ -64,7 +64,13 @@ def recreate_role(
 
 def recreate_access(accounts: Accounts) -> None:
     """All of `access_of_all` but the access role."""
-    recreate_role(accounts, "workload", WORKLOAD, {accounts.own_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}"): DENY}, (BUCKETS,))
+    recreate_role(
+        accounts,
+        "workload",
+        WORKLOAD,
+        {accounts.own_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}"): DENY},
+        (BUCKETS,),
+    )
     iam = accounts.iam("workload")
     iam.delete_instance_profile(InstanceProfileName=WORKLOAD)
     iam.create_instance_profile(InstanceProfileName=WORKLOAD, Tags=THEIRS)

@@ -37,10 +37,14 @@ def test_the_story_creates_the_objects_of_the_guide(workspace, aws):
 
     trust = accounts.trust("cluster", ACCESS)["Statement"]
     assert [statement["Principal"]["AWS"] for statement in trust] == [WORKLOAD_ARN]
-    describe = accounts.inline_policy("cluster", ACCESS, accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}"))["Statement"]
+    describe = accounts.inline_policy(
+        "cluster", ACCESS, accounts.own_policy("cluster", ACCESS, f"xeks-describe-{CLUSTER}")
+    )["Statement"]
     actions = {action for statement in describe for action in as_list(statement["Action"])}
     assert actions == {"eks:DescribeCluster", "eks:ListClusters"}
-    assume = accounts.inline_policy("workload", WORKLOAD, accounts.own_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}"))["Statement"]
+    assume = accounts.inline_policy(
+        "workload", WORKLOAD, accounts.own_policy("workload", WORKLOAD, f"xeks-assume-{ACCESS}")
+    )["Statement"]
     assert [as_list(statement["Resource"]) for statement in as_list(assume)] == [[ACCESS_ARN]]
     assert accounts.profile_roles(WORKLOAD) == [WORKLOAD]
     assert accounts.entry(ACCESS_ARN)["type"] == "STANDARD"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from accounts import Accounts, traces
+from accounts import CLUSTER, Accounts, traces
 from aws_emulator.client import Aws
 from cross_account_access import ACCESS, ACCESS_ARN, STORY, WORKLOAD
 from every_object import (

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::grants::{ALWAYS, Grants};
 use super::place::{Place, flag, text};
 use super::{Side, Sides};
+use crate::objects::TAG_RESOURCE;
 use crate::schema::Value;
 
 /// Describe calls know no resource.
@@ -55,6 +56,8 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
         let of = |kind: &str| [place.regional("ec2", cluster_region.as_deref(), &format!("{kind}/*"))];
         let rules = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"];
         grants.allow("Https", &rules, &of("security-group"), within(&cluster_vpc));
+        // With tags in the request, the new rule is asked for too, which knows no VPC.
+        grants.allow("HttpsRules", &["ec2:AuthorizeSecurityGroupIngress"], &of("security-group-rule"), tagged("aws:RequestTag"));
         grants.allow("HttpsTags", &TAGS, &of("security-group-rule"), ALWAYS);
     }
 }
@@ -79,7 +82,10 @@ impl End<'_> {
         if flag(self.wanted, "dns_resolution", false) {
             grants.allow("PeeringConnections", &OPTIONS, connections, self.of_both.clone());
         }
-        grants.allow("PeeringConnections", &TAGS, connections, self.of_both.clone());
+        grants.allow("PeeringConnections", &["ec2:CreateTags"], connections, self.of_both.clone());
+        // To untag carries neither VPC, but the tags that are there.
+        let condition = if self.of_both.is_null() { ALWAYS } else { tagged("aws:ResourceTag") };
+        grants.allow("PeeringUntagged", &["ec2:DeleteTags"], connections, condition);
     }
 }
 
@@ -92,6 +98,11 @@ fn accept(grants: &mut Grants, vpc: &str, connections: &[String], of_both: &Json
 /// Tags that the call makes the thing with.
 fn made_by(call: &str) -> Json {
     json!({"StringEquals": {"ec2:CreateAction": call}})
+}
+
+/// Things that carry this provider's tag, or are to carry it: `aws:ResourceTag` or `aws:RequestTag`.
+fn tagged(key: &str) -> Json {
+    json!({"Null": {(format!("{key}/{TAG_RESOURCE}")): "false"}})
 }
 
 /// Things of that VPC only.

@@ -46,6 +46,8 @@ impl Use<'_> {
     pub(super) fn grant(&self, grants: &mut Grants, place: &Place) {
         let arns = self.arns(place);
         grants.allow("Roles", &LOOK, &arns, ALWAYS);
+        // Where a role would exceed AWS's default quotas, the plan asks for the account's own.
+        grants.allow("Quotas", &["iam:GetAccountSummary"], &["*".to_owned()], ALWAYS);
         if self.inline {
             grants.allow("Roles", &["iam:GetRolePolicy", "iam:DeleteRolePolicy"], &arns, ALWAYS);
             grants.allow("RolesGiven", &["iam:PutRolePolicy"], &arns, self.bounded());

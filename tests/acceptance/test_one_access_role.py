@@ -1,0 +1,98 @@
+"""Several connections on one access role that existed before: each adds its statement and its policy, and removes only those."""
+
+import pytest
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, Accounts, traces
+
+HUB = "hub"
+TRUSTS_OPS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Sid": "Ops", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+#: Seconds until IAM's readers see a write.
+LAG = 15
+
+
+def connections(keys: list[int], external_id: str = "one") -> str:
+    return f"""
+resource "xeks_cross_account_access" "c" {{
+  for_each      = toset({[str(key) for key in keys]})
+  cluster_name  = "{CLUSTER}"
+  access_role   = {{ name = "{HUB}", existing = true, external_id = "{external_id}" }}
+  workload_role = {{ name = "team-${{each.key}}" }}
+  kubernetes    = {{ policies = {{ AmazonEKSViewPolicy = {{ scope = "cluster" }} }} }}
+  adopt         = "if_exists"
+}}
+""".replace("'", '"')
+
+
+def prepare(aws) -> Accounts:
+    accounts = Accounts(aws)
+    accounts.make_role("cluster", HUB, TRUSTS_OPS)
+    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=accounts.role("cluster", HUB)["Arn"])
+    return accounts
+
+
+def trusted(accounts: Accounts) -> list[str]:
+    """The workload roles that the hub trusts."""
+    statements = accounts.trust("cluster", HUB)["Statement"]
+    arns = [statement["Principal"].get("AWS") for statement in statements]
+    return sorted(arn for arn in arns if arn)
+
+
+def arns(keys) -> list[str]:
+    return sorted(f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/team-{key}" for key in keys)
+
+
+@pytest.mark.parametrize(
+    "count", [3, pytest.param(5, marks=pytest.mark.long), pytest.param(10, marks=pytest.mark.long)]
+)
+def test_connections_are_created_changed_and_destroyed_together(workspace, aws, count):
+    accounts = prepare(aws)
+    before = aws.dump()
+    keys = list(range(count))
+    root = workspace(connections(keys))
+    root.timeout = 900
+    aws.delay(LAG)
+    try:
+        root.apply()
+        assert trusted(accounts) == arns(keys)
+        assert len(accounts.inline_policies("cluster", HUB)) == count
+        root.assert_empty_plan()
+
+        root.write(connections(keys, external_id="two"))
+        root.apply()
+        statements = accounts.trust("cluster", HUB)["Statement"]
+        assert [s["Condition"]["StringEquals"]["sts:ExternalId"] for s in statements if "Condition" in s] == [
+            "two"
+        ] * count
+        root.assert_empty_plan()
+
+        root.destroy()
+    finally:
+        aws.delay(0)
+    assert accounts.trust("cluster", HUB) == TRUSTS_OPS
+    assert not traces(aws, before)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_connections_are_removed_one_by_one(workspace, aws, count):
+    accounts = prepare(aws)
+    before = aws.dump()
+    keys = list(range(count))
+    root = workspace(connections(keys))
+    root.timeout = 900
+    aws.delay(LAG)
+    try:
+        root.apply()
+        while keys:
+            keys.pop(0)
+            root.write(connections(keys))
+            root.apply()
+            assert trusted(accounts) == arns(keys)
+            root.assert_empty_plan()
+    finally:
+        aws.delay(0)
+    assert not traces(aws, before)
