@@ -36,7 +36,10 @@ data "xeks_runner_policy" "all" {{
     {{ issuer_urls = ["https://*"], role = {{ name = "*", managed_policy_arns = ["*"] }} }},
     {{ cluster_name = "*", role = {{ name = "*" }}, mode = "chained", pod_role = {{ name = "*" }} }},
   ]
-  cluster_peering = [{{ cluster_name = "*", workload_vpc_id = "*", dns_resolution = true }}]
+  cluster_peering = [
+    {{ cluster_name = "*", workload_vpc_id = "*", dns_resolution = true }},
+    {{ cluster_name = "*", workload_vpc_id = "*", peering_connection_id = "*" }},
+  ]
   data_sources    = ["xeks_access_path", "xeks_cluster", "xeks_irsa_path"]
 }}
 

@@ -231,13 +231,16 @@ async fn read_if_there(cx: &Context, side: Side, role: &str) -> Result<Option<(S
 mod latest {
     use std::collections::HashMap;
     use std::sync::LazyLock;
+    use std::time::Duration;
 
     use parking_lot::Mutex;
     use serde_json::Value;
     use tokio::time::Instant;
 
     use crate::aws::policy;
-    use crate::objects::context::PROPAGATION;
+
+    /// How long IAM is taken to show an older document rather than one that others wrote back.
+    const LATE: Duration = Duration::from_secs(60);
 
     struct Latest {
         written: Value,
@@ -252,7 +255,7 @@ mod latest {
     /// The document that a change starts from: the one shown, unless that is one that this process has replaced.
     pub(super) fn of(role_id: &str, shown: &Value) -> Value {
         let all = LATEST.lock();
-        let is_outdated = |latest: &&Latest| latest.at.elapsed() < PROPAGATION && latest.replaced.contains(&policy::canonical_text(shown));
+        let is_outdated = |latest: &&Latest| latest.at.elapsed() < LATE && latest.replaced.contains(&policy::canonical_text(shown));
         all.get(role_id).filter(is_outdated).map_or_else(|| shown.clone(), |latest| latest.written.clone())
     }
 
@@ -260,7 +263,7 @@ mod latest {
         let mut all = LATEST.lock();
         let (now, text) = (Instant::now(), policy::canonical_text(&written));
         let latest = all.entry(role_id.to_owned()).or_insert_with(|| Latest { written: Value::Null, at: now, replaced: Vec::new() });
-        if latest.at.elapsed() >= PROPAGATION {
+        if latest.at.elapsed() >= LATE {
             latest.replaced.clear();
         }
         latest.replaced.extend(replaced.iter().map(policy::canonical_text));
