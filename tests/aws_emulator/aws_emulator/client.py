@@ -8,6 +8,7 @@ Owns: the server process's life as its user sees it, boto3 clients, the calls of
 Must not know: anything of the server's inside; it imports nothing from the extension.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -133,10 +134,19 @@ class Aws:
 
     def _finish(self, raising: bool) -> None:
         """Add up what was validated; another error that is under way is the one to see."""
-        if self._answers():
+        if not self._answers():
+            return
+        try:
             _validated.update(self.validated())
             if raising:
                 self.check()
+        except OSError:
+            # Ctrl-C ends the server too. One that does not answer for another reason is an error.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
+            if raising:
+                raise
 
     def _stop(self) -> None:
         if self._process:
