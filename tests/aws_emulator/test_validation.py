@@ -60,6 +60,13 @@ def test_eks_refuses_a_member_that_the_operation_does_not_have(aws, method, path
     assert f"'{name}' is no parameter of" in message
 
 
+def test_an_operation_that_the_service_does_not_have_is_refused(aws):
+    """API references, common errors: InvalidAction; in EKS UnknownOperationException, 404."""
+    for service in ("iam", "sts", "ec2"):
+        assert form(aws, service, "MakeTea")[:2] == (400, "InvalidAction")
+    assert rest(aws, "GET", "/teapots")[:2] == (404, "UnknownOperationException")
+
+
 def test_the_parameters_of_a_signed_url_are_no_parameters_of_the_call(aws):
     """IAM user guide, "Elements of an AWS API request signature": X-Amz-Algorithm and others in the query string."""
     url = aws.client("workload", "sts").generate_presigned_url("get_caller_identity")

@@ -62,7 +62,7 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
     """The answer, its error code, and whether a test invented that code."""
     try:
         if not call.action:
-            raise AwsError("InvalidAction", f"Could not find an operation of {call.service} for this request.", 400)
+            raise validation.unknown_operation(call.service)
         call.caller = authentication.caller_of(call.service, call.action, headers, query)
         armed = faults.matching(call)
         await faults.before(call, armed, permissions.denial)

@@ -48,6 +48,12 @@ def check(call: Call) -> None:
         raise (_ec2 if call.service == "ec2" else _others)(call, found)
 
 
+def unknown_operation(service: str) -> AwsError:
+    """API references, common errors: InvalidAction; of EKS, a JSON service, UnknownOperationException, 404."""
+    code, status = ("UnknownOperationException", 404) if service == "eks" else ("InvalidAction", 400)
+    return AwsError(code, f"Could not find an operation of {service} for this request.", status)
+
+
 def _ec2(call: Call, found: list[Broken]) -> AwsError:
     if call.unknown:
         return AwsError("UnknownParameter", f"The parameter {call.unknown[0]} is not recognized")
