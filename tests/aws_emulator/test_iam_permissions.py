@@ -148,3 +148,15 @@ def test_a_call_without_a_resource_type_is_allowed_by_the_wildcard_alone(limited
     with refused("AccessDenied", "iam:ListUsers on resource: *", 403):
         limited(allow("iam:ListUsers", f"arn:aws:iam::{ACCOUNT}:user/*")).list_users()
     limited(allow("iam:ListUsers")).list_users()
+
+
+def test_a_call_without_a_users_name_is_about_the_user_who_signs(aws, limited):
+    """API reference, GetUser: "If you do not specify a user name, IAM determines the user name implicitly based on the
+    AWS access key ID used to sign the request"; a role has none, as users report."""
+    me = f"arn:aws:iam::{ACCOUNT}:user/limited"
+    with refused("AccessDenied", f"iam:GetUser on resource: {me}", 403):
+        limited(allow("iam:GetUser", f"arn:aws:iam::{ACCOUNT}:user/other")).get_user()
+    assert limited(allow("iam:GetUser", me)).get_user()["User"]["Arn"] == me
+    with refused("ValidationError", "Must specify userName when calling with non-User credentials", 400):
+        aws.client("workload", "iam", "runner").get_user()
+    assert aws.client("workload", "iam").get_user()["User"]["UserId"] == ACCOUNT

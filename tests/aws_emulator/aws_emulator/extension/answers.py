@@ -10,6 +10,7 @@ model gives for it, and a message.
 
 import functools
 import json
+import re
 import threading
 from xml.etree import ElementTree
 
@@ -18,10 +19,12 @@ from .call import Call, Response
 from .constraints import broken
 from .wire import from_json, model, typed
 
-#: (service, shape, demand of the model) -> a value with which AWS itself does not meet it.
+#: (service, shape, demand of the model) -> values with which AWS itself does not meet it.
 _OTHERWISE = {
     # AWS CLI reference, describe-access-entry and other examples of EKS: "tags": {}.
-    ("eks", "TagMap", "length"): {},
+    ("eks", "TagMap", "length"): r"\{\}",
+    # IAM user guide, "IAM identifiers": the root user's id is the account's.
+    ("iam", "idType", "length"): r"\d{12}",
     # IAM API reference, AttachedPermissionsBoundary: "This data type can only have a value of Policy"; so in the AWS
     # CLI reference, create-user, and in issue 82 of awsdocs/iam-user-guide.
     ("iam", "PermissionsBoundaryAttachmentType", "enum"): "Policy",
@@ -99,7 +102,7 @@ def _of_result(service: str, action: str, body: bytes):
         value = _from_xml(shape, _result_of(service, action, shape, body, unknown), "", unknown) if shape else {}
     yield from (f"{name} is no member" for name in unknown)
     for each in broken(shape, value) if shape else ():
-        if _OTHERWISE.get((service, each.shape, each.rule), ...) == each.value:
+        if re.fullmatch(_OTHERWISE.get((service, each.shape, each.rule), "(?!)"), str(each.value)):
             continue
         yield f"{'.'.join(map(str, each.path))} is {each.value!r}: {each.rule} {each.bound or ''}".rstrip()
 

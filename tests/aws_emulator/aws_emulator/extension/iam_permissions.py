@@ -6,6 +6,7 @@ takes (`service_authorization`), how needs are evaluated (`permissions`) or call
 
 from ministack.services import iam
 
+from .call import AwsError
 from .permissions import Need, needs, request_tags, resource_tags
 from .service_authorization import Undocumented, action
 
@@ -52,7 +53,9 @@ def _profile(call):
 
 
 def _user(call):
-    """API reference, GetUser and others: without a name, the user who signs."""
+    """API reference, GetUser and others: without a name, the user who signs; a role that signs is no user."""
+    if "UserName" not in call.params and call.caller.kind != "User":
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     if "UserName" not in call.params:
         return call.caller.principal_arn, {}
     return _by_name(call, iam._users, "user", "UserName")
