@@ -23,6 +23,10 @@ from .wire import from_json, model, typed
 _OTHERWISE = {
     # AWS CLI reference, describe-access-entry and other examples of EKS: "tags": {}.
     ("eks", "TagMap", "length"): r"\{\}",
+    # EC2 API reference, InternetGatewayAttachment: "the state is available when attached to a VPC"; Image, Platform:
+    # "This value is set to windows for Windows AMIs".
+    ("ec2", "AttachmentStatus", "enum"): "available",
+    ("ec2", "PlatformValues", "enum"): "windows",
     # IAM user guide, "IAM identifiers": the root user's id is the account's.
     ("iam", "idType", "length"): r"\d{12}",
     # IAM API reference, AttachedPermissionsBoundary: "This data type can only have a value of Policy"; so in the AWS
