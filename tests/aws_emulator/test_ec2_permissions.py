@@ -92,3 +92,59 @@ def test_describing_takes_no_resource(limited):
     with refused("UnauthorizedOperation", "ec2:DescribeVpcs"):
         limited(allow("ec2:DescribeVpcs", arn("vpc", "*"))).describe_vpcs()
     limited(allow("ec2:DescribeVpcs")).describe_vpcs()
+
+
+@pytest.fixture
+def peering(aws, root):
+    """A peering connection of the workload account's VPC with the cluster account's, and both VPCs' ARNs as keys."""
+    mine = root.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    theirs = aws.client("cluster", "ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    made = root.create_vpc_peering_connection(VpcId=mine, PeerVpcId=theirs, PeerOwnerId=CLUSTER)
+    ends = {"ec2:RequesterVpc": arn("vpc", mine), "ec2:AccepterVpc": arn("vpc", theirs, CLUSTER)}
+    return made["VpcPeeringConnection"]["VpcPeeringConnectionId"], ends
+
+
+def test_removing_tags_of_a_peering_does_not_carry_its_vpcs(limited, peering):
+    """Reference, CreateTags on vpc-peering-connection: ec2:AccepterVpc and ec2:RequesterVpc; DeleteTags: neither, so a
+    condition on them is never met."""
+    identified, ends = peering
+    both = ["ec2:CreateTags", "ec2:DeleteTags"]
+    ec2 = limited(allow(both, arn("vpc-peering-connection", "*"), ArnLike=ends))
+    ec2.create_tags(Resources=[identified], Tags=[{"Key": "a", "Value": "b"}])
+    on_peering = f"ec2:DeleteTags on resource: {arn('vpc-peering-connection', identified)}"
+    with refused("UnauthorizedOperation", on_peering, 403):
+        ec2.delete_tags(Resources=[identified], Tags=[{"Key": "a"}])
+    tagged = {"StringEquals": {"aws:ResourceTag/a": "b"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}
+    limited(allow(both, arn("vpc-peering-connection", "*"), **tagged)).delete_tags(
+        Resources=[identified], Tags=[{"Key": "a"}]
+    )
+
+
+def test_a_rule_that_is_made_with_tags_is_authorized_too(limited, root, vpc):
+    """Reference, AuthorizeSecurityGroupIngress: "Policies using the security-group-rule resource-level permission are
+    only enforced when the API request includes TagSpecifications"; of that type it carries aws:RequestTag and
+    aws:TagKeys, not ec2:Vpc."""
+    group = root.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
+    in_vpc, action = {"ArnEquals": {"ec2:Vpc": arn("vpc", vpc)}}, "ec2:AuthorizeSecurityGroupIngress"
+    on_group = allow(action, arn("security-group", group), **in_vpc)
+    tagging = allow("ec2:CreateTags", arn("security-group-rule", "*"))
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    tags = [{"ResourceType": "security-group-rule", "Tags": [{"Key": "a", "Value": "b"}]}]
+    limited(on_group).authorize_security_group_ingress(**rule, CidrIp="10.1.0.0/16")
+    tagged = {**rule, "CidrIp": "10.2.0.0/16", "TagSpecifications": tags}
+    on_rule = arn("security-group-rule", "*")
+    for more in ([], [allow(action, on_rule, **in_vpc)]):
+        with refused("UnauthorizedOperation", f"{action} on resource: {on_rule}", 403):
+            limited(on_group, tagging, *more).authorize_security_group_ingress(**tagged)
+    requested = {"StringEquals": {"aws:RequestTag/a": "b"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}
+    limited(on_group, tagging, allow(action, on_rule, **requested)).authorize_security_group_ingress(**tagged)
+
+
+def test_what_is_made_is_authorized_by_its_own_type(limited, root):
+    """Reference: CreateSubnet takes the subnet, which carries aws:RequestTag, and the VPC, which carries ec2:VpcID."""
+    vpc = root.create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
+    subnet = {"VpcId": vpc, "CidrBlock": "10.3.0.0/24"}
+    on_vpc = allow("ec2:CreateSubnet", arn("vpc", "*"), StringEquals={"ec2:VpcID": vpc})
+    with refused("UnauthorizedOperation", f"ec2:CreateSubnet on resource: {arn('subnet', '*')}", 403):
+        limited(on_vpc).create_subnet(**subnet)
+    limited(on_vpc, allow("ec2:CreateSubnet", arn("subnet", "*"))).create_subnet(**subnet)

@@ -7,6 +7,7 @@ from permitted import allow, limited_to
 from refusals import refused
 
 ACCOUNT = "185863138492"
+TEAM = {"Key": "team", "Value": "a"}
 EC2 = json.dumps(
     {
         "Version": "2012-10-17",
@@ -112,3 +113,50 @@ def test_a_users_groups_are_listed_by_the_user_and_read_by_the_group(limited, ro
     root.create_group(GroupName="other")
     with refused("AccessDenied", f"iam:ListGroupPolicies on resource: arn:aws:iam::{ACCOUNT}:group/other", 403):
         iam.list_group_policies(GroupName="other")
+
+
+def test_a_condition_on_a_key_that_the_call_does_not_carry_denies(limited, root):
+    """Reference: GetRole carries iam:PermissionsBoundary, ListInstanceProfilesForRole does not; RemoveRoleFrom
+    InstanceProfile takes the instance profile alone, so that no key describes the role."""
+    audit = "arn:aws:iam::aws:policy/SecurityAudit"
+    root.create_role(RoleName="app", AssumeRolePolicyDocument=EC2, PermissionsBoundary=audit, Tags=[TEAM])
+    root.create_instance_profile(InstanceProfileName="app")
+    root.add_role_to_instance_profile(InstanceProfileName="app", RoleName="app")
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": audit}}
+    iam = limited(
+        allow(["iam:GetRole", "iam:ListInstanceProfilesForRole"], **bounded),
+        allow("iam:RemoveRoleFromInstanceProfile", StringEquals={"iam:ResourceTag/team": "a"}),
+    )
+    iam.get_role(RoleName="app")
+    with refused("AccessDenied", "iam:ListInstanceProfilesForRole", 403):
+        iam.list_instance_profiles_for_role(RoleName="app")
+    with refused("AccessDenied", f"on resource: arn:aws:iam::{ACCOUNT}:instance-profile/app", 403):
+        iam.remove_role_from_instance_profile(InstanceProfileName="app", RoleName="app")
+
+
+def test_a_user_and_a_policy_that_are_made_with_tags_take_the_tagging_permission(limited):
+    """IAM user guide, "Tags for IAM resources": iam:TagUser and iam:TagPolicy, on what is to be made."""
+    iam = limited(allow(["iam:CreateUser", "iam:CreatePolicy"]))
+    with refused("AccessDenied", f"iam:TagUser on resource: arn:aws:iam::{ACCOUNT}:user/team/new", 403):
+        iam.create_user(UserName="new", Path="/team/", Tags=[TEAM])
+    with refused("AccessDenied", f"iam:TagPolicy on resource: arn:aws:iam::{ACCOUNT}:policy/new", 403):
+        iam.create_policy(PolicyName="new", PolicyDocument=EC2, Tags=[TEAM])
+
+
+def test_a_call_without_a_resource_type_is_allowed_by_the_wildcard_alone(limited):
+    """Reference: ListUsers and ListRoles take no resource type."""
+    with refused("AccessDenied", "iam:ListUsers on resource: *", 403):
+        limited(allow("iam:ListUsers", f"arn:aws:iam::{ACCOUNT}:user/*")).list_users()
+    limited(allow("iam:ListUsers")).list_users()
+
+
+def test_a_call_without_a_users_name_is_about_the_user_who_signs(aws, limited):
+    """API reference, GetUser: "If you do not specify a user name, IAM determines the user name implicitly based on the
+    AWS access key ID used to sign the request"; a role has none, as users report."""
+    me = f"arn:aws:iam::{ACCOUNT}:user/limited"
+    with refused("AccessDenied", f"iam:GetUser on resource: {me}", 403):
+        limited(allow("iam:GetUser", f"arn:aws:iam::{ACCOUNT}:user/other")).get_user()
+    assert limited(allow("iam:GetUser", me)).get_user()["User"]["Arn"] == me
+    with refused("ValidationError", "Must specify userName when calling with non-User credentials", 400):
+        aws.client("workload", "iam", "runner").get_user()
+    assert aws.client("workload", "iam").get_user()["User"]["UserId"] == ACCOUNT

@@ -1,7 +1,5 @@
 """Who may do what, and the words of a refusal. "Guide" is the IAM user guide."""
 
-import json
-
 import pytest
 from refusals import refused
 
@@ -9,6 +7,8 @@ from objects import ADMIN, CLUSTER_ACCOUNT, VIEW, WORKLOAD_ACCOUNT, document, ma
 
 ME = f"User: arn:aws:sts::{WORKLOAD_ACCOUNT}:assumed-role/app/i-0123456789abcdef0 is not authorized to perform: "
 LIST = {"Action": "iam:ListRoles", "Resource": "*"}
+CLUSTER = f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:cluster/c"
+STANDARD = {"eks:accessEntryType": "STANDARD"}
 
 
 @pytest.fixture
@@ -85,10 +85,7 @@ def test_an_access_entry_can_be_limited_to_a_principal_and_a_policy(aws, iam):
             "Condition": {"StringEquals": {"eks:policyArn": VIEW, "eks:accessScope": "namespace"}},
         },
     ]
-    make_role(aws, "cluster", "maker")
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow"} | one for one in statements]})
-    aws.client("cluster", "iam").put_role_policy(RoleName="maker", PolicyName="p", PolicyDocument=policy)
-    eks = aws.client("cluster", "eks", on_instance(aws, "cluster", "maker"))
+    eks = _maker(aws, *statements)
     with refused("AccessDeniedException", "eks:CreateAccessEntry on resource"):
         eks.create_access_entry(clusterName="c", principalArn=other)
     with refused("AccessDeniedException", f"eks:TagResource on resource: {entries}"):
@@ -99,3 +96,46 @@ def test_an_access_entry_can_be_limited_to_a_principal_and_a_policy(aws, iam):
     for arn, where in ((ADMIN, scope), (VIEW, {"type": "cluster"})):
         with refused("AccessDeniedException", "eks:AssociateAccessPolicy on resource"):
             eks.associate_access_policy(clusterName="c", principalArn=app, policyArn=arn, accessScope=where)
+
+
+def test_eks_keys_hold_for_the_actions_and_resource_types_that_carry_them(aws):
+    """Service Authorization Reference, Amazon EKS: eks:clusterName and eks:principalArn are keys of access entries, not
+    of clusters; eks:accessEntryType filters by what is "present in the access entry requests"."""
+    make_cluster(aws)
+    app = make_role(aws, "cluster", "app")
+    keys = {"StringEquals": {"eks:clusterName": "c"}}
+    eks = _maker(
+        aws,
+        {"Action": ["eks:DescribeCluster", "eks:DescribeAccessEntry"], "Resource": "*", "Condition": keys},
+        {"Action": "eks:CreateAccessEntry", "Resource": "*", "Condition": {"StringEquals": STANDARD}},
+    )
+    with refused("AccessDeniedException", f"eks:DescribeCluster on resource: {CLUSTER}", 403):
+        eks.describe_cluster(name="c")
+    with refused("AccessDeniedException", f"eks:CreateAccessEntry on resource: {CLUSTER}", 403):
+        eks.create_access_entry(clusterName="c", principalArn=app)
+    eks.create_access_entry(clusterName="c", principalArn=app, type="STANDARD")
+    eks.describe_access_entry(clusterName="c", principalArn=app)
+
+
+def test_a_cluster_is_made_under_the_wildcard_and_tags_are_listed_for_it_only(aws):
+    """Service Authorization Reference, Amazon EKS: CreateCluster takes no resource type, and ListTagsForResource no
+    access entries."""
+    make_cluster(aws)
+    app = make_role(aws, "cluster", "app")
+    entry = aws.client("cluster", "eks").create_access_entry(clusterName="c", principalArn=app)["accessEntry"]
+    entries = f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:access-entry/*"
+    actions = ["eks:CreateCluster", "eks:ListTagsForResource"]
+    eks = _maker(aws, {"Action": actions, "Resource": [CLUSTER, entries]})
+    eks.list_tags_for_resource(resourceArn=CLUSTER)
+    with refused("AccessDeniedException", "eks:ListTagsForResource on resource: *", 403):
+        eks.list_tags_for_resource(resourceArn=entry["accessEntryArn"])
+    with refused("AccessDeniedException", "eks:CreateCluster on resource: *", 403):
+        eks.create_cluster(name="c", roleArn=app, resourcesVpcConfig={})
+
+
+def _maker(aws, *statements: dict):
+    """EKS for a role of the cluster account that may do what the statements say."""
+    make_role(aws, "cluster", "maker")
+    iam = aws.client("cluster", "iam")
+    iam.put_role_policy(RoleName="maker", PolicyName="p", PolicyDocument=document(*statements))
+    return aws.client("cluster", "eks", on_instance(aws, "cluster", "maker"))

@@ -94,7 +94,7 @@ def in_cluster_account(aws):
     role_calls(iam, attach=False)
     reading_calls(aws, "cluster")
     entry = {"clusterName": "c", "principalArn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/made"}
-    arn = eks.create_access_entry(**entry, tags={"a": "b"})["accessEntry"]["accessEntryArn"]
+    arn = eks.create_access_entry(**entry, type="STANDARD", tags={"a": "b"})["accessEntry"]["accessEntryArn"]
     eks.describe_access_entry(**entry)
     eks.update_access_entry(**entry, kubernetesGroups=["g"])
     eks.tag_resource(resourceArn=arn, tags={"c": "d"})

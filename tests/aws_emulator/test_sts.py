@@ -215,3 +215,29 @@ def test_reads_of_iam_can_be_delayed_too(aws):
         aws.client("cluster", "iam").get_role(RoleName="access")
     aws.delay_iam(0)
     aws.client("cluster", "iam").get_role(RoleName="access")
+
+
+def test_tagging_a_session_does_not_carry_the_external_id(aws, workload):
+    """Service Authorization Reference, AWS STS: AssumeRole carries sts:ExternalId, TagSession does not. Guide, "Pass
+    session tags in AWS STS": the example's trust policy has a statement for each."""
+    assume = {"Principal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}
+    external = {"Condition": {"StringEquals": {"sts:ExternalId": "xeks"}}}
+    tags = {"ExternalId": "xeks", "Tags": [{"Key": "a", "Value": "b"}]}
+    both = assume | {"Action": ["sts:AssumeRole", "sts:TagSession"]} | external
+    make_role(aws, "cluster", "access", document(both))
+    aws.assume("workload", ACCESS, workload, ExternalId="xeks")
+    with refused("AccessDenied", "is not authorized to perform: sts:TagSession on resource: " + ACCESS, 403):
+        aws.assume("workload", ACCESS, workload, **tags)
+    separate = document(assume | external, assume | {"Action": "sts:TagSession"})
+    aws.client("cluster", "iam").update_assume_role_policy(RoleName="access", PolicyDocument=separate)
+    aws.assume("workload", ACCESS, workload, **tags)
+
+
+def test_a_trust_policy_can_ask_for_the_roles_own_tags(aws, workload):
+    """Service Authorization Reference, AWS STS, resource type role: aws:ResourceTag and iam:ResourceTag."""
+    trust = trusting({"AWS": ROLE}, StringEquals={"aws:ResourceTag/open": "yes", "iam:ResourceTag/open": "yes"})
+    make_role(aws, "cluster", "access", trust)
+    with refused("AccessDenied", DENIED, 403):
+        aws.assume("workload", ACCESS, workload)
+    aws.client("cluster", "iam").tag_role(RoleName="access", Tags=[{"Key": "open", "Value": "yes"}])
+    aws.assume("workload", ACCESS, workload)

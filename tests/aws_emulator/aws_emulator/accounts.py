@@ -97,14 +97,12 @@ def _seed(name: str, account: str) -> None:
     described = _described(name, account)
     role_arn, user_arn = described["runner_role_arn"], f"arn:aws:iam::{account}:user/{PIPELINE_USER}"
     role_id, user_id = "AROA" + _derived(account, "role id", 17), "AIDA" + _derived(account, "user id", 17)
+    # Two statements, as in the IAM user guide, "Pass session tags in AWS STS": only sts:AssumeRole has the external ID.
+    trusted = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
+    with_id = {"Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}}
     trust = {
         "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
-            "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
-        },
+        "Statement": [trusted | with_id, trusted | {"Action": ["sts:TagSession", "sts:SetSourceIdentity"]}],
     }
     may_assume = {
         "Version": "2012-10-17",

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from . import accounts, story
 from .extension import (
+    answers,
     api_server,
     consistency,
     eks_clusters,
@@ -20,6 +21,7 @@ from .extension import (
     journal,
     state,
     sts,
+    validation,
 )
 from .extension.call import AwsError
 
@@ -37,8 +39,10 @@ def begin(with_story: bool) -> None:
 
 
 def _reset(_: dict) -> dict:
+    """Fails, though it resets, if an answer since the last time was one that AWS would not give."""
     state.reset()
     begin(_started_with_story)
+    answers.refuse()
     return {}
 
 
@@ -70,7 +74,9 @@ async def _quiet(_: dict) -> dict:
 
 
 def _restore(body: dict) -> dict:
+    """Fails as a reset does."""
     state.restore(body["number"])
+    answers.refuse()
     return {}
 
 
@@ -81,6 +87,12 @@ def _calls(body: dict) -> dict:
 def _clear_calls(_: dict) -> dict:
     journal.clear()
     return {}
+
+
+def _validated(_: dict) -> dict:
+    """How many requests and answers were checked against AWS's models since the start, and how many answers were
+    wrong."""
+    return {"requests": validation.checked(), "answers": answers.checked(), "wrong": answers.found()}
 
 
 def _set_delay(body: dict) -> dict:
@@ -141,6 +153,9 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "calls/list": _calls,
     "calls/clear": _clear_calls,
     "calls/quiet": _quiet,
+    "validated": _validated,
+    "violations/list": lambda _: {"violations": answers.wrong()},
+    "violations/take": lambda _: {"violations": answers.take()},
     "snapshot": lambda _: {"number": state.snapshot()},
     "restore": _restore,
     "consistency": _set_delay,

@@ -8,6 +8,7 @@ Owns: the server process's life as its user sees it, boto3 clients, the calls of
 Must not know: anything of the server's inside; it imports nothing from the extension.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +79,30 @@ class Faults:
         return self._aws.admin("faults/list")["faults"]
 
 
+class WrongAnswers(Exception):
+    """The emulator gave answers that AWS's models don't allow."""
+
+
+#: Those that run, started by this process.
+_running: list["Aws"] = []
+#: What those that have ended had validated.
+_validated = Counter(requests=0, answers=0, wrong=0)
+
+
+def check_all() -> None:
+    """Raise WrongAnswers if any that this process started gave an answer that AWS would not give."""
+    for aws in list(_running):
+        aws.check()
+
+
+def validated() -> dict[str, int]:
+    """How many requests and answers all that this process started have validated, and how many answers were wrong."""
+    return dict(sum((Counter(aws.validated()) for aws in _running), _validated.copy()))
+
+
 class Aws:
-    """A running two-account AWS; a context manager."""
+    """A running two-account AWS; a context manager. Every answer that it gives is checked against AWS's own models; the
+    next `reset`, `restore` or `check`, or its end, raises if one was wrong."""
 
     def __init__(self, story: bool = False):
         self._story = story
@@ -97,9 +121,34 @@ class Aws:
             environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
             self._process = subprocess.Popen(command + ["--story"] * self._story, env=environment)
             self._read(self._wait_for(ready))
+        _running.append(self)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind=None, *_) -> None:
+        try:
+            if self in _running:
+                _running.remove(self)
+                self._finish(raising=kind is None)
+        finally:
+            self._stop()
+
+    def _finish(self, raising: bool) -> None:
+        """Add up what was validated; another error that is under way is the one to see."""
+        if not self._answers():
+            return
+        try:
+            _validated.update(self.validated())
+            if raising:
+                self.check()
+        except OSError:
+            # Ctrl-C ends the server too. One that does not answer for another reason is an error.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
+            if raising:
+                raise
+
+    def _stop(self) -> None:
         if self._process:
             self._process.terminate()
             try:
@@ -150,6 +199,25 @@ class Aws:
         region, the permissions that it needed, status (null: no answer) and error."""
         return self.admin("calls/list", since=since)["calls"]
 
+    def validated(self) -> dict[str, int]:
+        """How many requests and how many answers were checked against AWS's models since the start, and how many of
+        the answers were wrong."""
+        return self.admin("validated")
+
+    def violations(self) -> list[dict]:
+        """service, action, status and what is wrong of each wrong answer since the last check or reset."""
+        return self.admin("violations/list")["violations"]
+
+    def check(self) -> None:
+        """Raise WrongAnswers if there was one, and forget them."""
+        if not self._answers():
+            return
+        if wrong := self.admin("violations/take")["violations"]:
+            raise WrongAnswers("\n".join(json.dumps(one) for one in wrong))
+
+    def _answers(self) -> bool:
+        return self._process is None or self._process.poll() is None
+
     def clear_calls(self) -> None:
         self.admin("calls/clear")
 
@@ -162,7 +230,7 @@ class Aws:
         return self.admin("snapshot")["number"]
 
     def restore(self, number: int) -> None:
-        """Back to a snapshot; faults and the log of calls are cleared, credentials stay the same."""
+        """Back to a snapshot; faults and the log of calls are cleared, credentials stay the same. Raises as `reset`."""
         self.admin("restore", number=number)
 
     def dump(self) -> dict:
@@ -170,7 +238,7 @@ class Aws:
         return self.admin("dump")
 
     def reset(self) -> None:
-        """Back to the state right after the start; credentials stay the same."""
+        """Back to the state right after the start; credentials stay the same. Raises if an answer was wrong."""
         self.admin("reset")
 
     def story(self) -> dict:

@@ -55,6 +55,8 @@ class Call:
     params: dict
     caller: Caller
     request_id: str
+    #: Parameters that the operation does not have, as they were sent.
+    unknown: list[str] = field(default_factory=list, kw_only=True)
     #: What came over the wire, as SigV4 has it: method, path, query, headers and body.
     request: str = field(default="", kw_only=True)
     #: The permissions that were checked for it, in order.

@@ -1,6 +1,7 @@
 """The way of every EKS, IAM, STS and EC2 call through the extension; other services go to ministack untouched.
 
-Authenticate, inject faults, check permissions, check the parameters against the service's model, answer, log.
+Authenticate, inject faults, check the parameters against the service's model, check permissions, answer, check the
+answer against the model, log.
 Owns: that order. Must not know: any service's rules.
 """
 
@@ -11,7 +12,7 @@ from ministack import app as stock_app
 from ministack.core.responses import fix_error_content_type, fix_success_content_type, get_account_id, get_region
 from ministack.core.router import detect_service
 
-from . import authentication, consistency, faults, journal, permissions, validation, wire, wrong_signature
+from . import answers, authentication, consistency, faults, journal, permissions, validation, wire, wrong_signature
 from .call import HANDLERS, AwsError, Call, Caller, Response
 
 _stock_dispatch = stock_app._dispatch_service_request
@@ -26,7 +27,7 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
     if service not in wire.SERVICES:
         return await _stock_dispatch(method, path, headers, body, query, request_id)
     decoded = wire.decode_request(service, method, path, query, body)
-    action, params = decoded or ("", {})
+    action, params, unknown = decoded or ("", {}, [])
 
     async def stock(form: dict | None) -> Response:
         sent = wire.replace_form(body, form) if form else body
@@ -40,24 +41,28 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
         params=params,
         caller=Caller(account=get_account_id()),
         request_id=request_id,
+        unknown=unknown,
         request=wrong_signature.canonical(method, path, headers, query, body),
         _stock=stock,
         _decode=lambda response: wire.decode_answer(service, action, response),
     )
     try:
         with journal.under_way():
-            response, error = await _answer(call, headers, query)
+            response, error, invented = await _answer(call, headers, query)
     except faults.ConnectionLost:
         journal.record(call, None, "ConnectionLost")
         raise
     journal.record(call, response[0], error)
+    if not invented:
+        answers.check(call, response)
     return _finished(service, response, request_id)
 
 
-async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str | None]:
+async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str | None, bool]:
+    """The answer, its error code, and whether a test invented that code."""
     try:
         if not call.action:
-            raise AwsError("InvalidAction", f"Could not find an operation of {call.service} for this request.", 400)
+            raise validation.unknown_operation(call.service)
         call.caller = authentication.caller_of(call.service, call.action, headers, query)
         armed = faults.matching(call)
         await faults.before(call, armed, permissions.denial)
@@ -69,9 +74,11 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
     except authentication.Unauthenticated as refused:
         failure = refused.failure
         action = f"{call.service}:{call.action}"
-        return stock_app._credential_failure(call.service, action, call.request_id, failure, headers), failure.code
+        response = stock_app._credential_failure(call.service, action, call.request_id, failure, headers)
+        return response, failure.code, False
     except AwsError as error:
-        return wire.encode_error(call.service, error, call.request_id), error.code
+        invented = isinstance(error, faults.Invented)
+        return wire.encode_error(call.service, error, call.request_id), error.code, invented
     except faults.ConnectionLost:
         raise
     except Exception:
@@ -80,8 +87,8 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         failure = AwsError(
             "EmulatorFault", f"{call.service}:{call.action} failed inside the emulated AWS; see its log", 501
         )
-        return wire.encode_error(call.service, failure, call.request_id), failure.code
-    return response, None if response[0] < 400 else _code_of(call, response)
+        return wire.encode_error(call.service, failure, call.request_id), failure.code, False
+    return response, None if response[0] < 400 else _code_of(call, response), False
 
 
 async def _result(call: Call) -> Response:

@@ -102,8 +102,6 @@ def _entry(call):
     params = call.params
     if params["RuleNumber"] not in _NUMBERS:
         raise invalid(f"Rule number {params['RuleNumber']} is out of range")
-    if params["RuleAction"] not in ("allow", "deny"):
-        raise invalid(f"{params['RuleAction']} is no action of a rule")
     if params["Protocol"] in ("6", "17") and not params.get("PortRange"):
         raise AwsError("MissingParameter", "The request must contain the parameter portRange for TCP and UDP")
     kind = "Ipv6CidrBlock" if params.get("Ipv6CidrBlock") else "CidrBlock"

@@ -23,6 +23,13 @@ _SOURCES = {
 _LIMIT = 60  # VPC quotas: inbound or outbound rules per security group
 
 
+@operation("CreateSecurityGroup")
+async def create(call):
+    """API reference: the answer has groupId, securityGroupArn and tagSet; ministack's has other members."""
+    group = (await call.stock())["GroupId"]
+    return {"GroupId": group, "SecurityGroupArn": _arn(call, group), "Tags": tags_of(group)}
+
+
 @operation("AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress")
 def authorize(call):
     """API reference: adds all of the rules or none; one that exists, whatever its description, is refused."""
@@ -271,7 +278,7 @@ def _group_shown(call, group):
         "Description": group["Description"],
         "OwnerId": group["OwnerId"],
         "VpcId": group["VpcId"],
-        "SecurityGroupArn": f"arn:aws:ec2:{call.region}:{call.account}:security-group/{group['GroupId']}",
+        "SecurityGroupArn": _arn(call, group["GroupId"]),
         "Tags": tags_of(group["GroupId"]),
     }
     for egress, side in _SIDES.items():
@@ -283,6 +290,10 @@ def _group_shown(call, group):
             permission[member].append(entry)
         shown[side] = list(permissions.values())
     return shown
+
+
+def _arn(call, identified):
+    return f"arn:aws:ec2:{call.region}:{call.account}:security-group/{identified}"
 
 
 def _group_values(group):

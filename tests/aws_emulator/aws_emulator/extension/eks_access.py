@@ -162,8 +162,6 @@ def associate_access_policy(call: Call) -> dict:
     if entry["type"] not in ("STANDARD", "EC2"):
         raise _invalid('This operation can only be performed on Access Entries with a type of "STANDARD".')
     kind, namespaces = scope.get("type"), scope.get("namespaces") or []
-    if kind not in ("cluster", "namespace"):
-        raise _invalid("The accessScope type must be one of [cluster, namespace].")
     if (kind == "namespace") != bool(namespaces):
         raise _invalid("Namespaces must be specified for, and only for, an accessScope of type namespace.")
     wrong = [

@@ -68,8 +68,6 @@ def create_cluster(call: Call) -> dict:
     access = params.get("accessConfig") or {}
     mode = access.get("authenticationMode", MODES[0])
     bootstrap = access.get("bootstrapClusterCreatorAdminPermissions", True)
-    if mode not in MODES:
-        raise AwsError("InvalidParameterException", f"Unsupported authentication mode {mode}")
     if mode == "CONFIG_MAP" and not bootstrap:
         raise AwsError(
             "InvalidParameterException",

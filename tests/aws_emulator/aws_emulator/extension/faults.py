@@ -9,7 +9,7 @@ Kinds:
   reset        the connection is reset before any effect
   lost_answer  the call takes effect, then the connection is reset
   deny         refused as a missing permission is
-  error        refused before any effect with `code`, `message` and `status`
+  error        refused before any effect with `code`, `message` and `status`; without a code, as by `500`
   echo         refused before any effect as a wrong signature is, with the request repeated in the message
   expired      this call and all later ones of its account are refused as those of a session that has ended
   hold         kept from its effect until `release`
@@ -23,7 +23,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import wrong_signature
+from . import error_codes, wrong_signature
 from .call import AwsError, Call
 
 KINDS = (
@@ -49,13 +49,10 @@ _THROTTLING = {
     "sts": ("Throttling", 400),
     "ec2": ("RequestLimitExceeded", 503),
 }
-_INTERNAL = {"eks": "ServerException", "iam": "ServiceFailure", "sts": "InternalFailure", "ec2": "InternalError"}
-_UNAVAILABLE = {
-    "eks": "ServiceUnavailableException",
-    "iam": "ServiceUnavailable",
-    "sts": "ServiceUnavailable",
-    "ec2": "Unavailable",
-}
+# The service's own where the operation models it, else that of all services: "Common Error Types" in the API references
+# of EKS, IAM and STS, "Error codes" in EC2's.
+_INTERNAL = ("ServerException", "ServiceFailure", "InternalError", "InternalFailure")
+_UNAVAILABLE = ("ServiceUnavailableException", "Unavailable", "ServiceUnavailable")
 # IAM and STS API references, common errors, ExpiredTokenException: 403, on the query protocol's wire ExpiredToken; EKS,
 # common errors: ExpiredTokenException, 403; EC2 API reference, "Error codes": RequestExpired, a client error, 400.
 _EXPIRED = {
@@ -64,6 +61,10 @@ _EXPIRED = {
     "sts": ("ExpiredToken", 403),
     "ec2": ("RequestExpired", 400),
 }
+
+
+class Invented(AwsError):
+    """An error whose code a test chose: AWS need not know it."""
 
 
 class ConnectionLost(Exception):
@@ -87,7 +88,7 @@ class Fault:
     #: How many of the matching calls it hits, by a die that `seed` sets.
     chance: float = 1.0
     seed: int = 0
-    code: str = "InternalError"
+    code: str | None = None
     message: str = "injected fault"
     status: int = 400
     seen: int = 0
@@ -190,16 +191,16 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
         elif fault.kind == "throttle":
             code, status = _THROTTLING[call.service]
             raise AwsError(code, "Rate exceeded", status)
-        elif fault.kind == "500":
-            raise AwsError(_INTERNAL[call.service], fault.message, 500)
+        elif fault.kind == "500" or (fault.kind == "error" and fault.code is None):
+            raise AwsError(_known(call, _INTERNAL), fault.message, 500)
         elif fault.kind == "503":
-            raise AwsError(_UNAVAILABLE[call.service], fault.message, 503)
+            raise AwsError(_known(call, _UNAVAILABLE), fault.message, 503)
         elif fault.kind == "reset":
             raise ConnectionLost
         elif fault.kind == "deny":
             raise denial(call)
         elif fault.kind == "error":
-            raise AwsError(fault.code, fault.message, fault.status)
+            raise Invented(fault.code, fault.message, fault.status)
         elif fault.kind == "echo":
             raise wrong_signature.refusal(call)
         elif fault.kind == "expired":
@@ -209,6 +210,10 @@ async def before(call: Call, faults: list[Fault], denial) -> None:
             await _until_released()
             if _dropped:
                 raise ConnectionLost
+
+
+def _known(call: Call, codes: tuple[str, ...]) -> str:
+    return next(code for code in codes if error_codes.is_known(call.service, call.action, code))
 
 
 async def after(faults: list[Fault]) -> None:

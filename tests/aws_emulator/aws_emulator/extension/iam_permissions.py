@@ -1,229 +1,117 @@
-"""What a caller of IAM must be allowed: which actions, on which resources, under which condition keys.
+"""What a caller of IAM must be allowed: on which object, with which values of condition keys.
 
-Owns: the needs of IAM's calls. Must not know: how they are evaluated (permissions) or answered.
-
-Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
-Management".
+Owns: the ARN of what a call of IAM names, and its keys' values. Must not know: which resource types and keys an action
+takes (`service_authorization`), how needs are evaluated (`permissions`) or calls answered.
 """
 
 from ministack.services import iam
 
+from .call import AwsError
 from .permissions import Need, needs, request_tags, resource_tags
-
-_ROLE = (
-    "GetRole",
-    "DeleteRole",
-    "UpdateAssumeRolePolicy",
-    "UpdateRole",
-    "UpdateRoleDescription",
-    "GetRolePolicy",
-    "PutRolePolicy",
-    "DeleteRolePolicy",
-    "ListRolePolicies",
-    "ListAttachedRolePolicies",
-    "TagRole",
-    "UntagRole",
-    "ListRoleTags",
-    "DeleteRolePermissionsBoundary",
-    "ListInstanceProfilesForRole",
-)
-_PROFILE = (
-    "GetInstanceProfile",
-    "DeleteInstanceProfile",
-    "TagInstanceProfile",
-    "UntagInstanceProfile",
-    "ListInstanceProfileTags",
-    "RemoveRoleFromInstanceProfile",
-)
-_PROVIDER = (
-    "GetOpenIDConnectProvider",
-    "DeleteOpenIDConnectProvider",
-    "AddClientIDToOpenIDConnectProvider",
-    "RemoveClientIDFromOpenIDConnectProvider",
-    "UpdateOpenIDConnectProviderThumbprint",
-    "TagOpenIDConnectProvider",
-    "UntagOpenIDConnectProvider",
-    "ListOpenIDConnectProviderTags",
-)
-_POLICY = (
-    "GetPolicy",
-    "GetPolicyVersion",
-    "ListPolicyVersions",
-    "DeletePolicy",
-    "CreatePolicyVersion",
-    "DeletePolicyVersion",
-    "ListEntitiesForPolicy",
-    "TagPolicy",
-    "UntagPolicy",
-    "ListPolicyTags",
-)
-_USER = (
-    "GetUser",
-    "DeleteUser",
-    "CreateUser",
-    "PutUserPolicy",
-    "GetUserPolicy",
-    "DeleteUserPolicy",
-    "ListUserPolicies",
-    "AttachUserPolicy",
-    "DetachUserPolicy",
-    "ListAttachedUserPolicies",
-    "CreateAccessKey",
-    "DeleteAccessKey",
-    "ListAccessKeys",
-    "TagUser",
-    "UntagUser",
-    "ListUserTags",
-    "ListGroupsForUser",
-)
-_GROUP = (
-    "GetGroup",
-    "ListGroupPolicies",
-    "GetGroupPolicy",
-    "PutGroupPolicy",
-    "DeleteGroupPolicy",
-    "ListAttachedGroupPolicies",
-    "AttachGroupPolicy",
-    "DetachGroupPolicy",
-)
+from .service_authorization import Undocumented, action
 
 
-@needs("iam", "CreateRole")
-def create_role(call):
-    """A role made with tags takes iam:TagRole too (IAM user guide, Tag IAM roles)."""
-    keys = _requested(call)
-    if "PermissionsBoundary" in call.params:
-        keys |= {"iam:PermissionsBoundary": call.params["PermissionsBoundary"]}
-    return _made(call, _new(call, "role", "RoleName"), keys, "iam:TagRole")
+@needs("iam")
+def of_call(call):
+    """On the object that the call names, of the type that the reference gives for the action; with what it depends on.
+
+    IAM user guide, "Tags for IAM resources": an object that is made with tags takes the permission to tag it too.
+    """
+    name = f"iam:{call.action}"
+    rows = action(name)
+    if not rows.types:
+        return [Need(name)]
+    arn, keys = _named(call, rows)
+    keys |= _requested(call)
+    wanted = [Need(name, arn, keys)]
+    if call.action.startswith("Create") and call.params.get("Tags"):
+        wanted.append(Need(name.replace("Create", "Tag", 1), arn, keys))
+    if "iam:PassRole" in rows.dependent:
+        role, of_role = _role(call)
+        # API reference, AddRoleToInstanceProfile, the only such action: EC2 is what the role is passed to.
+        wanted.append(Need("iam:PassRole", role, of_role | {"iam:PassedToService": "ec2.amazonaws.com"}))
+    return wanted
 
 
-@needs("iam", *_ROLE)
-def on_role(call):
-    arn, keys = _role(call)
-    return [Need(f"iam:{call.action}", arn, keys | _requested(call))]
+def _named(call, rows):
+    """The ARN of what the call names, and the keys that describe it."""
+    if len(rows.types) > 1:
+        # A principal of any type, by its ARN: SimulatePrincipalPolicy and the like.
+        return call.params.get("PolicySourceArn") or call.params["Arn"], {}
+    (kind,) = rows.types
+    if kind not in _OBJECTS:
+        raise Undocumented(f"this emulator has no {kind}")
+    return _OBJECTS[kind](call)
 
 
-@needs("iam", "PutRolePermissionsBoundary")
-def put_boundary(call):
-    arn, keys = _role(call)
-    return [
-        Need(
-            "iam:PutRolePermissionsBoundary",
-            arn,
-            keys | {"iam:PermissionsBoundary": call.params.get("PermissionsBoundary")},
-        )
-    ]
+def _role(call):
+    return _by_name(call, iam._roles, "role", "RoleName")
 
 
-@needs("iam", "AttachRolePolicy", "DetachRolePolicy")
-def attach(call):
-    arn, keys = _role(call)
-    return [Need(f"iam:{call.action}", arn, keys | {"iam:PolicyARN": call.params.get("PolicyArn")})]
+def _profile(call):
+    return _by_name(call, iam._instance_profiles, "instance-profile", "InstanceProfileName")
 
 
-@needs("iam", "CreateInstanceProfile")
-def create_profile(call):
-    return _made(
-        call, _new(call, "instance-profile", "InstanceProfileName"), _requested(call), "iam:TagInstanceProfile"
-    )
+def _user(call):
+    """API reference, GetUser and others: without a name, the user who signs; a role that signs is no user."""
+    if "UserName" not in call.params and call.caller.kind != "User":
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    if "UserName" not in call.params:
+        return call.caller.principal_arn, {}
+    return _by_name(call, iam._users, "user", "UserName")
 
 
-@needs("iam", *_PROFILE)
-def on_profile(call):
-    arn, keys = _profile(call)
-    return [Need(f"iam:{call.action}", arn, keys | _requested(call))]
+def _group(call):
+    return _by_name(call, iam._groups, "group", "GroupName")
 
 
-@needs("iam", "AddRoleToInstanceProfile")
-def add_role(call):
-    """API reference: "The caller of this operation must be granted the PassRole permission on the IAM role"."""
-    profile, keys = _profile(call)
-    role, role_keys = _role(call)
-    return [
-        Need("iam:AddRoleToInstanceProfile", profile, keys),
-        Need("iam:PassRole", role, role_keys | {"iam:PassedToService": "ec2.amazonaws.com"}),
-    ]
+def _policy(call):
+    arn = call.params.get("PolicyArn")
+    return (arn, _existing(iam._lookup_policy(arn))) if arn else (_new(call, "policy", "PolicyName"), {})
 
 
-@needs("iam", "CreateOpenIDConnectProvider")
-def create_provider(call):
-    name = call.params.get("Url", "").removeprefix("https://")
-    arn = f"arn:aws:iam::{call.account}:oidc-provider/{name}"
-    return _made(call, arn, _requested(call), "iam:TagOpenIDConnectProvider")
+def _provider(call):
+    url = call.params.get("Url", "").removeprefix("https://")
+    arn = call.params.get("OpenIDConnectProviderArn") or f"arn:aws:iam::{call.account}:oidc-provider/{url}"
+    return arn, _existing(iam._oidc_providers.get(arn))
 
 
-@needs("iam", *_PROVIDER)
-def on_provider(call):
-    arn = call.params.get("OpenIDConnectProviderArn", "*")
-    return [Need(f"iam:{call.action}", arn, _existing(iam._oidc_providers.get(arn)) | _requested(call))]
+_OBJECTS = {
+    "role": _role,
+    "instance-profile": _profile,
+    "user": _user,
+    "group": _group,
+    "policy": _policy,
+    "oidc-provider": _provider,
+}
 
 
-@needs("iam", "CreatePolicy")
-def create_policy(call):
-    return _made(call, _new(call, "policy", "PolicyName"), _requested(call), "iam:TagPolicy")
-
-
-@needs("iam", *_POLICY)
-def on_policy(call):
-    arn = call.params.get("PolicyArn", "*")
-    return [Need(f"iam:{call.action}", arn, _existing(iam._lookup_policy(arn)) | _requested(call))]
-
-
-@needs("iam", *_USER)
-def on_user(call):
-    name = call.params.get("UserName")
-    arn = _new(call, "user", "UserName") if name else call.caller.principal_arn
-    user = iam._users.get(name)
-    return [Need(f"iam:{call.action}", user["Arn"] if user else arn, _existing(user) | _requested(call))]
-
-
-@needs("iam", *_GROUP)
-def on_group(call):
-    group = iam._groups.get(call.params.get("GroupName"))
-    return [Need(f"iam:{call.action}", group["Arn"] if group else _new(call, "group", "GroupName"))]
-
-
-@needs("iam", "SimulatePrincipalPolicy")
-def simulate(call):
-    return [Need("iam:SimulatePrincipalPolicy", call.params.get("PolicySourceArn", "*"))]
-
-
-def _made(call, arn, keys, tagging):
-    made = [Need(f"iam:{call.action}", arn, keys)]
-    return [*made, Need(tagging, arn, keys)] if call.params.get("Tags") else made
+def _by_name(call, store, kind, member):
+    """The ARN with the path that the object has, and its keys; a call that makes it names the path itself."""
+    record = None if call.action.startswith("Create") else store.get(call.params.get(member))
+    return (record["Arn"], _existing(record)) if record else (_new(call, kind, member), {})
 
 
 def _new(call, kind, member):
     """The ARN that the object to be made will have."""
-    return f"arn:aws:iam::{call.account}:{kind}{call.params.get('Path', '/')}{call.params.get(member)}"
-
-
-def _role(call):
-    """The ARN, path included, of the role that the call names, and its keys."""
-    name = call.params.get("RoleName")
-    role = iam._roles.get(name)
-    if not role:
-        return _new(call, "role", "RoleName"), {}
-    keys = _existing(role)
-    return role["Arn"], keys | (
-        {"iam:PermissionsBoundary": role["PermissionsBoundary"]} if role.get("PermissionsBoundary") else {}
-    )
-
-
-def _profile(call):
-    name = call.params.get("InstanceProfileName")
-    profile = iam._instance_profiles.get(name)
-    if profile:
-        return profile["Arn"], _existing(profile)
-    return _new(call, "instance-profile", "InstanceProfileName"), {}
+    return f"arn:aws:iam::{call.account}:{kind}{call.params.get('Path', '/')}{call.params[member]}"
 
 
 def _existing(record):
-    """aws:ResourceTag/… and its older name iam:ResourceTag/… of an object that exists."""
-    keys = resource_tags(record["Tags"]) if record else {}
-    return keys | {name.replace("aws:", "iam:", 1): value for name, value in keys.items()}
+    """aws:ResourceTag/… and its older name iam:ResourceTag/…, iam:PermissionsBoundary, of an object that exists."""
+    keys = resource_tags(record.get("Tags")) if record else {}
+    boundary = record.get("PermissionsBoundary") if record else None
+    return keys | _also(keys) | ({"iam:PermissionsBoundary": boundary} if boundary else {})
+
+
+def _also(keys):
+    return {name.replace("aws:", "iam:", 1): value for name, value in keys.items()}
 
 
 def _requested(call):
-    keys = request_tags(call.params.get("Tags"))
-    return keys | ({"aws:TagKeys": call.params["TagKeys"]} if call.params.get("TagKeys") else {})
+    named = {
+        "aws:TagKeys": call.params.get("TagKeys"),
+        "iam:PolicyARN": call.params.get("PolicyArn"),
+        "iam:PermissionsBoundary": call.params.get("PermissionsBoundary"),
+    }
+    return request_tags(call.params.get("Tags")) | {name: value for name, value in named.items() if value}

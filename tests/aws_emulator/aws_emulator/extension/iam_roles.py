@@ -75,6 +75,14 @@ def delete(call):
     return {}
 
 
+@handles("iam", "GetUser")
+async def get_user(call):
+    """API reference: without a name, it is the user who signs; ministack answers with the root user."""
+    if call.caller.kind == "User" and "UserName" not in call.params:
+        return await call.stock(UserName=call.caller.arn.rsplit("/", 1)[-1])
+    return await call.stock()
+
+
 @handles("iam", "DeleteUser")
 async def delete_user(call):
     """ministack's own, and then what becomes of the trust in that user."""

@@ -3,8 +3,9 @@
 Owns: for each call, the list of (action, resource, condition keys) that AWS checks, and checking them against
 the caller's identity policies, boundary and session policies. Must not know: how calls are answered.
 
-Source of actions, resource types and condition keys: the Service Authorization Reference, pages "Actions,
-resources, and condition keys for Amazon EKS / AWS IAM / AWS STS / Amazon EC2".
+Source of actions, resource types and condition keys: the Service Authorization Reference (`service_authorization`). A
+need that the reference does not know is a fault of this emulator; a key that it does not list for the call is absent,
+so that a condition on it is not met.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ministack.core import iam_evaluator
 
+from . import service_authorization
 from .call import AwsError, Call, Caller
 
 
@@ -22,14 +24,14 @@ class Need:
     keys: dict = field(default_factory=dict)
 
 
-_NEEDS: dict[tuple[str, str], Callable[[Call], Iterable[Need]]] = {}
+_NEEDS: dict[tuple[str, str | None], Callable[[Call], Iterable[Need]]] = {}
 
 
 def needs(service: str, *actions: str):
-    """Register what these calls need; without it a call needs `service:Action` on ministack's idea of its resource."""
+    """Register what these calls need; without actions, what all others of the service need."""
 
     def register(function):
-        for action in actions:
+        for action in actions or (None,):
             assert (service, action) not in _NEEDS, f"{service}:{action} has two lists of needs"
             _NEEDS[service, action] = function
         return function
@@ -39,6 +41,8 @@ def needs(service: str, *actions: str):
 
 def check(call: Call) -> None:
     """Raise AccessDenied, in the service's own code and words, unless every need is allowed."""
+    if call.caller.policies is None:
+        return
     for need in of(call):
         call.permissions.append(need.action)
         if decide(call.caller, need, call.region) != "Allow":
@@ -46,12 +50,12 @@ def check(call: Call) -> None:
 
 
 def of(call: Call) -> Iterable[Need]:
-    listed = _NEEDS.get((call.service, call.action))
-    return listed(call) if listed else [Need(f"{call.service}:{call.action}", "*")]
+    return (_NEEDS.get((call.service, call.action)) or _NEEDS[call.service, None])(call)
 
 
 def decide(caller: Caller, need: Need, region: str) -> str:
-    """Allow, Deny (explicit) or ImplicitDeny by the caller's identity policies and their limits."""
+    """Allow, Deny (explicit) or ImplicitDeny by the caller's identity policies and their limits; the root user is
+    allowed everything."""
     if caller.policies is None:
         return "Allow"
     return iam_evaluator.evaluate(_context(caller, need, region), caller.policies, *caller.limits).decision
@@ -60,7 +64,8 @@ def decide(caller: Caller, need: Need, region: str) -> str:
 def denial(call: Call, need: Need | None = None) -> AwsError:
     """IAM user guide, "Troubleshoot access denied error messages": who, what, on what, and which kind of policy
     decided."""
-    need = need or next(iter(of(call)), Need(f"{call.service}:{call.action}"))
+    otherwise = Need(f"{call.service}:{call.action}", call.params.get("RoleArn", "*"))
+    need = need or next(iter(of(call)), otherwise)
     message = (
         f"User: {call.caller.arn} is not authorized to perform: {need.action} on resource: {need.resource} "
         f"{_reason(call.caller, need, call.region)}"
@@ -88,6 +93,7 @@ def _kinds(caller: Caller) -> list[str]:
 
 
 def _context(caller: Caller, need: Need, region: str) -> iam_evaluator.EvalContext:
+    keys = service_authorization.carried(need.action, need.resource, need.keys)
     return iam_evaluator.EvalContext(
         principal_arn=caller.principal_arn,
         principal_type=caller.kind,
@@ -95,7 +101,7 @@ def _context(caller: Caller, need: Need, region: str) -> iam_evaluator.EvalConte
         action=need.action,
         resource_arn=need.resource,
         region=region,
-        service_context={"aws:tagkeys": None} | {name.lower(): value for name, value in need.keys.items()},
+        service_context={"aws:tagkeys": None} | {name.lower(): value for name, value in keys.items()},
         principal_keys=caller.keys,
     )
 
@@ -112,6 +118,12 @@ def request_tags(tags) -> dict:
 def resource_tags(tags) -> dict:
     pairs = tags.items() if isinstance(tags, dict) else [(tag["Key"], tag.get("Value", "")) for tag in tags or []]
     return {f"aws:ResourceTag/{key}": value for key, value in pairs}
+
+
+@needs("sts")
+def _anything(call: Call) -> list[Need]:
+    """AssumeRole and AssumeRoleWithWebIdentity are decided together with the role's trust policy (`sts`)."""
+    return [Need(f"sts:{call.action}")]
 
 
 @needs("sts", "GetCallerIdentity", "GetSessionToken")

@@ -4,6 +4,7 @@ Owns: AssumeRole, AssumeRoleWithWebIdentity, and the credentials that EC2 gives 
 trust policy is read (`trust`), who signed the call (`authentication`).
 """
 
+import dataclasses
 import datetime
 import hashlib
 import re
@@ -12,7 +13,7 @@ import time
 
 from ministack.services import sts as stock
 
-from . import identities, issuers, permissions, trust
+from . import identities, issuers, permissions, service_authorization, trust
 from .call import AwsError, Call, Caller, handles
 from .permissions import Need, needs
 
@@ -48,7 +49,7 @@ def assume_role(call: Call) -> dict:
     role = _role(arn)
     if role is None:
         raise _denied(caller, "sts:AssumeRole", arn)
-    asker = trust.Asker("AWS", caller.arn, caller, call.region, _context(call, tags))
+    asker = trust.Asker("AWS", caller.arn, caller, call.region, _context(call, role, tags))
     _require(call, role, "sts:AssumeRole", asker)
     if tags:
         _require(call, role, "sts:TagSession", asker)
@@ -82,6 +83,7 @@ def assume_role_with_web_identity(call: Call) -> dict:
     host = claims["iss"].removeprefix("https://")
     provider = f"arn:{match[1]}:iam::{match[2]}:oidc-provider/{host}"
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    # IAM user guide, "Available keys for AWS OIDC federation": the reference lists those of well-known providers only.
     keys = {
         f"{host}:aud": audiences,
         f"{host}:sub": claims.get("sub"),
@@ -134,8 +136,8 @@ def _trust_of(role: dict) -> dict:
     return iam.effective_trust(role["Arn"].split(":")[4], role["RoleName"]) or {}
 
 
-def _context(call: Call, tags: dict) -> dict:
-    params = call.params
+def _context(call: Call, role: dict, tags: dict) -> dict:
+    params, of_role = call.params, permissions.resource_tags(role["Tags"])
     found = {
         "sts:ExternalId": params.get("ExternalId"),
         "sts:RoleSessionName": params["RoleSessionName"],
@@ -143,12 +145,18 @@ def _context(call: Call, tags: dict) -> dict:
         "aws:SourceIdentity": (call.caller.session or {}).get("_source_identity"),
         "sts:TransitiveTagKeys": params.get("TransitiveTagKeys"),
     }
-    return found | permissions.request_tags(tags)
+    also = {name.replace("aws:", "iam:", 1): value for name, value in of_role.items()}
+    return found | of_role | also | permissions.request_tags(tags)
 
 
 def _require(call: Call, role: dict, action: str, asker: trust.Asker) -> None:
-    """Both sides must allow; in one account a trust policy that names the caller itself is enough."""
+    """Both sides must allow; in one account a trust policy that names the caller itself is enough.
+
+    IAM user guide, "Pass session tags in AWS STS": sts:TagSession is another action than sts:AssumeRole; it does not
+    carry sts:ExternalId, so the guide's example has a statement for each.
+    """
     call.permissions.append(action)
+    asker = dataclasses.replace(asker, keys=service_authorization.carried(action, role["Arn"], asker.keys))
     admitted = trust.admits(_trust_of(role), action, role["Arn"], asker)
     decision = permissions.decide(call.caller, Need(action, role["Arn"], asker.keys), call.region)
     same_account = role["Arn"].split(":")[4] == call.caller.account

@@ -1,80 +1,96 @@
-"""The constraints that the services' models put on parameters: required, length, pattern, range, enumeration.
+"""Requests against the services' models, and what AWS says of one that breaks them.
 
-Owns: checking a call's parameters against botocore's model and AWS's words for a violation. Must not know:
-rules that no model states.
+Owns: each service's code and words for a parameter that is unknown, missing or not as the model demands. Must not know:
+what the models demand (`constraints`), rules that no model states.
 
-Source: the model's `required`, `min`, `max`, `pattern`, `enum`; the wording is IAM's and STS's, e.g.
-"1 validation error detected: Value 'x' at 'roleName' failed to satisfy constraint: Member must have length less than
-or equal to 64". EKS and EC2 word each refusal for themselves, so their own files do it.
+The words:
+  IAM, STS  ValidationError (API references, "Common Error Types"), "1 validation error detected: Value 'x' at
+            'roleName' failed to satisfy constraint: Member must have length less than or equal to 64"
+  EKS       the same words, as those JSON services have them that validate by their model (Smithy, "Constraint traits"),
+            with InvalidParameterException where the operation models it, otherwise InvalidRequestException or
+            BadRequestException, or else Smithy's own ValidationException
+  EC2       EC2 API reference, "Error codes": MissingParameter, InvalidParameterValue, UnknownParameter; their words are
+            those that users report, such as "The parameter ImageType is not recognized" and "Value ( 1 ) for parameter
+            maxResults is invalid. Expecting a value greater than 5."
 """
 
-import re
-
+from . import error_codes
 from .call import AwsError, Call
+from .constraints import Broken, broken
 from .wire import model
 
-_CHECKED = ("iam", "sts")
+_EKS_CODES = ("InvalidParameterException", "InvalidRequestException", "BadRequestException")
+_CONSTRAINTS = {
+    "missing": "Member must not be null",
+    "length": "Member must have length greater than or equal to {}",
+    "length limit": "Member must have length less than or equal to {}",
+    "value": "Member must have value greater than or equal to {}",
+    "value limit": "Member must have value less than or equal to {}",
+    "pattern": "Member must satisfy regular expression pattern: {}",
+    "enum": "Member must satisfy enum value set: {}",
+    "type": "Member must be of type {}",
+}
+_checked = 0
+
+
+def checked() -> int:
+    """How many requests were checked since the start."""
+    return _checked
 
 
 def check(call: Call) -> None:
-    if call.service not in _CHECKED:
-        return
+    """Raise what the service answers to a request that is not as its model demands."""
+    global _checked
+    _checked += 1
     shape = model(call.service).operation_model(call.action).input_shape
-    found = list(_violations(shape, call.params, "")) if shape else []
-    if found:
-        plural = "error" if len(found) == 1 else "errors"
-        raise AwsError("ValidationError", f"{len(found)} validation {plural} detected: " + "; ".join(found), 400)
+    found = list(broken(shape, call.params)) if shape else []
+    if call.unknown or found:
+        raise (_ec2 if call.service == "ec2" else _others)(call, found)
 
 
-def _violations(shape, value, path: str):
-    kind = shape.type_name
-    if kind == "structure":
-        for name in shape.required_members:
-            if value.get(name) is None:
-                yield f"Value null at '{_member(path, name)}' failed to satisfy constraint: Member must not be null"
-        for name, member in shape.members.items():
-            if value.get(name) is not None:
-                yield from _violations(member, value[name], _member(path, name))
-        return
-    if kind == "list":
-        yield from _size(shape, len(value), path, "[…]", "length")
-        for number, item in enumerate(value, 1):
-            yield from _violations(shape.member, item, f"{path}.{number}.member")
-        return
-    if kind == "string":
-        yield from _size(shape, len(value), path, value, "length")
-        pattern = shape.metadata.get("pattern")
-        if pattern and not _matches(pattern, value):
-            yield _violation(path, value, f"Member must satisfy regular expression pattern: {pattern}")
-        if shape.enum and value not in shape.enum:
-            yield _violation(path, value, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
-    elif kind in ("integer", "long"):
-        if not isinstance(value, int):
-            raise AwsError("MalformedInput", f"{value!r} is no number", 400)
-        yield from _size(shape, value, path, value, "value")
+def unknown_operation(service: str) -> AwsError:
+    """API references, common errors: InvalidAction; of EKS, a JSON service, UnknownOperationException, 404."""
+    code, status = ("UnknownOperationException", 404) if service == "eks" else ("InvalidAction", 400)
+    return AwsError(code, f"Could not find an operation of {service} for this request.", status)
 
 
-def _member(path: str, name: str) -> str:
-    lower = name[0].lower() + name[1:]
-    return f"{path}.{lower}" if path else lower
+def _ec2(call: Call, found: list[Broken]) -> AwsError:
+    if call.unknown:
+        return AwsError("UnknownParameter", f"The parameter {call.unknown[0]} is not recognized")
+    first = found[0]
+    name = ".".join(map(str, (*first.path[:-1], _lower(first.path[-1]))))
+    if first.rule == "missing":
+        return AwsError("MissingParameter", f"The request must contain the parameter {name}")
+    expected = {
+        "value": "Expecting a value greater than {}.",
+        "value limit": "Expecting a value less than {}.",
+        "length": "The minimum length is {}.",
+        "length limit": "The maximum length is {}.",
+    }.get(first.rule, "")
+    words = f"Value ( {first.value} ) for parameter {name} is invalid. {expected.format(first.bound)}"
+    return AwsError("InvalidParameterValue", words.rstrip())
 
 
-def _size(shape, size: int, path: str, shown, what: str):
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and size < low:
-        yield _violation(path, shown, f"Member must have {what} greater than or equal to {low}")
-    if high is not None and size > high:
-        yield _violation(path, shown, f"Member must have {what} less than or equal to {high}")
+def _others(call: Call, found: list[Broken]) -> AwsError:
+    unknown = [f"'{name}' is no parameter of {call.action}" for name in call.unknown]
+    every = unknown + [_constraint(each) for each in found]
+    plural = "error" if len(every) == 1 else "errors"
+    return AwsError(_code(call), f"{len(every)} validation {plural} detected: " + "; ".join(every), 400)
 
 
-def _violation(path: str, value, constraint: str) -> str:
-    return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
+def _code(call: Call) -> str:
+    if call.service != "eks":
+        return "ValidationError"
+    return next((code for code in _EKS_CODES if error_codes.is_known("eks", call.action, code)), "ValidationException")
 
 
-def _matches(pattern: str, value: str) -> bool:
-    if r"\p{" not in pattern:
-        return re.fullmatch(pattern, value, re.ASCII | re.DOTALL) is not None
-    # Java's \p{L}, \p{N} and the underscore together are Python's \w; \p{Z} are Unicode's separators.
-    separators = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-    pattern = pattern.replace(r"\p{L}", r"\w").replace(r"\p{N}", "").replace(r"\p{Z}", separators)
-    return re.fullmatch(pattern, value) is not None
+def _constraint(each: Broken) -> str:
+    path = ".".join(f"{part}.member" if isinstance(part, int) else _lower(part) for part in each.path)
+    bound = f"[{', '.join(each.bound)}]" if each.rule == "enum" else each.bound
+    shown = "[…]" if isinstance(each.value, list) else each.value
+    value = "Value null" if each.rule == "missing" else f"Value '{shown}'"
+    return f"{value} at '{path}' failed to satisfy constraint: {_CONSTRAINTS[each.rule].format(bound)}"
+
+
+def _lower(name) -> str:
+    return str(name)[0].lower() + str(name)[1:]

@@ -11,6 +11,7 @@ import datetime
 import functools
 import json
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode
 from xml.sax.saxutils import escape
 
@@ -30,8 +31,22 @@ def model(service: str) -> ServiceModel:
 
 # --- requests -------------------------------------------------------------------------------------------
 
+#: What a form or a query string holds beside the call's own parameters (IAM user guide, "Elements of an AWS API
+#: request signature"; EC2 API reference, "Common parameters").
+_NOT_PARAMETERS = re.compile(
+    r"Action|Version|X-Amz-[\w-]+|AWSAccessKeyId|Expires|SecurityToken|Signature|SignatureMethod|SignatureVersion|Timestamp"
+)
 
-def decode_request(service: str, method: str, path: str, query: dict, body: bytes) -> tuple[str, dict] | None:
+
+class Request(NamedTuple):
+    """A call in botocore's input shape; `unknown` are parameters that the shape does not have, as they were sent."""
+
+    action: str
+    params: dict
+    unknown: list[str]
+
+
+def decode_request(service: str, method: str, path: str, query: dict, body: bytes) -> Request | None:
     """The action and its parameters, or None where the model has no such call."""
     if service == "eks":
         return _decode_rest(service, method, path, query, body)
@@ -40,8 +55,11 @@ def decode_request(service: str, method: str, path: str, query: dict, body: byte
     action = form.get("Action", "")
     if action not in model(service).operation_names:
         return None
-    shape = model(service).operation_model(action).input_shape
-    return action, (_decode_structure(service, shape, form, "") if shape else {})
+    shape, unknown = model(service).operation_model(action).input_shape, []
+    tree = _tree({name: value for name, value in form.items() if not _NOT_PARAMETERS.fullmatch(name)})
+    if shape is None:
+        return Request(action, {}, list(tree))
+    return Request(action, _decode_structure(service, shape, tree, "", unknown), unknown)
 
 
 def replace_form(body: bytes, changes: dict[str, str | None]) -> bytes:
@@ -54,13 +72,38 @@ def _form_items(body: bytes):
         yield name, values[-1]
 
 
-def _decode_structure(service: str, shape, form: dict, prefix: str) -> dict:
-    found = {}
-    for name, member in shape.members.items():
-        value = _decode_member(service, member, form, prefix + _form_name(service, name, member))
+#: Where a node of the tree holds its own value, beside its children.
+_VALUE = ""
+
+
+def _tree(form: dict[str, str]) -> dict:
+    """Tags.member.1.Key=a as {"Tags": {"member": {"1": {"Key": {"": "a"}}}}}."""
+    tree: dict = {}
+    for name, value in form.items():
+        node = tree
+        for part in name.split("."):
+            node = node.setdefault(part, {})
+        node[_VALUE] = value
+    return tree
+
+
+def _decode_structure(service: str, shape, node: dict, path: str, unknown: list[str]) -> dict:
+    found, members = {}, _form_members(service, shape)
+    for written, child in node.items():
+        if written not in members:
+            unknown.append(f"{path}{written}" if written else path.rstrip("."))
+            continue
+        name, member = members[written]
+        value = _decode_member(service, member, child, path + written, unknown)
         if value is not None:
             found[name] = value
     return found
+
+
+@functools.cache
+def _form_members(service: str, shape) -> dict:
+    """form name -> (member name, shape)."""
+    return {_form_name(service, name, member): (name, member) for name, member in shape.members.items()}
 
 
 def _form_name(service: str, name: str, member) -> str:
@@ -71,37 +114,39 @@ def _form_name(service: str, name: str, member) -> str:
     return serialization.get("name", name)
 
 
-def _decode_member(service: str, shape, form: dict, name: str):
+def _decode_member(service: str, shape, node: dict, path: str, unknown: list[str]):
     kind = shape.type_name
     if kind == "structure":
-        if any(key.startswith(name + ".") for key in form):
-            return _decode_structure(service, shape, form, name + ".")
-        return None
+        return _decode_structure(service, shape, node, path + ".", unknown)
     if kind == "list":
-        flat = service == "ec2" or shape.serialization.get("flattened")
-        base = name if flat else f"{name}.{shape.member.serialization.get('name', 'member')}"
-        numbers = sorted(
-            {int(match[1]) for key in form if (match := re.match(rf"{re.escape(base)}\.(\d+)(?:\.|$)", key))}
-        )
-        if not numbers:
-            return [] if name in form else None
-        return [_decode_member(service, shape.member, form, f"{base}.{number}") for number in numbers]
+        if service != "ec2" and not shape.serialization.get("flattened"):
+            base = shape.member.serialization.get("name", "member")
+            unknown += [f"{path}.{other}" for other in node if other not in (base, _VALUE)]
+            node, path = node.get(base, {}), f"{path}.{base}"
+        unknown += [f"{path}.{other}" for other in node if other and not other.isdigit()]
+        numbers = sorted((other for other in node if other.isdigit()), key=int)
+        return [_decode_member(service, shape.member, node[each], f"{path}.{each}", unknown) for each in numbers]
     if kind == "map":
-        pairs = {}
-        for number in range(1, 1000):
-            key = form.get(f"{name}.entry.{number}.key")
-            if key is None:
-                return pairs or None
-            pairs[key] = form.get(f"{name}.entry.{number}.value")
-    return None if name not in form else _typed(kind, form[name])
+        entries = node.get("entry", {}).values()
+        return {entry["key"][_VALUE]: entry.get("value", {}).get(_VALUE) for entry in entries}
+    unknown += [f"{path}.{other}" for other in node if other]
+    return typed(kind, node[_VALUE]) if _VALUE in node else None
 
 
-def _typed(kind: str, text: str):
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+def typed(kind: str, text: str):
+    """The value, or the text itself where it is none of that type."""
     if kind in ("integer", "long"):
         return int(text) if re.fullmatch(r"-?\d+", text) else text
     if kind in ("double", "float"):
-        return float(text)
-    return text.lower() == "true" if kind == "boolean" else text
+        return float(text) if re.fullmatch(r"-?\d+(\.\d+)?([eE]-?\d+)?", text) else text
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind == "timestamp":
+        return datetime.datetime.fromisoformat(text) if _TIMESTAMP.fullmatch(text) else text
+    return text
 
 
 @functools.cache
@@ -123,26 +168,62 @@ def _label(name: str) -> str:
     return r".+" if name.lower().endswith("arn") else r"[^/]+"
 
 
-def _decode_rest(service: str, method: str, path: str, query: dict, body: bytes) -> tuple[str, dict] | None:
+def _decode_rest(service: str, method: str, path: str, query: dict, body: bytes) -> Request | None:
     for _, route_method, pattern, name in _routes(service):
         match = pattern.fullmatch(path) if route_method == method else None
         if not match:
             continue
-        try:
-            params = json.loads(body) if body else {}
-        except ValueError:
-            params = {}
         shape = model(service).operation_model(name).input_shape
-        labels = match.groupdict()
+        params, unknown = _decode_body(shape, body)
+        labels, asked = match.groupdict(), {each for each in query if not _NOT_PARAMETERS.fullmatch(each)}
         for member_name, member in shape.members.items() if shape else ():
             written = member.serialization.get("name", member_name)
             if member.serialization.get("location") == "uri":
                 params[member_name] = labels[written]
             elif member.serialization.get("location") == "querystring" and written in query:
-                values = query[written]
-                params[member_name] = values if member.type_name == "list" else _typed(member.type_name, values[-1])
-        return name, params
+                values, asked = query[written], asked - {written}
+                params[member_name] = values if member.type_name == "list" else typed(member.type_name, values[-1])
+        return Request(name, params, unknown + sorted(asked))
     return None
+
+
+def _decode_body(shape, body: bytes) -> tuple[dict, list[str]]:
+    try:
+        written = json.loads(body) if body else {}
+    except ValueError:
+        written = None
+    if not isinstance(written, dict):
+        return {}, ["the body, which is no JSON object"]
+    unknown = []
+    return from_json(shape, written, "", unknown) if shape else written, unknown if shape else list(written)
+
+
+def from_json(shape, value, path: str, unknown: list[str]):
+    """A JSON value in botocore's names; members that the shape does not have go to `unknown`."""
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        members = _json_members(shape)
+        unknown += [path + written for written in value if written not in members]
+        return {
+            name: from_json(member, value[written], f"{path}{written}.", unknown)
+            for written, (name, member) in members.items()
+            if value.get(written) is not None
+        }
+    if kind == "list" and isinstance(value, list):
+        return [from_json(shape.member, one, f"{path}{number}.", unknown) for number, one in enumerate(value, 1)]
+    if kind == "map" and isinstance(value, dict):
+        return {key: from_json(shape.value, one, f"{path}{key}.", unknown) for key, one in value.items()}
+    return value
+
+
+@functools.cache
+def _json_members(shape) -> dict:
+    """name in the body -> (member name, shape)."""
+    return {
+        member.serialization.get("name", name): (name, member)
+        for name, member in shape.members.items()
+        if "location" not in member.serialization
+    }
 
 
 # --- answers --------------------------------------------------------------------------------------------
