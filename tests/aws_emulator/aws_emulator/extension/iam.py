@@ -7,5 +7,6 @@ from . import (  # noqa: F401
     iam_quotas,
     iam_role_policies,
     iam_roles,
+    iam_users,
 )
 from .iam_roles import effective_trust  # noqa: F401  STS asks for it

@@ -83,15 +83,6 @@ def delete(call):
     return {}
 
 
-@handles("iam", "DeleteUser")
-async def delete_user(call):
-    """ministack's own, and then what becomes of the trust in that user."""
-    user = iam._users.get(call.params["UserName"])
-    answer = await call.stock()
-    iam_principals.forget(user["Arn"], user["UserId"])
-    return answer
-
-
 @handles("iam", "UpdateAssumeRolePolicy")
 def update_trust(call):
     role = changeable(call)
