@@ -152,6 +152,22 @@ def test_an_update_of_a_cluster_is_unknown_for_a_moment(aws, eks):
     assert eks.describe_update(name="c", updateId=update)["update"]["id"] == update
 
 
+def test_settings_go_back_to_those_of_the_start(aws, iam, eks):
+    make_cluster(aws, mode="API_AND_CONFIG_MAP")
+    for setting in (aws.delay, aws.delay_lists, aws.delay_deletes, aws.delay_arns, aws.delay_updates):
+        setting(3600)
+    aws.set_write_seconds(20)
+    aws.reset_settings()
+    arn = make_role(aws, "workload", "app")
+    attach(iam)
+    assert iam.get_role(RoleName="app")["Role"]["Arn"] == arn
+    assert len(iam.list_attached_role_policies(RoleName="app")["AttachedPolicies"]) == 1
+    detach(iam)
+    iam.delete_role(RoleName="app")
+    update = eks.update_cluster_config(name="c", accessConfig={"authenticationMode": "API"})["update"]["id"]
+    eks.describe_update(name="c", updateId=update)
+
+
 def test_a_restore_forgets_what_happened_and_a_reset_the_setting_too(aws, iam):
     make_role(aws, "workload", "app")
     number = aws.snapshot()

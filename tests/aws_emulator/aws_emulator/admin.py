@@ -108,6 +108,11 @@ def _settings(body: dict) -> dict:
     return {}
 
 
+def _reset_settings(_: dict) -> dict:
+    state.reset_settings()
+    return {}
+
+
 def _quotas(body: dict) -> dict:
     iam_quotas.raise_quotas(**body)
     return {}
@@ -169,6 +174,7 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "restore": _restore,
     "consistency": _set_delay,
     "settings": _settings,
+    "settings/reset": _reset_settings,
     "quotas": _quotas,
     "upgrade": _upgrade,
     "finish-updates": _finish_updates,

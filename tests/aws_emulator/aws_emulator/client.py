@@ -207,9 +207,13 @@ class Aws:
         """Make DescribeUpdate answer ResourceNotFoundException so long after an update of a cluster began."""
         self.admin("settings", updates=seconds)
 
+    def reset_settings(self) -> None:
+        """Every delay, duration and quota as after the start."""
+        self.admin("settings/reset")
+
     def set_write_seconds(self, seconds: float) -> None:
-        """How long a write to a role occupies it, so that another one is refused with ConcurrentModification; five
-        milliseconds by default. The same for calls on instance profiles and OIDC providers that model that error."""
+        """How long a write to a role occupies it, so that another one is refused with ConcurrentModification; 0 by
+        default. The same for calls on instance profiles and OIDC providers that model that error."""
         self.admin("settings", iam_writes=seconds)
 
     def set_quotas(self, account: str, **quotas: int) -> None:

@@ -11,8 +11,8 @@ import time
 class Lag:
     """A kind of event that goes on for `seconds`; with 0 it is over at once."""
 
-    def __init__(self, default: float = 0.0):
-        self.seconds = self._default = default
+    def __init__(self):
+        self.seconds = 0.0
         self._until: dict[tuple, float] = {}
 
     def set_seconds(self, seconds: float) -> None:
@@ -30,13 +30,9 @@ class Lag:
     def forget(self) -> None:
         self._until.clear()
 
-    def reset(self) -> None:
-        self.set_seconds(self._default)
 
-
-#: A write to an object of IAM is not answered yet: (account, kind, name). By default long enough that requests sent at
-#: the same time overlap, and too short to slow a test down.
-WRITES = Lag(0.005)
+#: A write to an object of IAM is not answered yet: (account, kind, name).
+WRITES = Lag()
 #: What was attached to a role, or the role in an instance profile, was removed: (id of the role or profile, what).
 REMOVALS = Lag()
 #: A role or an instance profile was created: (its unique id,).
@@ -50,9 +46,9 @@ _ALL = (WRITES, REMOVALS, NEW_ARNS, DELETED_ENTRIES, NEW_UPDATES)
 
 
 def reset() -> None:
-    """What has happened is over, and each kind takes as long as it does by default."""
+    """As after the start: nothing goes on."""
     for lag in _ALL:
-        lag.reset()
+        lag.set_seconds(0)
 
 
 def forget() -> None:

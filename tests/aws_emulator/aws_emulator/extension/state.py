@@ -64,6 +64,11 @@ def reset() -> None:
             store._data.clear()
     faults.reset()
     journal.clear()
+    reset_settings()
+
+
+def reset_settings() -> None:
+    """Every delay, duration and quota as after the start."""
     consistency.set_delay(0)
     consistency.set_list_delay(0)
     lags.reset()
