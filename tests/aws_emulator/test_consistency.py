@@ -85,6 +85,81 @@ def test_a_write_shows_after_its_time_and_not_before(aws, iam, role):
     assert iam.get_role(RoleName="app")["Role"]["Tags"] == [{"Key": "a", "Value": "1"}]
 
 
+def test_lists_still_show_what_a_get_does_not_find(aws, iam, role):
+    """Pull request 4209 of terraform-provider-aws: a list is outdated right after a policy was detached."""
+    iam.put_role_policy(
+        RoleName="app", PolicyName="p", PolicyDocument=document({"Action": "s3:GetObject", "Resource": "*"})
+    )
+    iam.attach_role_policy(RoleName="app", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    iam.create_instance_profile(InstanceProfileName="app")
+    iam.add_role_to_instance_profile(InstanceProfileName="app", RoleName="app")
+    iam.create_open_id_connect_provider(Url=ISSUER)
+    before = lists_of(iam)
+    aws.delay_lists(FOR_EVER)
+    iam.delete_role_policy(RoleName="app", PolicyName="p")
+    iam.detach_role_policy(RoleName="app", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    iam.remove_role_from_instance_profile(InstanceProfileName="app", RoleName="app")
+    iam.delete_instance_profile(InstanceProfileName="app")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
+    with refused("NoSuchEntity"):
+        iam.get_role_policy(RoleName="app", PolicyName="p")
+    iam.delete_role(RoleName="app")
+    for gone in (
+        lambda: iam.get_role(RoleName="app"),
+        lambda: iam.get_instance_profile(InstanceProfileName="app"),
+        lambda: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER),
+        lambda: iam.tag_role(RoleName="app", Tags=[]),
+    ):
+        with refused("NoSuchEntity", status=404):
+            gone()
+    assert lists_of(iam) == before and all(before.values())
+    aws.delay_lists(0)
+    assert "app" not in {each["RoleName"] for each in iam.list_roles()["Roles"]}
+    with refused("NoSuchEntity"):
+        iam.list_role_policies(RoleName="app")
+
+
+def test_lists_do_not_show_yet_what_a_get_finds(aws, iam, role):
+    aws.delay_lists(0.5)
+    iam.attach_role_policy(RoleName="app", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    iam.create_open_id_connect_provider(Url=ISSUER)
+    make_role(aws, "workload", "new")
+    iam.get_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
+    iam.get_role(RoleName="new")
+    assert iam.list_attached_role_policies(RoleName="app")["AttachedPolicies"] == []
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+    assert "new" not in {each["RoleName"] for each in iam.list_roles()["Roles"]}
+    with refused("NoSuchEntity"):
+        iam.list_role_policies(RoleName="new")
+    time.sleep(0.55)
+    assert len(iam.list_attached_role_policies(RoleName="app")["AttachedPolicies"]) == 1
+    assert len(iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]) == 1
+    assert iam.list_role_policies(RoleName="new")["PolicyNames"] == []
+
+
+def test_lists_can_be_later_than_other_delayed_reads(aws, iam, role):
+    aws.delay(0.3)
+    aws.delay_lists(0.8)
+    iam.tag_role(RoleName="app", Tags=[{"Key": "a", "Value": "1"}])
+    assert "Tags" not in iam.get_role(RoleName="app")["Role"]
+    time.sleep(0.35)
+    assert iam.get_role(RoleName="app")["Role"]["Tags"] == [{"Key": "a", "Value": "1"}]
+    assert iam.list_role_tags(RoleName="app")["Tags"] == []
+    time.sleep(0.5)
+    assert iam.list_role_tags(RoleName="app")["Tags"] == [{"Key": "a", "Value": "1"}]
+
+
+def test_a_restored_state_has_no_past(aws, iam, role):
+    number = aws.snapshot()
+    aws.delay_lists(FOR_EVER)
+    iam.tag_role(RoleName="app", Tags=[{"Key": "a", "Value": "1"}])
+    iam.delete_role(RoleName="app")
+    aws.restore(number)
+    assert "app" in {each["RoleName"] for each in iam.list_roles()["Roles"]}
+    iam.tag_role(RoleName="app", Tags=[{"Key": "b", "Value": "1"}])
+    assert iam.list_role_tags(RoleName="app")["Tags"] == []
+
+
 def test_sts_evaluates_the_trust_policy_that_is_visible_to_it(aws, iam):
     caller = make_role(aws, "cluster", "caller", allow={"Action": "sts:AssumeRole", "Resource": "*"})
     iam.create_role(RoleName="app", AssumeRolePolicyDocument=trusting({"AWS": caller}))
@@ -172,6 +247,17 @@ def test_a_fault_by_chance_hits_its_share_and_the_same_calls_for_the_same_seed(a
     first = hits(1)
     assert 10 <= sum(first) <= 32
     assert hits(1) == first != hits(2)
+
+
+def lists_of(iam) -> dict:
+    return {
+        "roles": [role for role in iam.list_roles()["Roles"] if role["RoleName"] == "app"],
+        "profiles": iam.list_instance_profiles()["InstanceProfiles"],
+        "profiles of the role": iam.list_instance_profiles_for_role(RoleName="app")["InstanceProfiles"],
+        "inline": iam.list_role_policies(RoleName="app")["PolicyNames"],
+        "attached": iam.list_attached_role_policies(RoleName="app")["AttachedPolicies"],
+        "providers": iam.list_open_id_connect_providers()["OpenIDConnectProviderList"],
+    }
 
 
 def refuses(call) -> bool:

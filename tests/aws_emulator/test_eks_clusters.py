@@ -73,6 +73,39 @@ def test_the_mode_moves_one_step_and_takes_its_time(aws, eks, before, after):
     assert (cluster["status"], cluster["accessConfig"]["authenticationMode"]) == ("ACTIVE", after)
 
 
+def test_an_upgrade_is_an_update_that_refuses_all_others(aws, eks):
+    """Guide, "Update existing cluster to new Kubernetes version"; the words are those of issue 33452 of aws-cdk and of
+    issue 1192 of aws-controllers-k8s/community."""
+    before = make_cluster(aws, mode="CONFIG_MAP")["version"]
+    update = aws.start_upgrade("c", 3600)
+    assert eks.list_updates(name="c")["updateIds"] == [update]
+    shown = eks.describe_update(name="c", updateId=update)["update"]
+    after = eks.describe_cluster(name="c")["cluster"]
+    assert (shown["type"], shown["status"]) == ("VersionUpdate", "InProgress")
+    assert (after["status"], after["version"]) == ("UPDATING", before)
+    for kind, change in (
+        ("AccessConfigUpdate", {"accessConfig": {"authenticationMode": "API_AND_CONFIG_MAP"}}),
+        ("EndpointAccessUpdate", {"resourcesVpcConfig": {"endpointPrivateAccess": True}}),
+    ):
+        words = f"Cannot {kind} because cluster c currently has update {update} in progress"
+        with refused("ResourceInUseException", words, 409):
+            eks.update_cluster_config(name="c", **change)
+    aws.finish_eks_updates()
+    version = shown["params"][0]["value"]
+    after = eks.describe_cluster(name="c")["cluster"]
+    assert (after["status"], after["version"]) == ("ACTIVE", version) and version > before
+    eks.update_cluster_config(name="c", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+
+
+def test_an_update_refuses_others_even_while_the_cluster_shows_as_active(aws, eks):
+    """Issue 1500 of aws/containers-roadmap: during an update by AWS itself DescribeCluster shows ACTIVE."""
+    make_cluster(aws, mode="CONFIG_MAP")
+    aws.start_upgrade("c", 3600)
+    aws.set_cluster_status("c", "ACTIVE")
+    with refused("ResourceInUseException", "currently has update", 409):
+        eks.update_cluster_config(name="c", accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"})
+
+
 @pytest.mark.parametrize(
     "before, after",
     [

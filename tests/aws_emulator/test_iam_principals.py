@@ -129,6 +129,22 @@ def test_a_trust_policy_that_still_names_a_deleted_role_can_not_be_saved(cluster
     assert principal_of(cluster) == {"AWS": new["Arn"]}
 
 
+def test_a_document_with_a_dead_id_is_refused_as_a_whole(cluster, workload):
+    """Principal: the same, though the change is another statement and the id is in one that was there before."""
+    old = workload.create_role(RoleName="app", AssumeRolePolicyDocument=EC2)["Role"]
+    cluster.create_role(
+        RoleName="access", AssumeRolePolicyDocument=trust({"AWS": [old["Arn"], "arn:aws:iam::185863138492:root"]})
+    )
+    workload.delete_role(RoleName="app")
+    shown = cluster.get_role(RoleName="access")["Role"]["AssumeRolePolicyDocument"]
+    wanted = {**shown, "Statement": shown["Statement"] + json.loads(EC2)["Statement"]}
+    with refused("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{old["RoleId"]}"', 400):
+        cluster.update_assume_role_policy(RoleName="access", PolicyDocument=json.dumps(wanted))
+    assert cluster.get_role(RoleName="access")["Role"]["AssumeRolePolicyDocument"] == shown
+    wanted["Statement"][0]["Principal"]["AWS"].remove(old["RoleId"])
+    cluster.update_assume_role_policy(RoleName="access", PolicyDocument=json.dumps(wanted))
+
+
 def test_a_deleted_user_shows_as_its_unique_id(cluster, workload):
     """Principal, IAM user principals: the same as for roles."""
     user = workload.create_user(UserName="someone")["User"]

@@ -83,6 +83,30 @@ def test_a_fault_answers_with_the_services_own_code(aws, kind, service, code):
     getattr(client, read)()
 
 
+def test_the_fault_error_answers_with_the_status_of_the_services_model(aws):
+    """botocore's service models; what AWS answers for a moment and then no longer, such as the two that ask an OIDC
+    issuer."""
+    iam, sts = aws.client("workload", "iam"), aws.client("workload", "sts")
+    calls = {
+        ("iam", "CreateOpenIDConnectProvider", "OpenIdIdpCommunicationError", 400): lambda: (
+            iam.create_open_id_connect_provider(Url="https://oidc.example.com/id/1")
+        ),
+        ("sts", "AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400): lambda: sts.assume_role_with_web_identity(
+            RoleArn="arn:aws:iam::185863138492:role/app", RoleSessionName="pod", WebIdentityToken="no.token"
+        ),
+        ("iam", "TagRole", "ConcurrentModification", 409): lambda: iam.tag_role(RoleName="xeks-runner", Tags=[]),
+    }
+    for (service, action, code, status), call in calls.items():
+        aws.faults.add("error", service=service, action=action, code=code, message="for a moment", times=2)
+        for _ in range(2):
+            with pytest.raises(ClientError, match="for a moment") as raised:
+                call()
+            assert raised.value.response["Error"]["Code"] == code
+            assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    iam.create_open_id_connect_provider(Url="https://oidc.example.com/id/1")
+    iam.tag_role(RoleName="xeks-runner", Tags=[])
+
+
 def test_an_expired_session_stays_expired_for_every_call_of_its_account(aws):
     """The project's own demand: credentials may end in the middle of a run."""
     aws.faults.add("expired", service="iam", action="ListRoles", account="workload", after=1)

@@ -142,7 +142,8 @@ def test_a_deleted_clusters_tokens_can_not_be_verified(aws, issuer, assume):
     make_role(aws, "workload", "app", trust(issuer))
     token = aws.service_account_token("c", "nodejs", "nodejs-sa")
     aws.client("cluster", "eks").delete_cluster(name="c")
-    with refused("InvalidIdentityToken", "Couldn't retrieve verification key", 400):
+    words = "Couldn't retrieve verification key from your identity provider,  please reference"
+    with refused("InvalidIdentityToken", words, 400):
         assume(token)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from cases import FAULTS, Fault
+from cases import CONDITIONS, FAULTS, Condition, Fault
 from verdict import Verdict
 
 _REPORT_EVERY = 50
@@ -11,8 +11,8 @@ _LONGEST = 6000
 
 class Report:
     def __init__(self):
-        self.run: Counter[tuple[str, Fault]] = Counter()
-        self.converged: Counter[tuple[str, Fault]] = Counter()
+        self.run: Counter[tuple[str, Fault | Condition]] = Counter()
+        self.converged: Counter[tuple[str, Fault | Condition]] = Counter()
         self.failed: list[Verdict] = []
         self.seconds = 0.0
 
@@ -32,9 +32,9 @@ class Report:
         return self.run.total() > 0 and not self.failed
 
     def table(self) -> str:
-        """Each line an operation, each column a fault: cases converged / cases run."""
+        """Each line an operation, each column a fault or a condition: cases converged / cases run."""
         stages = sorted({stage for stage, _ in self.run})
-        faults = [fault for fault in FAULTS if any(key[1] == fault for key in self.run)]
+        faults = [fault for fault in (*FAULTS, *CONDITIONS) if any(key[1] == fault for key in self.run)]
         rows = [["resource/mode/operation", *map(str, faults), "all"]]
         rows += [
             [stage, *(self._cell([(stage, f)]) for f in faults), self._cell([(stage, f) for f in faults])]
@@ -51,7 +51,7 @@ class Report:
         meanings = [f"  {fault.name:<12} {fault.meaning}" for fault in faults]
         return "\n".join(["", "converged/run", *lines, "", *meanings])
 
-    def _cell(self, keys: list[tuple[str, Fault]]) -> str:
+    def _cell(self, keys: list[tuple[str, Fault | Condition]]) -> str:
         run, converged = sum(self.run[k] for k in keys), sum(self.converged[k] for k in keys)
         return f"{converged}/{run}" if run else "-"
 

@@ -1,9 +1,11 @@
-"""Injects every fault into every call of every operation of every resource and mode, and shows that nothing is lost.
+"""Injects every fault into every call of every operation of every resource and mode, runs every operation under each
+condition of AWS, and shows that nothing is lost.
 
     make sweep                                                  # all, in half an hour on two cores
     make sweep SWEEP='irsa/*/create'                            # some
     make sweep SWEEP='irsa/*/*/kill*'                           # some faults; on every call that reads too
     make sweep SWEEP='access/direct/create/kill/cluster/eks:CreateAccessEntry#1'   # one
+    make sweep SWEEP='*/*/*/late-lists'                         # one condition
 
 For each case: the accounts as they are before the operation, the operation with the fault, then, without a fault,
 `apply` (which must end in the state that an apply without a fault ends in, but for ids and times), `plan` (which must

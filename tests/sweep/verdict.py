@@ -10,12 +10,11 @@ import time
 from dataclasses import dataclass, field
 
 import terminal
-from cases import Case, Interruption
+from cases import Case, Condition, Interruption
 from dumps import essential, exact
 from harness import Run
 from worker import APPLY, DESTROY, Worker
 
-_CODE = "InjectedFault"
 _PATIENCE = 60
 #: What the CLI reports when a provider violates the protocol, or crashes.
 BROKEN = re.compile(
@@ -42,19 +41,37 @@ def try_case(worker: Worker, case: Case) -> Verdict:
     start = worker.start(case.stage.operation)
     for _ in range(2):
         worker.back_to(start)
-        first, hit = _faulted(worker, case, start.arguments)
+        if isinstance(case.fault, Condition):
+            first, hit = _conditioned(worker, case.fault, start.arguments), True
+        else:
+            first, hit = _faulted(worker, case, start.arguments)
         if hit:
             break
-    problems = _of_the_fault(worker, case, first) if hit else ["the operation did not make this call, twice"]
+    if not hit:
+        problems = ["the operation did not make this call, twice"]
+    elif isinstance(case.fault, Condition):
+        problems = _broken(first) + (["the operation fails"] if first.code else [])
+    else:
+        problems = _of_the_fault(worker, case, first)
     problems += _after_the_fault(worker, start.converged)
     return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
+
+
+def _conditioned(worker: Worker, condition: Condition, arguments: tuple[str, ...]) -> Run:
+    """The run during which the condition holds."""
+    for setting, seconds in condition.settings:
+        getattr(worker.aws, setting)(seconds)
+    try:
+        return worker.run(*arguments)
+    finally:
+        worker.aws.reset_settings()
+        worker.aws.quiet()
 
 
 def _faulted(worker: Worker, case: Case, arguments: tuple[str, ...]) -> tuple[Run, bool]:
     """The run that the fault hits, and whether it did."""
     call, aws = case.call, worker.aws
-    more = {"code": _CODE} if case.kind == "error" else {}
-    more |= {"times": None} if case.kind == "expired" else {}
+    more = {"times": case.fault.times} | ({"code": case.fault.code} if case.fault.code else {})
     where = {"account": call.account, "service": call.service, "action": call.action, "after": call.nth - 1}
     aws.faults.add(case.kind, **where, **more)
     if case.fault.without_retries:

@@ -16,9 +16,11 @@ from .extension import (
     eks_clusters,
     eks_tokens,
     faults,
+    iam_quotas,
     identity_center,
     issuers,
     journal,
+    lags,
     state,
     sts,
     validation,
@@ -100,9 +102,36 @@ def _set_delay(body: dict) -> dict:
     return {}
 
 
+#: What lasts how long, in seconds.
+SETTINGS: dict[str, Callable[[float], None]] = {
+    "eks_updates": eks_clusters.set_update_seconds,
+    "iam_writes": lags.WRITES.set_seconds,
+    "lists": consistency.set_list_delay,
+    "deletes": lags.REMOVALS.set_seconds,
+    "arns": lags.NEW_ARNS.set_seconds,
+    "entry_deletes": lags.DELETED_ENTRIES.set_seconds,
+    "updates": lags.NEW_UPDATES.set_seconds,
+}
+
+
 def _settings(body: dict) -> dict:
-    eks_clusters.set_update_seconds(body["eks_update_seconds"])
+    for name, seconds in body.items():
+        SETTINGS[name](seconds)
     return {}
+
+
+def _reset_settings(_: dict) -> dict:
+    state.reset_settings()
+    return {}
+
+
+def _quotas(body: dict) -> dict:
+    iam_quotas.raise_quotas(**body)
+    return {}
+
+
+def _upgrade(body: dict) -> dict:
+    return {"update": eks_clusters.start_upgrade(**({"region": accounts.REGION} | body))["id"]}
 
 
 def _finish_updates(_: dict) -> dict:
@@ -160,6 +189,9 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "restore": _restore,
     "consistency": _set_delay,
     "settings": _settings,
+    "settings/reset": _reset_settings,
+    "quotas": _quotas,
+    "upgrade": _upgrade,
     "finish-updates": _finish_updates,
     "cluster-status": _cluster_status,
     "api-server": _api_server,

@@ -254,9 +254,48 @@ class Aws:
         new peering connections to their accepter. 0 switches it off."""
         self.admin("consistency", seconds=seconds, iam_reads=True, new_objects=seconds)
 
+    def delay_lists(self, seconds: float) -> None:
+        """Make only IAM's lists late: they show what is gone, which a Get does not find, and not what is new."""
+        self.admin("settings", lists=seconds)
+
+    def delay_deletes(self, seconds: float) -> None:
+        """Make DeleteRole and DeleteInstanceProfile answer DeleteConflict so long after the last thing was removed."""
+        self.admin("settings", deletes=seconds)
+
+    def delay_arns(self, seconds: float) -> None:
+        """Make reads show the unique id (AROA…, AIPA…) of a new role or instance profile in place of its ARN, and of a
+        new role also where a trust policy names it."""
+        self.admin("settings", arns=seconds)
+
+    def delay_entry_deletes(self, seconds: float) -> None:
+        """Make CreateAccessEntry answer ResourceInUseException so long after the principal's entry was deleted."""
+        self.admin("settings", entry_deletes=seconds)
+
+    def delay_updates(self, seconds: float) -> None:
+        """Make DescribeUpdate answer ResourceNotFoundException so long after an update of a cluster began."""
+        self.admin("settings", updates=seconds)
+
+    def reset_settings(self) -> None:
+        """Every delay, duration and quota as after the start."""
+        self.admin("settings/reset")
+
+    def set_write_seconds(self, seconds: float) -> None:
+        """How long a write to a role occupies it, so that another one is refused with ConcurrentModification; 0 by
+        default. The same for calls on instance profiles and OIDC providers that model that error."""
+        self.admin("settings", iam_writes=seconds)
+
+    def set_quotas(self, account: str, **quotas: int) -> None:
+        """Raise AssumeRolePolicySizeQuota (up to 8192) or AttachedPoliciesPerRoleQuota (up to 25) of an account."""
+        self.admin("quotas", account=self.accounts[account].id, quotas=quotas)
+
+    def start_upgrade(self, cluster: str, seconds: float, account: str = "cluster") -> str:
+        """Upgrade the cluster to the next version, which takes so long and refuses other updates; returns the update's
+        id."""
+        return self.admin("upgrade", name=cluster, account=self.accounts[account].id, seconds=seconds)["update"]
+
     def set_eks_update_seconds(self, seconds: float) -> None:
         """How long an update of a cluster's configuration is InProgress; half a second by default."""
-        self.admin("settings", eks_update_seconds=seconds)
+        self.admin("settings", eks_updates=seconds)
 
     def finish_eks_updates(self) -> None:
         """Complete every update that is in progress, now."""

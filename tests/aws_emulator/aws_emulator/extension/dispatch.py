@@ -12,7 +12,18 @@ from ministack import app as stock_app
 from ministack.core.responses import fix_error_content_type, fix_success_content_type, get_account_id, get_region
 from ministack.core.router import detect_service
 
-from . import answers, authentication, consistency, faults, journal, permissions, validation, wire, wrong_signature
+from . import (
+    answers,
+    authentication,
+    consistency,
+    faults,
+    iam_writes,
+    journal,
+    permissions,
+    validation,
+    wire,
+    wrong_signature,
+)
 from .call import HANDLERS, AwsError, Call, Caller, Response
 
 _stock_dispatch = stock_app._dispatch_service_request
@@ -68,9 +79,10 @@ async def _answer(call: Call, headers: dict, query: dict) -> tuple[Response, str
         await faults.before(call, armed, permissions.denial)
         validation.check(call)
         permissions.check(call)
-        with consistency.around(call):
+        with iam_writes.around(call), consistency.around(call):
             response = await _result(call)
         await faults.after(armed)
+        await iam_writes.until_answered(call)
     except authentication.Unauthenticated as refused:
         failure = refused.failure
         action = f"{call.service}:{call.action}"

@@ -1,7 +1,8 @@
 """EKS clusters as AWS does them: creation, authentication mode, updates that take their time.
 
 Owns: CreateCluster to DeleteCluster, UpdateClusterConfig, DescribeUpdate, ListUpdates, tags; what the tests set by hand
-(a cluster's status, how long an update takes). Must not know: access entries beyond the creator's own.
+(a cluster's status, how long an update takes, an upgrade of its version). Must not know: access entries beyond the
+creator's own.
 Clusters are ACTIVE at once, unlike AWS's: no test waits for ten minutes. Their endpoint is on this machine, where
 their API server listens (`api_server`); AWS's is a name such as https://ID.gr7.REGION.eks.amazonaws.com.
 """
@@ -11,11 +12,11 @@ import secrets
 import time
 import uuid
 
-from ministack.core.responses import AccountRegionScopedDict
+from ministack.core.responses import AccountRegionScopedDict, request_scope
 from ministack.services import ec2 as stock_ec2
 from ministack.services import eks as stock
 
-from . import api_server, arns
+from . import api_server, arns, lags
 from .call import AwsError, Call, handles
 
 MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
@@ -49,6 +50,19 @@ def set_status(name: str, account: str, region: str, status: str) -> None:
 def set_update_seconds(seconds: float) -> None:
     global update_seconds
     update_seconds = seconds
+
+
+def start_upgrade(name: str, account: str, region: str, seconds: float) -> dict:
+    """For the tests: someone upgrades the cluster to the next minor version (UpdateClusterVersion), for so long.
+
+    EKS user guide, "Update existing cluster to new Kubernetes version": a VersionUpdate, which "typically takes several
+    minutes"; the cluster's status is UPDATING meanwhile.
+    """
+    cluster = find(name, account, region)
+    major, minor = cluster["version"].split(".")
+    version = f"{major}.{int(minor) + 1}"
+    with request_scope(account, region):
+        return _begin(cluster, "VersionUpdate", {"Version": version}, {"version": version}, seconds)
 
 
 def finish_updates() -> None:
@@ -131,11 +145,7 @@ def update_cluster_config(call: Call) -> dict:
     """EKS user guide, "Change authentication mode to use access entries": CONFIG_MAP to API_AND_CONFIG_MAP to API,
     one step at a time and one way; the words are those of AWS's knowledge centre, "troubleshoot access entries"."""
     cluster = find(call.params["name"])
-    if cluster["status"] != "ACTIVE":
-        running = next((u["id"] for u in _updates_of(cluster) if u["status"] == "InProgress"), None)
-        what = f"currently has update {running} in progress" if running else f"is in status {cluster['status']}"
-        message = f"Cannot update because cluster {cluster['name']} {what}"
-        raise AwsError("ResourceInUseException", message, clusterName=cluster["name"])
+    _check_idle(cluster, "AccessConfigUpdate" if "accessConfig" in call.params else "EndpointAccessUpdate")
     if "accessConfig" in call.params:
         before = authentication_mode(cluster)
         after = (call.params["accessConfig"] or {}).get("authenticationMode")
@@ -157,9 +167,11 @@ def update_cluster_config(call: Call) -> dict:
 
 @handles("eks", "DescribeUpdate")
 def describe_update(call: Call) -> dict:
+    """API reference: ResourceNotFoundException; issue 10252 of aws-cli has the words. No page of AWS says that an
+    update that began a moment ago may be unknown; it is, where a test delays updates."""
     cluster = find(call.params["name"])
     update = _updates.get(f"{cluster['name']}|{call.params['updateId']}")
-    if update is None:
+    if update is None or lags.NEW_UPDATES.left(update["id"]):
         raise AwsError("ResourceNotFoundException", f"No update found for ID: {call.params['updateId']}")
     return {"update": update}
 
@@ -176,7 +188,17 @@ def paged(call: Call, member: str, items: list) -> dict:
     return {member: items[begin:end]} | ({"nextToken": str(end)} if end < len(items) else {})
 
 
-def _begin(cluster: dict, kind: str, shown: dict, changes: dict) -> dict:
+def _check_idle(cluster: dict, wanted: str) -> None:
+    """One update at a time. Users quote these words for both kinds of update: issue 33452 of aws-cdk (during a version
+    upgrade), issue 1192 of aws-controllers-k8s/community."""
+    running = next((update["id"] for update in _updates_of(cluster) if update["status"] == "InProgress"), None)
+    if running or cluster["status"] != "ACTIVE":
+        what = f"currently has update {running} in progress" if running else f"is in status {cluster['status']}"
+        message = f"Cannot {wanted} because cluster {cluster['name']} {what}"
+        raise AwsError("ResourceInUseException", message, clusterName=cluster["name"])
+
+
+def _begin(cluster: dict, kind: str, shown: dict, changes: dict, seconds: float | None = None) -> dict:
     update = {
         "id": str(uuid.uuid4()),
         "status": "InProgress",
@@ -184,11 +206,12 @@ def _begin(cluster: dict, kind: str, shown: dict, changes: dict) -> dict:
         "params": [{"type": name, "value": value} for name, value in shown.items()],
         "createdAt": time.time(),
         "errors": [],
-        "_until": time.time() + update_seconds,
+        "_until": time.time() + (update_seconds if seconds is None else seconds),
         "_changes": changes,
     }
     _updates[f"{cluster['name']}|{update['id']}"] = update
     cluster["status"] = "UPDATING"
+    lags.NEW_UPDATES.begin(update["id"])
     return dict(update)
 
 
@@ -199,7 +222,7 @@ def _settle(cluster: dict) -> None:
         update["status"] = "Successful"
         cluster["status"] = "ACTIVE"
         for name, change in update["_changes"].items():
-            cluster[name] |= change
+            cluster[name] = cluster[name] | change if isinstance(change, dict) else change
         if "accessConfig" in update["_changes"]:
             _admit_creator(cluster)
 

@@ -9,7 +9,8 @@ Kinds:
   reset        the connection is reset before any effect
   lost_answer  the call takes effect, then the connection is reset
   deny         refused as a missing permission is
-  error        refused before any effect with `code`, `message` and `status`; without a code, as by `500`
+  error        refused before any effect with `code`, `message` and `status`, by default the one of the service's model;
+               without a code, as by `500`
   echo         refused before any effect as a wrong signature is, with the request repeated in the message
   expired      this call and all later ones of its account are refused as those of a session that has ended
   hold         kept from its effect until `release`
@@ -90,7 +91,7 @@ class Fault:
     seed: int = 0
     code: str | None = None
     message: str = "injected fault"
-    status: int = 400
+    status: int | None = None
     seen: int = 0
     hit: int = 0
     #: The account whose session has ended: `expired` stays with it, whatever is called next.

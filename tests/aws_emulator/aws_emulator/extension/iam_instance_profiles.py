@@ -5,7 +5,7 @@ Owns: the instance profile calls of IAM. Must not know: what an instance does wi
 
 from ministack.services import iam
 
-from . import iam_roles
+from . import iam_roles, lags
 from .call import AwsError, handles
 from .iam_calls import missing, new_id, now, page, taggable, tagged
 
@@ -27,7 +27,9 @@ def create(call):
         "Tags": tags,
     }
     iam._instance_profiles[name] = profile
-    return {"InstanceProfile": _shown(profile)}
+    answer = {"InstanceProfile": _shown(profile)}
+    lags.NEW_ARNS.begin(profile["InstanceProfileId"])
+    return answer
 
 
 @handles("iam", "GetInstanceProfile")
@@ -37,9 +39,10 @@ def get(call):
 
 @handles("iam", "DeleteInstanceProfile")
 def delete(call):
-    """API reference: "the instance profile must not have an associated role" (DeleteConflict)."""
+    """API reference: "the instance profile must not have an associated role" (DeleteConflict). One that was removed a
+    moment ago may still count, as in DeleteRole."""
     profile = _found(call)
-    if profile["Roles"]:
+    if profile["Roles"] or lags.REMOVALS.left(profile["InstanceProfileId"], "role"):
         raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     del iam._instance_profiles[profile["InstanceProfileName"]]
     return {}
@@ -63,6 +66,9 @@ def remove_role(call):
     if name not in profile["Roles"]:
         raise missing(f"The role with name {name} cannot be found.")
     profile["Roles"] = []
+    lags.REMOVALS.begin(profile["InstanceProfileId"], "role")
+    if name in iam._roles:
+        lags.REMOVALS.begin(iam._roles[name]["RoleId"], "profile")
     return {}
 
 
@@ -87,8 +93,11 @@ def _listed(profiles, call):
 
 
 def _shown(profile):
+    """For a moment after its creation the ARN can be no ARN, as a role's can be its unique id: terraform-provider-aws
+    waits for that to pass (internal/service/iam/instance_profile.go, waitInstanceProfileReady)."""
     roles = [iam._roles.get(name) for name in profile["Roles"]]
-    return profile | {"Roles": [iam_roles.brief(role) for role in roles if role]}
+    arn = profile["InstanceProfileId"] if lags.NEW_ARNS.left(profile["InstanceProfileId"]) else profile["Arn"]
+    return profile | {"Arn": arn, "Roles": [iam_roles.brief(role) for role in roles if role]}
 
 
 def _found(call):

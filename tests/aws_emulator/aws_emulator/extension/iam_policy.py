@@ -9,7 +9,6 @@ import re
 
 from .call import AwsError
 
-TRUST_LIMIT = 2048  # IAM quotas: role trust policy length, characters
 INLINE_LIMIT = 10240  # IAM quotas: all inline policies of one role together
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
@@ -41,8 +40,11 @@ def malformed(message):
     return AwsError("MalformedPolicyDocument", message)
 
 
-def trust_document(text):
-    """The parsed trust policy, or the error IAM answers: a role's trust needs a principal and takes no resource."""
+def trust_document(text, limit):
+    """The parsed trust policy, or the error IAM answers: a role's trust needs a principal and takes no resource.
+
+    `limit`: IAM quotas, role trust policy length, in characters.
+    """
     document = _parse(text, malformed("This policy contains invalid Json"))
     if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
         raise malformed("The policy must contain a valid version string")
@@ -50,8 +52,8 @@ def trust_document(text):
     for statement in statements:
         _check_trust_statement(statement)
     _check_sids(statements, malformed("The Statement Ids in the policy are not unique"))
-    if size(text) > TRUST_LIMIT:
-        raise AwsError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {TRUST_LIMIT}")
+    if size(text) > limit:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {limit}")
     return document
 
 

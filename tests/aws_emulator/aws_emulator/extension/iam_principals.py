@@ -14,7 +14,7 @@ import re
 from botocore.session import Session
 from ministack.services import iam
 
-from . import consistency, identities
+from . import consistency, identities, lags
 from .iam_policy import listed, malformed
 
 _ACCOUNT = re.compile(r"\d{12}")
@@ -60,16 +60,34 @@ def text(document, original):
 def forget(arn, unique_id):
     """After a principal's deletion: write its unique ID into every trust policy that names its ARN."""
     for role in list(iam._roles.to_dict().values()):
-        written = role["AssumeRolePolicyDocument"]
-        if arn not in written:
-            continue
-        document = json.loads(written)
-        for statement in listed(document["Statement"]):
-            names = statement["Principal"].get("AWS")
-            if names is not None:
-                changed = [unique_id if name == arn else name for name in listed(names)]
-                statement["Principal"]["AWS"] = changed if isinstance(names, list) else changed[0]
-        role["AssumeRolePolicyDocument"] = text(document, written)
+        if arn in role["AssumeRolePolicyDocument"]:
+            written = role["AssumeRolePolicyDocument"]
+            role["AssumeRolePolicyDocument"] = _renamed(written, lambda name: unique_id if name == arn else name)
+
+
+def shown(written):
+    """A stored document as IAM shows it now. A role that was created a moment ago can still show as its unique ID.
+
+    AWS writes the ID where it can't resolve a principal for a moment, the ARN again once it can: pull request 1527 of
+    go-to-k/cdkd saw both forms of one new role in a bucket's policy. Trust policies are stored in the same way.
+    """
+    return _renamed(written, _new_as_id) if lags.NEW_ARNS.seconds > 0 else written
+
+
+def _new_as_id(name):
+    known = identities.unique_id(name)
+    return known if known and lags.NEW_ARNS.left(known) else name
+
+
+def _renamed(written, rename):
+    """The document's text with its AWS principals renamed."""
+    document = json.loads(written)
+    for statement in listed(document["Statement"]):
+        names = statement["Principal"].get("AWS")
+        if names is not None:
+            changed = [rename(name) for name in listed(names)]
+            statement["Principal"]["AWS"] = changed if isinstance(names, list) else changed[0]
+    return text(document, written)
 
 
 def _resolve(kind, name):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ministack.core import iam_evaluator
 from ministack.services import iam
 
+from . import iam_quotas, lags
 from .call import AwsError, handles
 from .iam_calls import missing, page
 from .iam_policy import INLINE_LIMIT, identity_document, size
@@ -76,6 +77,7 @@ def delete(call):
     role, name = changeable(call), call.params["PolicyName"]
     _check_inline(role, name)
     role["InlinePolicies"] = {other: text for other, text in role["InlinePolicies"].items() if other != name}
+    lags.REMOVALS.begin(role["RoleId"], "inline policy")
     return {}
 
 
@@ -87,12 +89,13 @@ def list_inline(call):
 
 @handles("iam", "AttachRolePolicy")
 def attach(call):
-    """API reference: attaching what is attached is no error. IAM quotas: 10 managed policies per role."""
+    """API reference: attaching what is attached is no error. IAM quotas: managed policies per role."""
     role, arn = changeable(call), call.params["PolicyArn"]
     if not iam._policy_exists(arn):
         raise missing(f"Policy {arn} does not exist or is not attachable.")
-    if arn not in role["AttachedPolicies"] and len(role["AttachedPolicies"]) >= 10:
-        raise AwsError("LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10")
+    most = iam_quotas.of(call.account, iam_quotas.MANAGED_POLICIES)
+    if arn not in role["AttachedPolicies"] and len(role["AttachedPolicies"]) >= most:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {most}")
     iam.attach_managed_policy(role, arn)
     return {}
 
@@ -103,6 +106,7 @@ def detach(call):
     if arn not in role["AttachedPolicies"]:
         raise missing(f"Policy {arn} was not found.")
     iam.detach_managed_policy(role, arn)
+    lags.REMOVALS.begin(role["RoleId"], "managed policy")
     return {}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ministack.services import iam
 
-from . import iam_principals, identities
+from . import iam_principals, iam_quotas, identities, lags
 from .call import AwsError, handles
 from .iam_calls import missing, new_id, now, page, taggable, tagged
 from .iam_policy import trust_document
@@ -21,7 +21,7 @@ def create(call):
     # IAM identifiers: "names of ... roles ... must be unique within the account and are not distinguished by case".
     if any(taken.lower() == name.lower() for taken in iam._roles):
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.")
-    trust = _stored_trust(call.params["AssumeRolePolicyDocument"])
+    trust = _stored_trust(call.account, call.params["AssumeRolePolicyDocument"])
     tags = tagged([], call.params.get("Tags", []), fold=True)
     boundary = call.params.get("PermissionsBoundary")
     check_boundary(boundary)
@@ -40,7 +40,9 @@ def create(call):
         "Tags": tags,
     }
     iam._roles[name] = role
-    return {"Role": _shown(role)}
+    answer = {"Role": _shown(role)}
+    lags.NEW_ARNS.begin(role["RoleId"])
+    return answer
 
 
 @handles("iam", "GetRole")
@@ -62,40 +64,29 @@ def list_all(call):
 
 @handles("iam", "DeleteRole")
 def delete(call):
-    """API reference: no instance profile may hold the role and no policy be left (DeleteConflict)."""
+    """API reference: no instance profile may hold the role and no policy be left (DeleteConflict). What was removed a
+    moment ago may still count: terraform-provider-aws repeats DeleteRole upon DeleteConflict (internal/service/iam,
+    role.go, for its propagationTimeout of two minutes)."""
     role = changeable(call)
-    if any(role["RoleName"] in profile["Roles"] for profile in iam._instance_profiles.values()):
+
+    def holds(what, now):
+        return now or lags.REMOVALS.left(role["RoleId"], what)
+
+    if holds("profile", any(role["RoleName"] in profile["Roles"] for profile in iam._instance_profiles.values())):
         raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
-    if role["AttachedPolicies"]:
+    if holds("managed policy", role["AttachedPolicies"]):
         raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
-    if role["InlinePolicies"]:
+    if holds("inline policy", role["InlinePolicies"]):
         raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.")
     del iam._roles[role["RoleName"]]
     iam_principals.forget(role["Arn"], role["RoleId"])
     return {}
 
 
-@handles("iam", "GetUser")
-async def get_user(call):
-    """API reference: without a name, it is the user who signs; ministack answers with the root user."""
-    if call.caller.kind == "User" and "UserName" not in call.params:
-        return await call.stock(UserName=call.caller.arn.rsplit("/", 1)[-1])
-    return await call.stock()
-
-
-@handles("iam", "DeleteUser")
-async def delete_user(call):
-    """ministack's own, and then what becomes of the trust in that user."""
-    user = iam._users.get(call.params["UserName"])
-    answer = await call.stock()
-    iam_principals.forget(user["Arn"], user["UserId"])
-    return answer
-
-
 @handles("iam", "UpdateAssumeRolePolicy")
 def update_trust(call):
     role = changeable(call)
-    role["AssumeRolePolicyDocument"] = _stored_trust(call.params["PolicyDocument"])
+    role["AssumeRolePolicyDocument"] = _stored_trust(call.account, call.params["PolicyDocument"])
     return {}
 
 
@@ -141,12 +132,18 @@ def changeable(call):
 
 
 def brief(role):
-    """A role as other answers than its own show it."""
+    """A role as other answers than its own show it.
+
+    For a moment after its creation the ARN can be its unique id: issue 22018 of terraform-provider-aws, which waits
+    until it is an ARN (internal/service/iam/wait.go, waitRoleARNIsNotUniqueID).
+    """
     shown = {
         member: role[member] for member in ("RoleName", "Path", "Arn", "RoleId", "CreateDate", "MaxSessionDuration")
     }
+    if lags.NEW_ARNS.left(role["RoleId"]):
+        shown["Arn"] = role["RoleId"]
     # API reference, GetRole: "Policies returned by this operation are URL-encoded compliant with RFC 3986."
-    shown["AssumeRolePolicyDocument"] = quote(role["AssumeRolePolicyDocument"], safe="")
+    shown["AssumeRolePolicyDocument"] = quote(iam_principals.shown(role["AssumeRolePolicyDocument"]), safe="")
     return shown | ({"Description": role["Description"]} if role.get("Description") else {})
 
 
@@ -166,8 +163,8 @@ def _shown(role):
     return shown | ({"Tags": role["Tags"]} if role["Tags"] else {})
 
 
-def _stored_trust(written):
-    document = trust_document(written)
+def _stored_trust(account, written):
+    document = trust_document(written, iam_quotas.of(account, iam_quotas.TRUST_POLICY))
     iam_principals.bind(document)
     return iam_principals.text(document, written)
 

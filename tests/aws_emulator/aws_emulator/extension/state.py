@@ -11,7 +11,7 @@ import pickle
 from ministack import app as stock_app
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
-from . import api_server, consistency, ec2_security_groups, eks_clusters, faults, journal
+from . import api_server, consistency, ec2_security_groups, eks_clusters, faults, iam_quotas, journal, lags
 
 # In each service: ministack's module, then the extension's (a module that does not exist has no stores).
 _MODULES = {
@@ -56,7 +56,7 @@ def _documents(value):
 
 
 def reset() -> None:
-    """Forget everything: both accounts, sessions, faults, the log and the delay. The caller seeds again."""
+    """Forget everything: all accounts, sessions, faults, the log and the settings. The caller seeds again."""
     stock_app._reset_all_state()
     api_server.close_all()
     for module in {module for modules in _MODULES.values() for module in modules if module.startswith("aws_emulator.")}:
@@ -64,7 +64,15 @@ def reset() -> None:
             store._data.clear()
     faults.reset()
     journal.clear()
+    reset_settings()
+
+
+def reset_settings() -> None:
+    """Every delay, duration and quota as after the start."""
     consistency.set_delay(0)
+    consistency.set_list_delay(0)
+    lags.reset()
+    iam_quotas.reset()
     eks_clusters.set_update_seconds(eks_clusters.UPDATE_SECONDS)
 
 
@@ -82,7 +90,7 @@ def snapshot() -> int:
 
 
 def restore(number: int) -> None:
-    """Back to a snapshot. Faults and the log are cleared; API servers of clusters made since stay open."""
+    """Back to a snapshot. Faults and the log are cleared; settings stay, and API servers of clusters made since."""
     for module, stores in pickle.loads(_snapshots[number]).items():
         for name, data in stores.items():
             store = getattr(importlib.import_module(module), name)
@@ -90,6 +98,8 @@ def restore(number: int) -> None:
             store._data.update(data)
     faults.reset()
     journal.clear()
+    consistency.forget()
+    lags.forget()
 
 
 def _stores(module_name: str):

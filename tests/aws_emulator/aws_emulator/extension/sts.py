@@ -201,7 +201,12 @@ def _checked_claims(token: str, partition: str, account: str) -> dict:
     if provider is None or not issuer.startswith("https://"):
         raise AwsError("InvalidIdentityToken", f"No OpenIDConnect provider found in your account for {issuer}")
     if not issuers.is_issuer(issuer):
-        raise AwsError("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider")
+        # With two spaces, as in issues 827 of aws-sdk-rust and 1725 of aws-sdk-php.
+        raise AwsError(
+            "InvalidIdentityToken",
+            "Couldn't retrieve verification key from your identity provider,  "
+            "please reference AssumeRoleWithWebIdentity documentation for requirements",
+        )
     if not issuers.verified(token):
         raise AwsError("InvalidIdentityToken", "The ID Token's signature is invalid")
     now = int(time.time())
