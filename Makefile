@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator policies acceptance sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
+.PHONY: help build test unit emulator policies acceptance smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ acceptance: build cli clients $(VENV_READY) ## the real CLIs against two account
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
 	@$(VENV)/bin/python tests/acceptance/clients.py --missing
+
+smoke: build cli $(VENV_READY) ## the stories in two AWS accounts of yours (SMOKE='--help'; CONTRIBUTING, Smoke test)
+	$(VENV)/bin/python tests/smoke/smoke.py --provider $(PROVIDER) --cli $(CLI) $(SMOKE)
 
 sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in half an hour on two cores (SWEEP='irsa/*/create' narrows it)
 	$(VENV)/bin/python tests/sweep/sweep.py --provider $(PROVIDER) --cli $(CLI) --only '$(SWEEP)'

@@ -54,7 +54,7 @@ class Action:
 
 @cache
 def actions_like(pattern: str) -> tuple[Action, ...]:
-    """The actions that `service:Name`, with or without wildcards, stands for; IAM ignores case in them."""
+    """The actions that match `service:Name`, with or without wildcards; IAM ignores case in them."""
     service, _, name = pattern.lower().partition(":")
     known = _definition().get(service, {}).get("privileges", {})
     return tuple(_action(service, each) for each in known if matches(name, each.lower()))
@@ -83,7 +83,7 @@ def _definition() -> dict:
 
 
 def carried(key: str, keys: frozenset[str]) -> bool:
-    """Whether one of `keys` is this key. Case does not count; `aws:ResourceTag/${TagKey}` stands for any tag."""
+    """Whether one of `keys` is this key. Case does not count; `aws:ResourceTag/${TagKey}` is any tag."""
     return any(matches(re.sub(r"\$\{\w+\}", "?*", known).lower(), key.lower()) for known in keys)
 
 

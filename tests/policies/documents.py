@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: What the provider plans, stores and renders, and what the emulated AWS's runners have.
-JSON_FOLDERS = ("tests/golden", "tests/states", "tests/aws_emulator/aws_emulator/policies")
+#: What the provider plans, stores and renders; what the emulated runners and the smoke test's administrators have.
+JSON_FOLDERS = ("tests/golden", "tests/states", "tests/aws_emulator/aws_emulator/policies", "tests/smoke")
 #: What people read.
 TEXT_FOLDERS = ("docs", "examples", "modules")
 

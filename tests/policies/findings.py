@@ -42,7 +42,7 @@ class Statement:
         return as_list(self.source.get("Resource", "*"))
 
     def actions(self) -> dict[str, tuple[Action, ...]]:
-        """What each pattern of the statement stands for; a NotAction stands for nothing that could be checked."""
+        """Each pattern of the statement → the actions that match. None for a NotAction: nothing of it could be checked."""
         return {pattern: actions_like(pattern) for pattern in as_list(self.source.get("Action", [])) if pattern != "*"}
 
     def types(self, action: Action, resource: str) -> list[ResourceType]:
@@ -82,7 +82,7 @@ class Statement:
                     yield from (f"{self.name}: {call} does not carry {key}" for call in calls)
 
     def _without(self, key: str, actions: tuple[Action, ...]) -> set[str]:
-        """The calls without the key, if each action that a pattern stands for makes one."""
+        """The calls without the key, if there is one for each of the actions that match a pattern."""
         without = [set(self._calls_without(key, action)) for action in actions]
         return set().union(*without) if all(without) else set()
 
