@@ -8,7 +8,7 @@ VENV   := $(CACHE)/venv
 PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3 2>/dev/null)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PYTHONDONTWRITEBYTECODE := 1
-export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws_emulator
+export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws_emulator:$(CURDIR)/tests/policies
 
 PROVIDER := build/terraform-provider-xeks
 PLUGINS  := $(HOME)/.terraform.d/plugins
@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator acceptance sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
+.PHONY: help build test unit emulator policies acceptance smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,7 @@ build: ## the stripped release binary, build/terraform-provider-xeks
 	@cmp -s $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER) \
 	  || { cp $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER).new && mv $(PROVIDER).new $(PROVIDER); }
 
-test: unit emulator acceptance ## every test: unit, the AWS emulator, and acceptance with terraform and with tofu
+test: unit emulator policies acceptance ## every test: unit, the AWS emulator, and acceptance with terraform and with tofu
 
 unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those against the AWS emulator included
 	XEKS_VENV=$(VENV) $(if $(NPM),XEKS_SIMULATOR=$(SIMULATOR)) cargo test --locked
@@ -54,12 +54,18 @@ unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those aga
 emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests run against
 	$(VENV)/bin/python -m pytest tests/aws_emulator -n 3 --dist loadfile
 
+policies: $(VENV_READY) ## every IAM policy in the sources against the Service Authorization Reference
+	$(VENV)/bin/python -m pytest tests/policies
+
 acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
 	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --no-loadscope-reorder --provider $(PROVIDER) \
 	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
 	@$(VENV)/bin/python tests/acceptance/clients.py --missing
+
+smoke: build cli $(VENV_READY) ## the stories in two AWS accounts of yours (SMOKE='--help'; CONTRIBUTING, Smoke test)
+	$(VENV)/bin/python tests/smoke/smoke.py --provider $(PROVIDER) --cli $(CLI) $(SMOKE)
 
 sweep: build cli $(VENV_READY) ## every fault on every AWS call of every operation, in half an hour on two cores (SWEEP='irsa/*/create' narrows it)
 	$(VENV)/bin/python tests/sweep/sweep.py --provider $(PROVIDER) --cli $(CLI) --only '$(SWEEP)'

@@ -33,6 +33,7 @@ LONG_FILES = {
     "test_golden_cases.py",
     "test_secret_search.py",
     "test_consistency.py",
+    "test_smoke.py",
 }
 
 

@@ -1,6 +1,7 @@
 """Tags of EC2's resources.
 
-Owns: CreateTags and DeleteTags. Must not know: what is tagged, but for whether it is there.
+Owns: CreateTags, DeleteTags, and that tags go with what has them. Must not know: what is tagged, but for whether it is
+there.
 """
 
 from ministack.services import ec2 as stock
@@ -50,6 +51,15 @@ def delete(call):
         ]
         put_tags(resource, kept)
     return {}
+
+
+@operation("DeleteVpc", "DeleteSubnet", "DeleteSecurityGroup", "DeleteInternetGateway")
+async def delete_with_tags(call):
+    """EC2 user guide, Tag your resources: "If you delete a resource, any tags for the resource are also deleted"."""
+    answer = await call.stock()
+    for name in ("VpcId", "SubnetId", "GroupId", "InternetGatewayId"):
+        put_tags(call.params.get(name), [])
+    return answer
 
 
 def _check_exists(resource):
