@@ -43,6 +43,7 @@ def role_calls(iam, attach: bool):
     # deleted.
     iam.detach_role_policy(RoleName="attached", PolicyArn=BOUNDARY)
     iam.list_instance_profiles_for_role(**role)
+    iam.get_account_summary()
 
 
 def reading_calls(aws, account):
@@ -131,10 +132,10 @@ def network(aws) -> dict[str, str]:
     return {"cluster": cluster["vpcId"], "workload": made, "group": cluster["clusterSecurityGroupId"]}
 
 
-def request(ec2, vpcs):
-    """The workload account's request, waiting for the cluster account."""
+def request(ec2, vpcs, requester="workload", accepter="cluster"):
+    """An account's request, waiting for the other account."""
     tags = [{"ResourceType": "vpc-peering-connection", "Tags": TAGS}]
-    pair = {"VpcId": vpcs["workload"], "PeerVpcId": vpcs["cluster"], "PeerOwnerId": CLUSTER_ACCOUNT}
+    pair = {"VpcId": vpcs[requester], "PeerVpcId": vpcs[accepter], "PeerOwnerId": IDS[accepter]}
     asked = ec2.create_vpc_peering_connection(**pair, TagSpecifications=tags)
     peering = {"VpcPeeringConnectionId": asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]}
     wait(ec2, peering, "pending-acceptance")
@@ -195,6 +196,12 @@ def in_cluster_network(aws):
 def in_workload_network(aws):
     vpcs = network(aws)
     ec2 = aws.client("workload", "ec2", "runner")
+    # One that the cluster's account asked for, which the configuration names.
+    theirs = request(aws.client("cluster", "ec2"), vpcs, "cluster", "workload")
+    ec2.accept_vpc_peering_connection(**theirs)
+    wait(ec2, theirs, "active")
+    aws.client("cluster", "ec2").delete_vpc_peering_connection(**theirs)
+    wait(ec2, theirs, "deleted")
     peering = request(ec2, vpcs)
     aws.client("cluster", "ec2").accept_vpc_peering_connection(**peering)
     wait(ec2, peering, "active")

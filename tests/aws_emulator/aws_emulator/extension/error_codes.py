@@ -104,6 +104,19 @@ _REPORTED = {
     ("eks", "DisassociateAccessPolicy"): ("InvalidParameterException",),
     ("eks", "ListAssociatedAccessPolicies"): ("InvalidParameterException",),
 }
+# Modelled for CreateRole, DeleteRole, TagRole and UntagRole; met by users at other writes of a role (`iam_writes`).
+for _action in (
+    "AttachRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+    "UpdateAssumeRolePolicy",
+    "UpdateRole",
+    "UpdateRoleDescription",
+    "PutRolePermissionsBoundary",
+    "DeleteRolePermissionsBoundary",
+):
+    _REPORTED["iam", _action] = ("ConcurrentModification",)
 _COMMON = {"iam": _QUERY, "sts": _QUERY, "eks": _EKS, "ec2": _EC2}
 
 
