@@ -1,7 +1,7 @@
 """What all tests share that run against the emulated AWS: every answer that it gives is one that AWS could give.
 
 The emulator checks its answers against AWS's own models. A wrong one fails the test that got it; the last line of a run
-tells how many were checked, by all workers together.
+shows how many were checked, by all workers together.
 """
 
 from collections import Counter

@@ -151,8 +151,8 @@ def test_a_call_without_a_resource_type_is_allowed_by_the_wildcard_alone(limited
 
 
 def test_a_call_without_a_users_name_is_about_the_user_who_signs(aws, limited):
-    """API reference, GetUser: "If you do not specify a user name, IAM determines the user name implicitly based on the
-    AWS access key ID used to sign the request"; a role has none, as users report."""
+    """API reference, GetUser: "If you do not specify a user name, IAM determines the user name implicitly"; a role has
+    none, as users report."""
     me = f"arn:aws:iam::{ACCOUNT}:user/limited"
     with refused("AccessDenied", f"iam:GetUser on resource: {me}", 403):
         limited(allow("iam:GetUser", f"arn:aws:iam::{ACCOUNT}:user/other")).get_user()

