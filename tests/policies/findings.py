@@ -42,7 +42,7 @@ class Statement:
         return as_list(self.source.get("Resource", "*"))
 
     def actions(self) -> dict[str, tuple[Action, ...]]:
-        """Each pattern of the statement → the actions that match. None for a NotAction: nothing of it could be checked."""
+        """Each pattern → the actions that match; none for a NotAction, of which nothing could be checked."""
         return {pattern: actions_like(pattern) for pattern in as_list(self.source.get("Action", [])) if pattern != "*"}
 
     def types(self, action: Action, resource: str) -> list[ResourceType]:
