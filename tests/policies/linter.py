@@ -36,7 +36,11 @@ def is_accepted(finding: Finding) -> bool:
 
 
 OF_A_VPC = {"ec2:CreateSubnet", "ec2:CreateVpc", "ec2:DeleteSubnet", "ec2:DeleteVpc"}
-SEVERAL_RESOURCES = {"ec2:AcceptVpcPeeringConnection", "ec2:CreateVpcPeeringConnection"}
+SEVERAL_RESOURCES = {
+    "ec2:AcceptVpcPeeringConnection",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateVpcPeeringConnection",
+}
 
 
 def readable(document: dict) -> str:
