@@ -170,24 +170,6 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
     assert_eq!(aws.dump(), before);
 }
 
-#[tokio::test]
-async fn a_policy_of_another_connection_on_a_role_that_both_use_is_not_overwritten() {
-    let aws = Aws::lease().await;
-    make_roles(&aws).await;
-    let connection = Connection { existing_access: true, existing_workload: true, managed: vec![], ..Connection::default() };
-    let first = aws.cx(RESOURCE).await;
-    let made = connection.make(&first, Ledger::default(), "i1").await;
-    let before = aws.dump();
-    let second = aws.cx(&["xeks_cross_account_access", "of another cluster"]).await;
-    let objects = connection.objects().into_iter().filter(|p| p.key().kind == "iam_role_policy" || p.key().kind == "iam_role");
-    let objects: Vec<_> = objects.filter(|p| p.key().side == Side::Workload).collect();
-    let result = converge(&second, &objects, Ledger::default(), "i2").await;
-    assert!(text(&result.failures[0].error).contains("another resource of this provider"), "{:?}", result.failures);
-    assert!(delete_all(&second, result.ledger).await.failures.is_empty());
-    assert_eq!(aws.dump(), before);
-    assert!(delete_all(&first, made).await.failures.is_empty());
-}
-
 fn both() -> Vec<(&'static str, Scope, Vec<&'static str>)> {
     vec![(ADMIN, Scope::Cluster, vec![]), (VIEW, Scope::Cluster, vec![])]
 }
