@@ -109,7 +109,7 @@ def scenes(sides: Sides, prefix: str, vpc: str) -> list[Scene]:
             "A peering connection between a new VPC and the cluster's",
             "cluster_peering",
             f'workload_vpc_id = "{vpc}"',
-            drift=lambda: delete_a_route(workload, vpc),
+            drift=lambda: delete_route_and_add_tag(workload, vpc),
             permission=f'cluster_vpc_id = "{sides.cluster_vpc}"',
         ),
     ]
@@ -124,7 +124,8 @@ def delete_inline_policies(side: Side, role: str) -> None:
         side.iam.delete_role_policy(RoleName=role, PolicyName=policy)
 
 
-def delete_a_route(side: Side, vpc: str) -> None:
+def delete_route_and_add_tag(side: Side, vpc: str) -> None:
     (table,) = tables_of(side, [vpc])
     route = next(route for route in table["Routes"] if "VpcPeeringConnectionId" in route)
     side.ec2.delete_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=route["DestinationCidrBlock"])
+    side.ec2.create_tags(Resources=[route["VpcPeeringConnectionId"]], Tags=[{"Key": "stray", "Value": "by hand"}])
