@@ -95,8 +95,19 @@ def test_a_pipeline_assumes_both_runner_roles(workspace, aws):
     root.destroy()
 
 
-def test_a_pipeline_without_keys_signs_in_with_a_token_and_assumes_the_runner_role(workspace, aws, tmp_path):
-    """A token of an identity provider, for a role that may do nothing but assume the runner role."""
+@pytest.mark.parametrize("failures", [0, 2])
+def test_a_pipeline_without_keys_signs_in_with_a_token_and_assumes_the_runner_role(workspace, aws, tmp_path, failures):
+    """A token of an identity provider, for a role that may do nothing but assume the runner role. STS may not get the
+    provider's keys for a moment."""
+    aws.faults.add(
+        "error",
+        service="sts",
+        action="AssumeRoleWithWebIdentity",
+        code="InvalidIdentityToken",
+        message="Couldn't retrieve verification key from your identity provider, please reference "
+        "AssumeRoleWithWebIdentity documentation for requirements",
+        times=failures,
+    )
     ci, runner = Accounts(aws).make_pipeline_role(), aws.accounts["workload"].runner_role_arn
     trusted = {"Effect": "Allow", "Principal": {"AWS": ci}, "Action": "sts:AssumeRole"}
     aws.client("workload", "iam").update_assume_role_policy(RoleName="xeks-runner", PolicyDocument=document(trusted))

@@ -53,3 +53,32 @@ def test_ignored_tags_are_no_drift(workspace, aws):
     )
 
     root.assert_empty_plan()
+
+
+def test_a_tag_key_changes_its_case_on_roles_and_keeps_its_value(workspace, aws):
+    """IAM ignores the case of tag keys on roles: to untag the old key would take the new one away."""
+    accounts = Accounts(aws)
+    root = workspace(access(more='tags = { owner = "x" }'))
+    root.apply()
+
+    root.write(access(more='tags = { Owner = "x" }'))
+    root.apply()
+
+    for account, role in (("cluster", ACCESS), ("workload", WORKLOAD)):
+        tags = {key: value for key, value in accounts.role_tags(account, role).items() if not key.startswith("xeks:")}
+        assert tags == {"Owner": "x"}
+    assert accounts.entry(ACCESS_ARN)["tags"].keys() & {"owner", "Owner"} == {"Owner"}
+    root.assert_empty_plan()
+
+
+def test_two_tag_keys_of_a_role_that_differ_in_case_only_are_refused(workspace, aws):
+    within = workspace(access(more='tags = { owner = "x", Owner = "y" }')).run("validate", "-json")
+    assert within.code and 'tags[\\"Owner\\"]' in within.output and 'tags[\\"owner\\"]' in within.output
+    roles = access(f'name = "{ACCESS}", tags = {{ owner = "x" }}', more='tags = { Owner = "y" }')
+    between = workspace(roles).run("validate", "-json")
+    assert between.code and 'access_role.tags[\\"owner\\"]' in between.output and 'tags[\\"Owner\\"]' in between.output
+    irsa = trust(f'name = "{ROLE}", tags = {{ owner = "x" }}', more='tags = { Owner = "y" }')
+    assert 'role.tags[\\"owner\\"]' in workspace(irsa).run("validate", "-json").output
+    default = workspace(access(more='tags = { owner = "x" }'), in_provider='  default_tags = { Owner = "a" }\n')
+    failed = default.try_plan()
+    assert failed.code and 'default_tags["Owner"]' in failed.text and 'tags["owner"]' in failed.text

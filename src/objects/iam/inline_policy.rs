@@ -132,7 +132,9 @@ impl Kind<Context> for InlinePolicyKind {
 
     async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {
         let [role, name] = split(&key.name)?;
-        Ok(get(cx, key.side, role, name).await?.is_some())
+        // A list may show it longer, and a read of the role would take it for one that others put there.
+        let (found, listed) = tokio::try_join!(get(cx, key.side, role, name), role::inline_names(cx, key.side, role))?;
+        Ok(found.is_some() || listed.iter().any(|other| other == name))
     }
 }
 

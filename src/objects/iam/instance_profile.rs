@@ -168,11 +168,21 @@ impl InstanceProfile {
     }
 }
 
-/// The profile; `None` where there is none.
+/// The profile; `None` where there is none. IAM may show a new profile with its ID in place of its ARN: then it is not visible yet.
 pub(super) async fn get(cx: &Context, name: &str) -> Result<Option<types::InstanceProfile>, Error> {
     let iam = cx.iam(Side::Workload);
-    let send = || iam.get_instance_profile().instance_profile_name(name).send();
-    Ok(cx.ask("iam:GetInstanceProfile", Side::Workload, send).await.absent_is_none()?.and_then(|a| a.instance_profile))
+    let read = || async {
+        let send = || iam.get_instance_profile().instance_profile_name(name).send();
+        let found = cx.ask("iam:GetInstanceProfile", Side::Workload, send).await.absent_is_none()?.and_then(|a| a.instance_profile);
+        match found {
+            Some(profile) if !profile.arn().starts_with("arn:") => {
+                let message = format!("IAM shows the instance profile {name} with the ID {} in place of its ARN", profile.arn());
+                Err(Error::of_kind(ErrorKind::NotYet, "iam:GetInstanceProfile", cx.label(Side::Workload), message))
+            }
+            found => Ok(found),
+        }
+    };
+    Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
 }
 
 /// A profile can be deleted once it holds no role (IAM, DeleteInstanceProfile).
