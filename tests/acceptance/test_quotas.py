@@ -58,7 +58,7 @@ def test_what_an_existing_role_trusts_already_counts(workspace, aws, account, ro
     statements = [
         {"Sid": f"Team{at}", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole",
          "Condition": {"StringEquals": {"sts:ExternalId": "y" * 100}}}
-        for at in range(8)
+        for at in range(7)
     ]  # fmt: skip
     Accounts(aws).make_role(account, role, {"Version": "2012-10-17", "Statement": statements})
     failed = workspace(hcl).try_plan()

@@ -37,7 +37,9 @@ LATE_CALLS = 5
 def main() -> int:
     given = arguments()
     # A job that is cancelled cleans up as one that is interrupted does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell started this in the background, which ignores Ctrl-C there.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     cluster = Side("cluster", given.cluster_profile, given.region)
     workload = Side("workload", given.workload_profile, given.region)
     sides = Sides(cluster, workload, given.cluster)
