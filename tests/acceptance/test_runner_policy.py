@@ -34,7 +34,7 @@ def test_the_runners_of_all_tests_have_what_it_renders(workspace):
 
 def test_every_action_that_the_source_calls_is_granted():
     """Each call names its action where it is made: `ask("iam:CreateRole", …)`, or `self.call("CreateRoute", …)` in the EC2 client."""
-    calls = called("", r'\b(?:ask|ask_until_visible|ask_issuer|named)\(\s*"(\w+:\w+)"|\b(?:let call|const \w+: &str) = "(\w+:\w+)"')
+    calls = called("", r'\b(?:ask|ask_until_visible|ask_issuer|named)\(\s*"(\w+:\w+)"|\b(?:let call|const UPDATE: &str) = "(\w+:\w+)"')
     calls |= {
         f"ec2:{action}" for action in called("aws/ec2", r'\bself\.(?:all|call)\(\s*"(\w+)"|\blet action = "(\w+)"')
     }
@@ -132,6 +132,11 @@ def used(aws, account: str) -> set[str]:
     return {permission for call in calls for permission in call["permissions"]}
 
 
+def in_full(accounts: Accounts, account: str, role: str, policy: str) -> str:
+    """The name of a policy: those of xeks end in a hash."""
+    return accounts.own_policy(account, role, policy) if policy.startswith("xeks-") else policy
+
+
 def change_role(account: str, role: str, own_policy: str | None = None, bounded: bool = False):
     """Everything that can be changed about a created role, at once."""
 
@@ -144,7 +149,7 @@ def change_role(account: str, role: str, own_policy: str | None = None, bounded:
         iam.tag_role(**named, Tags=[{"Key": "team", "Value": "z"}, {"Key": "stray", "Value": "z"}])
         iam.put_role_policy(**named, PolicyName="stray", PolicyDocument=DENY)
         if own_policy:
-            iam.delete_role_policy(**named, PolicyName=accounts.own_policy(account, role, own_policy))
+            iam.delete_role_policy(**named, PolicyName=in_full(accounts, account, role, own_policy))
         if bounded:
             iam.delete_role_permissions_boundary(**named)
         else:
