@@ -11,8 +11,8 @@ import time
 class Lag:
     """A kind of event that goes on for `seconds`; with 0 it is over at once."""
 
-    def __init__(self):
-        self.seconds = 0.0
+    def __init__(self, at_start: float = 0.0):
+        self.at_start = self.seconds = at_start
         self._until: dict[tuple, float] = {}
 
     def set_seconds(self, seconds: float) -> None:
@@ -32,7 +32,7 @@ class Lag:
 
 
 #: A write to an object of IAM is not answered yet: (account, kind, name).
-WRITES = Lag()
+WRITES = Lag(0.005)
 #: What was attached to a role, or the role in an instance profile, was removed: (id of the role or profile, what).
 REMOVALS = Lag()
 #: A role or an instance profile was created: (its unique id,).
@@ -48,7 +48,7 @@ _ALL = (WRITES, REMOVALS, NEW_ARNS, DELETED_ENTRIES, NEW_UPDATES)
 def reset() -> None:
     """As after the start: nothing goes on."""
     for lag in _ALL:
-        lag.set_seconds(0)
+        lag.set_seconds(lag.at_start)
 
 
 def forget() -> None:
