@@ -141,9 +141,10 @@ def row(call: str) -> tuple[str, ...]:
 
 
 def reference(call: str) -> Action:
-    """The action of the same name. The reference spells it as the service does."""
-    (action,) = actions_like(call)
-    return action
+    """The action of the same name."""
+    found = actions_like(call)
+    assert found, f"the Service Authorization Reference has no action {call}"
+    return found[0]
 
 
 def purpose(action: Action) -> str:
