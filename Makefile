@@ -54,7 +54,7 @@ unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those aga
 emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests run against
 	$(VENV)/bin/python -m pytest tests/aws_emulator -n 3 --dist loadfile
 
-policies: $(VENV_READY) ## every IAM policy in the sources against the Service Authorization Reference
+policies: $(VENV_READY) ## every IAM policy and AWS call in the sources against the Service Authorization Reference
 	$(VENV)/bin/python -m pytest tests/policies
 
 acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
@@ -95,6 +95,7 @@ lint: build cli deny $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, 
 	$(CLI) fmt -check -diff -recursive examples
 	$(CLI) fmt -check -diff -recursive modules
 	$(VENV)/bin/python tools/modules.py --check
+	$(VENV)/bin/python tools/calls.py --check
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
 
 deny: $(DENY) ## where dependencies come from, under which licence, and what is known against them
@@ -112,6 +113,7 @@ format: cli $(VENV_READY) ## rewrites all sources in their format
 docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in docs/ that are generated; the modules' tables
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI)
 	$(VENV)/bin/python tools/modules.py
+	$(VENV)/bin/python tools/calls.py
 	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_setups.py --provider $(PROVIDER) --cli $(CLI)
 	$(if $(NPM),XEKS_WRITE=1 XEKS_SIMULATOR=$(SIMULATOR) cargo test --locked --test evaluate)
 

@@ -99,7 +99,7 @@ def permissions_page() -> str:
         "with exactly these.\n\n"
         "They are what the data source [`xeks_runner_policy`](../data-sources/runner_policy.md) renders for every "
         "resource and option by any name. Let it render yours: for the names, paths, boundaries and options that you "
-        "use."
+        "use. [AWS calls](../aws-calls.md) lists the call that each of them is for."
     )
     text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
     numbers = {"cluster": "183295435445", "workload": "185863138492"}

@@ -4,7 +4,6 @@ The policies that all other tests run with are its own, for every resource and o
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
 from network import Network
 from role_drift import DENY, READ_ONLY, boundary, prepare
 from runner_policies import ACCOUNTS, EVERYTHING, FILES, RUNNER, WITH_IDS, give, in_order, policies, rendered
-from stories import ROOT
 
 pytestmark = pytest.mark.one_cli
 
@@ -30,37 +28,6 @@ def test_the_runners_of_all_tests_have_what_it_renders(workspace):
         assert in_order(wanted[account]) == given, (
             f"write {account}.json again with tests/acceptance/runner_policies.py"
         )
-
-
-def test_every_action_that_the_source_calls_is_granted():
-    """Each call names its action where it is made: `ask("iam:CreateRole", …)`, or `self.call("CreateRoute", …)` in the EC2 client."""
-    calls = called("", r'\b(?:ask|ask_until_visible|ask_issuer|named)\(\s*"(\w+:\w+)"|\b(?:let call|const UPDATE: &str) = "(\w+:\w+)"')
-    calls |= {
-        f"ec2:{action}" for action in called("aws/ec2", r'\bself\.(?:all|call)\(\s*"(\w+)"|\blet action = "(\w+)"')
-    }
-    granted = {
-        action
-        for account in ACCOUNTS
-        for statement in json.loads((FILES / f"{account}.json").read_text())["Statement"]
-        for action in as_list(statement["Action"])
-    }
-
-    assert len(calls) > 60, "the source names its actions otherwise: change the patterns"
-    assert calls <= granted
-    assert granted - calls == GRANTED_FOR_OTHER_CALLS
-
-
-# Source: Service Authorization Reference, "AWS Identity and Access Management": dependent action of AddRoleToInstanceProfile.
-GRANTED_FOR_OTHER_CALLS = {"iam:PassRole"}
-
-
-def called(folder: str, pattern: str) -> set[str]:
-    """What the pattern finds in the source, without its tests."""
-    files = [
-        path for path in (ROOT / "src" / folder).rglob("*.rs") if "tests" not in path.parts and path.stem != "tests"
-    ]
-    found = re.findall(pattern, "".join(path.read_text().split("#[cfg(test)]")[0] for path in files))
-    return {name for names in found for name in names if name}
 
 
 def test_it_calls_no_aws_where_the_accounts_are_given(workspace, aws):

@@ -50,6 +50,10 @@ class Action:
     types: tuple[ResourceType, ...]
     #: The condition keys that the call carries whatever its resource.
     keys: frozenset[str]
+    #: What the caller needs in addition.
+    dependent: frozenset[str]
+    #: Where AWS describes the call.
+    link: str
 
 
 @cache
@@ -74,7 +78,9 @@ def _action(service: str, name: str) -> Action:
             own = [] if service == "ec2" else resources[kind]["condition_keys"]
             keys = frozenset(row["condition_keys"]) | frozenset(own)
             types.append(ResourceType(kind, resources[kind]["arn"], row["required"], keys))
-    return Action(f"{service}:{name}", privilege["description"], tuple(types), general)
+    dependent = frozenset(action for row in rows.values() for action in row["dependent_actions"])
+    link = privilege["api_documentation_link"]
+    return Action(f"{service}:{name}", privilege["description"], tuple(types), general, dependent, link)
 
 
 @cache
