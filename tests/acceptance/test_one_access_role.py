@@ -29,6 +29,8 @@ resource "xeks_cross_account_access" "c" {{
 
 def prepare(aws) -> Accounts:
     accounts = Accounts(aws)
+    # Ten statements with an external id need more than AWS's default of 2,048 characters.
+    aws.set_quotas("cluster", AssumeRolePolicySizeQuota=4096)
     accounts.make_role("cluster", HUB, TRUSTS_OPS)
     accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=accounts.role("cluster", HUB)["Arn"])
     return accounts

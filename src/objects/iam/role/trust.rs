@@ -309,4 +309,51 @@ mod tests {
         assert_eq!(without(&new, &us, Some("i1")), new);
         assert_eq!(super::with(&new, &us, "i2", &[trusting("c")]), new);
     }
+
+    const DEAD: &str = "AROAXXXXXXXXXXXXXXXXX";
+
+    fn refusal(message: &str) -> Error {
+        Error::from_code(UPDATE, "183295435445 (cluster)", "MalformedPolicyDocument", message, None)
+    }
+
+    #[test]
+    fn a_deleted_principal_goes_from_statements_of_this_provider_and_with_the_last_one_the_statement() {
+        let (us, them) = (Ownership::new(&["us"]), Ownership::new(&["them"]));
+        let of = |principals: Value| json!({"Effect": "Allow", "Principal": {"AWS": principals}, "Action": "sts:AssumeRole"});
+        let ours = super::with(&theirs(), &us, "i1", &[trusting("a")]);
+        let all = super::with(&ours, &them, "i2", &[of(json!(DEAD)), of(json!([DEAD, "arn:aws:iam::185863138492:role/b"]))]);
+        let dead = dead_principals(&all, &refusal(&format!("Invalid principal in policy: \"AWS\":\"{DEAD}\"")));
+        assert_eq!(dead, [DEAD]);
+        let left = without_principals(&all, &dead);
+        assert_eq!(policy::statements_of(&left).len(), 3);
+        assert!(policy::statements_of(&left).into_iter().all(|s| unique_ids(s).is_empty()));
+        assert_eq!(own(&left, &us), own(&ours, &us));
+        let foreign = policy::document([of(json!(DEAD))]);
+        assert_eq!(without_principals(&foreign, &dead), foreign, "what others wrote is never changed");
+    }
+
+    #[test]
+    fn an_id_that_iam_did_not_refuse_or_that_this_process_created_is_not_dead() {
+        let document = policy::document([
+            json!({"Effect": "Allow", "Principal": {"AWS": [DEAD, "AROAYYYYYYYYYYYYYYYYY"]}, "Action": "sts:AssumeRole"}),
+        ]);
+        let refused = |id: &str| dead_principals(&document, &refusal(&format!("Invalid principal in policy: \"AWS\":\"{id}\"")));
+        assert_eq!(refused("arn:aws:iam::185863138492:role/new"), Vec::<String>::new());
+        assert_eq!(refused(DEAD), [DEAD]);
+        locks::mark_created("AROAYYYYYYYYYYYYYYYYY");
+        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), Vec::<String>::new(), "IAM does not know it yet");
+        locks::mark_deleted("AROAYYYYYYYYYYYYYYYYY");
+        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), ["AROAYYYYYYYYYYYYYYYYY"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_starts_from_what_was_written_last_as_long_as_iam_shows_what_was_before() {
+        let (before, written) = (policy::document([trusting("a")]), policy::document([trusting("a"), trusting("b")]));
+        latest::record("AROALATEST", [before.clone(), before.clone()], written.clone());
+        assert_eq!(latest::of("AROALATEST", &before), written);
+        assert_eq!(latest::of("AROALATEST", &theirs()), theirs(), "others wrote since");
+        assert_eq!(latest::of("AROAOTHER", &before), before);
+        tokio::time::advance(std::time::Duration::from_secs(61)).await;
+        assert_eq!(latest::of("AROALATEST", &before), before, "others wrote it back");
+    }
 }
