@@ -104,7 +104,7 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         Attribute::string("sts_region", "Region of the STS endpoint. Default: `region`.").optional().check(text(names::region)),
         Attribute::number(
             "max_retries",
-            "Maximum number of attempts of a call. Default: `AWS_MAX_ATTEMPTS`, then the profile's value, then 4.",
+            "How many times a call is retried. Default: one less than `AWS_MAX_ATTEMPTS` or the profile's `max_attempts`, then 4.",
         )
         .optional()
         .check(between(0, 100)),
