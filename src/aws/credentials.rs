@@ -20,7 +20,6 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_sdk_sts::types::{Credentials as SessionCredentials, PolicyDescriptorType, Tag};
-
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Named};

@@ -108,8 +108,8 @@ impl Error {
                 None => format!("Grant {} to the caller in {account}.", self.call),
             }),
             Kind::Throttled => Some("AWS throttled the calls. Run Terraform again, or run it with a lower -parallelism.".into()),
-            Kind::NotYet => Some(
-                "AWS did not show what the call names within the time that a new object needs. Check that it exists, and that its account, path \
+            Kind::NotYet if self.message.to_ascii_lowercase().contains("invalid principal") => Some(
+                "IAM and EKS did not know the principal within the time that a new one needs. Check that it exists, and that its account, path \
                  and name are right."
                     .into(),
             ),
@@ -137,7 +137,7 @@ impl Error {
                  again. The next run finds whatever took effect."
             )),
             Kind::Credentials => Some(format!("Check the profile, keys or assume_role of {account} in the provider's configuration.")),
-            Kind::Absent | Kind::Exists | Kind::Invalid | Kind::Other => None,
+            Kind::NotYet | Kind::Absent | Kind::Exists | Kind::Invalid | Kind::Other => None,
         }
     }
 
@@ -208,7 +208,7 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
     while let Some(error) = next {
         if let Some(own) = error.downcast_ref::<Error>() {
             let kind = match own.kind {
-                Kind::Unreachable | Kind::Throttled | Kind::Expired => own.kind,
+                Kind::Unreachable | Kind::Throttled | Kind::Expired | Kind::IssuerUnreachable => own.kind,
                 _ => Kind::Credentials,
             };
             return Some((kind, format!("no credentials: {} failed: {}", own.call, own.answer())));

@@ -24,6 +24,9 @@ pub const PROPAGATION: Duration = Duration::from_secs(120);
 /// How long to try again while AWS can't reach an OIDC issuer: that of a new cluster answers only after a moment.
 const ISSUER: Duration = Duration::from_secs(15);
 
+/// Summary of the warning that a destroy kept something.
+pub const CLEANUP: &str = "Cleanup is incomplete";
+
 /// How long after a write of this process another one may come that rests on an older read: generously, the time of one call.
 pub const QUIET: Duration = Duration::from_secs(1);
 
@@ -39,8 +42,8 @@ pub struct Context {
     pub stop: CancellationToken,
     /// The ledger as the operation found it.
     pub recorded: Ledger,
-    /// What a deletion kept, and why: the user gets them as warnings.
-    pub warnings: Mutex<Vec<String>>,
+    /// What the user is to know of a run that succeeds: summary and text of warnings.
+    pub warnings: Mutex<Vec<(&'static str, String)>>,
     /// The shared objects that this request relies on, until it ends.
     pub held: Held,
 }
@@ -69,9 +72,9 @@ impl Context {
         self.account(side).ec2(region.or(default))
     }
 
-    /// Tells the user something that is no error.
-    pub fn warn(&self, message: impl Into<String>) {
-        self.warnings.lock().push(message.into());
+    /// Warns the user of something that is no error.
+    pub fn warn(&self, summary: &'static str, message: impl Into<String>) {
+        self.warnings.lock().push((summary, message.into()));
     }
 
     /// Until when to wait.
@@ -116,7 +119,7 @@ impl Context {
     }
 
     /// Sends a write to a role when no other write of this process to that role is under way: IAM refuses the second of two that overlap
-    /// (ConcurrentModification). Nothing is held between two attempts.
+    /// (ConcurrentModification). The others wait for this one call, with the SDK's retries of it, and for none of the waits here.
     pub fn in_turn<'a, T, F, Fut>(&self, side: Side, role: &str, send: F) -> impl Fn() -> BoxFuture<'a, T> + use<'a, T, F, Fut>
     where
         F: Fn() -> Fut,

@@ -42,6 +42,11 @@ pub fn try_exclusive(arn: &str) -> Option<OwnedRwLockWriteGuard<()>> {
     named(&SHARED, arn).try_write_owned().ok()
 }
 
+/// What `mark_deleted` takes for a role that was removed from an instance profile.
+pub fn membership(profile_id: &str, role: &str) -> String {
+    format!("{profile_id}/{role}")
+}
+
 /// Records that the role or instance profile with that ID was deleted: it relies on nothing any more, although a listing may still show it.
 pub fn mark_deleted(id: &str) {
     DELETED.lock().insert(id.to_owned());

@@ -123,7 +123,7 @@ async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
     assert!(delete_all(&cx, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
     let warnings = cx.warnings.lock();
-    assert!(warnings[0].contains("iam:ListRoles") && warnings[0].contains(ISSUER), "{warnings:?}");
+    assert!(warnings[0].1.contains("iam:ListRoles") && warnings[0].1.contains(ISSUER), "{warnings:?}");
 }
 
 #[tokio::test]

@@ -86,6 +86,11 @@ impl End<'_> {
         // To untag carries neither VPC, but the tags that are there.
         let condition = if self.of_both.is_null() { ALWAYS } else { tagged("aws:ResourceTag") };
         grants.allow("PeeringUntagged", &["ec2:DeleteTags"], connections, condition);
+        if !self.of_both.is_null() {
+            // A connection that is adopted carries nothing of xeks but its notes of what it added.
+            let notes = json!({"ForAllValues:StringLike": {"aws:TagKeys": "xeks:*"}, "Null": {"aws:TagKeys": "false"}});
+            grants.allow("PeeringNotes", &["ec2:DeleteTags"], connections, notes);
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use aws_sdk_eks::types::{AuthenticationMode, UpdateAccessConfigRequest, UpdateStatus};
+use tokio::time::Instant;
 
 use super::cluster;
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side, wait};
+use crate::aws::{Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
 use crate::engine::{BadName, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts};
+use crate::objects::context::PROPAGATION;
 use crate::objects::{Context, Env};
 
 pub const KIND: &str = "eks_access_config";
@@ -121,10 +123,15 @@ impl AccessConfig {
         let update = answer.update.and_then(|u| u.id).unwrap_or_default();
         let label = cx.label(Side::Cluster);
         let what = format!("cluster {} to change its authentication mode", self.cluster);
+        let began = Instant::now();
         wait::until(&cx.limits(), &what, "eks:DescribeUpdate", label, || async {
             let request = || client.describe_update().name(&self.cluster).update_id(&update).send();
-            // EKS may not know the update for a moment.
-            let update = cx.ask("eks:DescribeUpdate", Side::Cluster, request).await.absent_is_none()?.and_then(|answer| answer.update);
+            let answer = match cx.ask("eks:DescribeUpdate", Side::Cluster, request).await {
+                // EKS may not know the update for a moment.
+                Err(error) if error.is(ErrorKind::Absent) && began.elapsed() < PROPAGATION => return Ok(None),
+                answer => answer?,
+            };
+            let update = answer.update;
             match update.as_ref().and_then(|u| u.status()) {
                 Some(UpdateStatus::Successful) => Ok(Some(())),
                 Some(UpdateStatus::Failed | UpdateStatus::Cancelled) => {

@@ -146,19 +146,20 @@ impl NewEntry<'_> {
                 .set_tags((!self.tags.is_empty()).then(|| self.tags.clone().into_iter().collect()))
                 .send()
         };
+        // The inner result is final; the outer error may pass.
         let attempt = || async {
-            let answer = cx.ask_until_visible("eks:CreateAccessEntry", Side::Cluster, send).await;
-            let Err(error) = &answer else { return answer };
-            if !error.is(ErrorKind::Exists) {
-                return answer;
+            match cx.ask_until_visible("eks:CreateAccessEntry", Side::Cluster, send).await {
+                Err(error) if error.is(ErrorKind::Exists) => {
+                    let shown = describe(cx, Some(self.region), self.cluster, self.principal).await?;
+                    let is_gone = shown.is_none_or(|entry| deleted.is_some() && entry.access_entry_arn() == deleted);
+                    if is_gone { Err(error) } else { Ok(Err(error)) }
+                }
+                answer => Ok(answer),
             }
-            let shown = describe(cx, Some(self.region), self.cluster, self.principal).await?;
-            let is_gone = shown.is_none_or(|entry| deleted.is_some() && entry.access_entry_arn() == deleted);
-            answer.map_err(|error| if is_gone { Error { kind: ErrorKind::NotYet, ..error } } else { error })
         };
         let what = "EKS to forget the deleted access entry";
         // In a box: the compiler follows futures within futures only so far.
-        let answer = Box::pin(cx.until_visible(what, |e| e.is(ErrorKind::NotYet), attempt)).await?;
+        let answer = Box::pin(cx.until_visible(what, |e| e.is(ErrorKind::Exists), attempt)).await??;
         Ok(answer.access_entry().and_then(|e| e.access_entry_arn()).map(str::to_owned))
     }
 }

@@ -4,6 +4,7 @@ use super::entries;
 use crate::aws::{Arn, Error, Side, arn};
 use crate::engine::Entry;
 use crate::objects::Context;
+use crate::objects::context::CLEANUP;
 use crate::objects::iam::role;
 
 /// The principal of the entry for the role of that name: as the composite's ledger has the role, else looked up among the cluster's
@@ -24,7 +25,7 @@ pub(super) async fn find(cx: &Context, cluster: &str, role: &str, entry: &Entry)
             }
         }
         if ours.len() != 1 {
-            cx.warn(format!(
+            cx.warn(CLEANUP, format!(
                 "The access entry of the role {role} on the cluster {cluster} was kept: roles of that name in both accounts have entries, and \
                  not exactly one of them carries this resource's tag. Delete the entries that you do not want by hand (aws eks \
                  list-access-entries)."

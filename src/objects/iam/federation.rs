@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::aws::{Error, Kind, Side, policy};
+use crate::objects::context::CLEANUP;
 use crate::objects::context::Context;
 use crate::objects::locks;
 
@@ -15,7 +16,7 @@ pub(super) async fn trusts_in(cx: &Context, side: Side, arn: &str) -> Result<Opt
     let roles = match cx.ask("iam:ListRoles", side, || iam.list_roles().into_paginator().items().send().try_collect()).await {
         Ok(roles) => roles,
         Err(error) if error.is(Kind::Denied) => {
-            cx.warn(format!(
+            cx.warn(CLEANUP, format!(
                 "The OIDC provider {arn} in {} was kept: without iam:ListRoles, xeks can't tell whether another role trusts it. Delete it by hand \
                  once no role uses it, or allow iam:ListRoles.",
                 cx.label(side)

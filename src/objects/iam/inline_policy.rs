@@ -58,7 +58,7 @@ impl Object<Context> for InlinePolicy {
         if self.marked { OnExisting::Overwrite } else { OnExisting::InheritFrom(role::key(self.side, &self.role)) }
     }
 
-    /// Several resources may want a policy of one name on a foreign role: the last one to write it has it.
+    /// Two states with the same names may write one policy on a foreign role: the last one to write it has it.
     fn contention(&self, reconcile: &Reconcile) -> Contention {
         let foreign = reconcile.dependencies.get(&role::key(self.side, &self.role)).is_some_and(|role| !role.origin.is_own());
         if self.marked && foreign { Contention::LastWriteWins } else { Contention::Exclusive }

@@ -189,7 +189,7 @@ pub(super) async fn get(cx: &Context, name: &str) -> Result<Option<types::Instan
 async fn delete_with_roles(cx: &Context, name: &str) -> Result<(), Error> {
     let Some(profile) = get(cx, name).await? else { return Ok(()) };
     for role in roles(&profile) {
-        remove(cx, name, &role).await?;
+        remove(cx, &profile, &role).await?;
     }
     let iam = cx.iam(Side::Workload);
     let send = || iam.delete_instance_profile().instance_profile_name(name).send();
@@ -197,10 +197,12 @@ async fn delete_with_roles(cx: &Context, name: &str) -> Result<(), Error> {
 }
 
 /// Removes the role from the profile, if it is there.
-pub(super) async fn remove(cx: &Context, profile: &str, role: &str) -> Result<(), Error> {
+pub(super) async fn remove(cx: &Context, profile: &types::InstanceProfile, role: &str) -> Result<(), Error> {
     let iam = cx.iam(Side::Workload);
-    let send = || iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role).send();
-    cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, cx.in_turn(Side::Workload, role, send)).await.absent_is_none().map(drop)
+    let send = || iam.remove_role_from_instance_profile().instance_profile_name(profile.instance_profile_name()).role_name(role).send();
+    cx.ask("iam:RemoveRoleFromInstanceProfile", Side::Workload, cx.in_turn(Side::Workload, role, send)).await.absent_is_none()?;
+    locks::mark_deleted(&locks::membership(profile.instance_profile_id(), role));
+    Ok(())
 }
 
 /// Names of the roles that the profile holds: at most one (IAM, AddRoleToInstanceProfile).

@@ -99,7 +99,7 @@ impl Kind<Context> for InstanceProfileRoleKind {
         if !holds || !cx.ownership.may_detach(entry, cx.recorded.get(&instance_profile::key(name)), &owner) {
             return Ok(Deleted::Now);
         }
-        instance_profile::remove(cx, name, role).await?;
+        instance_profile::remove(cx, &profile, role).await?;
         Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
@@ -136,7 +136,7 @@ impl InstanceProfileRole {
                 );
                 return Err(Error::of_kind(ErrorKind::Exists, "iam:AddRoleToInstanceProfile", cx.label(Side::Workload), message));
             }
-            instance_profile::remove(cx, &self.profile, &role).await?;
+            instance_profile::remove(cx, &profile, &role).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::model::{ACCESS_ROLE, WORKLOAD_ROLE};
 use super::rules;
-use crate::aws::{arn, names};
+use crate::aws::{arn, names, policy};
 use crate::resources::attributes::{cluster_region, common_attributes};
 use crate::resources::role::role_attributes;
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
@@ -105,7 +105,7 @@ fn workload_role() -> Vec<Attribute> {
         Attribute::set_of_strings("managed_policy_arns", "ARNs of managed policies to attach. On a role that xeks creates, a list that is \
                                                           set is exclusive.")
             .optional()
-            .check(validators::count(0, 20))
+            .check(validators::count(0, policy::ATTACHMENTS_NEVER))
             .check(validators::each_text(arn::is_policy)),
     ];
     attributes([

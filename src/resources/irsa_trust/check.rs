@@ -29,24 +29,25 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -
 }
 
 fn roles<'a>(model: &'a Model, cx: &Context, env: &Env) -> Vec<Wanted<'a>> {
-    let wanted = |role: &'a RoleModel, trust, inline_policies| Wanted {
+    let trusting_pods = |role: &'a RoleModel, inline_policies, inline_path| Wanted {
         role,
-        trust,
+        trust: objects::web_identity_trust(model, env),
         trust_path: Path::of("service_accounts"),
         shorten: "Use a wildcard in a namespace of your own, fewer service accounts, or several roles",
         inline_policies,
-        inline_path: Path::of(role.attribute.name).attribute("inline_policies"),
+        inline_path,
     };
     let inline_policies = model.inline_policies.iter().map(|(name, text)| (name.clone(), users_document(text))).collect();
-    let web_identity = objects::web_identity_trust(model, env);
-    match &model.pod_role {
-        None => vec![wanted(&model.role, web_identity, inline_policies)],
-        Some(pod_role) => {
-            let assume = objects::assume_policy(model, env, &cx.ownership);
-            vec![
-                wanted(pod_role, web_identity, [assume].into()),
-                wanted(&model.role, objects::target_trust(pod_role, env), inline_policies),
-            ]
-        }
-    }
+    let inline_path = Path::of("role.inline_policies");
+    let Some(pod_role) = &model.pod_role else { return vec![trusting_pods(&model.role, inline_policies, inline_path)] };
+    let assume = objects::assume_policy(model, env, &cx.ownership);
+    let target = Wanted {
+        role: &model.role,
+        trust: objects::target_trust(pod_role, env),
+        trust_path: model.role.name_path(),
+        shorten: "Remove statements from its trust policy, or use another role",
+        inline_policies,
+        inline_path,
+    };
+    vec![trusting_pods(pod_role, [assume].into(), pod_role.name_path()), target]
 }

@@ -95,7 +95,7 @@ fn role() -> Vec<Attribute> {
              ignores attached policies.",
         )
         .optional()
-        .check(validators::count(0, 20))
+        .check(validators::count(0, policy::ATTACHMENTS_NEVER))
         .check(validators::each_text(arn::is_policy)),
     ];
     attributes([role_attributes(ROLE, EXISTING), more])

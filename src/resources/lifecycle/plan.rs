@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
 use crate::aws::accounts::Pair;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Severity};
 use crate::engine::{self, Ledger};
 use crate::objects::{Context, Env};
 use crate::provider::configuration::Configured;
@@ -156,6 +156,11 @@ impl<C: Composite> Composed<C> {
             preflight::foreign_objects(cx, &readable, &env.ledger, &self.run, &id),
             self.composite.check(cx, &model, Change { value: &value, prior }, &env, &self.run),
         );
+        if !prior.is_null() {
+            diagnostics.0.iter_mut().filter(|found| found.severity == Severity::Error).for_each(|error| {
+                error.detail.push_str("\n\nTo destroy the resource as it is, run terraform destroy -refresh=false.");
+            });
+        }
         diagnostics.extend(if prior.is_null() { foreign } else { foreign.as_warnings() });
         diagnostics
     }

@@ -17,10 +17,10 @@ pub(super) struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// Adds what was kept in place to the diagnostics, as warnings.
+    /// Adds the warnings of the objects to the diagnostics.
     pub fn warn(&self, diagnostics: &mut Diagnostics) {
-        for warning in std::mem::take(&mut *self.cx.warnings.lock()) {
-            diagnostics.warning(Path::root(), "Cleanup is incomplete", warning);
+        for (summary, warning) in std::mem::take(&mut *self.cx.warnings.lock()) {
+            diagnostics.warning(Path::root(), summary, warning);
         }
     }
 

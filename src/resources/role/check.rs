@@ -1,6 +1,6 @@
 //! Checks at plan time of the roles of a resource: what IAM would refuse at the apply although every attribute is right for itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use super::RoleModel;
 use crate::aws::arn::Arn;
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::OnExisting;
+use crate::engine::{Entry, Key, OnExisting};
 use crate::objects::iam::role::{self, RoleFacts};
 use crate::objects::iam::{inline_policy, quotas};
 use crate::objects::{Context, Env};
@@ -41,24 +41,34 @@ impl Wanted<'_> {
         let mut diagnostics = Diagnostics::new();
         self.policies_of_account(env, &mut diagnostics);
         self.default_tag_keys(env, &mut diagnostics);
-        let found = self.found(cx).await;
-        if let Some(facts) = &found {
-            self.deleted_principals(cx, facts, &mut diagnostics);
+        let foreign = self.foreign(cx, env).await;
+        if !self.trust.is_empty() {
+            if let Some(facts) = &foreign {
+                self.deleted_principals(cx, facts, &mut diagnostics);
+            }
+            self.trust_fits(cx, foreign.as_ref(), &mut diagnostics).await;
         }
-        self.trust_fits(cx, found.as_ref(), &mut diagnostics).await;
-        self.attachments_fit(cx, found.as_ref(), &mut diagnostics).await;
-        self.inline_policies_fit(cx, found.as_ref(), &mut diagnostics).await;
+        self.attachments_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
+        self.inline_policies_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
         diagnostics
     }
 
-    /// The role as it is, where this resource adds to one that exists. One that can't be read is checked as if it were new: the other
-    /// checks of a plan report it.
-    async fn found(&self, cx: &Context) -> Option<RoleFacts> {
-        let name = &self.role.name;
-        if self.role.on_existing == OnExisting::Fail || placeholder::is_in(name) {
+    /// The role as it is, where this resource adds to one that others created. One that can't be read is checked as if it were new: the
+    /// other checks of a plan report it.
+    async fn foreign(&self, cx: &Context, env: &Env) -> Option<RoleFacts> {
+        let (name, key) = (&self.role.name, self.role.key());
+        let is_own = env.ledger.get(&key).is_some_and(|entry| entry.origin.is_own());
+        if is_own || self.role.on_existing == OnExisting::Fail || placeholder::is_in(name) {
             return None;
         }
         role::facts_of(cx, self.role.side, name).await.ok()?
+    }
+
+    /// What the ledger has of that kind on the role, by the part of its name after the role's. The apply adds before it removes.
+    fn recorded<'e>(&'e self, env: &'e Env, kind: &'e str) -> impl Iterator<Item = (&'e str, &'e Entry)> {
+        let on_role = move |key: &'e Key| key.name.strip_prefix(self.role.name.as_str())?.strip_prefix('/');
+        let of_kind = env.ledger.0.iter().filter(move |(key, _)| key.side == self.role.side && key.kind == kind);
+        of_kind.filter_map(move |(key, entry)| Some((on_role(key)?, entry)))
     }
 
     /// A managed policy of another account can't be attached (IAM, AttachRolePolicy).
@@ -88,10 +98,10 @@ impl Wanted<'_> {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for key in self.role.tags.keys().filter(|key| !placeholder::is_in(key)) {
             let Some(other) = seen.insert(key.to_lowercase(), key) else { continue };
-            let (default, own) = if env.default_tags.contains_key(other) { (other, key.as_str()) } else { (key.as_str(), other) };
+            let named = |key: &str| format!("{}[{key:?}]", if env.default_tags.contains_key(key) { "default_tags" } else { "tags" });
             diagnostics.error(
-                Path::of("tags").key(own),
-                format!("default_tags[{default:?}] and tags[{own:?}] are the same key to IAM"),
+                Path::of("tags"),
+                format!("{} and {} are the same key to IAM", named(other), named(key)),
                 format!(
                     "IAM ignores the case of tag keys on roles, and refuses both on role {}. Write the key in the same case in the provider's \
                      default_tags and in the resource.",
@@ -117,8 +127,8 @@ impl Wanted<'_> {
         }
     }
 
-    async fn trust_fits(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
-        let document = match found {
+    async fn trust_fits(&self, cx: &Context, foreign: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+        let document = match foreign {
             Some(facts) => role::trust_with(&facts.trusted, &cx.ownership, &self.trust),
             None => policy::document(self.trust.iter().map(policy::without_sid)),
         };
@@ -134,14 +144,13 @@ impl Wanted<'_> {
         quota.check(cx, self, &self.trust_path, self.shorten, |quotas| quotas.trust_policy_size, diagnostics).await;
     }
 
-    async fn attachments_fit(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
-        let Some(wanted) = &self.role.managed_policies else { return };
-        let mut all: Vec<String> = wanted.clone();
-        if found.is_some() {
+    async fn attachments_fit(&self, cx: &Context, env: &Env, is_foreign: bool, diagnostics: &mut Diagnostics) {
+        let Some(wanted) = self.role.managed_policies.as_ref().filter(|wanted| !wanted.is_empty()) else { return };
+        let mut all: BTreeSet<String> = wanted.iter().cloned().collect();
+        all.extend(self.recorded(env, role::POLICY_ATTACHMENT).map(|(policy_arn, _)| policy_arn.to_owned()));
+        if is_foreign {
             all.extend(role::attached_arns(cx, self.role.side, &self.role.name).await.unwrap_or_default());
         }
-        all.sort();
-        all.dedup();
         let quota = Quota {
             what: format!("Role {}", self.role.name),
             would_have: format!("would have {} managed policies", all.len()),
@@ -156,10 +165,15 @@ impl Wanted<'_> {
     }
 
     /// This quota can't be raised (IAM quotas).
-    async fn inline_policies_fit(&self, cx: &Context, found: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+    async fn inline_policies_fit(&self, cx: &Context, env: &Env, is_foreign: bool, diagnostics: &mut Diagnostics) {
+        if self.inline_policies.is_empty() {
+            return;
+        }
         let size = |text: &String| text.chars().filter(|c| !c.is_whitespace()).count();
-        let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-        if found.is_some() {
+        let recorded = self.recorded(env, role::INLINE_POLICY);
+        let mut sizes: BTreeMap<String, usize> =
+            recorded.map(|(name, entry)| (name.to_owned(), entry.document.as_ref().map_or(0, size))).collect();
+        if is_foreign {
             let names = role::inline_names(cx, self.role.side, &self.role.name).await.unwrap_or_default();
             let reads = names.iter().map(|name| inline_policy::document(cx, self.role.side, &self.role.name, name));
             let documents = join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_ref().map_or(0, size));

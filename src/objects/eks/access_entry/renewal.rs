@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccessEntry, label};
 use crate::aws::{Error, policy};
 use crate::engine::{Entry, Facts, Observed, Origin, Owner, Reconcile, Tags, Written};
+use crate::objects::context::CLEANUP;
 use crate::objects::eks::entries::{self, Association, EntryFacts, NewEntry, Reach, STANDARD, delete, describe, retag};
 use crate::objects::ownership::Ownership;
 use crate::objects::tags::Keys;
@@ -174,7 +175,7 @@ pub(super) async fn give_back(cx: &Context, cluster: &str, entry: &Entry, kept: 
         restoration.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect(), entry.arn.as_deref()).await?;
     }
     if !kept.wanted.is_empty() {
-        cx.warn(format!(
+        cx.warn(CLEANUP, format!(
             "The access entry of {} on the cluster {cluster} was created again after an interrupted run, without the policies that this resource \
              also wanted: {}. Associate them again (aws eks associate-access-policy) if others need them.",
             kept.principal_arn,

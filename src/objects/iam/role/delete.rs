@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use super::{attached_arns, facts, get, inline_names, retag, trust};
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
 use crate::objects::ownership::is_ours;
 use crate::objects::tags::Keys;
@@ -30,16 +30,7 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
 
 async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, trusted: &Value) -> Result<(), Error> {
     let change = |document: &Value| trust::without(document, &cx.ownership, entry.instance.as_deref());
-    let rest = change(trusted);
-    if rest == *trusted {
-        return Ok(());
-    }
-    if policy::statements_of(&rest).is_empty() {
-        cx.warn(format!(
-            "The trust policy of the role {name} in {} was kept: its only statements are those of this resource, and IAM accepts no trust policy \
-             without a statement. Delete the role, or give it another trust policy.",
-            cx.label(side)
-        ));
+    if change(trusted) == *trusted {
         return Ok(());
     }
     trust::until_kept(cx, side, name, change).await
@@ -70,7 +61,11 @@ async fn conflict(cx: &Context, side: Side, name: &str, error: Error) -> Error {
     let iam = cx.iam(side);
     let pages = || iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send().try_collect();
     let listed: Vec<InstanceProfile> = cx.ask("iam:ListInstanceProfilesForRole", side, pages).await.unwrap_or_default();
-    let reads = listed.iter().filter(|profile| !locks::is_deleted(profile.instance_profile_id())).map(|profile| async {
+    let is_gone = |profile: &InstanceProfile| {
+        let id = profile.instance_profile_id();
+        locks::is_deleted(id) || locks::is_deleted(&locks::membership(id, name))
+    };
+    let reads = listed.iter().filter(|profile| !is_gone(profile)).map(|profile| async {
         let name_of = profile.instance_profile_name();
         let send = || iam.get_instance_profile().instance_profile_name(name_of).send();
         let holds = match cx.ask("iam:GetInstanceProfile", side, send).await.absent_is_none() {

@@ -1,12 +1,14 @@
-//! The statements that this resource adds to the trust policy of a foreign role: known by their Sids, beside those of others, which are
-//! never changed.
+//! The statements that this resource adds to the trust policy of a foreign role: known by their Sids, beside those of others. What is not of
+//! this provider is never changed.
+
+use std::collections::BTreeSet;
 
 use aws_config::retry::RetryConfig;
 use serde_json::Value;
 
 use crate::aws::wait::Pauses;
-use crate::aws::{Error, Kind, Named, Side, arn, policy};
-use crate::objects::context::{Context, PROPAGATION, QUIET};
+use crate::aws::{Answer, Error, Kind, Named, Side, arn, policy};
+use crate::objects::context::{CLEANUP, Context, PROPAGATION, QUIET};
 use crate::objects::locks;
 use crate::objects::ownership::Ownership;
 
@@ -59,83 +61,125 @@ pub(super) async fn put(cx: &Context, side: Side, role: &str, document: &Value) 
 /// takes the whole document at a time (UpdateAssumeRolePolicy), without a condition on what it was before, and the last writer wins. So
 /// one call's time passes between a read and the write that rests on it, and no more: after an error that passes by itself, the document
 /// is read again. A process that wrote in that time reads once more afterwards, as the apply and `until_kept` do. `again` writes even what
-/// the document has already: a principal that was recreated is trusted only after that. While this waits, others of this process write.
+/// the document has already: a principal that was recreated is trusted only after that. Between two attempts, others of this process write.
+///
+/// IAM refuses a document that names the ID of a deleted principal, whichever statement has it. An ID that it refused twice is dropped from
+/// the statements of other resources of this provider, and with its last principal the statement.
+///
+/// # Errors
+/// A statement of others names a deleted principal: at once, since waiting does not help.
 pub(super) async fn edit(cx: &Context, side: Side, role: &str, again: bool, change: impl Fn(&Value) -> Value + Sync) -> Result<(), Error> {
-    let mut again = again;
-    let limits = cx.limits().at_most(PROPAGATION);
+    let mut edit = Edit { cx, side, role, again, refused: BTreeSet::new(), dead: BTreeSet::new() };
+    let (all, short) = (cx.limits(), cx.limits().at_most(PROPAGATION));
     let what = format!("the trust policy of {role} to show the change");
-    let mut pauses = Pauses::new(&limits, &what);
+    // Other writers may hold a write up for as long as the operation may take; AWS shows what was written sooner than that.
+    let (mut held_up, mut pauses) = (Pauses::new(&all, &what), Pauses::new(&short, &what));
     loop {
-        let reason = match edit_once(cx, side, role, again, &change).await {
-            Ok(Edited::Shown) => return Ok(()),
-            Ok(Edited::Written) => {
-                again = false;
+        let reason = match edit.once(&change).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
                 let why =
                     format!("the trust policy of {role} does not show the change: another process may be changing it at the same time");
-                Error::of_kind(Kind::NotYet, UPDATE, cx.label(side), why)
+                Error::of_kind(Kind::Other, UPDATE, cx.label(side), why)
             }
             Err(error) if error.is_transient() || error.is(Kind::Unreachable) => error,
             Err(error) => return Err(error),
         };
+        let pauses = if reason.is(Kind::Busy) || reason.is(Kind::Throttled) { &mut held_up } else { &mut pauses };
         if let Err(end) = pauses.next(&reason).await {
             return Err(Error { message: format!("{} ({end})", reason.message), ..reason });
         }
     }
 }
 
-/// What one attempt to change a document came to.
-enum Edited {
-    /// IAM shows the change.
-    Shown,
-    /// It was written, now or before, and IAM does not show it yet.
-    Written,
+/// The change of one trust policy, over all its attempts.
+struct Edit<'a> {
+    cx: &'a Context,
+    side: Side,
+    role: &'a str,
+    again: bool,
+    /// The IDs that IAM refused once: of a role that it does not know yet, or of a deleted one.
+    refused: BTreeSet<String>,
+    /// Those that it refused twice.
+    dead: BTreeSet<String>,
 }
 
-async fn edit_once(cx: &Context, side: Side, role: &str, again: bool, change: &(impl Fn(&Value) -> Value + Sync)) -> Result<Edited, Error> {
-    let _exclusive = locks::exclusive(&locks::role(&cx.account(side).identity().account_id, role)).await;
-    let (id, shown) = read(cx, side, role).await?;
-    let latest = latest::of(&id, &shown);
-    let wanted = change(&latest);
-    if wanted == latest && !again {
-        return Ok(if change(&shown) == shown { Edited::Shown } else { Edited::Written });
-    }
-    let written = put_without_dead(cx, side, role, wanted).await?;
-    latest::record(&id, [shown, latest], written);
-    let (_, after) = read(cx, side, role).await?;
-    Ok(if change(&after) == after { Edited::Shown } else { Edited::Written })
-}
-
-/// Writes the document. IAM refuses one that names the ID of a deleted principal, whichever statement has it: such principals are dropped
-/// from the statements of other resources of this provider, and with the last one the statement. Returns what was written.
-async fn put_without_dead(cx: &Context, side: Side, role: &str, wanted: Value) -> Result<Value, Error> {
-    let mut document = wanted;
-    loop {
-        let Err(error) = put_once(cx, side, role, &document).await else { return Ok(document) };
-        let dead = dead_principals(&document, &error);
-        let Some(first) = dead.first() else { return Err(error) };
-        if let Some(statement) = policy::statements_of(&document).into_iter().find(|s| !is_of_provider(s) && names_any(s, &dead)) {
-            return Err(foreign_dead(cx, side, role, statement, first, error));
+impl Edit<'_> {
+    /// One attempt. Whether IAM shows the change.
+    async fn once(&mut self, change: &(impl Fn(&Value) -> Value + Sync)) -> Result<bool, Error> {
+        let Edit { cx, side, role, .. } = *self;
+        let _exclusive = locks::exclusive(&locks::role(&cx.account(side).identity().account_id, role)).await;
+        let (id, shown) = read(cx, side, role).await?;
+        let latest = latest::of(&id, &shown);
+        let changed = change(&latest);
+        if changed == latest && !self.again {
+            return Ok(change(&shown) == shown);
         }
-        cx.warn(format!(
-            "Removed {} from the trust policy of role {role} in {}: IDs of deleted principals, in statements of other xeks resources. IAM \
-             accepts no change to a policy that names one.",
-            dead.join(", "),
-            cx.label(side)
-        ));
-        document = without_principals(&document, &dead);
+        let wanted = without_principals(&changed, &self.dead);
+        if policy::statements_of(&wanted).is_empty() {
+            self.warn_of_last_statement();
+            return Ok(true);
+        }
+        if let Err(error) = put_once(cx, side, role, &wanted).await {
+            return Err(self.judge(&wanted, error));
+        }
+        self.again = false;
+        if wanted != changed {
+            self.warn_of_dropped();
+        }
+        latest::record(&id, [shown, latest], wanted);
+        let (_, after) = read(cx, side, role).await?;
+        Ok(change(&after) == after)
+    }
+
+    /// The error of a refused write, after the IDs that it names are noted.
+    fn judge(&mut self, wanted: &Value, error: Error) -> Error {
+        let named = dead_principals(wanted, &error);
+        let foreign = policy::statements_of(wanted).into_iter().find(|s| !is_of_provider(s) && names_any(s, &named));
+        if let (Some(statement), Some(id)) = (foreign, named.first()) {
+            return foreign_dead(self.cx, self.side, self.role, statement, id, error);
+        }
+        for id in named {
+            if !self.refused.insert(id.clone()) {
+                self.dead.insert(id);
+            }
+        }
+        error
+    }
+
+    fn warn_of_dropped(&self) {
+        self.cx.warn(
+            "A trust policy named deleted principals",
+            format!(
+                "Removed {} from the trust policy of role {} in {}: IDs of deleted principals, in statements of other xeks resources. IAM \
+                 accepts no change to a policy that names one.",
+                self.dead.iter().cloned().collect::<Vec<_>>().join(", "),
+                self.role,
+                self.cx.label(self.side)
+            ),
+        );
+    }
+
+    fn warn_of_last_statement(&self) {
+        self.cx.warn(
+            CLEANUP,
+            format!(
+                "The trust policy of the role {} in {} was kept: its only statements are those of xeks resources, and IAM accepts no trust \
+                 policy without a statement. Delete the role, or give it another trust policy.",
+                self.role,
+                self.cx.label(self.side)
+            ),
+        );
     }
 }
 
 /// The unique IDs in the document that IAM refused it for. One of a role that this process created is not dead: IAM does not know it yet.
-fn dead_principals(document: &Value, error: &Error) -> Vec<String> {
+fn dead_principals(document: &Value, error: &Error) -> BTreeSet<String> {
     if !error.is(Kind::NotYet) {
-        return Vec::new();
+        return BTreeSet::new();
     }
     let ids = policy::statements_of(document).into_iter().flat_map(unique_ids);
-    let mut dead: Vec<String> = ids.filter(|id| error.message.contains(id.as_str()) && !locks::is_created(id)).collect();
-    dead.sort();
-    dead.dedup();
-    dead
+    ids.filter(|id| error.message.contains(id.as_str()) && !locks::is_created(id)).collect()
 }
 
 /// The IDs of deleted principals that the statement names. IAM shows the ARN of a principal that exists (IAM user guide, "AWS JSON policy
@@ -149,12 +193,15 @@ pub(super) fn is_of_provider(statement: &Value) -> bool {
     policy::sid_of(statement).is_some_and(Ownership::is_sid_of_any)
 }
 
-fn names_any(statement: &Value, principals: &[String]) -> bool {
+fn names_any(statement: &Value, principals: &BTreeSet<String>) -> bool {
     unique_ids(statement).iter().any(|id| principals.contains(id))
 }
 
 /// The document without these principals in the statements of this provider, and without the statements that have no other.
-fn without_principals(document: &Value, dropped: &[String]) -> Value {
+fn without_principals(document: &Value, dropped: &BTreeSet<String>) -> Value {
+    if dropped.is_empty() {
+        return document.clone();
+    }
     let statements = policy::statements_of(document).into_iter().filter_map(|statement| {
         if !is_of_provider(statement) || !names_any(statement, dropped) {
             return Some(statement.clone());
@@ -197,7 +244,8 @@ pub(super) async fn until_kept(cx: &Context, side: Side, role: &str, change: imp
             () = cx.stop.cancelled() => return Ok(()),
         }
         let Some((_, now)) = read_if_there(cx, side, role).await? else { return Ok(()) };
-        if change(&now) == now {
+        let wanted = change(&now);
+        if wanted == now || policy::statements_of(&wanted).is_empty() {
             return Ok(());
         }
     }
@@ -218,8 +266,11 @@ async fn read(cx: &Context, side: Side, role: &str) -> Result<(String, Value), E
     found.ok_or_else(absent)
 }
 
+/// One attempt, for a lock is held. A new role that IAM shows with an ID in place of its ARN has its trust policy all the same.
 async fn read_if_there(cx: &Context, side: Side, role: &str) -> Result<Option<(String, Value)>, Error> {
-    let Some(role) = super::get(cx, side, role).await? else { return Ok(None) };
+    tracing::debug!(call = "iam:GetRole", account = cx.label(side), "calling AWS");
+    let answer = cx.iam(side).get_role().role_name(role).send().await.named("iam:GetRole", cx.label(side)).absent_is_none()?;
+    let Some(role) = answer.and_then(|answer| answer.role) else { return Ok(None) };
     let parsed = policy::parse(role.assume_role_policy_document().unwrap_or_default());
     let unreadable =
         |why| Error::of_kind(Kind::Other, "iam:GetRole", cx.label(side), format!("the trust policy of {}: {why}", role.role_name()));
@@ -238,9 +289,10 @@ mod latest {
     use tokio::time::Instant;
 
     use crate::aws::policy;
+    use crate::objects::context::PROPAGATION;
 
     /// How long IAM is taken to show an older document rather than one that others wrote back.
-    const LATE: Duration = Duration::from_secs(60);
+    const LATE: Duration = PROPAGATION.saturating_sub(Duration::from_secs(30));
 
     struct Latest {
         written: Value,
@@ -266,6 +318,7 @@ mod latest {
         if latest.at.elapsed() >= LATE {
             latest.replaced.clear();
         }
+        latest.replaced.push(policy::canonical_text(&latest.written));
         latest.replaced.extend(replaced.iter().map(policy::canonical_text));
         latest.replaced.retain(|document| *document != text);
         (latest.written, latest.at) = (written, now);
@@ -323,7 +376,7 @@ mod tests {
         let ours = super::with(&theirs(), &us, "i1", &[trusting("a")]);
         let all = super::with(&ours, &them, "i2", &[of(json!(DEAD)), of(json!([DEAD, "arn:aws:iam::185863138492:role/b"]))]);
         let dead = dead_principals(&all, &refusal(&format!("Invalid principal in policy: \"AWS\":\"{DEAD}\"")));
-        assert_eq!(dead, [DEAD]);
+        assert_eq!(dead, BTreeSet::from([DEAD.to_owned()]));
         let left = without_principals(&all, &dead);
         assert_eq!(policy::statements_of(&left).len(), 3);
         assert!(policy::statements_of(&left).into_iter().all(|s| unique_ids(s).is_empty()));
@@ -338,12 +391,13 @@ mod tests {
             json!({"Effect": "Allow", "Principal": {"AWS": [DEAD, "AROAYYYYYYYYYYYYYYYYY"]}, "Action": "sts:AssumeRole"}),
         ]);
         let refused = |id: &str| dead_principals(&document, &refusal(&format!("Invalid principal in policy: \"AWS\":\"{id}\"")));
-        assert_eq!(refused("arn:aws:iam::185863138492:role/new"), Vec::<String>::new());
-        assert_eq!(refused(DEAD), [DEAD]);
+        let one = |id: &str| BTreeSet::from([id.to_owned()]);
+        assert_eq!(refused("arn:aws:iam::185863138492:role/new"), BTreeSet::new());
+        assert_eq!(refused(DEAD), one(DEAD));
         locks::mark_created("AROAYYYYYYYYYYYYYYYYY");
-        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), Vec::<String>::new(), "IAM does not know it yet");
+        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), BTreeSet::new(), "IAM does not know it yet");
         locks::mark_deleted("AROAYYYYYYYYYYYYYYYYY");
-        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), ["AROAYYYYYYYYYYYYYYYYY"]);
+        assert_eq!(refused("AROAYYYYYYYYYYYYYYYYY"), one("AROAYYYYYYYYYYYYYYYYY"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -353,7 +407,7 @@ mod tests {
         assert_eq!(latest::of("AROALATEST", &before), written);
         assert_eq!(latest::of("AROALATEST", &theirs()), theirs(), "others wrote since");
         assert_eq!(latest::of("AROAOTHER", &before), before);
-        tokio::time::advance(std::time::Duration::from_secs(61)).await;
+        tokio::time::advance(std::time::Duration::from_secs(91)).await;
         assert_eq!(latest::of("AROALATEST", &before), before, "others wrote it back");
     }
 }
