@@ -187,16 +187,18 @@ def two_resources_write_policies_on_one_role(race: Race) -> None:
     race.destroy_all(one, two)
 
 
-def two_resources_with_one_policy_name(race: Race) -> None:
-    """The policy of the access role names its cluster: on one role it can serve one of the two only."""
+def one_access_role_serves_two_clusters(race: Race) -> None:
+    """Names of policies and Sids go by connection, so that both are on the role."""
     race.accounts.make_cluster(GREEN, "API")
     race.accounts.make_role("cluster", "theirs", {"Version": "2012-10-17", "Statement": [THEIRS]})
     existing = access("w-{}", "theirs", "{}").replace('"theirs" }', '"theirs", existing = true }')
     fill = lambda at, cluster: existing.replace("w-{}", f"w-{at}").replace('"{}"', f'"{cluster}"')  # noqa: E731
     one, two = race.begin(fill(1, CLUSTER), fill(2, GREEN))
-    runs = race.at_once(one.try_apply, two.try_apply)
-    check(any(run.code for run in runs), "both took the policy")
-    one_yields_after_a_conflict(race, one, two, runs)
+    race.all_work(one.try_apply, two.try_apply)
+    policies = race.accounts.inline_policies("cluster", "theirs")
+    check(len(policies) == 2, f"policies: {policies}")
+    race.all_plan_empty(one, two)
+    race.destroy_all(one, two)
 
 
 # --- a peering connection -------------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ CASES = [
     two_trusts_edit_one_trust_policy,
     a_statement_is_added_while_another_is_removed,
     two_resources_write_policies_on_one_role,
-    two_resources_with_one_policy_name,
+    one_access_role_serves_two_clusters,
     two_users_of_one_connection,
     a_user_is_created_while_another_is_destroyed,
     a_user_is_created_while_the_owner_is_destroyed,
