@@ -14,8 +14,8 @@ pub trait Kind<B: Backend>: Send + Sync {
     /// The kind as the ledger's keys have it, such as `iam_role`.
     fn name(&self) -> &'static str;
 
-    /// Objects of a lower order are deleted first, those of the same order at the same time: what is attached to an object of this
-    /// resource comes before that object, and what names an object in a foreign document before the object itself.
+    /// Objects of a lower order are deleted first, those of the same order at the same time: what is attached to an object comes
+    /// before that object, and what names an object in a foreign document before the object itself.
     fn delete_order(&self, origin: Origin) -> u8;
 
     /// Whether the name is one that objects of this kind have in the ledger.

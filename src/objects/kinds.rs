@@ -95,8 +95,9 @@ mod tests {
         for kind in KINDS {
             for parent in kind.parents(&Key::new(Side::Workload, kind.name(), form(*kind))) {
                 let above = KINDS.iter().find(|kind| kind.name() == parent.kind).unwrap();
-                let order = |kind: &dyn Kind<Context>| kind.delete_order(Origin::Created);
-                assert!(order(*kind) < order(*above), "{} and {}", kind.name(), parent.kind);
+                for origin in [Origin::Created, Origin::Adopted] {
+                    assert!(kind.delete_order(Origin::Created) < above.delete_order(origin), "{} and {}", kind.name(), parent.kind);
+                }
             }
         }
     }

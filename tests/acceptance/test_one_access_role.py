@@ -27,12 +27,17 @@ resource "xeks_cross_account_access" "c" {{
 """.replace("'", '"')
 
 
-def prepare(aws) -> Accounts:
+def prepare(aws, associated: bool = False) -> Accounts:
+    """The role with its access entry, as another team made them; `associated`: the entry's policy too."""
     accounts = Accounts(aws)
     # Ten statements with an external id need more than AWS's default of 2,048 characters.
     aws.set_quotas("cluster", AssumeRolePolicySizeQuota=4096)
     accounts.make_role("cluster", HUB, TRUSTS_OPS)
-    accounts.eks.create_access_entry(clusterName=CLUSTER, principalArn=accounts.role("cluster", HUB)["Arn"])
+    entry = {"clusterName": CLUSTER, "principalArn": accounts.role("cluster", HUB)["Arn"]}
+    accounts.eks.create_access_entry(**entry)
+    if associated:
+        policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+        accounts.eks.associate_access_policy(**entry, policyArn=policy, accessScope={"type": "cluster"})
     return accounts
 
 
@@ -81,7 +86,7 @@ def test_connections_are_created_changed_and_destroyed_together(workspace, aws, 
 @pytest.mark.long
 @pytest.mark.parametrize("count", [3, 5, 10])
 def test_connections_are_removed_one_by_one(workspace, aws, count):
-    accounts = prepare(aws)
+    accounts = prepare(aws, associated=True)
     before = aws.dump()
     keys = list(range(count))
     root = workspace(connections(keys))

@@ -249,10 +249,10 @@ impl Kind<Context> for RoleKind {
         KIND
     }
 
-    /// The statements in the trust policy of a foreign role go before the roles that they name: IAM accepts no change to a policy that names
-    /// a deleted role.
+    /// After the access entry, which is known by the role's ARN in the ledger. The statements in the trust policy of a foreign role go before
+    /// the roles that they name: IAM accepts no change to a policy that names a deleted role.
     fn delete_order(&self, origin: Origin) -> u8 {
-        if origin == Origin::Adopted { 0 } else { 3 }
+        if origin == Origin::Adopted { 2 } else { 3 }
     }
 
     fn parse(&self, name: &str) -> Result<(), BadName> {
