@@ -91,7 +91,12 @@ pub fn equivalent_text(a: &str, b: &str) -> bool {
 
 /// The size that AWS counts: characters without whitespace.
 pub fn size(document: &Value) -> usize {
-    document.to_string().chars().filter(|c| !c.is_whitespace()).count()
+    text_size(&document.to_string())
+}
+
+/// The same of a document's text.
+pub fn text_size(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
 /// What an element holds, whether one value or a list of them; numbers and booleans as AWS reads them.

@@ -51,6 +51,13 @@ def allows(sid: str, principal: dict) -> dict:
 EC2 = allows("Ops", {"Service": "ec2.amazonaws.com"})
 
 
+def prepare(aws, existing: Existing) -> tuple[Accounts, dict]:
+    """The role as others made it, and what all accounts hold then."""
+    accounts = Accounts(aws)
+    accounts.iam(existing.account).create_role(RoleName=existing.role, AssumeRolePolicyDocument=trusts(EC2))
+    return accounts, aws.dump()
+
+
 def name_deleted(accounts: Accounts, existing: Existing, sid: str) -> str:
     """Adds a statement that names a role, and deletes that role. Returns its ID."""
     iam = accounts.iam(existing.account)
@@ -71,9 +78,7 @@ def without(accounts: Accounts, existing: Existing, sid: str) -> None:
 
 
 def test_a_foreign_statement_is_a_warning_of_the_plan_and_an_error_at_once(workspace, aws, existing):
-    accounts = Accounts(aws)
-    accounts.iam(existing.account).create_role(RoleName=existing.role, AssumeRolePolicyDocument=trusts(EC2))
-    before = aws.dump()
+    accounts, before = prepare(aws, existing)
     dead = name_deleted(accounts, existing, "People")
     root = workspace(existing.hcl)
 
@@ -96,9 +101,7 @@ def test_a_foreign_statement_is_a_warning_of_the_plan_and_an_error_at_once(works
 
 
 def test_a_foreign_statement_stops_the_destroy_before_anything_is_deleted(workspace, aws, existing):
-    accounts = Accounts(aws)
-    accounts.iam(existing.account).create_role(RoleName=existing.role, AssumeRolePolicyDocument=trusts(EC2))
-    before = aws.dump()
+    accounts, before = prepare(aws, existing)
     root = workspace(existing.hcl)
     root.apply()
     objects = set(root.state(existing.address)["objects"])
@@ -115,9 +118,7 @@ def test_a_foreign_statement_stops_the_destroy_before_anything_is_deleted(worksp
 
 
 def test_a_statement_of_another_resource_is_dropped_with_its_principal(workspace, aws, existing):
-    accounts = Accounts(aws)
-    accounts.iam(existing.account).create_role(RoleName=existing.role, AssumeRolePolicyDocument=trusts(EC2))
-    before = aws.dump()
+    accounts, before = prepare(aws, existing)
     dead = name_deleted(accounts, existing, OTHER_SID)
     root = workspace(existing.hcl)
 

@@ -1,7 +1,11 @@
 """Several connections on one access role that existed before: each adds its statement and its policy, and removes only those."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from accounts import CLUSTER, WORKLOAD_ACCOUNT, Accounts, traces
+from harness import Workspace
 
 HUB = "hub"
 TRUSTS_OPS = {
@@ -52,17 +56,27 @@ def arns(keys) -> list[str]:
     return sorted(f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/team-{key}" for key in keys)
 
 
+@contextmanager
+def lagging(workspace, aws, keys: list[int]) -> Iterator[Workspace]:
+    """A root module with these connections, while IAM's readers are late. At the end, both accounts are as they were."""
+    before = aws.dump()
+    root = workspace(connections(keys))
+    root.timeout = 900
+    aws.delay(LAG)
+    try:
+        yield root
+    finally:
+        aws.delay(0)
+    assert not traces(aws, before)
+
+
 @pytest.mark.parametrize(
     "count", [3, pytest.param(5, marks=pytest.mark.long), pytest.param(10, marks=pytest.mark.long)]
 )
 def test_connections_are_created_changed_and_destroyed_together(workspace, aws, count):
     accounts = prepare(aws)
-    before = aws.dump()
     keys = list(range(count))
-    root = workspace(connections(keys))
-    root.timeout = 900
-    aws.delay(LAG)
-    try:
+    with lagging(workspace, aws, keys) as root:
         root.apply()
         assert trusted(accounts) == arns(keys)
         assert len(accounts.inline_policies("cluster", HUB)) == count
@@ -77,22 +91,15 @@ def test_connections_are_created_changed_and_destroyed_together(workspace, aws, 
         root.assert_empty_plan()
 
         root.destroy()
-    finally:
-        aws.delay(0)
     assert accounts.trust("cluster", HUB) == TRUSTS_OPS
-    assert not traces(aws, before)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("count", [3, 5, 10])
 def test_connections_are_removed_one_by_one(workspace, aws, count):
     accounts = prepare(aws, associated=True)
-    before = aws.dump()
     keys = list(range(count))
-    root = workspace(connections(keys))
-    root.timeout = 900
-    aws.delay(LAG)
-    try:
+    with lagging(workspace, aws, keys) as root:
         root.apply()
         while keys:
             keys.pop(0)
@@ -100,6 +107,3 @@ def test_connections_are_removed_one_by_one(workspace, aws, count):
             root.apply()
             assert trusted(accounts) == arns(keys)
             root.assert_empty_plan()
-    finally:
-        aws.delay(0)
-    assert not traces(aws, before)

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use aws_sdk_iam::types;
 
-use super::role::INSTANCE_PROFILE;
+use super::role::{INSTANCE_PROFILE, has_arn};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
@@ -145,9 +145,15 @@ impl Kind<Context> for InstanceProfileKind {
         if !is_ours(entry, &owner) {
             return Ok(Deleted::Now);
         }
-        // A role that was removed a moment ago may still count as held.
+        for role in roles(&profile) {
+            remove(cx, &profile, &role).await?;
+        }
+        let iam = cx.iam(Side::Workload);
+        let send = || iam.delete_instance_profile().instance_profile_name(&key.name).send();
+        // A role that was removed a moment ago may still count as held (IAM, DeleteInstanceProfile).
         let held = |error: &Error| error.code.as_deref() == Some("DeleteConflict");
-        cx.until_visible("IAM to show that the instance profile holds no role", held, || delete_with_roles(cx, &key.name)).await?;
+        let delete = || async { cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none() };
+        cx.until_visible("IAM to show that the instance profile holds no role", held, delete).await?;
         locks::mark_deleted(profile.instance_profile_id());
         Ok(Deleted::Eventually(Box::new(Entry { id: Some(profile.instance_profile_id), ..entry.clone() })))
     }
@@ -175,25 +181,11 @@ pub(super) async fn get(cx: &Context, name: &str) -> Result<Option<types::Instan
         let send = || iam.get_instance_profile().instance_profile_name(name).send();
         let found = cx.ask("iam:GetInstanceProfile", Side::Workload, send).await.absent_is_none()?.and_then(|a| a.instance_profile);
         match found {
-            Some(profile) if !profile.arn().starts_with("arn:") => {
-                let message = format!("IAM shows the instance profile {name} with the ID {} in place of its ARN", profile.arn());
-                Err(Error::of_kind(ErrorKind::NotYet, "iam:GetInstanceProfile", cx.label(Side::Workload), message))
-            }
-            found => Ok(found),
+            Some(profile) => has_arn(profile.arn(), "iam:GetInstanceProfile", cx.label(Side::Workload)).map(|()| Some(profile)),
+            None => Ok(None),
         }
     };
     Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
-}
-
-/// A profile can be deleted once it holds no role (IAM, DeleteInstanceProfile).
-async fn delete_with_roles(cx: &Context, name: &str) -> Result<(), Error> {
-    let Some(profile) = get(cx, name).await? else { return Ok(()) };
-    for role in roles(&profile) {
-        remove(cx, &profile, &role).await?;
-    }
-    let iam = cx.iam(Side::Workload);
-    let send = || iam.delete_instance_profile().instance_profile_name(name).send();
-    cx.ask("iam:DeleteInstanceProfile", Side::Workload, send).await.absent_is_none().map(drop)
 }
 
 /// Removes the role from the profile, if it is there.

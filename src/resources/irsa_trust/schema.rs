@@ -220,8 +220,8 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
 
 /// All inline policies of a role have one quota, which can't be raised (IAM quotas). The plan counts those of an existing role too.
 fn inline_policies_fit(policies: &Value, diagnostics: &mut Diagnostics) {
-    let texts: Vec<&str> = policies.entries().into_iter().flatten().filter_map(|(_, text)| text.as_str()).collect();
-    let size: usize = texts.iter().map(|text| text.chars().filter(|c| !c.is_whitespace()).count()).sum();
+    let texts = policies.entries().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+    let size: usize = texts.map(policy::text_size).sum();
     if size > policy::INLINE_LIMIT {
         let why = format!(
             "The inline policies have {size} characters together. IAM allows {} for all inline policies of a role, and this quota can't be \

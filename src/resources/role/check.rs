@@ -169,17 +169,17 @@ impl Wanted<'_> {
         if self.inline_policies.is_empty() {
             return;
         }
-        let size = |text: &String| text.chars().filter(|c| !c.is_whitespace()).count();
         let recorded = self.recorded(env, role::INLINE_POLICY);
         let mut sizes: BTreeMap<String, usize> =
-            recorded.map(|(name, entry)| (name.to_owned(), entry.document.as_ref().map_or(0, size))).collect();
+            recorded.map(|(name, entry)| (name.to_owned(), entry.document.as_deref().map_or(0, policy::text_size))).collect();
         if is_foreign {
             let names = role::inline_names(cx, self.role.side, &self.role.name).await.unwrap_or_default();
             let reads = names.iter().map(|name| inline_policy::document(cx, self.role.side, &self.role.name, name));
-            let documents = join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_ref().map_or(0, size));
+            let documents =
+                join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_deref().map_or(0, policy::text_size));
             sizes.extend(names.iter().cloned().zip(documents));
         }
-        sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), size(document))));
+        sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), policy::text_size(document))));
         let total: usize = sizes.values().sum();
         if total > policy::INLINE_LIMIT {
             diagnostics.error(

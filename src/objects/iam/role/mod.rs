@@ -274,15 +274,23 @@ pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::R
     let read = || async {
         let answer = cx.ask("iam:GetRole", side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
         match answer.and_then(|answer| answer.role) {
-            Some(role) if !role.arn().starts_with("arn:") => {
-                let message = format!("IAM shows the role {name} with the ID {} in place of its ARN", role.arn());
-                Err(Error::of_kind(ErrorKind::NotYet, "iam:GetRole", cx.label(side), message))
-            }
-            role => Ok(role),
+            Some(role) => has_arn(role.arn(), "iam:GetRole", cx.label(side)).map(|()| Some(role)),
+            None => Ok(None),
         }
     };
     // In a box: the compiler follows futures within futures only so far.
     Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
+}
+
+/// Whether IAM shows the object with its ARN. It may show a new role or instance profile with its ID in that place.
+///
+/// # Errors
+/// It does not: the object is not visible yet.
+pub(super) fn has_arn(shown: &str, call: &str, account: &str) -> Result<(), Error> {
+    if shown.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(Error::of_kind(ErrorKind::NotYet, call, account, format!("IAM shows the ID {shown} in place of the ARN")))
 }
 
 /// The role's ARN, with its path; `None` where there is no role.

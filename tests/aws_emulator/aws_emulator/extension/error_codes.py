@@ -4,6 +4,7 @@ Owns: the codes that the services document for every call, and EC2's, which its 
 are answered. The codes of single operations are in botocore's models.
 """
 
+from . import iam_writes
 from .wire import model
 
 # IAM and STS API references, "Common Error Types", by the names that the query protocol has on the wire: the page's
@@ -104,19 +105,9 @@ _REPORTED = {
     ("eks", "DisassociateAccessPolicy"): ("InvalidParameterException",),
     ("eks", "ListAssociatedAccessPolicies"): ("InvalidParameterException",),
 }
-# Modelled for CreateRole, DeleteRole, TagRole and UntagRole; met by users at other writes of a role (`iam_writes`).
-for _action in (
-    "AttachRolePolicy",
-    "DetachRolePolicy",
-    "PutRolePolicy",
-    "DeleteRolePolicy",
-    "UpdateAssumeRolePolicy",
-    "UpdateRole",
-    "UpdateRoleDescription",
-    "PutRolePermissionsBoundary",
-    "DeleteRolePermissionsBoundary",
-):
-    _REPORTED["iam", _action] = ("ConcurrentModification",)
+# Modelled for some writes of a role, met by users at others (`iam_writes`).
+for _action in iam_writes.ON_A_ROLE:
+    _REPORTED["iam", _action] = (*_REPORTED.get(("iam", _action), ()), "ConcurrentModification")
 _COMMON = {"iam": _QUERY, "sts": _QUERY, "eks": _EKS, "ec2": _EC2}
 
 

@@ -19,7 +19,8 @@ import contextlib
 from . import lags
 from .call import AwsError, Call
 
-_ROLE = (
+#: The writes of a role.
+ON_A_ROLE = (
     "CreateRole",
     "DeleteRole",
     "TagRole",
@@ -44,7 +45,7 @@ _PROVIDER = (
 )
 #: action -> the parameter that names the object.
 _NAMED_BY = (
-    dict.fromkeys(_ROLE, "RoleName")
+    dict.fromkeys(ON_A_ROLE, "RoleName")
     | dict.fromkeys(_PROFILE, "InstanceProfileName")
     | dict.fromkeys(_PROVIDER, "OpenIDConnectProviderArn")
     | {"CreateOpenIDConnectProvider": "Url"}
