@@ -20,6 +20,11 @@ pub fn role(account_id: &str, name: &str) -> String {
     format!("{account_id}/{name}")
 }
 
+/// What `exclusive` takes for an access entry.
+pub fn access_entry(cluster: &str, principal_arn: &str) -> String {
+    format!("{cluster}/{principal_arn}")
+}
+
 /// The only writer of the object with that ARN in this process, while the guard is held. Waits for the one before it.
 pub async fn exclusive(arn: &str) -> OwnedMutexGuard<()> {
     named(&EXCLUSIVE, arn).lock_owned().await

@@ -54,6 +54,11 @@ impl Ownership {
         format!("{OWN_POLICIES}{verb}-{what}-{}", self.connection)
     }
 
+    /// What tells the notes of this composite from those of others on one object: twelve hexadecimal digits.
+    pub fn connection(&self) -> &str {
+        &self.connection
+    }
+
     /// The owner of what the create with that instance made.
     pub fn owner(&self, instance: &str) -> Owner {
         Owner::Tagged { resource: Some(self.resource.clone()), instance: Some(instance.to_owned()) }

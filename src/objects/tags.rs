@@ -16,6 +16,13 @@ impl Change {
     pub fn is_none(&self) -> bool {
         self.set.is_empty() && self.unset.is_empty()
     }
+
+    /// This change and another one, of other keys.
+    pub fn and(mut self, other: Change) -> Self {
+        self.set.extend(other.set);
+        self.unset.extend(other.unset);
+        self
+    }
 }
 
 /// When two keys are the same key.

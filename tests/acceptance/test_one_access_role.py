@@ -31,6 +31,9 @@ resource "xeks_cross_account_access" "c" {{
 """.replace("'", '"')
 
 
+POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+
+
 def prepare(aws, associated: bool = False) -> Accounts:
     """The role with its access entry, as another team made them; `associated`: the entry's policy too."""
     accounts = Accounts(aws)
@@ -40,8 +43,7 @@ def prepare(aws, associated: bool = False) -> Accounts:
     entry = {"clusterName": CLUSTER, "principalArn": accounts.role("cluster", HUB)["Arn"]}
     accounts.eks.create_access_entry(**entry)
     if associated:
-        policy = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
-        accounts.eks.associate_access_policy(**entry, policyArn=policy, accessScope={"type": "cluster"})
+        accounts.eks.associate_access_policy(**entry, policyArn=POLICY, accessScope={"type": "cluster"})
     return accounts
 
 
@@ -52,17 +54,24 @@ def trusted(accounts: Accounts) -> list[str]:
     return sorted(arn for arn in arns if arn)
 
 
+def associated(accounts: Accounts) -> list[str]:
+    """The access policies of the hub's entry."""
+    entry = {"clusterName": CLUSTER, "principalArn": accounts.role("cluster", HUB)["Arn"]}
+    policies = accounts.eks.list_associated_access_policies(**entry)["associatedAccessPolicies"]
+    return [policy["policyArn"] for policy in policies]
+
+
 def arns(keys) -> list[str]:
     return sorted(f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/team-{key}" for key in keys)
 
 
 @contextmanager
-def lagging(workspace, aws, keys: list[int]) -> Iterator[Workspace]:
-    """A root module with these connections, while IAM's readers are late. At the end, both accounts are as they were."""
+def lagging(workspace, aws, keys: list[int], seconds: int = LAG) -> Iterator[Workspace]:
+    """A root module with these connections, while IAM's readers are late by that time. At the end, both accounts are as they were."""
     before = aws.dump()
     root = workspace(connections(keys))
     root.timeout = 900
-    aws.delay(LAG)
+    aws.delay(seconds)
     try:
         yield root
     finally:
@@ -94,16 +103,75 @@ def test_connections_are_created_changed_and_destroyed_together(workspace, aws, 
     assert accounts.trust("cluster", HUB) == TRUSTS_OPS
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("count", [3, 5, 10])
-def test_connections_are_removed_one_by_one(workspace, aws, count):
-    accounts = prepare(aws, associated=True)
+@pytest.mark.parametrize(
+    ("count", "seconds"), [(2, 0), *(pytest.param(count, LAG, marks=pytest.mark.long) for count in (3, 5, 10))]
+)
+@pytest.mark.parametrize("before", [False, True], ids=["associated-by-the-first", "associated-before"])
+def test_connections_are_removed_one_by_one(workspace, aws, count, seconds, before):
+    accounts = prepare(aws, associated=before)
     keys = list(range(count))
-    with lagging(workspace, aws, keys) as root:
+    with lagging(workspace, aws, keys, seconds) as root:
         root.apply()
         while keys:
             keys.pop(0)
             root.write(connections(keys))
             root.apply()
             assert trusted(accounts) == arns(keys)
+            assert associated(accounts) == ([POLICY] if keys or before else [])
             root.assert_empty_plan()
+
+
+def test_a_policy_that_others_use_keeps_its_scope(workspace, aws):
+    accounts = prepare(aws)
+    namespace = f"""
+resource "xeks_cross_account_access" "other" {{
+  cluster_name  = "{CLUSTER}"
+  access_role   = {{ name = "{HUB}", existing = true }}
+  workload_role = {{ name = "other" }}
+  kubernetes    = {{ policies = {{ AmazonEKSViewPolicy = {{ scope = "namespace", namespaces = ["a"] }} }} }}
+  adopt         = "if_exists"
+}}
+"""
+    root = workspace(connections([0, 1]))
+    root.apply()
+
+    root.write(connections([0, 1]) + namespace)
+    root.try_apply().must_fail("already exists with other contents than configured")
+    root.write(connections([0, 1]))
+    root.apply()
+
+    changed = connections([0, 1]).replace(
+        '"cluster" }', 'each.key == "0" ? "namespace" : "cluster", namespaces = each.key == "0" ? ["a"] : null }'
+    )
+    root.write(changed)
+    root.try_apply().must_fail("another xeks resource uses it")
+    root.write(connections([0, 1]))
+    root.apply()
+    root.assert_empty_plan()
+    assert associated(accounts) == [POLICY]
+    root.destroy()
+    assert associated(accounts) == []
+
+
+def test_a_policy_on_an_entry_that_another_connection_created_is_not_its_drift(workspace, aws):
+    accounts = Accounts(aws)
+    before = aws.dump()
+    owner = f"""
+resource "xeks_cross_account_access" "owner" {{
+  cluster_name  = "{CLUSTER}"
+  access_role   = {{ name = "{HUB}", trusted_principal_arns = ["arn:aws:iam::{WORKLOAD_ACCOUNT}:root"] }}
+  workload_role = {{ name = "owner" }}
+  kubernetes    = {{ policies = {{ AmazonEKSEditPolicy = {{ scope = "cluster" }} }} }}
+}}
+"""
+    root = workspace(owner)
+    root.apply()
+    guest = workspace(connections([0]))
+    guest.apply()
+    assert len(associated(accounts)) == 2
+    guest.assert_empty_plan()
+    guest.destroy()
+    assert [arn.rsplit("/")[-1] for arn in associated(accounts)] == ["AmazonEKSEditPolicy"]
+    root.apply()
+    root.destroy()
+    assert not traces(aws, before)

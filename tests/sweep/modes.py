@@ -6,7 +6,7 @@ Knows HCL and the emulated AWS. Knows nothing of faults.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accounts import TRUSTS_EC2, Accounts
+from accounts import CLUSTER, TRUSTS_EC2, Accounts
 from aws_emulator.client import Aws
 from cluster_peering import peering
 from configurations import Update
@@ -79,6 +79,26 @@ def existing_roles(aws: Aws) -> Update:
     )
 
 
+def adopted_entry(aws: Aws) -> Update:
+    """A foreign access entry: what others associated stays, and the policies that the resource associated go."""
+    accounts = Accounts(aws)
+    accounts.make_role("cluster", ACCESS, TRUSTS_EC2)
+    entry = {"clusterName": CLUSTER, "principalArn": accounts.role("cluster", ACCESS)["Arn"]}
+    accounts.eks.create_access_entry(**entry)
+    theirs = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+    accounts.eks.associate_access_policy(**entry, policyArn=theirs, accessScope={"type": "cluster"})
+    roles = f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}"'
+    adopt = 'adopt = "if_exists"'
+    return Update(
+        access(*roles, 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }', adopt),
+        access(
+            *roles,
+            'policies = { AmazonEKSViewPolicy = { scope = "cluster" }, AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["a"] } }',
+            adopt + '\ntags = { team = "b" }',
+        ),
+    )
+
+
 def federated(_: Aws) -> Update:
     return Update(
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]'),
@@ -124,6 +144,7 @@ MODES = [
     Mode("access", "assume_role", "xeks_cross_account_access.ec2", assume_role),
     Mode("access", "direct", "xeks_cross_account_access.ec2", direct),
     Mode("access", "existing", "xeks_cross_account_access.ec2", existing_roles),
+    Mode("access", "adopted", "xeks_cross_account_access.ec2", adopted_entry),
     Mode("irsa", "federated", "xeks_irsa_trust.app", federated),
     Mode("irsa", "chained", "xeks_irsa_trust.app", chained),
     Mode("peering", "new", "xeks_cluster_peering.team", network),

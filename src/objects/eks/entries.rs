@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType, AssociatedAccessPolicy};
 use serde::{Deserialize, Serialize};
 
+use super::uses::Uses;
 use crate::aws::{Answer, Arn, Error, Kind as ErrorKind, Side};
 use crate::engine::{Entry, Owner, Tags};
 use crate::objects::{Context, tags};
@@ -83,6 +84,8 @@ pub struct EntryFacts {
     pub policies: BTreeMap<String, Reach>,
     /// ARNs of associated policies with a scope that this version does not know.
     pub unknown_scopes: BTreeSet<String>,
+    /// Which connections noted which policies.
+    pub uses: Uses,
 }
 
 impl EntryFacts {
@@ -103,7 +106,21 @@ impl EntryFacts {
                 .filter(|p| Association::of(p).is_none())
                 .filter_map(|p| p.policy_arn().map(str::to_owned))
                 .collect(),
+            uses: Uses::of(entry.tags().into_iter().flatten()),
         }
+    }
+}
+
+impl EntryFacts {
+    /// Where each policy applies that no other resource of this provider uses on the entry, by ARN. An entry's own resource notes nothing.
+    pub fn unshared_policies(&self) -> BTreeMap<String, Reach> {
+        let is_unshared = |arn: &String| !self.uses.others_use("", arn.rsplit('/').next().unwrap_or(arn));
+        self.policies.iter().filter(|(arn, _)| is_unshared(arn)).map(|(arn, reach)| (arn.clone(), reach.clone())).collect()
+    }
+
+    /// Whether the policy is associated with the entry, whatever its scope.
+    pub fn has_policy(&self, arn: &str) -> bool {
+        self.policies.contains_key(arn) || self.unknown_scopes.contains(arn)
     }
 }
 
@@ -200,6 +217,12 @@ pub(super) async fn retag(cx: &Context, region: Option<&str>, arn: Option<&str>,
 pub(super) async fn owner(cx: &Context, cluster: &str, principal: &str, entry: &Entry) -> Result<Option<Owner>, Error> {
     let found = describe(cx, entry.region.as_deref(), cluster, principal).await?;
     Ok(found.map(|f| cx.ownership.split(f.tags().cloned().unwrap_or_default()).0))
+}
+
+/// What the connections noted on the entry; nothing where there is none.
+pub(super) async fn uses(cx: &Context, region: Option<&str>, cluster: &str, principal: &str) -> Result<Uses, Error> {
+    let found = describe(cx, region, cluster, principal).await?;
+    Ok(found.as_ref().and_then(types::AccessEntry::tags).map(Uses::of).unwrap_or_default())
 }
 
 /// Principals of all entries of the cluster; none where there is no cluster. `entry` has the region.

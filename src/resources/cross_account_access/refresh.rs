@@ -38,7 +38,7 @@ fn refresh_entry(model: &Model, value: &mut Value, env: &Env, seen: &mut Refresh
         }
         kubernetes.insert("groups", set_or_null(facts.groups.iter().cloned().collect(), kubernetes.get("groups")));
     }
-    let policies = policies(model, &kubernetes, env, seen, own.then_some(&facts.policies));
+    let policies = policies(model, &kubernetes, env, seen, own.then(|| facts.unshared_policies()).as_ref());
     kubernetes.insert("policies", policies);
     value.insert("kubernetes", kubernetes);
 }

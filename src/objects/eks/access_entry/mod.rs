@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use self::renewal::Kept;
 use super::entries::{self, EntryFacts, NewEntry, STANDARD, default_username, describe, retag};
 use super::principal;
+use super::uses::{Use, Uses};
 use crate::aws::{Error, Kind as ErrorKind, Side};
 use crate::diagnostics::Path;
 use crate::engine::{
@@ -24,10 +25,12 @@ use crate::engine::{
 use crate::objects::iam::role;
 use crate::objects::ownership::{is_made_by, is_ours};
 use crate::objects::tags::Keys;
-use crate::objects::{Context, Env, tags};
+use crate::objects::{Context, Env, Ownership, tags};
 use crate::schema::{Value, placeholder};
 
 pub const KIND: &str = "eks_access_entry";
+/// The kind of what is attached to an entry: `CLUSTER/ROLE/POLICY`.
+pub const POLICY_ASSOCIATION: &str = "eks_access_policy_association";
 
 #[derive(Clone, Debug)]
 pub struct AccessEntry {
@@ -108,7 +111,9 @@ impl Object<Context> for AccessEntry {
         let own = reconcile.origin.is_own();
         let to_restore = !own && (facts.stale || earlier.is_some());
         let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
-        let differs = to_restore || self.differs(reconcile, &facts);
+        let instance = reconcile.entry.as_ref().and_then(|e| e.instance.as_deref()).or(reconcile.instance.as_deref());
+        let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, instance, &facts).is_none());
+        let differs = to_restore || unnoted || self.differs(reconcile, &facts);
         Ok(Some(Observed {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
@@ -141,7 +146,7 @@ impl Object<Context> for AccessEntry {
         self.check(cx, reconcile, &facts)?;
         let principal = self.principal_arn(reconcile);
         if let Some(kept) = observed.document.as_deref().and_then(Kept::parse) {
-            return self.restore(cx, reconcile, &kept, facts.stale, observed).await;
+            return self.restore(cx, reconcile, instance, &kept, observed).await;
         }
         if facts.stale {
             return self.recreate(cx, reconcile, principal, instance, &observed.owner).await;
@@ -160,17 +165,20 @@ impl Object<Context> for AccessEntry {
             };
             cx.ask_until_visible("eks:UpdateAccessEntry", Side::Cluster, send).await?;
         }
-        let change = match reconcile.origin.is_own() {
+        let (own, added) = (reconcile.origin.is_own(), reconcile.added());
+        let change = match own {
             true => tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed),
-            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
+            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &added),
         };
-        retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
+        let added = if own { BTreeSet::new() } else { tags::added_after(Keys::Exact, &added, &change) };
+        let notes = if own { tags::Change::default() } else { self.use_change(cx, instance, &facts) };
+        retag(cx, Some(&self.region), observed.arn.as_deref(), &change.and(notes)).await?;
         Ok(Written {
             arn: observed.arn.clone(),
             id: self.principal_id(reconcile).or(observed.id.clone()).or(reconcile.entry.as_ref().and_then(|e| e.id.clone())),
             document: None,
             tags: Some(self.tags.clone()),
-            added: if reconcile.origin.is_own() { BTreeSet::new() } else { tags::added_after(Keys::Exact, &reconcile.added(), &change) },
+            added,
         })
     }
 }
@@ -192,7 +200,7 @@ impl Kind<Context> for AccessEntryKind {
         parts::<2>(name, "CLUSTER/ROLE").map(drop)
     }
 
-    /// Deletes an entry that this resource created, and with it its policies; removes the added tags from a foreign one.
+    /// Deletes an entry that this resource created, and with it its policies; removes the added tags and notes from a foreign one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [cluster, role] = parts(&key.name, "CLUSTER/ROLE")?;
         let region = entry.region.as_deref();
@@ -203,7 +211,9 @@ impl Kind<Context> for AccessEntryKind {
         let Some(found) = describe(cx, region, cluster, &principal).await? else { return Ok(Deleted::Now) };
         let (owner, seen) = cx.ownership.split(found.tags().cloned().unwrap_or_default());
         if entry.origin == Origin::Adopted {
-            retag(cx, region, found.access_entry_arn(), &tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added)).await?;
+            let notes = without_use(&Uses::of(found.tags().into_iter().flatten()), &cx.ownership, entry);
+            let change = tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added).and(notes);
+            retag(cx, region, found.access_entry_arn(), &change).await?;
         } else if is_ours(entry, &owner) {
             entries::delete(cx, region, cluster, &principal).await?;
         }
@@ -214,6 +224,13 @@ impl Kind<Context> for AccessEntryKind {
     async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
         Ok(false)
     }
+}
+
+/// What removes the note of the entry's create.
+fn without_use(uses: &Uses, ownership: &Ownership, entry: &Entry) -> tags::Change {
+    let connection = ownership.connection();
+    let is_own = uses.by(connection).is_some_and(|noted| entry.is_of(Some(&noted.instance)));
+    if is_own { uses.change(connection, &Use::default()) } else { tags::Change::default() }
 }
 
 /// How a message names an entry: its ARN ends in an id.
@@ -270,6 +287,24 @@ impl AccessEntry {
             false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
         };
         facts.stale || facts.entry_type != STANDARD || self.names_differ(facts) || !tags.is_none()
+    }
+
+    /// What makes the note on a foreign entry say which policies this resource uses: those that it associates, and those that another
+    /// resource of this provider did.
+    fn use_change(&self, cx: &Context, instance: &str, facts: &EntryFacts) -> tags::Change {
+        let (uses, connection) = (&facts.uses, cx.ownership.connection());
+        let is_noted =
+            |policy: &str| uses.others_use(connection, policy) || uses.by(connection).is_some_and(|noted| noted.policies.contains(policy));
+        let is_recorded = |policy: &str| {
+            let key = Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role));
+            cx.recorded.get(&key).is_some_and(|entry| entry.origin == Origin::Created)
+        };
+        let is_due = |arn: &&String| {
+            let policy = policy_name(arn);
+            !facts.has_policy(arn) || is_noted(policy) || is_recorded(policy)
+        };
+        let policies = self.policies.iter().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
+        uses.change(connection, &Use { instance: instance.to_owned(), policies })
     }
 
     fn names_differ(&self, facts: &EntryFacts) -> bool {
@@ -332,6 +367,11 @@ impl AccessEntry {
             ..Written::default()
         })
     }
+}
+
+/// The name of an access policy, which its ARN ends in.
+pub fn policy_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 fn listed(names: &BTreeSet<String>) -> String {

@@ -13,6 +13,7 @@ use crate::aws::{Error, policy};
 use crate::engine::{Entry, Facts, Observed, Origin, Owner, Reconcile, Tags, Written};
 use crate::objects::context::CLEANUP;
 use crate::objects::eks::entries::{self, Association, EntryFacts, NewEntry, Reach, STANDARD, delete, describe, retag};
+use crate::objects::eks::uses::Uses;
 use crate::objects::ownership::Ownership;
 use crate::objects::tags::Keys;
 use crate::objects::{Context, TAG_INSTANCE, TAG_RESOURCE, locks, tags};
@@ -81,6 +82,7 @@ impl Kept {
             tags,
             policies: self.policies.clone(),
             unknown_scopes: BTreeSet::new(),
+            uses: Uses::of(&self.tags),
         };
         let arn = reconcile.entry.as_ref().and_then(|e| e.arn.clone());
         Observed {
@@ -124,17 +126,20 @@ impl AccessEntry {
         &self,
         cx: &Context,
         reconcile: &Reconcile,
+        instance: &str,
         kept: &Kept,
-        stale: bool,
         observed: &Observed,
     ) -> Result<Written, Error> {
+        let facts = observed.facts.get::<EntryFacts>().cloned().unwrap_or_default();
         // Several resources may use the entry: the second one finds it created again.
-        let _exclusive = locks::exclusive(&format!("{}/{}", self.cluster, kept.principal_arn)).await;
+        let _exclusive = locks::exclusive(&locks::access_entry(&self.cluster, &kept.principal_arn)).await;
         let restoration = Restoration { kept, cluster: &self.cluster, region: &self.region };
         let now = describe(cx, Some(&self.region), &self.cluster, &kept.principal_arn).await?;
-        let fresh = now.as_ref().filter(|entry| !stale || entry.access_entry_arn() != observed.arn.as_deref());
+        let fresh = now.as_ref().filter(|entry| !facts.stale || entry.access_entry_arn() != observed.arn.as_deref());
         let tags_now = fresh.map_or_else(|| kept.tags.clone(), |entry| entry.tags().cloned().unwrap_or_default().into_iter().collect());
         let change = tags::additive(Keys::Exact, &self.tags, &tags_now, &reconcile.added());
+        let added = tags::added_after(Keys::Exact, &reconcile.added(), &change);
+        let change = change.and(self.use_change(cx, instance, &EntryFacts { uses: Uses::of(&tags_now), ..facts }));
         let arn = match fresh {
             Some(entry) => {
                 retag(cx, Some(&self.region), entry.access_entry_arn(), &change).await?;
@@ -150,13 +155,7 @@ impl AccessEntry {
             }
         };
         restoration.associate_missing(cx, |_| true).await?;
-        Ok(Written {
-            arn,
-            id: self.principal_id(reconcile).or(observed.id.clone()),
-            document: None,
-            tags: Some(self.tags.clone()),
-            added: tags::added_after(Keys::Exact, &reconcile.added(), &change),
-        })
+        Ok(Written { arn, id: self.principal_id(reconcile).or(observed.id.clone()), document: None, tags: Some(self.tags.clone()), added })
     }
 
     fn log_renewal(&self) {
