@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ownership::Ownership;
 use crate::engine::{Added, Observed, Origin, Reconcile, Tags};
+use crate::schema::placeholder;
 
 /// Tags to set, and keys to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,6 +107,20 @@ pub fn added_keys(added: &BTreeSet<Added>) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Tags of an object in no ledger that a create with the wanted ones would not have written, or has not, as a message lists them. Values
+/// that are unknown are not compared.
+pub fn unexpected(keys: Keys, wanted: &Tags, seen: &Tags) -> Vec<String> {
+    let mut change = exclusive(keys, wanted, seen);
+    change.set.retain(|key, value| !placeholder::is_in(value) && !placeholder::is_in(key));
+    let open = wanted.keys().any(|key| placeholder::is_in(key));
+    let extra = change.unset.iter().filter(|_| !open).map(|key| format!("tag {key:?}"));
+    let missing = change.set.keys().map(|key| match keys.find(seen, key) {
+        Some((_, value)) => format!("value {value:?} of tag {key:?}"),
+        None => format!("no tag {key:?}"),
+    });
+    extra.chain(missing).collect()
+}
+
 /// Tags as IAM's calls take them.
 pub fn to_iam(tags: &Tags) -> Vec<aws_sdk_iam::types::Tag> {
     // Building one fails only without a key or a value.
@@ -152,6 +167,14 @@ mod tests {
         assert_eq!(change, Change { set: tags(&[("a", "1")]), unset: vec!["b".into()] });
         assert_eq!(added_after(Keys::Exact, &ours, &change), added(&["a"]));
         assert_eq!(shown(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours), tags(&[("a", "drifted"), ("b", "2")]));
+    }
+
+    #[test]
+    fn a_tag_that_no_create_would_have_written_is_listed_and_an_unknown_one_is_not() {
+        let (wanted, seen) = (tags(&[("a", "1"), ("b", "2"), ("c", "3")]), tags(&[("a", "1"), ("b", "x"), ("d", "4")]));
+        assert_eq!(unexpected(Keys::Exact, &wanted, &seen), ["tag \"d\"", "value \"x\" of tag \"b\"", "no tag \"c\""]);
+        let open = Tags::from([("b".to_owned(), placeholder::unknown())]);
+        assert_eq!(unexpected(Keys::Exact, &open, &tags(&[("b", "x")])), [""; 0]);
     }
 
     #[test]

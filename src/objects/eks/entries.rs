@@ -3,6 +3,7 @@
 //! Knows no object: whether an entry is as it should be is `access_entry`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType, AssociatedAccessPolicy};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,15 @@ impl Scope {
 pub struct Reach {
     pub scope: Scope,
     pub namespaces: BTreeSet<String>,
+}
+
+impl Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::Cluster => f.write_str("scope cluster"),
+            Scope::Namespace => write!(f, "scope namespace [{}]", self.namespaces.iter().cloned().collect::<Vec<_>>().join(", ")),
+        }
+    }
 }
 
 /// An access policy that is associated with an entry.

@@ -11,7 +11,7 @@ use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
-use crate::objects::ownership::{is_made_by, is_ours};
+use crate::objects::ownership::is_made_by;
 use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, locks, tags};
 use crate::schema::{Value, placeholder};
@@ -23,6 +23,8 @@ pub struct InstanceProfile {
     pub name: String,
     /// Immutable. None: `/`.
     pub path: Option<String>,
+    /// Name of the role that the resource puts into it.
+    pub role: String,
     pub tags: Tags,
     pub on_existing: OnExisting,
     pub attribute: Path,
@@ -76,6 +78,8 @@ impl Object<Context> for InstanceProfile {
             arn: Some(profile.arn().to_owned()),
             id: Some(profile.instance_profile_id().to_owned()),
             tags: Some(if own { seen.clone() } else { tags::shown(Keys::Exact, &self.tags, &seen, &added) }),
+            unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&profile, &seen) } else { Vec::new() },
+            created: Some(profile.create_date().secs()),
             owner,
             facts: Facts::new(SeenTags(seen)),
             ..Observed::attached(!change.is_none())
@@ -142,7 +146,7 @@ impl Kind<Context> for InstanceProfileKind {
             retag(cx, &key.name, &tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added)).await?;
             return Ok(Deleted::Now);
         }
-        if !is_ours(entry, &owner) {
+        if !cx.ownership.is_same(entry, &owner, profile.instance_profile_id()) {
             return Ok(Deleted::Now);
         }
         for role in roles(&profile) {
@@ -164,6 +168,20 @@ impl Kind<Context> for InstanceProfileKind {
 }
 
 impl InstanceProfile {
+    /// What a create of this configuration would not have made, as a message lists it.
+    fn unexpected(&self, profile: &types::InstanceProfile, seen: &Tags) -> Vec<String> {
+        let mut found = Vec::new();
+        let path = self.path.as_deref().unwrap_or("/");
+        if !placeholder::is_in(path) && profile.path() != path {
+            found.push(format!("path {} (configured: {path})", profile.path()));
+        }
+        if !placeholder::is_in(&self.role) {
+            found.extend(roles(profile).iter().filter(|role| **role != self.role).map(|role| format!("role {role}")));
+        }
+        found.extend(tags::unexpected(Keys::Exact, &self.tags, seen));
+        found
+    }
+
     fn written(&self, profile: Option<&types::InstanceProfile>) -> Written {
         Written {
             arn: profile.map(|p| p.arn().to_owned()),

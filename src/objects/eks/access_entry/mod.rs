@@ -9,12 +9,12 @@
 
 mod renewal;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
 use self::renewal::Kept;
-use super::entries::{self, EntryFacts, NewEntry, STANDARD, default_username, describe, retag};
+use super::entries::{self, EntryFacts, NewEntry, Reach, STANDARD, default_username, describe, retag};
 use super::principal;
 use super::uses::{Use, Uses};
 use crate::aws::{Error, Kind as ErrorKind, Side};
@@ -23,7 +23,7 @@ use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::iam::role;
-use crate::objects::ownership::{is_made_by, is_ours};
+use crate::objects::ownership::is_made_by;
 use crate::objects::tags::Keys;
 use crate::objects::{Context, Env, Ownership, tags};
 use crate::schema::{Value, placeholder};
@@ -45,8 +45,8 @@ pub struct AccessEntry {
     pub username: Option<String>,
     pub groups: BTreeSet<String>,
     pub tags: Tags,
-    /// ARNs of the access policies that the resource associates with it.
-    pub policies: BTreeSet<String>,
+    /// The access policies that the resource associates with it, by ARN.
+    pub policies: BTreeMap<String, Reach>,
     pub on_existing: OnExisting,
     pub depends_on: Vec<Key>,
     pub attribute: Path,
@@ -119,6 +119,8 @@ impl Object<Context> for AccessEntry {
             id: if let Bound::To(id) = bound { Some(id) } else { None },
             document: kept.and_then(|kept| kept.document()),
             tags: Some(if own { facts.tags.clone() } else { tags::shown(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()) }),
+            unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&facts) } else { Vec::new() },
+            created: Some(facts.created_at),
             owner,
             label: entry.access_entry_arn().map(|arn| label(arn, principal)),
             facts: Facts::new(facts),
@@ -214,7 +216,7 @@ impl Kind<Context> for AccessEntryKind {
             let notes = without_use(&Uses::of(found.tags().into_iter().flatten()), &cx.ownership, entry);
             let change = tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added).and(notes);
             retag(cx, region, found.access_entry_arn(), &change).await?;
-        } else if is_ours(entry, &owner) {
+        } else if cx.ownership.is_ours(entry, &owner) && is_recorded(entry, found.access_entry_arn()) {
             entries::delete(cx, region, cluster, &principal).await?;
         }
         Ok(Deleted::Now)
@@ -224,6 +226,11 @@ impl Kind<Context> for AccessEntryKind {
     async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
         Ok(false)
     }
+}
+
+/// Whether the entry is the one that the ledger has: its ARN ends in an ID that EKS gives once.
+fn is_recorded(entry: &Entry, arn: Option<&str>) -> bool {
+    entry.arn.is_none() || entry.arn.as_deref() == arn
 }
 
 /// What removes the note of the entry's create.
@@ -303,16 +310,44 @@ impl AccessEntry {
             let policy = policy_name(arn);
             !facts.has_policy(arn) || is_noted(policy) || is_recorded(policy)
         };
-        let policies = self.policies.iter().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
+        let policies = self.policies.keys().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
         uses.change(connection, &Use { instance: instance.to_owned(), policies })
     }
 
-    fn names_differ(&self, facts: &EntryFacts) -> bool {
-        let username = match &self.username {
+    /// What a create of this configuration would not have made, as a message lists it.
+    fn unexpected(&self, facts: &EntryFacts) -> Vec<String> {
+        let mut found = Vec::new();
+        if facts.entry_type != STANDARD {
+            found.push(format!("type {}", facts.entry_type));
+        }
+        if self.username.as_deref().is_none_or(|name| !placeholder::is_in(name)) && !self.has_username(facts) {
+            found.push(format!("user name {}", facts.username));
+        }
+        if !self.groups.iter().any(|group| placeholder::is_in(group)) && facts.groups != self.groups {
+            found.push(format!("groups [{}]", listed(&facts.groups)));
+        }
+        let is_wanted = |(arn, reach): &(&String, &Reach)| self.policies.get(*arn) == Some(*reach);
+        found.extend(
+            facts
+                .policies
+                .iter()
+                .filter(|policy| !is_wanted(policy))
+                .map(|(arn, reach)| format!("access policy {}, {reach}", policy_name(arn))),
+        );
+        found.extend(facts.unknown_scopes.iter().map(|arn| format!("access policy {}", policy_name(arn))));
+        found.extend(tags::unexpected(Keys::Exact, &self.tags, &facts.tags));
+        found
+    }
+
+    fn has_username(&self, facts: &EntryFacts) -> bool {
+        match &self.username {
             Some(username) => facts.username == *username,
             None => facts.default_username,
-        };
-        !username || facts.groups != self.groups
+        }
+    }
+
+    fn names_differ(&self, facts: &EntryFacts) -> bool {
+        !self.has_username(facts) || facts.groups != self.groups
     }
 
     /// Why the entry can't be brought to what is configured.

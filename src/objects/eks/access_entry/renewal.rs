@@ -45,14 +45,14 @@ impl Kept {
     }
 
     /// What is to be restored of an entry as it is, together with what is still missing from an earlier attempt.
-    pub(super) fn of(facts: &EntryFacts, all_tags: Tags, wanted: &BTreeSet<String>, earlier: Option<Self>) -> Self {
+    pub(super) fn of(facts: &EntryFacts, all_tags: Tags, wanted: &BTreeMap<String, Reach>, earlier: Option<Self>) -> Self {
         let mut kept = Kept {
             principal_arn: facts.principal_arn.clone(),
             username: (!facts.default_username).then(|| facts.username.clone()),
             groups: facts.groups.clone(),
             tags: all_tags,
             policies: facts.policies.clone(),
-            wanted: facts.policies.keys().filter(|arn| wanted.contains(*arn)).cloned().collect(),
+            wanted: facts.policies.keys().filter(|arn| wanted.contains_key(*arn)).cloned().collect(),
         };
         if let Some(earlier) = earlier {
             for (arn, reach) in earlier.policies {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_survives_the_ledger_and_only_on_an_adopted_entry() {
-        let kept = Kept::of(&facts(&[("view", "a")]), Tags::from([("team".into(), "x".into())]), &BTreeSet::new(), None);
+        let kept = Kept::of(&facts(&[("view", "a")]), Tags::from([("team".into(), "x".into())]), &BTreeMap::new(), None);
         let mut entry = found("183295435445", None, Origin::Adopted);
         entry.document = kept.document();
         assert_eq!(Kept::recorded(Some(&entry)), Some(kept));
@@ -244,8 +244,9 @@ mod tests {
 
     #[test]
     fn what_an_earlier_attempt_did_not_restore_is_still_to_be_restored() {
-        let earlier = Kept::of(&facts(&[("view", "a"), ("edit", "b")]), Tags::new(), &BTreeSet::from(["edit".to_owned()]), None);
-        let now = Kept::of(&facts(&[("view", "c")]), Tags::new(), &BTreeSet::new(), Some(earlier));
+        let earlier =
+            Kept::of(&facts(&[("view", "a"), ("edit", "b")]), Tags::new(), &BTreeMap::from([("edit".to_owned(), reach("b"))]), None);
+        let now = Kept::of(&facts(&[("view", "c")]), Tags::new(), &BTreeMap::new(), Some(earlier));
         assert_eq!(now.policies, BTreeMap::from([("view".to_owned(), reach("c")), ("edit".to_owned(), reach("b"))]));
         assert_eq!(now.wanted, BTreeSet::from(["edit".to_owned()]));
     }

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::{attached_arns, facts, get, inline_names, retag, trust};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
-use crate::objects::ownership::is_ours;
 use crate::objects::tags::Keys;
 use crate::objects::{Context, locks, tags};
 
@@ -20,7 +19,7 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
         retag(cx, side, name, &tags::additive(Keys::IgnoringCase, &Tags::new(), &seen, &entry.added)).await?;
         return Ok(Deleted::Now);
     }
-    if !is_ours(entry, &owner) {
+    if !cx.ownership.is_same(entry, &owner, role.role_id()) {
         return Ok(Deleted::Now);
     }
     cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, side, name)).await?;

@@ -6,6 +6,7 @@
 
 mod delete;
 mod trust;
+mod unexpected;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types;
@@ -43,6 +44,10 @@ pub struct Role {
     pub tags: Tags,
     /// Whether an adopted role gets the tags.
     pub adopted_tags: bool,
+    /// Names of the inline policies that the resource puts on it.
+    pub inline_policies: Vec<String>,
+    /// ARNs of the managed policies that the resource attaches to it.
+    pub managed_policies: Vec<String>,
     /// Whether the configuration says which managed policies are attached.
     pub manages_attachments: bool,
     pub on_existing: OnExisting,
@@ -168,7 +173,17 @@ impl Object<Context> for Role {
         )?;
         let Some(role) = role else { return Ok(None) };
         let (owner, tags) = cx.ownership.split(tags::from_iam(role.tags()));
-        let facts = RoleFacts { inline_policies, attached_policies, ..facts(&role, tags) };
+        let mut facts = RoleFacts { inline_policies, attached_policies, ..facts(&role, tags) };
+        let mut unexpected = Vec::new();
+        if cx.ownership.may_be_left(reconcile, &owner) {
+            if !own {
+                // A role that may be adopted, and may also be one that a killed create left.
+                let (name, side) = (&self.name, self.side);
+                (facts.inline_policies, facts.attached_policies) =
+                    tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
+            }
+            unexpected = self.unexpected(&facts);
+        }
         let (document, tags, differs) = if own { self.as_own(&facts) } else { self.as_adopted(&cx.ownership, reconcile, &facts) };
         Ok(Some(Observed {
             arn: Some(role.arn().to_owned()),
@@ -176,6 +191,8 @@ impl Object<Context> for Role {
             document,
             tags,
             owner,
+            unexpected,
+            created: Some(facts.create_date),
             facts: Facts::new(facts),
             ..Observed::attached(differs)
         }))
