@@ -84,11 +84,6 @@ impl Ownership {
         entry.origin.is_own() && entry.is_of(instance.as_deref()) && is_of_resource
     }
 
-    /// The same, where AWS gave the object an ID: tags can be copied, an ID can't.
-    pub fn is_same(&self, entry: &Entry, owner: &Owner, id: &str) -> bool {
-        self.is_ours(entry, owner) && entry.id.as_deref().is_none_or(|recorded| recorded == id)
-    }
-
     /// Whether what is attached to an object may be taken off it. Foreign objects keep what they have, and so does an object that another
     /// create of this composite has taken over, or that something else put in the place of this resource's: `recorded` is the ledger's entry of
     /// the parent, `owner` whose the parent is now.

@@ -69,6 +69,8 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
                 diagnostics.error(object.attribute(), format!("{} does not exist", key.name), missing(cx, *object).to_string());
             }
             Ok(Some(observed)) if is_known(cx, run, &key, &observed) => {}
+            // What is attached to an object is announced with it.
+            Ok(Some(observed)) if observed.is_left_by(cx.resource(), &object.on_existing()) && observed.arn.is_none() => {}
             Ok(Some(observed)) if observed.is_left_by(cx.resource(), &object.on_existing()) => {
                 let (summary, detail) = taken_over(cx, &key, &observed);
                 diagnostics.warning(object.attribute(), summary, detail);

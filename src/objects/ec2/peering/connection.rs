@@ -147,7 +147,7 @@ impl Kind<Context> for ConnectionKind {
             return Ok(Deleted::Now);
         }
         let (owner, _) = cx.ownership.split(found.tags);
-        if !cx.ownership.is_ours(entry, &owner) {
+        if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(&found.id)) {
             return Ok(Deleted::Now);
         }
         // Another resource may have come to use it since the destroy began.

@@ -24,7 +24,7 @@ use crate::engine::{
 };
 use crate::objects::iam::role;
 use crate::objects::ownership::is_made_by;
-use crate::objects::tags::Keys;
+use crate::objects::tags::{Keys, Mark};
 use crate::objects::{Context, Env, Ownership, tags};
 use crate::schema::{Value, placeholder};
 
@@ -105,7 +105,8 @@ impl Object<Context> for AccessEntry {
         let Some(entry) = entry else { return Ok(earlier.map(|kept| kept.observed(&cx.ownership, reconcile, &self.tags))) };
         let all_tags = entry.tags().cloned().unwrap_or_default().into_iter().collect::<Tags>();
         let (owner, seen) = cx.ownership.split(all_tags.clone());
-        let mut facts = EntryFacts::new(&entry, seen, &policies, principal);
+        let mark = Mark::of(&cx.ownership, &all_tags);
+        let mut facts = EntryFacts::new(&entry, (seen, mark), &policies, principal);
         let bound = self.bound(cx, reconcile, &facts).await?;
         facts.stale = bound == Bound::ToAnother;
         let own = reconcile.origin.is_own();
@@ -118,7 +119,7 @@ impl Object<Context> for AccessEntry {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
             document: kept.and_then(|kept| kept.document()),
-            tags: Some(if own { facts.tags.clone() } else { tags::shown(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()) }),
+            tags: Some(if own { facts.tags.clone() } else { facts.additions(&self.tags, &reconcile.added()).shown() }),
             unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&facts) } else { Vec::new() },
             created: Some(facts.created_at),
             owner,
@@ -167,14 +168,14 @@ impl Object<Context> for AccessEntry {
             };
             cx.ask_until_visible("eks:UpdateAccessEntry", Side::Cluster, send).await?;
         }
-        let (own, added) = (reconcile.origin.is_own(), reconcile.added());
-        let change = match own {
-            true => tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed),
-            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &added),
+        let recorded = reconcile.added();
+        let (change, added) = if reconcile.origin.is_own() {
+            (tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed), BTreeSet::new())
+        } else {
+            let additions = facts.additions(&self.tags, &recorded);
+            (additions.change().and(self.use_change(cx, instance, &facts)), additions.after())
         };
-        let added = if own { BTreeSet::new() } else { tags::added_after(Keys::Exact, &added, &change) };
-        let notes = if own { tags::Change::default() } else { self.use_change(cx, instance, &facts) };
-        retag(cx, Some(&self.region), observed.arn.as_deref(), &change.and(notes)).await?;
+        retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
         Ok(Written {
             arn: observed.arn.clone(),
             id: self.principal_id(reconcile).or(observed.id.clone()).or(reconcile.entry.as_ref().and_then(|e| e.id.clone())),
@@ -202,7 +203,7 @@ impl Kind<Context> for AccessEntryKind {
         parts::<2>(name, "CLUSTER/ROLE").map(drop)
     }
 
-    /// Deletes an entry that this resource created, and with it its policies; removes the added tags and notes from a foreign one.
+    /// Deletes an entry that this resource created, and with it its policies; known by its ARN, which ends in an ID of EKS's; removes the added tags and notes from a foreign one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [cluster, role] = parts(&key.name, "CLUSTER/ROLE")?;
         let region = entry.region.as_deref();
@@ -211,12 +212,14 @@ impl Kind<Context> for AccessEntryKind {
         }
         let Some(principal) = principal::find(cx, cluster, role, entry).await? else { return Ok(Deleted::Now) };
         let Some(found) = describe(cx, region, cluster, &principal).await? else { return Ok(Deleted::Now) };
-        let (owner, seen) = cx.ownership.split(found.tags().cloned().unwrap_or_default());
+        let all: Tags = found.tags().cloned().unwrap_or_default().into_iter().collect();
+        let mark = Mark::of(&cx.ownership, &all);
+        let (owner, seen) = cx.ownership.split(all);
         if entry.origin == Origin::Adopted {
-            let notes = without_use(&Uses::of(found.tags().into_iter().flatten()), &cx.ownership, entry);
-            let change = tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added).and(notes);
+            let facts = EntryFacts::new(&found, (seen, mark), &[], &principal);
+            let change = facts.additions(&Tags::new(), &entry.added).change().and(without_use(&facts.uses, &cx.ownership, entry));
             retag(cx, region, found.access_entry_arn(), &change).await?;
-        } else if cx.ownership.is_ours(entry, &owner) && is_recorded(entry, found.access_entry_arn()) {
+        } else if cx.may_delete(key, entry, &owner, entry.arn.as_deref(), found.access_entry_arn()) {
             entries::delete(cx, region, cluster, &principal).await?;
         }
         Ok(Deleted::Now)
@@ -226,11 +229,6 @@ impl Kind<Context> for AccessEntryKind {
     async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
         Ok(false)
     }
-}
-
-/// Whether the entry is the one that the ledger has: its ARN ends in an ID that EKS gives once.
-fn is_recorded(entry: &Entry, arn: Option<&str>) -> bool {
-    entry.arn.is_none() || entry.arn.as_deref() == arn
 }
 
 /// What removes the note of the entry's create.
@@ -291,7 +289,7 @@ impl AccessEntry {
     fn differs(&self, reconcile: &Reconcile, facts: &EntryFacts) -> bool {
         let tags = match reconcile.origin.is_own() {
             true => tags::exclusive(Keys::Exact, &self.tags, &facts.tags),
-            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
+            false => facts.additions(&self.tags, &reconcile.added()).change(),
         };
         facts.stale || facts.entry_type != STANDARD || self.names_differ(facts) || !tags.is_none()
     }

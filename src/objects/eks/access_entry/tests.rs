@@ -28,7 +28,7 @@ fn unchanged() -> EntryFacts {
         .kubernetes_groups("viewers")
         .r#type("STANDARD")
         .build();
-    EntryFacts::new(&entry, Tags::new(), &[], ROLE)
+    EntryFacts::new(&entry, Default::default(), &[], ROLE)
 }
 
 fn reconcile(origin: Origin) -> Reconcile {
