@@ -59,6 +59,11 @@ impl Ownership {
         &self.connection
     }
 
+    /// Whether the tag is a note of this composite on a foreign object.
+    pub fn is_own_note(&self, key: &str) -> bool {
+        key.strip_prefix(PREFIX).is_some_and(|note| note.split(':').any(|part| part == self.connection))
+    }
+
     /// The owner of what the create with that instance made.
     pub fn owner(&self, instance: &str) -> Owner {
         Owner::Tagged { resource: Some(self.resource.clone()), instance: Some(instance.to_owned()) }
@@ -80,8 +85,14 @@ impl Ownership {
     /// tag, and, if it was created by this resource, this one's.
     pub fn is_ours(&self, entry: &Entry, owner: &Owner) -> bool {
         let Owner::Tagged { resource, instance } = owner else { return false };
-        let is_of_resource = entry.origin != Origin::Created || resource.as_ref().is_none_or(|resource| *resource == self.resource);
+        let is_of_resource = entry.origin != Origin::Created || resource.as_ref().is_none_or(|resource| self.is_called(resource));
         entry.origin.is_own() && entry.is_of(instance.as_deref()) && is_of_resource
+    }
+
+    /// Whether the value of a tag `xeks:resource` names this composite. That of a peering has one part more once its connection is foreign.
+    fn is_called(&self, resource: &str) -> bool {
+        let extends = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        extends(resource, &self.resource) || extends(&self.resource, resource)
     }
 
     /// Whether what is attached to an object may be taken off it. Foreign objects keep what they have, and so does an object that another

@@ -157,7 +157,7 @@ impl Additions<'_> {
         let change = self.visible_change();
         let is_gone = |key: &str| change.unset.iter().any(|k| k == key) || change.set.keys().any(|k| self.keys.are_same(k, key));
         let mut after = self.added();
-        after.retain(|added| !matches!(added, Added::Tag(key) if is_gone(key)));
+        after.retain(|added| !matches!(added, Added::Tag(key) if is_gone(key) || self.keys.find(self.seen, key).is_none()));
         after.extend(change.set.keys().cloned().map(Added::Tag));
         after
     }

@@ -206,7 +206,7 @@ impl Removal<'_> {
         let _exclusive = locks::exclusive(&locks::access_entry(self.cluster, self.principal)).await;
         let uses = self.uses().await?;
         let noted = uses.by(connection).filter(|noted| noted.policies.contains(self.policy));
-        if noted.is_some_and(|noted| !self.entry.is_of(Some(&noted.instance))) {
+        if noted.is_some_and(|noted| !noted.is_of(self.entry)) {
             // Another create of this connection has taken it over.
             return Ok(());
         }

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::Tags;
+use crate::engine::{Entry, Tags};
 use crate::objects::tags::{self, Change, Keys};
 
 const KEY: &str = "xeks:policies:";
@@ -26,6 +26,11 @@ pub struct Use {
 }
 
 impl Use {
+    /// Whether the create that the entry is of noted it. An entry of an old state may not say which create that was.
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        entry.instance.is_none() || entry.is_of(Some(&self.instance))
+    }
+
     /// The tags that say so; none where no policy is used.
     fn tags(&self, connection: &str) -> Tags {
         let mut values: Vec<String> = Vec::new();

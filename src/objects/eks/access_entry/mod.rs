@@ -113,7 +113,7 @@ impl Object<Context> for AccessEntry {
         let to_restore = !own && (facts.stale || earlier.is_some());
         let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
         let instance = reconcile.entry.as_ref().and_then(|e| e.instance.as_deref()).or(reconcile.instance.as_deref());
-        let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, instance, &facts).is_none());
+        let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, reconcile, instance, &facts).is_none());
         let differs = to_restore || unnoted || self.differs(reconcile, &facts);
         Ok(Some(Observed {
             arn: entry.access_entry_arn().map(str::to_owned),
@@ -173,7 +173,7 @@ impl Object<Context> for AccessEntry {
             (tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed), BTreeSet::new())
         } else {
             let additions = facts.additions(&self.tags, &recorded);
-            (additions.change().and(self.use_change(cx, instance, &facts)), additions.after())
+            (additions.change().and(self.use_change(cx, reconcile, instance, &facts)), additions.after())
         };
         retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
         Ok(Written {
@@ -234,7 +234,7 @@ impl Kind<Context> for AccessEntryKind {
 /// What removes the note of the entry's create.
 fn without_use(uses: &Uses, ownership: &Ownership, entry: &Entry) -> tags::Change {
     let connection = ownership.connection();
-    let is_own = uses.by(connection).is_some_and(|noted| entry.is_of(Some(&noted.instance)));
+    let is_own = uses.by(connection).is_some_and(|noted| noted.is_of(entry));
     if is_own { uses.change(connection, &Use::default()) } else { tags::Change::default() }
 }
 
@@ -296,7 +296,7 @@ impl AccessEntry {
 
     /// What makes the note on a foreign entry say which policies this resource uses: those that it associates, and those that another
     /// resource of this provider did.
-    fn use_change(&self, cx: &Context, instance: &str, facts: &EntryFacts) -> tags::Change {
+    fn use_change(&self, cx: &Context, reconcile: &Reconcile, instance: &str, facts: &EntryFacts) -> tags::Change {
         let (uses, connection) = (&facts.uses, cx.ownership.connection());
         let is_noted =
             |policy: &str| uses.others_use(connection, policy) || uses.by(connection).is_some_and(|noted| noted.policies.contains(policy));
@@ -304,9 +304,11 @@ impl AccessEntry {
             let key = Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role));
             cx.recorded.get(&key).is_some_and(|entry| entry.origin == Origin::Created)
         };
+        let kept = Kept::recorded(reconcile.entry.as_ref());
+        let is_theirs = |arn: &str| facts.has_policy(arn) || kept.as_ref().is_some_and(|kept| kept.has_policy(arn));
         let is_due = |arn: &&String| {
             let policy = policy_name(arn);
-            !facts.has_policy(arn) || is_noted(policy) || is_recorded(policy)
+            !is_theirs(arn) || is_noted(policy) || is_recorded(policy)
         };
         let policies = self.policies.keys().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
         uses.change(connection, &Use { instance: instance.to_owned(), policies })

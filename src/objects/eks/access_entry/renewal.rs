@@ -63,6 +63,10 @@ impl Kept {
         kept
     }
 
+    pub(super) fn has_policy(&self, arn: &str) -> bool {
+        self.policies.contains_key(arn)
+    }
+
     pub(super) fn document(&self) -> Option<String> {
         serde_json::to_value(self).ok().map(|json| policy::canonical_text(&json))
     }
@@ -143,7 +147,7 @@ impl AccessEntry {
         let now = EntryFacts { uses: Uses::of(&tags_now), tags: seen, mark, ..facts.clone() };
         let recorded = reconcile.added();
         let additions = now.additions(&self.tags, &recorded);
-        let (change, added) = (additions.change().and(self.use_change(cx, instance, &now)), additions.after());
+        let (change, added) = (additions.change().and(self.use_change(cx, reconcile, instance, &now)), additions.after());
         let arn = match fresh {
             Some(entry) => {
                 retag(cx, Some(&self.region), entry.access_entry_arn(), &change).await?;
@@ -174,7 +178,7 @@ pub(super) async fn give_back(cx: &Context, cluster: &str, entry: &Entry, kept: 
     let restoration = Restoration { kept, cluster, region };
     if describe(cx, Some(region), cluster, &kept.principal_arn).await?.is_none() {
         let ours: BTreeSet<&str> = tags::added_keys(&entry.added).collect();
-        let theirs = kept.tags.iter().filter(|(key, _)| !ours.contains(key.as_str()));
+        let theirs = kept.tags.iter().filter(|(key, _)| !ours.contains(key.as_str()) && !cx.ownership.is_own_note(key));
         restoration.create(cx, theirs.map(|(key, value)| (key.clone(), value.clone())).collect(), entry.arn.as_deref()).await?;
     }
     if !kept.wanted.is_empty() {
