@@ -1,4 +1,5 @@
-"""The policies of the test runners: what `xeks_runner_policy` renders for every resource and option, by any name.
+"""The policies of the test runners: what `xeks_runner_policy` renders for every resource and option, by any name, with the
+issuers of one region.
 
     python tests/acceptance/runner_policies.py --provider BINARY --cli terraform
 
@@ -33,8 +34,8 @@ data "xeks_runner_policy" "all" {{
     [{{ cluster_name = "*", access_role = {{ name = "*" }}, workload_role = {{ name = "*" }} }}],
   )
   irsa_trust = [
-    {{ issuer_urls = ["https://*"], role = {{ name = "*", managed_policy_arns = ["*"] }} }},
-    {{ cluster_name = "*", role = {{ name = "*" }}, mode = "chained", pod_role = {{ name = "*" }} }},
+    {{ cluster_region = "ap-south-1", cluster_name = "*", role = {{ name = "*", managed_policy_arns = ["*"] }} }},
+    {{ cluster_region = "ap-south-1", cluster_name = "*", role = {{ name = "*" }}, mode = "chained", pod_role = {{ name = "*" }} }},
   ]
   cluster_peering = [
     {{ cluster_name = "*", workload_vpc_id = "*", dns_resolution = true }},

@@ -44,10 +44,10 @@ def test_it_calls_no_aws_where_the_accounts_are_given(workspace, aws):
 
 
 def test_it_reads_the_accounts_from_the_provider(workspace):
-    hcl = policies('irsa_trust = [{ cluster_name = "c", role = { name = "app-*" } }]').replace(WITH_IDS, "")
+    hcl = policies(f'irsa_trust = [{{ {REGION}, cluster_name = "c", role = {{ name = "app-*" }} }}]').replace(WITH_IDS, "")
     found = rendered(workspace(hcl))
     assert resources(found["workload"], "iam:CreateRole") == [f"arn:aws:iam::{ACCOUNTS['workload']}:role/app-*"]
-    assert resources(found["cluster"], "eks:DescribeCluster") == [f"arn:aws:eks:*:{ACCOUNTS['cluster']}:cluster/c"]
+    assert resources(found["cluster"], "eks:DescribeCluster") == [f"arn:aws:eks:ap-south-1:{ACCOUNTS['cluster']}:cluster/c"]
 
 
 def test_a_policy_that_is_too_long_is_a_warning(workspace):
@@ -59,12 +59,19 @@ def test_a_policy_that_is_too_long_is_a_warning(workspace):
     assert any("6144" in str(warning) for warning in run.warnings)
 
 
+REGION = 'cluster_region = "ap-south-1"'
 REFUSED = {
     "no access role": Refusal('cross_account_access = [{ cluster_name = "c", workload_role = { name = "w" } }]', ["access_role"]),
     "an access role in mode direct": Refusal('cross_account_access = [{ cluster_name = "c", mode = "direct", access_role = { name = "a" }, workload_role = { name = "w" } }]', ["access_role"]),
     "no source of tokens": Refusal('irsa_trust = [{ role = { name = "r" } }]', ["cluster_name"]),
-    "no pod role": Refusal('irsa_trust = [{ cluster_name = "c", mode = "chained", role = { name = "r" } }]', ["pod_role"]),
-    "not a name": Refusal('irsa_trust = [{ cluster_name = "c", role = { name = "a/b" } }]', ["pattern"]),
+    "no pod role": Refusal(f'irsa_trust = [{{ {REGION}, cluster_name = "c", mode = "chained", role = {{ name = "r" }} }}]', ["pod_role"]),
+    "not a name": Refusal('irsa_trust = [{ issuer_urls = ["https://issuer.example.com"], role = { name = "a/b" } }]', ["pattern"]),
+    "no region of the issuers": Refusal('irsa_trust = [{ cluster_name = "c", role = { name = "r" } }]', ["cluster_region", "evil.example"]),
+    "issuers of any host": Refusal('irsa_trust = [{ issuer_urls = ["https://*"], role = { name = "r" } }]', ["issuer_urls", "after the host"]),
+    "any role to pass": Refusal(
+        'cross_account_access = [{ cluster_name = "c", mode = "direct", workload_role = { name = "*", instance_profile = true, permissions_boundary = "arn:aws:iam::185863138492:policy/b" } }]',
+        ["name", "pass"],
+    ),
     "not a data source": Refusal('data_sources = ["aws_eks_cluster"]', ["xeks_access_path"]),
 }  # fmt: skip
 
@@ -192,13 +199,13 @@ LIVES = {
         [change_role("cluster", ACCESS), change_role("workload", WORKLOAD, bounded=True), change_entry()],
     ),
     "federated": Life(
-        f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"] }} }}]',
+        f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"] }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]', more=TEAM),
         TRUST,
         [change_role("workload", ROLE, "bucket")],
     ),
     "chained": Life(
-        f'irsa_trust = [{{ cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}" }}, pod_role = {{ name = "{POD}" }} }}]',
+        f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}" }}, pod_role = {{ name = "{POD}" }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}', more=f"{CHAINED}\n{TEAM}"),
         TRUST,
         [change_role("workload", ROLE), change_role("cluster", POD)],
@@ -252,7 +259,7 @@ def test_the_rendered_policies_suffice_for_a_whole_life_and_are_used(workspace, 
 def test_a_foreign_oidc_provider_is_used_with_the_rendered_policies(workspace, aws, manage):
     accounts = Accounts(aws)
     make_foreign_provider(accounts)
-    lists = f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
+    lists = f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
     wanted = rendered(workspace(policies(lists)))
     give(accounts, wanted)
     root = workspace(trust(more=f'oidc_provider = {{ manage = "{manage}" }}'))
