@@ -20,8 +20,8 @@ pub enum End {
     Allowed,
     /// The condition key that does not fit.
     Condition(String),
-    /// No statement with the call names the object.
-    Name,
+    /// No statement with the call covers the object's ARN.
+    Arn,
     /// No statement names the call.
     NotGranted,
 }
@@ -33,7 +33,7 @@ pub fn end(policy: &Json, attack: &Attack) -> End {
         Answer::Allowed(_) => End::Allowed,
         Answer::Denied(Denial::NoMatch { near, .. }) => match near.into_iter().next().map(|near| near.miss) {
             Some(Miss::Condition { key, .. }) => End::Condition(key),
-            Some(Miss::Resource { .. }) => End::Name,
+            Some(Miss::Resource { .. }) => End::Arn,
             _ => End::NotGranted,
         },
         answer => panic!("{} on {}: {answer}", request.action, request.resource),

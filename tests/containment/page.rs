@@ -46,15 +46,23 @@ fn of_account<'a>(side: &str, policy: &Json, attacks: impl Iterator<Item = &'a A
         ends.remove(&End::NotGranted);
     }
     objects.retain(|(_, ends)| !ends.is_empty());
-    if objects.is_empty() {
-        return format!("\nIn the {side} account: none of the attacks.\n");
+    let (beyond, within): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(_, ends)| ends.keys().eq([&End::Arn]));
+    let mut text = format!("\nIn the {side} account:\n");
+    if !within.is_empty() {
+        text.push_str("\n| Object | Allowed | Denied |\n|---|---|---|\n");
     }
-    let mut text = format!("\nIn the {side} account:\n\n| Object | Allowed | Denied |\n|---|---|---|\n");
-    for (object, ends) in objects {
-        let allowed = ends.get(&End::Allowed).map_or("–".to_owned(), |allowed| allowed.join("; "));
+    for (object, ends) in &within {
+        let allowed = ends.get(&End::Allowed).map_or("nothing".to_owned(), |allowed| allowed.join("; "));
         let denied: Vec<String> = ends.iter().filter_map(|(end, does)| Some(format!("{}: {}", reason(end)?, does.join("; ")))).collect();
-        let denied = if denied.is_empty() { "–".to_owned() } else { denied.join("<br>") };
-        text.push_str(&format!("| {object} | {allowed} | {denied} |\n"));
+        text.push_str(&format!("| {object} | {allowed} | {} |\n", denied.join("<br>")));
+    }
+    match beyond.as_slice() {
+        [] if within.is_empty() => text.push_str("\nNothing on any of these objects.\n"),
+        [] => {}
+        objects => {
+            let names: Vec<&str> = objects.iter().map(|(object, _)| *object).collect();
+            text.push_str(&format!("\nNothing, by their ARNs, on: {}.\n", names.join("; ")));
+        }
     }
     text
 }
@@ -63,7 +71,7 @@ fn of_account<'a>(side: &str, policy: &Json, attacks: impl Iterator<Item = &'a A
 fn reason(end: &End) -> Option<String> {
     match end {
         End::Condition(key) => Some(format!("by `{key}`")),
-        End::Name => Some("by its name".to_owned()),
+        End::Arn => Some("by its ARN".to_owned()),
         End::Allowed | End::NotGranted => None,
     }
 }
