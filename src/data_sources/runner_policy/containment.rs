@@ -24,7 +24,8 @@ pub(super) fn refuse(config: &Value, diagnostics: &mut Diagnostics) {
 fn issuers_need_a_region(config: &Value, wanted: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     let own = wanted.get("cluster_region");
     let region = if own.is_null() { config.get("region") } else { own };
-    if !wanted.get("issuer_urls").is_null() || region.is_unknown() || region.as_str().is_some_and(|region| region != "*") {
+    let of_clusters = ["cluster_name", "cluster_names"].iter().any(|name| !wanted.get(name).is_null());
+    if !of_clusters || region.is_unknown() || region.as_str().is_some_and(|region| region != "*") {
         return;
     }
     validators::refuse(
@@ -38,7 +39,8 @@ fn issuers_need_a_region(config: &Value, wanted: &Value, path: &Path, diagnostic
 
 /// iam:PassRole carries no iam:PermissionsBoundary (Service Authorization Reference).
 fn passing_needs_a_name(role: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    let any_path = text(role, "path").is_none_or(|path| path == "/" || is_any(&path));
+    let path_of_role = role.get("path");
+    let any_path = path_of_role.is_null() || path_of_role.as_str().is_some_and(|path| path == "/" || is_any(path));
     let any = any_path && text(role, "name").is_some_and(|name| is_any(&name));
     let boundary = text(role, "permissions_boundary").is_some_and(|boundary| boundary != "*");
     if any && boundary && flag(role, "instance_profile", false) {
