@@ -116,6 +116,7 @@ docs: build cli $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the pages in do
 	$(VENV)/bin/python tools/calls.py
 	XEKS_WRITE=1 $(VENV)/bin/python -m pytest tests/acceptance/test_setups.py --provider $(PROVIDER) --cli $(CLI)
 	$(if $(NPM),XEKS_WRITE=1 XEKS_SIMULATOR=$(SIMULATOR) cargo test --locked --test evaluate)
+	XEKS_WRITE=1 cargo test --locked --test containment the_page
 
 states: build cli $(VENV_READY) ## tests/states: what applies of all modes store; what is there already stays
 	XEKS_WRITE=1 cargo test --locked --test states a_schema_changes

@@ -98,8 +98,10 @@ def permissions_page() -> str:
         "The least permissions that the roles which run xeks need, one policy per account. All acceptance tests run "
         "with exactly these.\n\n"
         "They are what the data source [`xeks_runner_policy`](../data-sources/runner_policy.md) renders for every "
-        "resource and option by any name. Let it render yours: for the names, paths, boundaries and options that you "
-        "use. [AWS calls](../aws-calls.md) lists the call that each of them is for."
+        "resource and option by any name, with the issuers of one region. They are for tests: who can write every role "
+        "is an administrator of the account. Let it render yours, for the names, paths, boundaries and options that "
+        "you use. [What a compromised pipeline can do](compromised-pipeline.md) says what contains them. "
+        "[AWS calls](../aws-calls.md) lists the call that each of them is for."
     )
     text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
     numbers = {"cluster": "183295435445", "workload": "185863138492"}

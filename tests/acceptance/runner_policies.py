@@ -1,4 +1,5 @@
-"""The policies of the test runners: what `xeks_runner_policy` renders for every resource and option, by any name.
+"""The policies of the test runners: what `xeks_runner_policy` renders for every resource and option, by any name, with
+the issuers of one region.
 
     python tests/acceptance/runner_policies.py --provider BINARY --cli terraform
 
@@ -19,6 +20,8 @@ ACCOUNTS = {"cluster": "183295435445", "workload": "185863138492"}
 
 WITH_IDS = "\n  ".join(f'{account}_account_id = "{number}"' for account, number in ACCOUNTS.items())
 
+REGION = 'cluster_region = "ap-south-1"'
+
 EVERYTHING = f"""
 data "xeks_runner_policy" "all" {{
   {WITH_IDS}
@@ -33,8 +36,8 @@ data "xeks_runner_policy" "all" {{
     [{{ cluster_name = "*", access_role = {{ name = "*" }}, workload_role = {{ name = "*" }} }}],
   )
   irsa_trust = [
-    {{ issuer_urls = ["https://*"], role = {{ name = "*", managed_policy_arns = ["*"] }} }},
-    {{ cluster_name = "*", role = {{ name = "*" }}, mode = "chained", pod_role = {{ name = "*" }} }},
+    {{ {REGION}, cluster_name = "*", role = {{ name = "*", managed_policy_arns = ["*"] }} }},
+    {{ {REGION}, cluster_name = "*", role = {{ name = "*" }}, mode = "chained", pod_role = {{ name = "*" }} }},
   ]
   cluster_peering = [
     {{ cluster_name = "*", workload_vpc_id = "*", dns_resolution = true }},

@@ -23,7 +23,7 @@ def direct(more: str = "", workload_role: str = "") -> str:
     return f'cross_account_access = [{{\ncluster_name = "c"\nmode = "direct"\nworkload_role = {{ name = "w"\n{workload_role} }}\n{more} }}]'
 
 
-def irsa(more: str = "", role: str = "", clusters: str = 'cluster_name = "c"') -> str:
+def irsa(more: str = "", role: str = "", clusters: str = 'cluster_name = "c"\ncluster_region = "eu-west-1"') -> str:
     return f'irsa_trust = [{{\n{clusters}\nrole = {{ name = "r"\n{role} }}\n{more} }}]'
 
 
@@ -47,12 +47,15 @@ OPTIONS = {
     "access, adopted": access(ADOPT, workload_role=f"{PROFILE}\n{MANAGED}"),
     "access, paths": access(access_role=PATH, workload_role=f"{PATH}\n{PROFILE}"),
     "access, boundaries": access(access_role=f'permissions_boundary = "{BOUNDARY.replace("185863138492", "183295435445")}"', workload_role=f"{BOUND}\n{PROFILE}\n{MANAGED}"),
+    "access, existing roles with boundaries": access(access_role=f"{EXISTING}\n{BOUND}", workload_role=f"{EXISTING}\n{BOUND}\n{MANAGED}"),
     "access, any boundary": access(access_role='permissions_boundary = "*"', workload_role='permissions_boundary = "*"'),
     "access, trusted": access(access_role=f'trusted_principal_arns = ["arn:aws:iam::{ACCOUNTS["workload"]}:role/ci", "arn:aws:iam::{ACCOUNTS["cluster"]}:role/x/admin"]'),
     "access, no policy": access(workload_role="manage_policy = false"),
     "access, profile by name": access(workload_role=f'{PROFILE}\ninstance_profile_name = "profile-*"'),
     "access, any managed policy": access(workload_role='managed_policy_arns = ["*"]'),
     "access, access policies": access('kubernetes = { policies = { AmazonEKSViewPolicy = {}, AmazonEKSAdminPolicy = { scope = "cluster" }, "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy" = { scope = "namespace", namespaces = ["team-*", "x"] }, "*" = { namespaces = ["y"] } } }'),
+    "access, groups": access('kubernetes = { groups = ["viewers", "team-*"], username = "xeks:*" }'),
+    "direct, no groups": direct("kubernetes = {}"),
     "access, upgrade": access('on_config_map = "upgrade"'),
     "access, region": access('cluster_region = "eu-west-1"'),
     "access, mode": access('mode = "assume_role"'),
@@ -61,7 +64,7 @@ OPTIONS = {
     "direct, adopted": direct(ADOPT, workload_role=MANAGED),
     "irsa": irsa(),
     "irsa, mode": irsa('mode = "federated"'),
-    "irsa, clusters": irsa('cluster_region = "eu-west-1"', clusters='cluster_names = ["c", "d-*"]'),
+    "irsa, clusters": irsa(clusters='cluster_names = ["c", "d-*"]\ncluster_region = "eu-west-1"'),
     "irsa, issuers": irsa(clusters='issuer_urls = ["https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "https://issuer.example.com/*"]'),
     "irsa, existing": irsa(role=EXISTING),
     "irsa, existing with policies": irsa(role=f"{EXISTING}\n{MANAGED}\ninline_policies = {{ bucket = \"{{}}\" }}"),
@@ -72,6 +75,7 @@ OPTIONS = {
     "chained, paths and boundaries": chained(ADOPT, role=f"{PATH}\n{BOUND}", pod_role=f'{PATH}\npermissions_boundary = "*"'),
     "peering": peering(),
     "peering, existing": peering('peering_connection_id = "pcx-0123456789abcdef0"'),
+    "peering, some existing with DNS": peering('peering_connection_id = "pcx-*"\ndns_resolution = true'),
     "peering, existing with DNS": peering('peering_connection_id = "pcx-0123456789abcdef0"\ndns_resolution = true'),
     "peering, DNS": peering("dns_resolution = true"),
     "peering, no HTTPS": peering("allow_https = false"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from accounts import CLUSTER, Accounts
+from botocore.exceptions import ClientError
 from cluster_peering import peering
 from configurations import Refusal
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD, WORKLOAD_ARN, access
@@ -16,7 +17,7 @@ from irsa_trust import ADDRESS as TRUST
 from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
 from network import Network
 from role_drift import DENY, READ_ONLY, boundary, prepare
-from runner_policies import ACCOUNTS, EVERYTHING, FILES, RUNNER, WITH_IDS, give, in_order, policies, rendered
+from runner_policies import ACCOUNTS, EVERYTHING, FILES, REGION, RUNNER, WITH_IDS, give, in_order, policies, rendered
 
 pytestmark = pytest.mark.one_cli
 
@@ -44,10 +45,14 @@ def test_it_calls_no_aws_where_the_accounts_are_given(workspace, aws):
 
 
 def test_it_reads_the_accounts_from_the_provider(workspace):
-    hcl = policies('irsa_trust = [{ cluster_name = "c", role = { name = "app-*" } }]').replace(WITH_IDS, "")
+    hcl = policies(f'irsa_trust = [{{ {REGION}, cluster_name = "c", role = {{ name = "app-*" }} }}]').replace(
+        WITH_IDS, ""
+    )
     found = rendered(workspace(hcl))
     assert resources(found["workload"], "iam:CreateRole") == [f"arn:aws:iam::{ACCOUNTS['workload']}:role/app-*"]
-    assert resources(found["cluster"], "eks:DescribeCluster") == [f"arn:aws:eks:*:{ACCOUNTS['cluster']}:cluster/c"]
+    assert resources(found["cluster"], "eks:DescribeCluster") == [
+        f"arn:aws:eks:ap-south-1:{ACCOUNTS['cluster']}:cluster/c"
+    ]
 
 
 def test_a_policy_that_is_too_long_is_a_warning(workspace):
@@ -63,8 +68,14 @@ REFUSED = {
     "no access role": Refusal('cross_account_access = [{ cluster_name = "c", workload_role = { name = "w" } }]', ["access_role"]),
     "an access role in mode direct": Refusal('cross_account_access = [{ cluster_name = "c", mode = "direct", access_role = { name = "a" }, workload_role = { name = "w" } }]', ["access_role"]),
     "no source of tokens": Refusal('irsa_trust = [{ role = { name = "r" } }]', ["cluster_name"]),
-    "no pod role": Refusal('irsa_trust = [{ cluster_name = "c", mode = "chained", role = { name = "r" } }]', ["pod_role"]),
-    "not a name": Refusal('irsa_trust = [{ cluster_name = "c", role = { name = "a/b" } }]', ["pattern"]),
+    "no pod role": Refusal(f'irsa_trust = [{{ {REGION}, cluster_name = "c", mode = "chained", role = {{ name = "r" }} }}]', ["pod_role"]),
+    "not a name": Refusal('irsa_trust = [{ issuer_urls = ["https://issuer.example.com"], role = { name = "a/b" } }]', ["pattern"]),
+    "no region of the issuers": Refusal('irsa_trust = [{ cluster_name = "c", role = { name = "r" } }]', ["cluster_region", "evil.example"]),
+    "issuers of any host": Refusal('irsa_trust = [{ issuer_urls = ["https://*"], role = { name = "r" } }]', ["issuer_urls", "after the host"]),
+    "any role to pass": Refusal(
+        'cross_account_access = [{ cluster_name = "c", mode = "direct", workload_role = { name = "*", instance_profile = true, permissions_boundary = "arn:aws:iam::185863138492:policy/b" } }]',
+        ["name", "pass"],
+    ),
     "not a data source": Refusal('data_sources = ["aws_eks_cluster"]', ["xeks_access_path"]),
 }  # fmt: skip
 
@@ -160,6 +171,8 @@ MANAGED = f'name = "{WORKLOAD}", instance_profile = true, managed_policy_arns = 
 KUBERNETES = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }'
 TEAM = 'tags = { team = "x" }'
 BOUND = f'permissions_boundary = "{boundary("workload")}"'
+BOUND_POD = f'permissions_boundary = "{boundary("cluster")}"'
+NAMED = 'username = "team", groups = ["viewers", "team:x"], policies = { AmazonEKSViewPolicy = { scope = "namespace", namespaces = ["team-*"] } }'
 
 
 @dataclass(frozen=True)
@@ -191,14 +204,29 @@ LIVES = {
         ADDRESS,
         [change_role("cluster", ACCESS), change_role("workload", WORKLOAD, bounded=True), change_entry()],
     ),
+    "groups, a user name and one policy": Life(
+        f'cross_account_access = [{{ cluster_name = "{CLUSTER}", access_role = {{ name = "{ACCESS}" }}, workload_role = {{ name = "{WORKLOAD}" }}, kubernetes = {{ {NAMED} }} }}]',
+        access(kubernetes=NAMED, more=TEAM),
+        ADDRESS,
+        [change_role("cluster", ACCESS), change_role("workload", WORKLOAD), change_entry()],
+    ),
     "federated": Life(
-        f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"] }} }}]',
+        f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"] }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}, managed_policy_arns = ["{BUCKETS}"]', more=TEAM),
         TRUST,
         [change_role("workload", ROLE, "bucket")],
     ),
+    "chained, with boundaries": Life(
+        f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}", {BOUND} }}, pod_role = {{ name = "{POD}", {BOUND_POD} }} }}]',
+        trust(
+            f'name = "{ROLE}", {BOUND}, inline_policies = {{ bucket = {POLICY} }}',
+            more=f'mode = "chained"\npod_role = {{ name = "{POD}", {BOUND_POD} }}\n{TEAM}',
+        ),
+        TRUST,
+        [change_role("workload", ROLE, bounded=True), change_role("cluster", POD, bounded=True)],
+    ),
     "chained": Life(
-        f'irsa_trust = [{{ cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}" }}, pod_role = {{ name = "{POD}" }} }}]',
+        f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", mode = "chained", role = {{ name = "{ROLE}" }}, pod_role = {{ name = "{POD}" }} }}]',
         trust(f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}', more=f"{CHAINED}\n{TEAM}"),
         TRUST,
         [change_role("workload", ROLE), change_role("cluster", POD)],
@@ -252,7 +280,7 @@ def test_the_rendered_policies_suffice_for_a_whole_life_and_are_used(workspace, 
 def test_a_foreign_oidc_provider_is_used_with_the_rendered_policies(workspace, aws, manage):
     accounts = Accounts(aws)
     make_foreign_provider(accounts)
-    lists = f'irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
+    lists = f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
     wanted = rendered(workspace(policies(lists)))
     give(accounts, wanted)
     root = workspace(trust(more=f'oidc_provider = {{ manage = "{manage}" }}'))
@@ -267,14 +295,32 @@ def test_a_foreign_oidc_provider_is_used_with_the_rendered_policies(workspace, a
     assert ("iam:CreateOpenIDConnectProvider" in actions(wanted["workload"])) == (manage == "shared")
 
 
-def test_existing_roles_need_no_more_than_the_rendered_policies(workspace, aws):
-    accounts = Accounts(aws)
+TRUSTS_EC2 = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+)  # fmt: skip
+
+
+def make_existing_roles(accounts: Accounts, bounded: bool) -> None:
+    prepare(accounts)
     for account, name in (("cluster", ACCESS), ("workload", WORKLOAD)):
-        accounts.iam(account).create_role(RoleName=name, Path="/theirs/", AssumeRolePolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-        ))  # fmt: skip
-    roles = f'access_role = {{ name = "{ACCESS}", existing = true }}, workload_role = {{ name = "{WORKLOAD}", existing = true }}'
-    wanted = rendered(workspace(policies(f'cross_account_access = [{{ cluster_name = "{CLUSTER}", {roles} }}]')))
+        bound = {"PermissionsBoundary": boundary(account)} if bounded else {}
+        accounts.iam(account).create_role(RoleName=name, Path="/theirs/", AssumeRolePolicyDocument=TRUSTS_EC2, **bound)
+
+
+def for_existing_roles(bounded: bool) -> str:
+    bounds = (f", {BOUND_POD}", f", {BOUND}") if bounded else ("", "")
+    roles = f'access_role = {{ name = "{ACCESS}", existing = true{bounds[0]} }}, workload_role = {{ name = "{WORKLOAD}", existing = true{bounds[1]} }}'
+    return policies(f'cross_account_access = [{{ cluster_name = "{CLUSTER}", {roles} }}]')
+
+
+EXISTING = access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true')
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_existing_roles_need_no_more_than_the_rendered_policies(workspace, aws, bounded):
+    accounts = Accounts(aws)
+    make_existing_roles(accounts, bounded)
+    wanted = rendered(workspace(for_existing_roles(bounded)))
     assert not actions(wanted["workload"]) & {
         "iam:CreateRole",
         "iam:DeleteRole",
@@ -282,7 +328,7 @@ def test_existing_roles_need_no_more_than_the_rendered_policies(workspace, aws):
         "iam:TagRole",
     }
     give(accounts, wanted)
-    root = workspace(access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", existing = true'))
+    root = workspace(EXISTING)
     aws.clear_calls()
 
     root.apply()
@@ -293,6 +339,42 @@ def test_existing_roles_need_no_more_than_the_rendered_policies(workspace, aws):
     root.destroy()
 
     used(aws, "cluster"), used(aws, "workload")
+
+
+def test_an_existing_role_without_the_boundary_that_is_named_is_out_of_reach(workspace, aws):
+    accounts = Accounts(aws)
+    make_existing_roles(accounts, bounded=False)
+    give(accounts, rendered(workspace(for_existing_roles(bounded=True))))
+
+    workspace(EXISTING).try_apply().must_fail("AccessDenied", "iam:PutRolePolicy")
+
+    for account, name in (("cluster", ACCESS), ("workload", WORKLOAD)):
+        role = accounts.iam(account).get_role(RoleName=name)["Role"]
+        assert role["AssumeRolePolicyDocument"] == json.loads(TRUSTS_EC2)
+        assert accounts.iam(account).list_role_policies(RoleName=name)["PolicyNames"] == []
+
+
+def test_only_the_clusters_own_security_group_is_in_reach(workspace, aws):
+    """EKS user guide, "View Amazon EKS security group requirements for clusters": the tag aws:eks:cluster-name."""
+    accounts, network = Accounts(aws), Network(aws)
+    member = f'cluster_name = "{CLUSTER}", workload_vpc_id = "{network.workload_vpc}"'
+    give(accounts, rendered(workspace(policies(f"cluster_peering = [{{ {member} }}]"))))
+    database = network.ec2("cluster").create_security_group(
+        GroupName="database", Description="d", VpcId=network.cluster_vpc
+    )
+    runner = aws.client("cluster", "ec2", "runner")
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.9.0.0/16"}]}
+
+    runner.authorize_security_group_ingress(GroupId=network.group, IpPermissions=[https])
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        runner.authorize_security_group_ingress(GroupId=database["GroupId"], IpPermissions=[https])
+
+
+def test_any_name_without_a_boundary_is_a_warning(workspace):
+    roles = 'access_role = { name = "team-*" }, workload_role = { name = "*" }'
+    run = workspace(policies(f'cross_account_access = [{{ cluster_name = "c", {roles} }}]')).apply()
+    (warning,) = run.warnings
+    assert "administration of the account" in str(warning) and "permissions_boundary" in str(warning)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def eks(aws):
 
 
 def test_a_cluster_is_described_with_its_network_and_authentication_mode(aws, eks):
-    """Reference, Cluster, VpcConfigResponse, AccessConfigResponse: endpoint, CA, issuer, the subnets' VPC, the mode."""
+    """Reference, Cluster, VpcConfigResponse, AccessConfigResponse: endpoint, CA, issuer, the subnets' VPC, the mode.
+    Guide, "View Amazon EKS security group requirements for clusters": the group's tags."""
     made = make_cluster(aws, mode="API_AND_CONFIG_MAP")
     cluster = eks.describe_cluster(name="c")["cluster"]
     assert cluster["arn"] == f"arn:aws:eks:ap-south-1:{CLUSTER_ACCOUNT}:cluster/c"
@@ -28,7 +29,10 @@ def test_a_cluster_is_described_with_its_network_and_authentication_mode(aws, ek
     ]
     assert {subnet["VpcId"] for subnet in subnets} == {vpc}
     group = cluster["resourcesVpcConfig"]["clusterSecurityGroupId"]
-    assert aws.client("cluster", "ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"] == vpc
+    (shown,) = aws.client("cluster", "ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert shown["VpcId"] == vpc
+    tags = {tag["Key"]: tag["Value"] for tag in shown["Tags"]}
+    assert tags["aws:eks:cluster-name"] == "c" and tags["Name"] == shown["GroupName"]
     assert cluster["endpoint"].startswith("https://127.0.0.1:")
     assert cluster["identity"]["oidc"]["issuer"].startswith("https://oidc.eks.ap-south-1.amazonaws.com/id/")
     assert (made["status"], cluster["status"]) == ("ACTIVE", "ACTIVE")

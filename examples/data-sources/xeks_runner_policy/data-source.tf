@@ -6,14 +6,14 @@ data "xeks_runner_policy" "pipeline" {
 
   cross_account_access = [{
     cluster_name  = "prac-eks-abhi"
-    access_role   = { name = "eks-access-*" }
+    access_role   = { name = "eks-access-*", permissions_boundary = "arn:aws:iam::183295435445:policy/team" }
     workload_role = { name = "team-*", path = "/teams/", instance_profile = true, permissions_boundary = "arn:aws:iam::185863138492:policy/team" }
     kubernetes    = { policies = { AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["team-*"] } } }
   }]
 
   irsa_trust = [{
     cluster_name = "prac-eks-abhi"
-    role         = { name = "app-*", path = "/irsa/" }
+    role         = { name = "app-*", path = "/irsa/", permissions_boundary = "arn:aws:iam::185863138492:policy/team" }
   }]
 
   cluster_peering = [{

@@ -65,16 +65,17 @@ fn entries(sides: &mut Sides, wanted: &Value, entry: &Entry) {
         grants.allow("ClusterUpgrades", &["eks:UpdateClusterConfig"], &clusters, mode);
     }
     grants.allow("AccessPolicies", &["eks:ListAccessPolicies"], &["*".to_owned()], ALWAYS);
+    let kubernetes = Some(wanted.get("kubernetes")).filter(|kubernetes| !kubernetes.is_null() && !entry.adopt);
+    let names = kubernetes.map_or(ALWAYS, |kubernetes| names(kubernetes, &entry.default_username(&place)));
     let is_standard = json!({"StringEquals": {"eks:accessEntryType": "STANDARD"}});
-    let for_role = like("ArnLike", "eks:principalArn", &entry.principals);
-    grants.allow("AccessEntriesMade", &["eks:CreateAccessEntry"], &clusters, both(is_standard, for_role));
+    let for_role = both(is_standard, like("ArnLike", "eks:principalArn", &entry.principals));
+    grants.allow("AccessEntriesMade", &["eks:CreateAccessEntry"], &clusters, both(for_role, names.clone()));
 
     // The ARN of an entry names its role without the role's path.
     let of_role = format!("access-entry/{cluster}/role/{}/{}/*", entry.owner, entry.role);
     let entries = [place.regional("eks", region.as_deref(), &of_role)];
     let actions = [
         "eks:DescribeAccessEntry",
-        "eks:UpdateAccessEntry",
         "eks:DeleteAccessEntry",
         "eks:DisassociateAccessPolicy",
         "eks:ListAssociatedAccessPolicies",
@@ -82,21 +83,43 @@ fn entries(sides: &mut Sides, wanted: &Value, entry: &Entry) {
         "eks:UntagResource",
     ];
     grants.allow("AccessEntries", &actions, &entries, ALWAYS);
-    let policies = wanted.at("kubernetes.policies");
-    // Foreign access policies of an adopted entry are associated again when the entry is recreated.
-    if policies.is_null() || entry.adopt {
+    grants.allow("AccessEntries", &["eks:UpdateAccessEntry"], &entries, names);
+    let Some(kubernetes) = kubernetes else {
+        // Foreign access policies of an adopted entry are associated again when the entry is recreated.
         grants.allow("AccessPoliciesGiven", &["eks:AssociateAccessPolicy"], &entries, ALWAYS);
         return;
-    }
-    for (name, policy) in policies.entries().into_iter().flatten() {
+    };
+    for (name, policy) in kubernetes.get("policies").entries().into_iter().flatten() {
         grants.allow("AccessPoliciesGiven", &["eks:AssociateAccessPolicy"], &entries, scoped(&place, name, policy));
     }
 }
 
-/// One policy, as far as it is to reach.
+impl Entry {
+    /// The name that EKS gives where none is asked for; an update that takes another one back asks for it (EKS user guide, "Create access
+    /// entries").
+    fn default_username(&self, place: &Place) -> String {
+        format!("arn:{}:sts::{}:assumed-role/{}/{{{{SessionName}}}}", place.partition, self.owner, self.role)
+    }
+}
+
+/// The groups and the user name that an entry may have. A call without them gives none, and changes none.
+fn names(kubernetes: &Value, default_username: &str) -> serde_json::Value {
+    let groups = kubernetes.get("groups").strings();
+    // Nothing but an empty set has no member that differs from the empty text.
+    let groups = if groups.is_empty() { vec![String::new()] } else { groups };
+    let username = text(kubernetes, "username").unwrap_or_else(|| default_username.to_owned());
+    both(
+        like("ForAllValues:StringLike", "eks:kubernetesGroups", &groups),
+        like("StringLikeIfExists", "eks:username", std::slice::from_ref(&username)),
+    )
+}
+
+/// One policy, as far as it is to reach. Namespaces limit nothing where the policy may be given for the whole cluster.
 fn scoped(place: &Place, name: &str, policy: &Value) -> serde_json::Value {
     let named = like("ArnLike", "eks:policyArn", &[if name == "*" { name.to_owned() } else { arn::access_policy(&place.partition, name) }]);
-    let Some(scope) = text(policy, "scope") else { return named };
+    let namespaces = policy.get("namespaces").strings();
+    let scope = text(policy, "scope").or_else(|| (!namespaces.is_empty()).then(|| "namespace".to_owned()));
+    let Some(scope) = scope else { return named };
     let scoped = both(named, json!({"StringEquals": {"eks:accessScope": scope}}));
-    both(scoped, like("ForAllValues:StringLike", "eks:namespaces", &policy.get("namespaces").strings()))
+    both(scoped, like("ForAllValues:StringLike", "eks:namespaces", &namespaces))
 }

@@ -3,6 +3,7 @@
 //! Pure: it asks AWS for nothing but the two account ids, and not for those where they are given.
 
 mod access;
+mod containment;
 mod grants;
 mod peering;
 mod place;
@@ -80,6 +81,9 @@ fn written(mut config: Value, mut sides: Sides) -> Outcome<Value> {
     let Sides { cluster, workload } = sides;
     for (name, side) in [("cluster", cluster), ("workload", workload)] {
         let document = side.grants.document();
+        if document.as_ref().is_some_and(|document| containment::is_administration(&side.place, document)) {
+            containment::warn(name, &side.place, &mut diagnostics);
+        }
         if let Some(size) = document.as_ref().map(policy::size).filter(|size| *size > MANAGED_LIMIT) {
             diagnostics.warning(
                 Path::of(&format!("{name}_policy")),

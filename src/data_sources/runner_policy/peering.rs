@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use super::grants::{ALWAYS, Grants};
-use super::place::{Place, flag, text};
+use super::place::{Place, both, flag, is_any, like, text};
 use super::{Side, Sides};
 use crate::objects::TAG_RESOURCE;
 use crate::schema::Value;
@@ -26,8 +26,13 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     let workload_vpc = sides.workload.place.regional("ec2", workload_region.as_deref(), &format!("vpc/{}", id("workload_vpc_id")));
     let peering = format!("vpc-peering-connection/{}", id("peering_connection_id"));
     let given = !wanted.get("peering_connection_id").is_null();
-    // One that exists is named by its ARN, and either account may have asked for it.
-    let of_both = if given { ALWAYS } else { json!({"ArnLike": {"ec2:AccepterVpc": cluster_vpc, "ec2:RequesterVpc": workload_vpc}}) };
+    let between = |requester: &str, accepter: &str| json!({"ArnLike": {"ec2:AccepterVpc": accepter, "ec2:RequesterVpc": requester}});
+    // Either account may have asked for one that exists; its ARN names it, but for wildcards.
+    let of_both = match (given, peering.contains(['*', '?'])) {
+        (false, _) => vec![between(&workload_vpc, &cluster_vpc)],
+        (true, false) => vec![ALWAYS],
+        (true, true) => vec![between(&workload_vpc, &cluster_vpc), between(&cluster_vpc, &workload_vpc)],
+    };
 
     let Side { place, grants } = &mut sides.workload;
     let connections = [place.regional("ec2", workload_region.as_deref(), &peering)];
@@ -36,7 +41,7 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     } else {
         grants.allow("PeeringRequested", &["ec2:CreateVpcPeeringConnection"], std::slice::from_ref(&workload_vpc), ALWAYS);
         let made = ["ec2:CreateVpcPeeringConnection", "ec2:DeleteVpcPeeringConnection"];
-        grants.allow("PeeringConnections", &made, &connections, of_both.clone());
+        allow_on(grants, &made, &connections, &of_both);
         grants.allow("PeeringTaggedAsMade", &["ec2:CreateTags"], &connections, made_by("CreateVpcPeeringConnection"));
     }
     let end = End { wanted, region: workload_region.as_deref(), vpc: &workload_vpc, tables: "workload_route_table_ids", of_both: &of_both };
@@ -55,7 +60,7 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     if flag(wanted, "allow_https", true) {
         let of = |kind: &str| [place.regional("ec2", cluster_region.as_deref(), &format!("{kind}/*"))];
         let rules = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"];
-        grants.allow("Https", &rules, &of("security-group"), within(&cluster_vpc));
+        grants.allow("Https", &rules, &of("security-group"), both(within(&cluster_vpc), of_cluster(&name)));
         // With tags in the request, the new rule is asked for too, which knows no VPC.
         grants.allow("HttpsRules", &["ec2:AuthorizeSecurityGroupIngress"], &of("security-group-rule"), tagged("aws:RequestTag"));
         grants.allow("HttpsTags", &TAGS, &of("security-group-rule"), ALWAYS);
@@ -69,7 +74,8 @@ struct End<'a> {
     vpc: &'a str,
     /// The attribute that names route tables.
     tables: &'a str,
-    of_both: &'a Json,
+    /// Between which VPCs the connection may be.
+    of_both: &'a [Json],
 }
 
 impl End<'_> {
@@ -80,13 +86,14 @@ impl End<'_> {
         let tables: Vec<String> = ids.iter().map(|id| place.regional("ec2", self.region, &format!("route-table/{id}"))).collect();
         grants.allow("PeeringRoutes", &ROUTES, &tables, within(self.vpc));
         if flag(self.wanted, "dns_resolution", false) {
-            grants.allow("PeeringConnections", &OPTIONS, connections, self.of_both.clone());
+            allow_on(grants, &OPTIONS, connections, self.of_both);
         }
-        grants.allow("PeeringConnections", &["ec2:CreateTags"], connections, self.of_both.clone());
+        allow_on(grants, &["ec2:CreateTags"], connections, self.of_both);
         // To untag carries neither VPC, but the tags that are there.
-        let condition = if self.of_both.is_null() { ALWAYS } else { tagged("aws:ResourceTag") };
+        let is_named = self.of_both == [ALWAYS];
+        let condition = if is_named { ALWAYS } else { tagged("aws:ResourceTag") };
         grants.allow("PeeringUntagged", &["ec2:DeleteTags"], connections, condition);
-        if !self.of_both.is_null() {
+        if !is_named {
             // A connection that is adopted carries nothing of xeks but its notes of what it added.
             let notes = json!({"ForAllValues:StringLike": {"aws:TagKeys": "xeks:*"}, "Null": {"aws:TagKeys": "false"}});
             grants.allow("PeeringNotes", &["ec2:DeleteTags"], connections, notes);
@@ -95,9 +102,26 @@ impl End<'_> {
 }
 
 /// To accept is asked of the accepter's VPC and of the connection.
-fn accept(grants: &mut Grants, vpc: &str, connections: &[String], of_both: &Json) {
+fn accept(grants: &mut Grants, vpc: &str, connections: &[String], of_both: &[Json]) {
     grants.allow("PeeringAccepted", &["ec2:AcceptVpcPeeringConnection"], &[vpc.to_owned()], ALWAYS);
-    grants.allow("PeeringConnections", &["ec2:AcceptVpcPeeringConnection"], connections, of_both.clone());
+    allow_on(grants, &["ec2:AcceptVpcPeeringConnection"], connections, of_both);
+}
+
+/// On connections between these VPCs.
+fn allow_on(grants: &mut Grants, actions: &[&str], connections: &[String], of_both: &[Json]) {
+    for between in of_both {
+        grants.allow("PeeringConnections", actions, connections, between.clone());
+    }
+}
+
+/// The security group that EKS made for the cluster: only EKS can set that tag (EKS user guide, "Amazon EKS security group requirements and
+/// considerations"; tags that begin with `aws:` are reserved).
+fn of_cluster(name: &str) -> Json {
+    const TAG: &str = "aws:ResourceTag/aws:eks:cluster-name";
+    match is_any(name) {
+        true => json!({"Null": {TAG: "false"}}),
+        false => like("StringLike", TAG, &[name.to_owned()]),
+    }
 }
 
 /// Tags that the call makes the thing with.

@@ -42,6 +42,11 @@ pub(super) fn flag(value: &Value, path: &str, default: bool) -> bool {
     value.at(path).as_bool().unwrap_or(default)
 }
 
+/// Whether the pattern admits every name, or every path.
+pub(super) fn is_any(pattern: &str) -> bool {
+    pattern.contains('*') && pattern.chars().all(|c| matches!(c, '*' | '?' | '/'))
+}
+
 /// The condition that a key fits one of the patterns; none where any value will do.
 pub(super) fn like(operator: &str, key: &str, patterns: &[String]) -> Json {
     if patterns.is_empty() || patterns.iter().any(|pattern| pattern == "*") {
@@ -80,6 +85,16 @@ mod tests {
         assert_eq!(place().role(&role(Value::Null), false), ["arn:aws-cn:iam::183295435445:role/team-*"]);
         assert_eq!(place().role(&role(Value::Null), true).len(), 2);
         assert_eq!(place().role(&role(Value::string("/x/")), true), ["arn:aws-cn:iam::183295435445:role/x/team-*"]);
+    }
+
+    #[test]
+    fn only_wildcards_admit_everything() {
+        for any in ["*", "**", "?*", "/*/"] {
+            assert!(is_any(any), "{any}");
+        }
+        for some in ["", "/", "?", "team-*", "*-x", "/teams/*/"] {
+            assert!(!is_any(some), "{some}");
+        }
     }
 
     #[test]

@@ -5,22 +5,25 @@
 use serde_json::{Value as Json, json};
 
 use super::grants::{ALWAYS, Grants};
-use super::place::{Place, flag, like, text};
+use super::place::{Place, both, flag, like, text};
 use crate::schema::Value;
 
 /// Looking at a role, as reads and imports do.
 const LOOK: [&str; 4] = ["iam:GetRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole"];
-/// The life of a role that is made here, without its making.
-const OWN: [&str; 7] = [
+/// Tagging carries no iam:PermissionsBoundary: the role's name and path alone limit it.
+const TAGS: [&str; 2] = ["iam:TagRole", "iam:UntagRole"];
+/// The life of a role that is made here. All of these carry iam:PermissionsBoundary.
+const OWN: [&str; 6] = [
+    "iam:CreateRole",
     "iam:UpdateRole",
     "iam:UpdateAssumeRolePolicy",
     "iam:DeleteRole",
-    "iam:TagRole",
-    "iam:UntagRole",
     // Also what others put onto it: the policies of a role that is made here are exclusive, and it can't be deleted with any left.
     "iam:DeleteRolePolicy",
     "iam:DetachRolePolicy",
 ];
+/// These carry it too.
+const INLINE: [&str; 2] = ["iam:PutRolePolicy", "iam:DeleteRolePolicy"];
 
 /// What the resource does with one of its roles.
 pub(super) struct Use<'a> {
@@ -48,46 +51,50 @@ impl Use<'_> {
         grants.allow("Roles", &LOOK, &arns, ALWAYS);
         // Where a role would exceed AWS's default quotas, the plan asks for the account's own.
         grants.allow("Quotas", &["iam:GetAccountSummary"], &["*".to_owned()], ALWAYS);
-        if self.inline {
-            grants.allow("Roles", &["iam:GetRolePolicy", "iam:DeleteRolePolicy"], &arns, ALWAYS);
-            grants.allow("RolesGiven", &["iam:PutRolePolicy"], &arns, self.bounded());
-        }
-        if self.existing() {
-            if self.trusted {
-                grants.allow("Roles", &["iam:UpdateAssumeRolePolicy"], &arns, ALWAYS);
-            }
-        } else {
-            grants.allow("Roles", &OWN, &arns, ALWAYS);
+        if self.inline || !self.existing() {
             grants.allow("Roles", &["iam:GetRolePolicy"], &arns, ALWAYS);
-            grants.allow("RolesGiven", &["iam:CreateRole"], &arns, self.bounded());
-            match text(self.role, "permissions_boundary") {
-                // Taking a boundary off is what the condition is there to prevent.
-                Some(_) => grants.allow("RolesGiven", &["iam:PutRolePermissionsBoundary"], &arns, self.bounded()),
-                None => grants.allow("Roles", &["iam:DeleteRolePermissionsBoundary"], &arns, ALWAYS),
-            }
         }
+        if !self.existing() {
+            grants.allow("Roles", &TAGS, &arns, ALWAYS);
+        }
+        grants.allow("RolesWritten", &self.writes(), &arns, self.bounded());
         self.managed_policies(grants, &arns);
     }
 
-    /// Attaching is limited to the policies that are named; so is detaching, because foreign attachments are not managed.
+    /// What writes the role, but for its tags and the managed policies that it gets.
+    fn writes(&self) -> Vec<&'static str> {
+        let mut writes = if self.inline { INLINE.to_vec() } else { Vec::new() };
+        if self.existing() {
+            writes.extend(self.trusted.then_some("iam:UpdateAssumeRolePolicy"));
+            return writes;
+        }
+        writes.extend(OWN);
+        // Taking a boundary off is what naming one is there to prevent.
+        let bounded = self.role.get("permissions_boundary").is_given();
+        writes.push(if bounded { "iam:PutRolePermissionsBoundary" } else { "iam:DeleteRolePermissionsBoundary" });
+        writes
+    }
+
+    /// Attaching is limited to the policies that are named; so is detaching from a role that exists, where foreign attachments are not managed.
     fn managed_policies(&self, grants: &mut Grants, arns: &[String]) {
         let policies = self.role.get("managed_policy_arns").strings();
         if policies.is_empty() {
             return;
         }
-        let named = like("ArnLike", "iam:PolicyARN", &policies);
-        grants.allow("RolesGiven", &["iam:AttachRolePolicy"], arns, super::place::both(named.clone(), self.bounded()));
+        let named = both(like("ArnLike", "iam:PolicyARN", &policies), self.bounded());
+        grants.allow("PoliciesGiven", &["iam:AttachRolePolicy"], arns, named.clone());
         if self.existing() {
-            grants.allow("PoliciesTaken", &["iam:DetachRolePolicy"], arns, named);
+            grants.allow("PoliciesGiven", &["iam:DetachRolePolicy"], arns, named);
         }
     }
 
-    /// What adds to a role is allowed on one with this boundary only (IAM user guide, "Delegating responsibility to others using
-    /// permissions boundaries").
+    /// Every write that carries the key is allowed on a role with this boundary only: a role that exists and lacks it is out of reach (IAM
+    /// user guide, "Delegating responsibility to others using permissions boundaries").
     fn bounded(&self) -> Json {
-        match text(self.role, "permissions_boundary").filter(|_| !self.existing()) {
-            Some(boundary) => like("ArnLike", "iam:PermissionsBoundary", &[boundary]),
+        match text(self.role, "permissions_boundary").as_deref() {
             None => ALWAYS,
+            Some("*") => json!({"Null": {"iam:PermissionsBoundary": "false"}}),
+            Some(boundary) => json!({"ArnLike": {"iam:PermissionsBoundary": boundary}}),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The shape of `xeks_runner_policy`: the resources' own attributes, as far as they decide what a pipeline must be allowed.
 
-use super::reads;
+use super::{containment, reads};
 use crate::aws::{arn, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::schema::{Attribute, Nesting, Schema, Value, attributes, validators};
@@ -10,9 +10,12 @@ pub(super) fn schema() -> Schema {
                one policy per account.\n\n\
                The lists have the attributes of the resources with the same name, as far as they affect permissions, so that you can \
                generate both from the same locals. Names can contain the wildcards `*` and `?`: a platform team grants `team-*` once. If \
-               an attribute such as `kubernetes.policies` is not set, the policy allows any value. The data source calls AWS only to \
+               an attribute such as `kubernetes` is not set, the policy allows any value. The data source calls AWS only to \
                look up the account IDs; if `cluster_account_id` and `workload_account_id` are set, it makes no call, so that you can \
                render the policies before you have access.\n\n\
+               Name a `permissions_boundary` for every role: without it, an attacker in the pipeline can give its roles any permission, and \
+               use them. [A compromised pipeline](../guides/compromised-pipeline.md) lists what each policy allows on foreign objects, and \
+               what contains it.\n\n\
                The Sid of each statement names its purpose. A managed policy can have 6,144 characters; a longer one causes a warning. \
                Revoke a permission only after the resources that need it were changed or destroyed.";
     Schema::new(doc, attributes([asked(), found()]))
@@ -38,9 +41,13 @@ fn asked() -> Vec<Attribute> {
             "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`.",
         )
         .optional(),
-        Attribute::string("region", "Region that regional ARNs are limited to. Default: `*`. Each list can set its own.")
-            .optional()
-            .check(validators::text(region)),
+        Attribute::string(
+            "region",
+            "Region that regional ARNs are limited to. Default: `*`. Each list can set its own. Required for `irsa_trust` with clusters, \
+             unless it sets its `cluster_region`.",
+        )
+        .optional()
+        .check(validators::text(region)),
         Attribute::string(
             "partition",
             "Partition of the ARNs, such as `aws-cn`. Default: the partition of the provider's accounts, else of `region`, else `aws`.",
@@ -92,15 +99,19 @@ fn access() -> Vec<Attribute> {
         Attribute::string("scope", "`cluster` or `namespace`. Default: both.")
             .optional()
             .check(validators::one_of(&["cluster", "namespace"])),
-        Attribute::set_of_strings("namespaces", "Namespaces that the policy can apply to. Default: any.").optional(),
+        Attribute::set_of_strings("namespaces", "Namespaces that the policy can apply to, and no cluster scope. Default: any.").optional(),
     ];
     let policies = Attribute::nested(
         "policies",
         Nesting::Map,
         policy,
-        "Access policies that the pipeline can associate, by name or ARN. Default: any. Also any with `adopt`, because xeks restores \
-         foreign policies when it recreates an entry.",
+        "Access policies that the pipeline can associate, by name or ARN. Default: none.",
     );
+    let kubernetes = vec![
+        policies.optional(),
+        Attribute::set_of_strings("groups", "Groups that the pipeline can set; wildcards are allowed. Default: none.").optional(),
+        Attribute::string("username", "User name that the pipeline can set; wildcards are allowed. Default: that of EKS.").optional(),
+    ];
     vec![
         cluster_name().required(),
         cluster_region(),
@@ -116,9 +127,9 @@ fn access() -> Vec<Attribute> {
         Attribute::nested(
             "kubernetes",
             Nesting::Single,
-            vec![policies.optional()],
-            "Permissions that the pipeline can grant in the \
-             cluster.",
+            kubernetes,
+            "Permissions that the pipeline can grant in the cluster. Default: any. Also any with `adopt`, because xeks restores a foreign \
+             entry when it recreates it.",
         )
         .optional(),
         Attribute::string("on_config_map", "`upgrade` also allows changing the cluster's authentication mode. Default: `error`.")
@@ -147,7 +158,9 @@ fn trust() -> Vec<Attribute> {
         Attribute::set_of_strings("cluster_names", "Names of several clusters; wildcards are allowed.")
             .optional()
             .check(validators::each_text(pattern)),
-        Attribute::set_of_strings("issuer_urls", "Issuers instead of clusters; wildcards are allowed.").optional(),
+        Attribute::set_of_strings("issuer_urls", "Issuers instead of clusters; wildcards are allowed after the host.")
+            .optional()
+            .check(validators::each_text(issuer)),
         cluster_region(),
         mode(&["federated", "chained"], "`federated` (default) or `chained`."),
         Attribute::nested("role", Nesting::Single, attributes(target), "The role in the workload account.").required(),
@@ -188,8 +201,8 @@ fn role(existing: &'static str) -> Vec<Attribute> {
             .check(validators::text(names::path)),
         Attribute::string(
             "permissions_boundary",
-            "ARN of the permissions boundary; wildcards are allowed. The pipeline can create roles and add policies only with this \
-             boundary, and can't remove it.",
+            "ARN of the permissions boundary; wildcards are allowed. The pipeline can create, change and delete only roles with this \
+             boundary, also with `existing`, and can't remove it. `*`: any boundary, which contains nothing.",
         )
         .optional()
         .check(validators::text(|text: &str| if text == "*" { Ok(()) } else { arn::is_policy(text) })),
@@ -234,6 +247,18 @@ fn region(text: &str) -> Result<(), String> {
     if text == "*" { Ok(()) } else { names::region(text) }
 }
 
+/// An issuer, or a pattern of issuers of one host: a wildcard in the host also stands for a slash, and so for other hosts.
+fn issuer(text: &str) -> Result<(), String> {
+    let host = text.strip_prefix("https://").unwrap_or(text).split('/').next().unwrap_or_default();
+    if host.contains(['*', '?']) {
+        return Err(format!(
+            "{text:?} has a wildcard in its host, which also matches issuers of other domains. Use wildcards after the host only, such as \
+             https://oidc.eks.ap-south-1.amazonaws.com/id/*."
+        ));
+    }
+    names::issuer_url(&text.replace(['*', '?'], "x"))
+}
+
 /// Rules over several attributes.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -262,5 +287,6 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
             validators::refuse(&path.attribute("pod_role"), "Mode \"chained\" requires a pod role. Set pod_role.", &mut diagnostics);
         }
     }
+    containment::refuse(config, &mut diagnostics);
     diagnostics
 }

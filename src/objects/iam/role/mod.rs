@@ -238,9 +238,10 @@ impl Object<Context> for Role {
     async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
         let facts = RoleFacts::of(observed);
         if reconcile.origin.is_own() {
+            // The boundary first: the caller may be allowed the other writes on a role with this boundary only.
+            self.rewrite_boundary(cx, &facts).await?;
             self.rewrite_trust(cx, reconcile, &facts).await?;
             self.rewrite_settings(cx, &facts).await?;
-            self.rewrite_boundary(cx, &facts).await?;
             let change = tags::own(Keys::IgnoringCase, &cx.ownership, reconcile, instance, &self.tags, observed);
             retag(cx, self.side, &self.name, &change).await?;
             return Ok(Written { arn: observed.arn.clone(), id: observed.id.clone(), ..self.written() });

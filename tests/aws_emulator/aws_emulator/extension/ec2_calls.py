@@ -51,16 +51,27 @@ def put_tags(resource_id, tags):
 
 def check_tags(tags):
     """EC2 user guide, Tag your resources: 50 tags, keys to 127 and values to 255 characters, no `aws:` prefix."""
+    check_reserved(tags)
     for tag in tags:
-        if tag["Key"].lower().startswith("aws:"):
-            raise invalid(
-                f"Value ( {tag['Key']} ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved "
-                "for internal use"
-            )
         if not 1 <= len(tag["Key"]) <= 127 or len(tag.get("Value", "")) > 255:
             raise invalid(f"Tag ( {tag['Key']} ) exceeds the maximum length: 127 for keys, 255 for values.")
     if len({tag["Key"] for tag in tags}) > 50:
         raise AwsError("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
+
+
+def check_reserved(tags):
+    """EC2 user guide, Tag your resources: "You can't edit or delete tag names or values with this prefix"."""
+    for tag in tags:
+        if is_reserved(tag):
+            raise invalid(
+                f"Value ( {tag['Key']} ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved "
+                "for internal use"
+            )
+
+
+def is_reserved(tag):
+    """What AWS itself sets; these don't count against the limit of 50."""
+    return tag["Key"].lower().startswith("aws:")
 
 
 def tags_for(call, resource_type):

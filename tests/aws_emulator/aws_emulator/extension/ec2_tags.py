@@ -8,7 +8,7 @@ from ministack.services import ec2 as stock
 
 from . import ec2_peering
 from .call import AwsError
-from .ec2_calls import check_tags, operation, put_tags, tags_of
+from .ec2_calls import check_reserved, check_tags, is_reserved, operation, put_tags, tags_of
 
 _STORES = {
     "vpc": stock._vpcs,
@@ -27,8 +27,9 @@ def create(call):
     results = {}
     for resource in call.params.get("Resources", []):
         _check_exists(resource)
+        check_reserved(added)
         merged = {tag["Key"]: tag for tag in tags_of(resource)} | {tag["Key"]: tag for tag in added}
-        check_tags(list(merged.values()))
+        check_tags([tag for tag in merged.values() if not is_reserved(tag)])
         results[resource] = list(merged.values())
     for resource, tags in results.items():
         put_tags(resource, tags)
@@ -42,8 +43,9 @@ def delete(call):
         _check_exists(resource)
         gone = call.params.get("Tags")
         if gone is None:
-            put_tags(resource, [])
+            put_tags(resource, [tag for tag in tags_of(resource) if is_reserved(tag)])
             continue
+        check_reserved(gone)
         kept = [
             tag
             for tag in tags_of(resource)

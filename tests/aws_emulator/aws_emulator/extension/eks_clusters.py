@@ -18,6 +18,7 @@ from ministack.services import eks as stock
 
 from . import api_server, arns, lags
 from .call import AwsError, Call, handles
+from .ec2_calls import put_tags
 
 MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
 DEFAULT_VERSION = "1.33"
@@ -137,6 +138,7 @@ async def delete_cluster(call: Call) -> dict:
         del _updates[key]
     for group in groups & set(stock_ec2._security_groups.keys()):
         del stock_ec2._security_groups[group]
+        put_tags(group, [])
     return {"cluster": cluster | {"status": "DELETING"}}
 
 
@@ -248,7 +250,8 @@ def _admit_creator(cluster: dict) -> None:
 def _vpc_config(name: str, identifier: str, asked: dict, account: str) -> dict:
     """The VPC is that of the subnets, and EKS makes a security group of its own in it.
 
-    EKS user guide, "View Amazon EKS security group requirements for clusters": named eks-cluster-sg-NAME-ID.
+    EKS user guide, "View Amazon EKS security group requirements for clusters": named eks-cluster-sg-NAME-ID, with three
+    tags.
     """
     subnets = asked.get("subnetIds") or []
     vpcs = {stock_ec2._subnets[subnet]["VpcId"] for subnet in subnets if subnet in stock_ec2._subnets}
@@ -259,9 +262,12 @@ def _vpc_config(name: str, identifier: str, asked: dict, account: str) -> dict:
     vpc = vpcs.pop()
     group = f"sg-{secrets.token_hex(8)}0"
     everything = {"IpProtocol": "-1", "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": []}
+    called = f"eks-cluster-sg-{name}-{int(identifier[:8], 16) % 10**9}"
+    tags = {f"kubernetes.io/cluster/{name}": "owned", "aws:eks:cluster-name": name, "Name": called}
+    put_tags(group, [{"Key": key, "Value": value} for key, value in tags.items()])
     stock_ec2._security_groups[group] = {
         "GroupId": group,
-        "GroupName": f"eks-cluster-sg-{name}-{int(identifier[:8], 16) % 10**9}",
+        "GroupName": called,
         "Description": "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes",
         "VpcId": vpc,
         "OwnerId": account,
