@@ -8,6 +8,7 @@
 //! being created again).
 
 mod renewal;
+mod surplus;
 
 use std::collections::BTreeSet;
 
@@ -113,7 +114,8 @@ impl Object<Context> for AccessEntry {
         let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
         let instance = reconcile.entry.as_ref().and_then(|e| e.instance.as_deref()).or(reconcile.instance.as_deref());
         let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, instance, &facts).is_none());
-        let differs = to_restore || unnoted || self.differs(reconcile, &facts);
+        let surplus = own && !self.surplus(cx, &facts).is_empty();
+        let differs = to_restore || unnoted || surplus || self.differs(reconcile, &facts);
         Ok(Some(Observed {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
@@ -170,6 +172,9 @@ impl Object<Context> for AccessEntry {
             true => tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed),
             false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &added),
         };
+        if own && !self.surplus(cx, &facts).is_empty() {
+            self.remove_surplus(cx, principal).await?;
+        }
         let added = if own { BTreeSet::new() } else { tags::added_after(Keys::Exact, &added, &change) };
         let notes = if own { tags::Change::default() } else { self.use_change(cx, instance, &facts) };
         retag(cx, Some(&self.region), observed.arn.as_deref(), &change.and(notes)).await?;
@@ -295,16 +300,18 @@ impl AccessEntry {
         let (uses, connection) = (&facts.uses, cx.ownership.connection());
         let is_noted =
             |policy: &str| uses.others_use(connection, policy) || uses.by(connection).is_some_and(|noted| noted.policies.contains(policy));
-        let is_recorded = |policy: &str| {
-            let key = Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role));
-            cx.recorded.get(&key).is_some_and(|entry| entry.origin == Origin::Created)
-        };
+        let is_recorded =
+            |policy: &str| cx.recorded.get(&self.association_key(policy)).is_some_and(|entry| entry.origin == Origin::Created);
         let is_due = |arn: &&String| {
             let policy = policy_name(arn);
             !facts.has_policy(arn) || is_noted(policy) || is_recorded(policy)
         };
         let policies = self.policies.iter().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
         uses.change(connection, &Use { instance: instance.to_owned(), policies })
+    }
+
+    fn association_key(&self, policy: &str) -> Key {
+        Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role))
     }
 
     fn names_differ(&self, facts: &EntryFacts) -> bool {
