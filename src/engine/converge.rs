@@ -238,7 +238,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
             let foreign = reconcile.origin == Origin::Adopted && matches!(object.on_existing(), OnExisting::InheritFrom(_));
             return if foreign && observed.differs { Found::Foreign(observed) } else { Found::Ours(reconcile.origin, observed) };
         }
-        if matches!(&observed.owner, Owner::Tagged { resource: Some(r), .. } if r == self.backend.resource()) {
+        if observed.is_left_by(self.backend.resource(), &object.on_existing()) {
             return Found::Ours(if object.on_existing() == OnExisting::Share { Origin::Shared } else { Origin::Created }, observed);
         }
         match object.on_existing() {

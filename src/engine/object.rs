@@ -68,6 +68,11 @@ pub struct Observed {
     pub document: Option<String>,
     pub tags: Option<Tags>,
     pub owner: Owner,
+    /// What a create of this configuration would not have given it or would have made otherwise, as a message lists it. An object that is in
+    /// no ledger and has any is foreign, whatever its tags say: who may tag an object could write this resource's tags on it.
+    pub unexpected: Vec<String>,
+    /// When AWS created it, where AWS says: seconds since 1970.
+    pub created: Option<i64>,
     /// Whether it differs from what the configuration says, for an object of the origin that the read was asked for.
     pub differs: bool,
     /// How a message names it, where its ARN does not say enough.
@@ -82,7 +87,26 @@ impl Observed {
     /// An object that has neither ARN, id, document nor tags, and belongs to the owner of what it is attached to.
     pub fn attached(differs: bool) -> Self {
         let facts = Facts::default();
-        Observed { arn: None, id: None, document: None, tags: None, owner: Owner::Parent, differs, label: None, if_foreign: None, facts }
+        Observed {
+            arn: None,
+            id: None,
+            document: None,
+            tags: None,
+            owner: Owner::Parent,
+            unexpected: Vec::new(),
+            created: None,
+            differs,
+            label: None,
+            if_foreign: None,
+            facts,
+        }
+    }
+
+    /// Whether it is what an earlier create of the composite left, which a create takes over: it carries that tag, and is exactly what a
+    /// create would have made. One that must exist is foreign, whatever it carries.
+    pub fn is_left_by(&self, resource: &str, on_existing: &OnExisting) -> bool {
+        let is_tagged = matches!(&self.owner, Owner::Tagged { resource: Some(r), .. } if r == resource);
+        is_tagged && self.unexpected.is_empty() && *on_existing != OnExisting::MustExist
     }
 
     /// Whether it is the object that the entry has, rather than another one under its name.

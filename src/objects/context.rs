@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::locks::{self, Held};
-use super::ownership::Ownership;
+use super::ownership::{Ownership, TAG_INSTANCE, TAG_RESOURCE};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair, Side};
-use crate::engine::Ledger;
+use crate::engine::{Entry, Key, Ledger, Owner};
 
 /// How long a write of IAM may be invisible elsewhere. AWS names no bound; provider hashicorp/aws waits as long (`propagationTimeout`). A
 /// principal that is still unknown after this is taken for a wrong one.
@@ -75,6 +75,33 @@ impl Context {
     /// Warns the user of something that is no error.
     pub fn warn(&self, summary: &'static str, message: impl Into<String>) {
         self.warnings.lock().push((summary, message.into()));
+    }
+
+    /// Whether a destroy may delete the object: it is this resource's, and has the ID that AWS gave it, if the ledger has one. Tags can be
+    /// copied, an ID can't: of an object that has this create's tag and is another one, the user is warned.
+    pub fn may_delete(&self, key: &Key, entry: &Entry, owner: &Owner, recorded: Option<&str>, found: Option<&str>) -> bool {
+        let is_same = recorded.is_none() || recorded == found;
+        if is_same && self.ownership.is_ours(entry, owner) {
+            return true;
+        }
+        if let Owner::Tagged { resource, instance: instance @ Some(_) } = owner
+            && entry.origin.is_own()
+            && entry.is_of(instance.as_deref())
+        {
+            let why = match (is_same, resource) {
+                (false, _) => format!("its ID is {}, and this resource created {}", found.unwrap_or("none"), recorded.unwrap_or_default()),
+                (true, resource) => format!("its {TAG_RESOURCE} tag is {:?}", resource.as_deref().unwrap_or_default()),
+            };
+            self.warn(
+                CLEANUP,
+                format!(
+                    "{key} in {} was kept. It carries the {TAG_INSTANCE} tag of this resource, but {why}. Find out who wrote the tag (AWS \
+                     CloudTrail), and delete the object by hand if it is yours.",
+                    self.label(key.side)
+                ),
+            );
+        }
+        false
     }
 
     /// Until when to wait.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::policy;
 use crate::aws::tags::IgnoreTags;
-use crate::engine::{Entry, Origin, Owner, Tags};
+use crate::engine::{Entry, Origin, Owner, Reconcile, Tags};
 use crate::schema::placeholder;
 
 /// Says what the object belongs to: type, cluster, accounts and names. Follows from the configuration, so it survives a kill.
@@ -69,12 +69,27 @@ impl Ownership {
         matches!(owner, Owner::Tagged { resource: Some(resource), .. } if *resource == self.resource)
     }
 
+    /// Whether an object may be what a killed create of this composite left: its tags say so, and it is not the one that the ledger has. Then
+    /// `Observed::unexpected` decides.
+    pub fn may_be_left(&self, reconcile: &Reconcile, owner: &Owner) -> bool {
+        let is_recorded = |instance: &Option<String>| reconcile.entry.as_ref().is_some_and(|entry| entry.is_of(instance.as_deref()));
+        self.is_of_composite(owner) && !matches!(owner, Owner::Tagged { instance, .. } if is_recorded(instance))
+    }
+
+    /// Whether the object is this resource's alone, and still the one that the entry has: it carries the entry's instance, no other resource's
+    /// tag, and, if it was created by this resource, this one's.
+    pub fn is_ours(&self, entry: &Entry, owner: &Owner) -> bool {
+        let Owner::Tagged { resource, instance } = owner else { return false };
+        let is_of_resource = entry.origin != Origin::Created || resource.as_ref().is_none_or(|resource| *resource == self.resource);
+        entry.origin.is_own() && entry.is_of(instance.as_deref()) && is_of_resource
+    }
+
     /// Whether what is attached to an object may be taken off it. Foreign objects keep what they have, and so does an object that another
     /// create of this composite has taken over, or that something else put in the place of this resource's: `recorded` is the ledger's entry of
     /// the parent, `owner` whose the parent is now.
     pub fn may_detach(&self, entry: &Entry, recorded: Option<&Entry>, owner: &Owner) -> bool {
         let Owner::Tagged { instance, .. } = owner else { return false };
-        if recorded.is_some_and(|parent| parent.origin.is_own() && !is_ours(parent, owner)) {
+        if recorded.is_some_and(|parent| parent.origin.is_own() && !self.is_ours(parent, owner)) {
             return false;
         }
         match entry.origin {
@@ -135,14 +150,6 @@ impl Ownership {
 
     fn is_hidden(&self, key: &str) -> bool {
         key.starts_with(PREFIX) || key.starts_with("aws:") || self.ignored.holds(key)
-    }
-}
-
-/// Whether the object may be deleted: this resource's alone, and still the one that the entry has.
-pub fn is_ours(entry: &Entry, owner: &Owner) -> bool {
-    match owner {
-        Owner::Tagged { instance, .. } => entry.origin.is_own() && entry.is_of(instance.as_deref()),
-        Owner::Parent => false,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::ownership::Ownership;
+use super::ownership::{Ownership, digest};
 use crate::engine::{Added, Observed, Origin, Reconcile, Tags};
+use crate::schema::placeholder;
 
 /// Tags to set, and keys to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,37 +66,101 @@ pub fn own(keys: Keys, ownership: &Ownership, reconcile: &Reconcile, instance: &
     change
 }
 
-/// For a foreign object: missing tags are added, tags that this resource added before and no longer wants are removed, and what others
-/// set is kept.
-pub fn additive(keys: Keys, wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Change {
-    let is_due = |key: &str, value: &str| match keys.find(seen, key) {
-        None => true,
-        Some((k, v)) => (k != key || v != value) && keys.lists(added, k),
-    };
-    Change {
-        set: wanted.iter().filter(|(k, v)| is_due(k, v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
-        unset: seen.keys().filter(|k| keys.lists(added, k) && keys.find(wanted, k).is_none()).cloned().collect(),
+/// The tag with which a composite lists, on a foreign object, the keys of the tags that it added there: what a killed run added is known
+/// by it. Digests, since a tag's value holds less than all keys may have.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    key: String,
+    value: Option<String>,
+}
+
+impl Mark {
+    const KEY: &str = "xeks:tags:";
+    const DIGITS: usize = 6;
+    /// A tag's value has at most 256 characters (IAM and EKS, Tag); an object at most 50 tags.
+    const MAX: usize = 256 / Self::DIGITS;
+
+    pub fn of(ownership: &Ownership, all: &Tags) -> Self {
+        let key = format!("{}{}", Self::KEY, ownership.connection());
+        Mark { value: all.get(&key).cloned(), key }
+    }
+
+    fn digest(key: &str) -> String {
+        digest(key)[..Self::DIGITS].to_owned()
+    }
+
+    fn lists(&self, key: &str) -> bool {
+        let digest = Self::digest(key);
+        self.value.iter().any(|value| value.as_bytes().chunks(Self::DIGITS).any(|listed| listed == digest.as_bytes()))
+    }
+
+    /// What makes it list these keys.
+    fn change<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Change {
+        let value = keys.take(Self::MAX).map(Self::digest).collect::<String>();
+        let is_listed = self.value.as_deref().unwrap_or_default() == value;
+        match value.is_empty() {
+            _ if is_listed => Change::default(),
+            true => Change { set: Tags::new(), unset: vec![self.key.clone()] },
+            false => Change { set: Tags::from([(self.key.clone(), value)]), unset: Vec::new() },
+        }
     }
 }
 
-/// What the entry of an adopted object shows: the wanted tags that exist, as wanted where others set them, and what this resource added
-/// before.
-pub fn shown(keys: Keys, wanted: &Tags, seen: &Tags, added: &BTreeSet<Added>) -> Tags {
-    let shown = |(key, value): (&String, &String)| match (keys.find(wanted, key), keys.lists(added, key)) {
-        (Some((key, wanted)), false) => Some((key.clone(), wanted.clone())),
-        (Some(_), true) | (None, true) => Some((key.clone(), value.clone())),
-        (None, false) => None,
-    };
-    seen.iter().filter_map(shown).collect()
+/// The tags of a foreign object as far as they are this resource's: missing ones are added, those that this resource added before and no
+/// longer wants are removed, and what others set is kept.
+pub struct Additions<'a> {
+    pub keys: Keys,
+    pub wanted: &'a Tags,
+    pub seen: &'a Tags,
+    pub mark: &'a Mark,
+    /// What the ledger says was added.
+    pub recorded: &'a BTreeSet<Added>,
 }
 
-/// What the entry says was added, after a change.
-pub fn added_after(keys: Keys, added: &BTreeSet<Added>, change: &Change) -> BTreeSet<Added> {
-    let is_gone = |key: &str| change.unset.iter().any(|k| k == key) || change.set.keys().any(|k| keys.are_same(k, key));
-    let mut after = added.clone();
-    after.retain(|added| !matches!(added, Added::Tag(key) if is_gone(key)));
-    after.extend(change.set.keys().cloned().map(Added::Tag));
-    after
+impl Additions<'_> {
+    /// With the tags that the mark lists.
+    fn added(&self) -> BTreeSet<Added> {
+        let marked = self.seen.keys().filter(|key| self.mark.lists(key)).cloned().map(Added::Tag);
+        self.recorded.iter().cloned().chain(marked).collect()
+    }
+
+    fn visible_change(&self) -> Change {
+        let added = self.added();
+        let is_due = |key: &str, value: &str| match self.keys.find(self.seen, key) {
+            None => true,
+            Some((k, v)) => (k != key || v != value) && self.keys.lists(&added, k),
+        };
+        Change {
+            set: self.wanted.iter().filter(|(k, v)| is_due(k, v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            unset: self.seen.keys().filter(|k| self.keys.lists(&added, k) && self.keys.find(self.wanted, k).is_none()).cloned().collect(),
+        }
+    }
+
+    /// What has to be done, the mark included.
+    pub fn change(&self) -> Change {
+        self.visible_change().and(self.mark.change(added_keys(&self.after())))
+    }
+
+    /// What the entry of the object shows: the wanted tags that exist, as wanted where others set them, and what this resource added before.
+    pub fn shown(&self) -> Tags {
+        let added = self.added();
+        let shown = |(key, value): (&String, &String)| match (self.keys.find(self.wanted, key), self.keys.lists(&added, key)) {
+            (Some((key, wanted)), false) => Some((key.clone(), wanted.clone())),
+            (Some(_), true) | (None, true) => Some((key.clone(), value.clone())),
+            (None, false) => None,
+        };
+        self.seen.iter().filter_map(shown).collect()
+    }
+
+    /// What the entry says was added, once the change is made.
+    pub fn after(&self) -> BTreeSet<Added> {
+        let change = self.visible_change();
+        let is_gone = |key: &str| change.unset.iter().any(|k| k == key) || change.set.keys().any(|k| self.keys.are_same(k, key));
+        let mut after = self.added();
+        after.retain(|added| !matches!(added, Added::Tag(key) if is_gone(key)));
+        after.extend(change.set.keys().cloned().map(Added::Tag));
+        after
+    }
 }
 
 /// The keys of the tags that an entry says were added.
@@ -104,6 +169,20 @@ pub fn added_keys(added: &BTreeSet<Added>) -> impl Iterator<Item = &str> {
         Added::Tag(key) => Some(key.as_str()),
         _ => None,
     })
+}
+
+/// Tags of an object in no ledger that a create with the wanted ones would not have written, or has not, as a message lists them. Values
+/// that are unknown are not compared.
+pub fn unexpected(keys: Keys, wanted: &Tags, seen: &Tags) -> Vec<String> {
+    let mut change = exclusive(keys, wanted, seen);
+    change.set.retain(|key, value| !placeholder::is_in(value) && !placeholder::is_in(key));
+    let open = wanted.keys().any(|key| placeholder::is_in(key));
+    let extra = change.unset.iter().filter(|_| !open).map(|key| format!("tag {key:?}"));
+    let missing = change.set.keys().map(|key| match keys.find(seen, key) {
+        Some((_, value)) => format!("value {value:?} of tag {key:?}"),
+        None => format!("no tag {key:?}"),
+    });
+    extra.chain(missing).collect()
 }
 
 /// Tags as IAM's calls take them.
@@ -136,22 +215,57 @@ mod tests {
         assert!(exclusive(Keys::Exact, &tags(&[("a", "1")]), &tags(&[("a", "1")])).is_none());
     }
 
+    /// Change, what is shown and what was added after it, on a foreign object.
+    fn foreign(keys: Keys, wanted: &Tags, seen: &Tags, recorded: &BTreeSet<Added>, mark: &Mark) -> (Change, Tags, BTreeSet<Added>) {
+        let additions = Additions { keys, wanted, seen, mark, recorded };
+        (additions.visible_change(), additions.shown(), additions.after())
+    }
+
     #[test]
     fn tags_that_others_set_are_never_rewritten_and_count() {
         let (wanted, seen) = (tags(&[("a", "1"), ("b", "2")]), tags(&[("a", "theirs"), ("z", "theirs")]));
-        let change = additive(Keys::Exact, &wanted, &seen, &added(&[]));
+        let (change, shown, after) = foreign(Keys::Exact, &wanted, &seen, &added(&[]), &Mark::default());
         assert_eq!(change, Change { set: tags(&[("b", "2")]), unset: vec![] });
-        assert_eq!(added_after(Keys::Exact, &added(&[]), &change), added(&["b"]));
-        assert_eq!(shown(Keys::Exact, &wanted, &seen, &added(&[])), tags(&[("a", "1")]));
+        assert_eq!((shown, after), (tags(&[("a", "1")]), added(&["b"])));
     }
 
     #[test]
     fn tags_that_this_resource_added_are_corrected_and_removed_again() {
         let (seen, ours) = (tags(&[("a", "drifted"), ("b", "2"), ("z", "theirs")]), added(&["a", "b"]));
-        let change = additive(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours);
+        let (change, shown, after) = foreign(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours, &Mark::default());
         assert_eq!(change, Change { set: tags(&[("a", "1")]), unset: vec!["b".into()] });
-        assert_eq!(added_after(Keys::Exact, &ours, &change), added(&["a"]));
-        assert_eq!(shown(Keys::Exact, &tags(&[("a", "1")]), &seen, &ours), tags(&[("a", "drifted"), ("b", "2")]));
+        assert_eq!((shown, after), (tags(&[("a", "drifted"), ("b", "2")]), added(&["a"])));
+    }
+
+    #[test]
+    fn what_a_killed_run_added_is_known_by_the_mark_and_removed() {
+        let ownership = Ownership::new(&["mine"]);
+        let (wanted, none) = (tags(&[("a", "1"), ("b", "2")]), BTreeSet::new());
+        let first = Additions {
+            keys: Keys::Exact,
+            wanted: &wanted,
+            seen: &Tags::new(),
+            mark: &Mark::of(&ownership, &Tags::new()),
+            recorded: &none,
+        };
+        let all = first.change().set;
+        assert_eq!(all.len(), 3, "one mark for both");
+        let (mark, seen) = (Mark::of(&ownership, &all), &wanted);
+        let left = Additions { keys: Keys::Exact, wanted: &Tags::new(), seen, mark: &mark, recorded: &none };
+        assert_eq!(left.change().unset.len(), 3);
+        assert!(left.after().is_empty() && left.shown() == wanted);
+        let kept = Additions { keys: Keys::Exact, wanted: &wanted, seen, mark: &mark, recorded: &none };
+        assert!(kept.change().is_none());
+        let others = Mark::of(&Ownership::new(&["theirs"]), &all);
+        assert!(Additions { keys: Keys::Exact, wanted: &Tags::new(), seen, mark: &others, recorded: &none }.change().is_none());
+    }
+
+    #[test]
+    fn a_tag_that_no_create_would_have_written_is_listed_and_an_unknown_one_is_not() {
+        let (wanted, seen) = (tags(&[("a", "1"), ("b", "2"), ("c", "3")]), tags(&[("a", "1"), ("b", "x"), ("d", "4")]));
+        assert_eq!(unexpected(Keys::Exact, &wanted, &seen), ["tag \"d\"", "value \"x\" of tag \"b\"", "no tag \"c\""]);
+        let open = Tags::from([("b".to_owned(), placeholder::unknown())]);
+        assert_eq!(unexpected(Keys::Exact, &open, &tags(&[("b", "x")])), [""; 0]);
     }
 
     #[test]
@@ -161,10 +275,10 @@ mod tests {
         assert_eq!(exclusive(Keys::IgnoringCase, &wanted, &seen), new_case);
         assert_eq!(exclusive(Keys::Exact, &wanted, &seen), Change { set: wanted.clone(), unset: vec!["owner".into()] });
         // On a foreign role, the key of others is kept as they wrote it, and one that this resource added gets the new case.
-        assert!(additive(Keys::IgnoringCase, &wanted, &seen, &added(&[])).is_none());
-        assert_eq!(shown(Keys::IgnoringCase, &wanted, &seen, &added(&[])), wanted);
-        assert_eq!(additive(Keys::IgnoringCase, &wanted, &seen, &added(&["owner"])), new_case);
-        assert_eq!(added_after(Keys::IgnoringCase, &added(&["owner"]), &new_case), added(&["Owner"]));
+        let (change, shown, _) = foreign(Keys::IgnoringCase, &wanted, &seen, &added(&[]), &Mark::default());
+        assert!(change.is_none() && shown == wanted);
+        let (change, _, after) = foreign(Keys::IgnoringCase, &wanted, &seen, &added(&["owner"]), &Mark::default());
+        assert_eq!((change, after), (new_case, added(&["Owner"])));
     }
 
     #[test]

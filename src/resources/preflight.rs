@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 
-use super::lifecycle::{Located, Run, foreign, missing};
+use super::lifecycle::{Located, Run, foreign, missing, taken_over};
 use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
@@ -68,7 +68,14 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
             Ok(None) if object.on_existing() == OnExisting::MustExist => {
                 diagnostics.error(object.attribute(), format!("{} does not exist", key.name), missing(cx, *object).to_string());
             }
-            Ok(Some(observed)) if object.on_existing() == OnExisting::Fail && !is_ours(cx, run, &key, &observed) => {
+            Ok(Some(observed)) if is_known(cx, run, &key, &observed) => {}
+            // What is attached to an object is announced with it.
+            Ok(Some(observed)) if observed.is_left_by(cx.resource(), &object.on_existing()) && observed.arn.is_none() => {}
+            Ok(Some(observed)) if observed.is_left_by(cx.resource(), &object.on_existing()) => {
+                let (summary, detail) = taken_over(cx, &key, &observed);
+                diagnostics.warning(object.attribute(), summary, detail);
+            }
+            Ok(Some(observed)) if object.on_existing() == OnExisting::Fail => {
                 let text = foreign(cx, &key, &observed, import_id).to_string();
                 diagnostics.error(object.attribute(), format!("{} already exists", key.name), text);
             }
@@ -78,13 +85,13 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
     diagnostics
 }
 
-/// An object with this composite's own tag is not foreign: the leftover of an interrupted apply, or the old half of a replacement.
-fn is_ours(cx: &Context, run: &Run, key: &Key, observed: &Observed) -> bool {
+/// Whether a state of this run names the object, such as the old half of a replacement, or it goes with another object.
+fn is_known(cx: &Context, run: &Run, key: &Key, observed: &Observed) -> bool {
     match &observed.owner {
         Owner::Parent => true,
         Owner::Tagged { instance, .. } => {
             let account_id = &cx.pair.identity(key.side).account_id;
-            cx.ownership.is_of_composite(&observed.owner) || run.knows(cx.resource(), account_id, key, instance.as_deref())
+            run.knows(cx.resource(), account_id, key, instance.as_deref())
         }
     }
 }

@@ -96,8 +96,8 @@ impl RoleModel {
         }
     }
 
-    /// The role as an object with this trust. Sids belong to ownership.
-    pub fn object(&self, trust: &[Json], depends_on: Vec<Key>) -> Role {
+    /// The role as an object with this trust and inline policies of these names. Sids belong to ownership.
+    pub fn object(&self, trust: &[Json], inline_policies: Vec<String>, depends_on: Vec<Key>) -> Role {
         Role {
             side: self.side,
             name: self.name.clone(),
@@ -105,6 +105,8 @@ impl RoleModel {
             trust: trust.iter().map(policy::without_sid).collect(),
             tags: self.tags.clone(),
             adopted_tags: !self.existing,
+            inline_policies,
+            managed_policies: self.managed_policies.clone().unwrap_or_default(),
             manages_attachments: self.managed_policies.is_some(),
             on_existing: self.on_existing.clone(),
             depends_on,
@@ -187,7 +189,7 @@ pub async fn look_up_role(cx: &Context, env: &Env, model: &RoleModel) -> Result<
     let at = |error| Located { path: model.name_path(), error };
     match role::arn(cx, model.side, &model.name).await.map_err(at)? {
         Some(arn) => Ok(Some((key, arn))),
-        None if model.existing => Err(at(missing(cx, &model.object(&[], vec![])))),
+        None if model.existing => Err(at(missing(cx, &model.object(&[], vec![], vec![])))),
         None => {
             let identity = env.identity(model.side);
             let path = model.settings.path.as_deref().unwrap_or("/");

@@ -132,6 +132,8 @@ impl Connection {
             trust: trust.iter().map(without_sid).collect(),
             tags: self.tags.clone(),
             adopted_tags: !existing,
+            inline_policies: vec![format!("xeks-assume-{ACCESS}"), "xeks-describe-prac-eks-abhi".into()],
+            managed_policies: self.managed.iter().map(|arn| (*arn).to_owned()).collect(),
             manages_attachments: true,
             attribute: Path::root(),
             on_existing: self.on_existing(existing),
@@ -152,7 +154,11 @@ impl Connection {
             username: self.username.clone(),
             groups: BTreeSet::from(["viewers".to_owned()]),
             tags: self.tags.clone(),
-            policies: self.policies.iter().map(|(policy_arn, ..)| (*policy_arn).to_owned()).collect(),
+            policies: self
+                .policies
+                .iter()
+                .map(|(policy_arn, scope, namespaces)| ((*policy_arn).to_owned(), reach(*scope, namespaces)))
+                .collect(),
             on_existing: self.on_existing(false),
             depends_on,
             attribute: Path::root(),
@@ -166,7 +172,7 @@ impl Connection {
             role: ACCESS.into(),
             principal_arn: arn(CLUSTER_ACCOUNT, ACCESS),
             policy_arn: policy_arn.into(),
-            reach: Reach { scope, namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect() },
+            reach: reach(scope, namespaces),
             attribute: Path::root(),
         })
     }
@@ -174,10 +180,14 @@ impl Connection {
     fn profile(&self) -> [Box<dyn Object<Context>>; 2] {
         let (name, tags, on_existing) = (WORKLOAD.to_owned(), self.tags.clone(), self.on_existing(false));
         [
-            Box::new(InstanceProfile { name, path: None, tags, on_existing, attribute: Path::root() }),
+            Box::new(InstanceProfile { name, path: None, role: WORKLOAD.into(), tags, on_existing, attribute: Path::root() }),
             Box::new(InstanceProfileRole { profile: WORKLOAD.into(), role: WORKLOAD.into(), attribute: Path::root() }),
         ]
     }
+}
+
+fn reach(scope: Scope, namespaces: &[&str]) -> Reach {
+    Reach { scope, namespaces: namespaces.iter().map(|n| (*n).to_owned()).collect() }
 }
 
 pub fn arn(account: &str, role: &str) -> String {

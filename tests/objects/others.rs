@@ -153,6 +153,8 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
             trust,
             tags: Tags::new(),
             adopted_tags: false,
+            inline_policies: vec![],
+            managed_policies: vec![],
             manages_attachments: true,
             attribute: Path::root(),
             on_existing: OnExisting::MustExist,

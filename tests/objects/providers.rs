@@ -170,6 +170,8 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
         trust: vec![without_sid(&trust(audience))],
         tags: Tags::new(),
         adopted_tags: true,
+        inline_policies: vec![],
+        managed_policies: vec![],
         manages_attachments: true,
         attribute: Path::root(),
         on_existing: OnExisting::Fail,

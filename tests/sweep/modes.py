@@ -24,6 +24,8 @@ class Mode:
     address: str
     #: The update touches every kind of object.
     write: Callable[[Aws], Update]
+    #: Whether an import makes of it what an apply makes: not of a foreign entry, which belongs to the resource once it is imported.
+    imports: bool = True
 
     def __str__(self) -> str:
         return f"{self.resource}/{self.name}"
@@ -144,9 +146,9 @@ MODES = [
     Mode("access", "assume_role", "xeks_cross_account_access.ec2", assume_role),
     Mode("access", "direct", "xeks_cross_account_access.ec2", direct),
     Mode("access", "existing", "xeks_cross_account_access.ec2", existing_roles),
-    Mode("access", "adopted", "xeks_cross_account_access.ec2", adopted_entry),
     Mode("irsa", "federated", "xeks_irsa_trust.app", federated),
     Mode("irsa", "chained", "xeks_irsa_trust.app", chained),
     Mode("peering", "new", "xeks_cluster_peering.team", network),
     Mode("peering", "existing", "xeks_cluster_peering.team", connection),
+    Mode("access", "adopted", "xeks_cross_account_access.ec2", adopted_entry, imports=False),
 ]

@@ -15,12 +15,14 @@ class Report:
         self.converged: Counter[tuple[str, Fault | Condition]] = Counter()
         self.failed: list[Verdict] = []
         self.seconds = 0.0
+        self.takeovers = 0
 
     def add(self, verdict: Verdict) -> None:
         key = str(verdict.case.stage), verdict.case.fault
         self.run[key] += 1
         self.converged[key] += verdict.converged
         self.seconds += verdict.seconds
+        self.takeovers += verdict.takeovers
         if not verdict.converged:
             self.failed.append(verdict)
             print(failure(verdict), flush=True)
@@ -58,7 +60,8 @@ class Report:
     def summary(self, seconds: float) -> str:
         failed = "".join(f"\n  make sweep SWEEP='{verdict.case}'" for verdict in self.failed)
         total = f"{self.run.total()} cases run, {self.converged.total()} converged, {len(self.failed)} not"
-        return f"{total}, in {seconds / 60:.1f} minutes{failed and '; each alone:'}{failed}"
+        takeovers = f"{self.takeovers} objects without a state taken over"
+        return f"{total}; {takeovers}; in {seconds / 60:.1f} minutes{failed and '; each alone:'}{failed}"
 
 
 def failure(verdict: Verdict) -> str:

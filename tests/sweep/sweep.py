@@ -54,7 +54,12 @@ class Sweep:
 
     def __init__(self, selection: Selection, sample: int | None = None):
         self.selection, self.sample = selection, sample
-        work = [Work(mode, Stage(str(mode), operation)) for mode in MODES for operation in Operation]
+        work = [
+            Work(mode, Stage(str(mode), operation))
+            for mode in MODES
+            for operation in Operation
+            if mode.imports or operation is not Operation.IMPORT
+        ]
         if sample:
             work = work[:: len(Operation) + 1]
         self.work = [each for each in work if selection.takes(str(each.stage))]

@@ -30,6 +30,8 @@ class Verdict:
     case: Case
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    #: Objects without a state that the apply after the fault took over.
+    takeovers: int = 0
 
     @property
     def converged(self) -> bool:
@@ -53,8 +55,9 @@ def try_case(worker: Worker, case: Case) -> Verdict:
         problems = _broken(first) + (["the operation fails"] if first.code else [])
     else:
         problems = _of_the_fault(worker, case, first)
-    problems += _after_the_fault(worker, start.converged)
-    return Verdict(case, [f"{problem}\n" for problem in problems] + _said(first, problems), time.monotonic() - begun)
+    after, takeovers = _after_the_fault(worker, start.converged)
+    problems = [f"{problem}\n" for problem in problems + after]
+    return Verdict(case, problems + _said(first, problems), time.monotonic() - begun, takeovers)
 
 
 def _conditioned(worker: Worker, condition: Condition, arguments: tuple[str, ...]) -> Run:
@@ -120,11 +123,12 @@ def _of_the_fault(worker: Worker, case: Case, run: Run) -> list[str]:
     return problems
 
 
-def _after_the_fault(worker: Worker, converged: str) -> list[str]:
-    """What is wrong after an apply, a plan and a destroy without a fault."""
+def _after_the_fault(worker: Worker, converged: str) -> tuple[list[str], int]:
+    """What is wrong after an apply, a plan and a destroy without a fault; and how many objects that apply took over."""
     problems = []
     if (run := worker.run(*APPLY)).code:
         problems.append(f"apply does not converge:\n{run.text}")
+    takeovers = sum("will be taken over" in warning.summary for warning in run.warnings)
     problems += _broken(run)
     if differs := _difference(converged, essential(worker.aws.dump())):
         problems.append(f"it converges to another state than without a fault:\n{differs}")
@@ -139,7 +143,7 @@ def _after_the_fault(worker: Worker, converged: str) -> list[str]:
         problems.append("the state still names a resource")
     if differs := _difference(worker.before, exact(worker.aws.dump())):
         problems.append(f"destroy leaves the accounts otherwise than before:\n{differs}")
-    return problems
+    return problems, takeovers
 
 
 def _broken(run: Run) -> list[str]:

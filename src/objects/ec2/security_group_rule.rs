@@ -212,7 +212,7 @@ async fn delete_where_owned(cx: &Context, group: &str, source: &str, entry: &Ent
             Owner::Tagged { instance: Some(instance), .. } if entry.instance.as_ref() == Some(instance) => false,
             _ => return Ok(()),
         },
-        _ if !ownership::is_ours(entry, &owner) => return Ok(()),
+        _ if !cx.ownership.is_ours(entry, &owner) => return Ok(()),
         _ => is_used_elsewhere,
     };
     if !keep {
@@ -271,6 +271,9 @@ impl SecurityGroupRule {
             differs: if own { !tags::exclusive(Keys::Exact, &self.tags, &tags).is_none() } else { of_provider && !marked },
             tags: own.then_some(tags),
             owner,
+            // A rule is found by all that it allows: who tags one gives it to this resource.
+            unexpected: Vec::new(),
+            created: None,
             label: None,
             if_foreign: None,
             facts: Facts::new(RuleFacts { of_provider, earlier }),

@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use super::entries::{EntryFacts, Reach, reaches, without_entries_is_none};
 use crate::aws::{Account, Answer, Error, Named};
-use crate::engine::Tags;
 
 /// The access entry of a principal, without its policies; `None` where there is none, or where the cluster takes none.
 pub async fn entry(account: &Account, region: &str, cluster: &str, principal: &str) -> Result<Option<EntryFacts>, Error> {
     let answer = account.eks(Some(region)).describe_access_entry().cluster_name(cluster).principal_arn(principal).send().await;
     let answer = without_entries_is_none(answer.named("eks:DescribeAccessEntry", account).absent_is_none())?;
-    Ok(answer.and_then(|a| a.access_entry).map(|entry| EntryFacts::new(&entry, Tags::new(), &[], principal)))
+    Ok(answer.and_then(|a| a.access_entry).map(|entry| EntryFacts::new(&entry, Default::default(), &[], principal)))
 }
 
 /// The policies of an entry and where each holds, by ARN; none where there is no entry.

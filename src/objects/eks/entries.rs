@@ -3,13 +3,15 @@
 //! Knows no object: whether an entry is as it should be is `access_entry`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
 
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType, AssociatedAccessPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::uses::Uses;
 use crate::aws::{Answer, Arn, Error, Kind as ErrorKind, Side};
-use crate::engine::{Entry, Owner, Tags};
+use crate::engine::{Added, Entry, Owner, Tags};
+use crate::objects::tags::{Additions, Keys, Mark};
 use crate::objects::{Context, tags};
 
 /// The type of an entry for people and programs; the others are for nodes.
@@ -40,6 +42,15 @@ pub struct Reach {
     pub namespaces: BTreeSet<String>,
 }
 
+impl Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            Scope::Cluster => f.write_str("scope cluster"),
+            Scope::Namespace => write!(f, "scope namespace [{}]", self.namespaces.iter().cloned().collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
 /// An access policy that is associated with an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Association {
@@ -64,7 +75,7 @@ impl Association {
 }
 
 /// What an entry is, beyond what the ledger has.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct EntryFacts {
     /// ARN of the role that the entry is for.
     pub principal_arn: String,
@@ -86,10 +97,12 @@ pub struct EntryFacts {
     pub unknown_scopes: BTreeSet<String>,
     /// Which connections noted which policies.
     pub uses: Uses,
+    /// Which of the tags this resource added to a foreign entry.
+    pub mark: Mark,
 }
 
 impl EntryFacts {
-    pub fn new(entry: &types::AccessEntry, tags: Tags, policies: &[AssociatedAccessPolicy], principal: &str) -> Self {
+    pub fn new(entry: &types::AccessEntry, (tags, mark): (Tags, Mark), policies: &[AssociatedAccessPolicy], principal: &str) -> Self {
         let username = entry.username().unwrap_or_default().to_owned();
         EntryFacts {
             principal_arn: principal.to_owned(),
@@ -107,6 +120,7 @@ impl EntryFacts {
                 .filter_map(|p| p.policy_arn().map(str::to_owned))
                 .collect(),
             uses: Uses::of(entry.tags().into_iter().flatten()),
+            mark,
         }
     }
 }
@@ -116,6 +130,11 @@ impl EntryFacts {
     pub fn unshared_policies(&self) -> BTreeMap<String, Reach> {
         let is_unshared = |arn: &String| !self.uses.others_use("", arn.rsplit('/').next().unwrap_or(arn));
         self.policies.iter().filter(|(arn, _)| is_unshared(arn)).map(|(arn, reach)| (arn.clone(), reach.clone())).collect()
+    }
+
+    /// The tags that a resource which wants these adds to a foreign entry.
+    pub(super) fn additions<'a>(&'a self, wanted: &'a Tags, recorded: &'a BTreeSet<Added>) -> Additions<'a> {
+        Additions { keys: Keys::Exact, wanted, seen: &self.tags, mark: &self.mark, recorded }
     }
 
     /// Whether the policy is associated with the entry, whatever its scope.

@@ -12,7 +12,7 @@ use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Written, parts,
 };
-use crate::objects::ownership::{Ownership, is_ours};
+use crate::objects::ownership::Ownership;
 use crate::objects::{Context, Env};
 use crate::schema::placeholder;
 
@@ -117,7 +117,8 @@ impl Kind<Context> for InlinePolicyKind {
         let may_detach = cx.ownership.may_detach(entry, cx.recorded.get(&role::key(key.side, role)), &parent);
         let ours = match owner_of(&found, &cx.ownership) {
             owner @ Owner::Tagged { .. } if entry.origin != Origin::Found => {
-                cx.ownership.is_of_composite(&owner) && (is_ours(entry, &owner) || is_ours(entry, &parent) && may_detach)
+                cx.ownership.is_of_composite(&owner)
+                    && (cx.ownership.is_ours(entry, &owner) || cx.ownership.is_ours(entry, &parent) && may_detach)
             }
             _ => may_detach,
         };
@@ -162,10 +163,11 @@ impl InlinePolicy {
     /// killed may take effect after a later run has taken the role over and is done. On a foreign role nothing tells that from a newer
     /// replacement, and the policy is not this resource's.
     async fn is_late(&self, cx: &Context, reconcile: &Reconcile, owner: &Owner) -> Result<bool, Error> {
-        let another = cx.ownership.is_of_composite(owner) && reconcile.entry.as_ref().is_some_and(|entry| !is_ours(entry, owner));
+        let another =
+            cx.ownership.is_of_composite(owner) && reconcile.entry.as_ref().is_some_and(|entry| !cx.ownership.is_ours(entry, owner));
         match reconcile.dependencies.get(&role::key(self.side, &self.role)) {
             Some(entry) if another && entry.origin.is_own() => {
-                Ok(role::owner(cx, self.side, &self.role).await?.is_some_and(|owner| is_ours(entry, &owner)))
+                Ok(role::owner(cx, self.side, &self.role).await?.is_some_and(|owner| cx.ownership.is_ours(entry, &owner)))
             }
             _ => Ok(false),
         }

@@ -2,6 +2,8 @@
 //!
 //! Ledger: `arn`, `id`, `tags`, `added`.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_iam::types;
 
@@ -9,11 +11,11 @@ use super::role::{INSTANCE_PROFILE, has_arn};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
+    Added, BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written, parts,
 };
-use crate::objects::ownership::{is_made_by, is_ours};
-use crate::objects::tags::Keys;
-use crate::objects::{Context, Env, locks, tags};
+use crate::objects::ownership::is_made_by;
+use crate::objects::tags::{Additions, Keys, Mark};
+use crate::objects::{Context, Env, Ownership, locks, tags};
 use crate::schema::{Value, placeholder};
 
 pub const KIND: &str = INSTANCE_PROFILE;
@@ -23,13 +25,20 @@ pub struct InstanceProfile {
     pub name: String,
     /// Immutable. None: `/`.
     pub path: Option<String>,
+    /// Name of the role that the resource puts into it.
+    pub role: String,
     pub tags: Tags,
     pub on_existing: OnExisting,
     pub attribute: Path,
 }
 
 /// All tags of a profile but the ownership tags and those that the provider ignores.
-struct SeenTags(Tags);
+#[derive(Default)]
+struct SeenTags {
+    tags: Tags,
+    /// Which of them this resource added to a foreign profile.
+    mark: Mark,
+}
 
 pub fn key(name: &str) -> Key {
     Key::new(Side::Workload, KIND, name)
@@ -68,16 +77,19 @@ impl Object<Context> for InstanceProfile {
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
         let Some(profile) = get(cx, &self.name).await? else { return Ok(None) };
-        let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
-        let (own, added) = (reconcile.origin.is_own(), reconcile.added());
-        let change =
-            if own { tags::exclusive(Keys::Exact, &self.tags, &seen) } else { tags::additive(Keys::Exact, &self.tags, &seen, &added) };
+        let (owner, seen) = owned_tags(&cx.ownership, &profile);
+        let (own, recorded) = (reconcile.origin.is_own(), reconcile.added());
+        let additions = seen.additions(&self.tags, &recorded);
+        let change = if own { tags::exclusive(Keys::Exact, &self.tags, &seen.tags) } else { additions.change() };
+        let shown = if own { seen.tags.clone() } else { additions.shown() };
         Ok(Some(Observed {
             arn: Some(profile.arn().to_owned()),
             id: Some(profile.instance_profile_id().to_owned()),
-            tags: Some(if own { seen.clone() } else { tags::shown(Keys::Exact, &self.tags, &seen, &added) }),
+            tags: Some(shown),
+            unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&profile, &seen.tags) } else { Vec::new() },
+            created: Some(profile.create_date().secs()),
             owner,
-            facts: Facts::new(SeenTags(seen)),
+            facts: Facts::new(seen),
             ..Observed::attached(!change.is_none())
         }))
     }
@@ -110,11 +122,10 @@ impl Object<Context> for InstanceProfile {
             retag(cx, &self.name, &tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed)).await?;
             return Ok(written);
         }
-        let (before, none) = (reconcile.added(), Tags::new());
-        let seen = observed.facts.get::<SeenTags>().map_or(&none, |seen| &seen.0);
-        let change = tags::additive(Keys::Exact, &self.tags, seen, &before);
-        retag(cx, &self.name, &change).await?;
-        Ok(Written { added: tags::added_after(Keys::Exact, &before, &change), ..written })
+        let (recorded, none) = (reconcile.added(), SeenTags::default());
+        let additions = observed.facts.get().unwrap_or(&none).additions(&self.tags, &recorded);
+        retag(cx, &self.name, &additions.change()).await?;
+        Ok(Written { added: additions.after(), ..written })
     }
 }
 
@@ -137,12 +148,12 @@ impl Kind<Context> for InstanceProfileKind {
     /// Deletes a profile that this resource created, whatever role it holds; removes the added tags from an adopted one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let Some(profile) = get(cx, &key.name).await? else { return Ok(Deleted::Now) };
-        let (owner, seen) = cx.ownership.split(tags::from_iam(profile.tags()));
+        let (owner, seen) = owned_tags(&cx.ownership, &profile);
         if entry.origin == Origin::Adopted {
-            retag(cx, &key.name, &tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added)).await?;
+            retag(cx, &key.name, &seen.additions(&Tags::new(), &entry.added).change()).await?;
             return Ok(Deleted::Now);
         }
-        if !is_ours(entry, &owner) {
+        if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(profile.instance_profile_id())) {
             return Ok(Deleted::Now);
         }
         for role in roles(&profile) {
@@ -163,7 +174,35 @@ impl Kind<Context> for InstanceProfileKind {
     }
 }
 
+impl SeenTags {
+    fn additions<'a>(&'a self, wanted: &'a Tags, recorded: &'a BTreeSet<Added>) -> Additions<'a> {
+        Additions { keys: Keys::Exact, wanted, seen: &self.tags, mark: &self.mark, recorded }
+    }
+}
+
+/// Whose the profile is, and its tags.
+fn owned_tags(ownership: &Ownership, profile: &types::InstanceProfile) -> (Owner, SeenTags) {
+    let all: Tags = tags::from_iam(profile.tags()).collect();
+    let mark = Mark::of(ownership, &all);
+    let (owner, tags) = ownership.split(all);
+    (owner, SeenTags { tags, mark })
+}
+
 impl InstanceProfile {
+    /// What a create of this configuration would not have made, as a message lists it.
+    fn unexpected(&self, profile: &types::InstanceProfile, seen: &Tags) -> Vec<String> {
+        let mut found = Vec::new();
+        let path = self.path.as_deref().unwrap_or("/");
+        if !placeholder::is_in(path) && profile.path() != path {
+            found.push(format!("path {} (configured: {path})", profile.path()));
+        }
+        if !placeholder::is_in(&self.role) {
+            found.extend(roles(profile).iter().filter(|role| **role != self.role).map(|role| format!("role {role}")));
+        }
+        found.extend(tags::unexpected(Keys::Exact, &self.tags, seen));
+        found
+    }
+
     fn written(&self, profile: Option<&types::InstanceProfile>) -> Written {
         Written {
             arn: profile.map(|p| p.arn().to_owned()),

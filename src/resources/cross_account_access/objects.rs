@@ -49,8 +49,10 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
 
 fn workload_role(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
     let role = &model.workload;
-    let mut objects: Objects = vec![Box::new(role.object(&workload_trust(model), vec![]))];
-    if let Some((name, document)) = assume_policy(model, env, ownership) {
+    let assume = assume_policy(model, env, ownership);
+    let inline_policies = assume.iter().map(|(name, _)| name.clone()).collect();
+    let mut objects: Objects = vec![Box::new(role.object(&workload_trust(model), inline_policies, vec![]))];
+    if let Some((name, document)) = assume {
         objects.push(Box::new(role.inline_policy(&name, document, role.name_path())));
     }
     objects.extend(role.attachments().map(|attachment| Box::new(attachment) as _));
@@ -61,7 +63,7 @@ fn access_role(model: &Model, env: &Env, ownership: &Ownership) -> Objects {
     let Some(role) = &model.access else { return vec![] };
     let (name, document) = describe_policy(model, env, ownership);
     vec![
-        Box::new(role.object(&access_trust(model, env), vec![model.workload.key()])),
+        Box::new(role.object(&access_trust(model, env), vec![name.clone()], vec![model.workload.key()])),
         Box::new(role.inline_policy(&name, document, role.name_path())),
     ]
 }
@@ -94,6 +96,7 @@ fn instance_profile(model: &Model) -> Objects {
     let profile = InstanceProfile {
         name: name.clone(),
         path: model.workload.settings.path.clone(),
+        role: model.workload.name.clone(),
         tags: model.tags.clone(),
         on_existing: model.on_existing.clone(),
         attribute: attribute(),
@@ -124,7 +127,7 @@ fn access_entry(model: &Model, env: &Env) -> Objects {
         username: model.username.clone(),
         groups: model.groups.clone(),
         tags: model.tags.clone(),
-        policies: model.policies.keys().map(policy_arn).collect(),
+        policies: model.policies.iter().map(|(name, reach)| (policy_arn(name), reach.clone())).collect(),
         on_existing: model.on_existing.clone(),
         depends_on,
         attribute: attribute(),

@@ -22,13 +22,14 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
     let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
     let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
     let trust = web_identity_trust(model, env);
+    let inline_policies = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
     match &model.pod_role {
-        None => objects.push(Box::new(role.object(&trust, providers))),
+        None => objects.push(Box::new(role.object(&trust, inline_policies, providers))),
         Some(pod_role) => {
             let (name, document) = assume_policy(model, env, ownership);
-            objects.push(Box::new(pod_role.object(&trust, providers)));
+            objects.push(Box::new(pod_role.object(&trust, vec![name.clone()], providers)));
             objects.push(Box::new(pod_role.inline_policy(&name, document, pod_role.name_path())));
-            objects.push(Box::new(role.object(&target_trust(pod_role, env), vec![pod_role.key()])));
+            objects.push(Box::new(role.object(&target_trust(pod_role, env), inline_policies, vec![pod_role.key()])));
         }
     }
     for (name, document) in &model.inline_policies {

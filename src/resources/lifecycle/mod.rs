@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-pub use self::report::{foreign, missing};
+pub use self::report::{foreign, missing, taken_over};
 pub use self::run::Run;
 use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::{Error, Side, duration};

@@ -1,6 +1,9 @@
 //! What users read of a composite's operations: what failed, in which account, what exists now, and what to do next. The engine's errors
 //! become text here.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use crate::aws::{Error, Kind, Side};
 use crate::diagnostics::{Diagnostics, Path, sentence};
 use crate::engine::{self, Accounts, Failure, Key, Ledger, Object, Observed, Owner, Tags};
@@ -134,6 +137,13 @@ fn verb(error: &engine::Error<Error>) -> &'static str {
 pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) -> Error {
     let (what, tags) = (named(key, observed), listed_tags(observed));
     let message = match (&observed.if_foreign, &observed.owner) {
+        (_, owner) if cx.ownership.is_of_composite(owner) && !observed.unexpected.is_empty() => format!(
+            "{what} already exists, and no state names it. Its {TAG_RESOURCE} tag says that this resource created it, which a tag alone does not \
+             prove: it has {}, which a create of this resource would not have made. {tags} To manage it with this resource, check it, and run \
+             `terraform import` with the ID {import_id:?}. If an interrupted apply with another configuration left it, or it is the old half of \
+             a replacement with create_before_destroy, delete it by hand, or remove create_before_destroy. It was not changed.",
+            observed.unexpected.join(", ")
+        ),
         (Some(advice), _) => format!(
             "{} already exists, and this resource did not create it: {advice}. {tags} It was not changed.",
             observed.id.as_deref().unwrap_or(&what)
@@ -160,6 +170,26 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
         }
     };
     Error::of_kind(Kind::Exists, &key.kind, cx.label(key.side), message)
+}
+
+/// The warning that an apply takes over what a killed create of this resource left: summary and detail.
+pub fn taken_over(cx: &Context, key: &Key, observed: &Observed) -> (String, String) {
+    let since = observed.created.and_then(date).map(|date| format!(", created {date}")).unwrap_or_default();
+    (
+        format!("{} already exists and will be taken over", key.name),
+        format!(
+            "{}{since}, in {} carries this resource's {TAG_RESOURCE} tag, is in no state, and is exactly what a create of this resource makes: \
+             an interrupted apply left it. The apply continues with it, and a destroy deletes it. If you do not expect it, find out who created \
+             it (AWS CloudTrail) before you apply.",
+            named(key, observed),
+            cx.label(key.side)
+        ),
+    )
+}
+
+/// As `2026-11-26T18:00:00Z`.
+fn date(seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
 }
 
 /// The error of an object that must exist and does not.

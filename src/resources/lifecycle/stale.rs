@@ -98,6 +98,8 @@ mod tests {
             trust: vec![],
             tags: Tags::new(),
             adopted_tags: true,
+            inline_policies: vec![],
+            managed_policies: vec![],
             manages_attachments: true,
             on_existing: OnExisting::Fail,
             depends_on: vec![],

@@ -29,6 +29,8 @@ mod tests {
             trust: vec![],
             tags: Tags::new(),
             adopted_tags: false,
+            inline_policies: vec![],
+            managed_policies: vec![],
             manages_attachments: false,
             on_existing: OnExisting::MustExist,
             depends_on: vec![],

@@ -16,7 +16,7 @@ use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::tags::Keys;
-use crate::objects::{Context, Env, ownership, tags};
+use crate::objects::{Context, Env, tags};
 use crate::schema::{Value, placeholder};
 
 pub const KIND: &str = "ec2_vpc_peering_connection_accepter";
@@ -146,7 +146,7 @@ pub async fn refuse_if_used(cx: &Context, id: &str, entry: &Entry) -> Result<(),
     let Some(found) = link::describe_live(cx, Side::Cluster, None, id).await? else { return Ok(()) };
     let (owner, _) = cx.ownership.split(found.tags.clone());
     let users = note::other_users(&found.tags, entry.instance.as_deref(), &cx.ownership.resource);
-    if !ownership::is_ours(entry, &owner) || users.is_empty() {
+    if !cx.ownership.is_ours(entry, &owner) || users.is_empty() {
         return Ok(());
     }
     let tags: Vec<String> = users.keys().map(|instance| format!("Key={}{instance}", note::USER)).collect();

@@ -141,9 +141,13 @@ impl Kind<Context> for ConnectionKind {
         if !entry.origin.is_own() {
             return Ok(Deleted::Now);
         }
+        let [_, vpc_id] = parts(&key.name, FORM)?;
         let Some(found) = find_of(cx, key.side, entry).await? else { return Ok(Deleted::Now) };
+        if vpc_id != found.requester.vpc_id && vpc_id != found.accepter.vpc_id {
+            return Ok(Deleted::Now);
+        }
         let (owner, _) = cx.ownership.split(found.tags);
-        if !ownership::is_ours(entry, &owner) {
+        if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(&found.id)) {
             return Ok(Deleted::Now);
         }
         // Another resource may have come to use it since the destroy began.
@@ -203,7 +207,15 @@ impl Connection {
         let partition = &cx.pair.identity(Side::Workload).partition;
         let if_foreign = self.if_foreign(&found);
         let dns_resolution = link::has_dns_resolution(&found, &end.vpc_id);
+        let requester = found.requester.vpc_id.clone();
         let (owner, tags) = cx.ownership.split(found.tags);
+        let mut unexpected = Vec::new();
+        if cx.ownership.may_be_left(reconcile, &owner) {
+            if requester != end.vpc_id {
+                unexpected.push(format!("requester VPC {requester} (a create requests it from {})", end.vpc_id));
+            }
+            unexpected.extend(tags::unexpected(Keys::Exact, &self.tags, &tags));
+        }
         Observed {
             arn: Some(format!("arn:{partition}:ec2:{}:{}:vpc-peering-connection/{}", end.region, end.account_id, found.id)),
             id: Some(found.id),
@@ -211,6 +223,8 @@ impl Connection {
             differs: own && !tags::exclusive(Keys::Exact, &self.tags, &tags).is_none(),
             tags: own.then_some(tags),
             owner,
+            unexpected,
+            created: None,
             label: None,
             if_foreign: Some(if_foreign),
             facts: Facts::new(ConnectionFacts { status: found.status, dns_resolution }),

@@ -10,12 +10,12 @@
 mod renewal;
 mod surplus;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
 use self::renewal::Kept;
-use super::entries::{self, EntryFacts, NewEntry, STANDARD, default_username, describe, retag};
+use super::entries::{self, EntryFacts, NewEntry, Reach, STANDARD, default_username, describe, retag};
 use super::principal;
 use super::uses::{Use, Uses};
 use crate::aws::{Error, Kind as ErrorKind, Side};
@@ -24,8 +24,8 @@ use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::iam::role;
-use crate::objects::ownership::{is_made_by, is_ours};
-use crate::objects::tags::Keys;
+use crate::objects::ownership::is_made_by;
+use crate::objects::tags::{Keys, Mark};
 use crate::objects::{Context, Env, Ownership, tags};
 use crate::schema::{Value, placeholder};
 
@@ -46,8 +46,8 @@ pub struct AccessEntry {
     pub username: Option<String>,
     pub groups: BTreeSet<String>,
     pub tags: Tags,
-    /// ARNs of the access policies that the resource associates with it.
-    pub policies: BTreeSet<String>,
+    /// The access policies that the resource associates with it, by ARN.
+    pub policies: BTreeMap<String, Reach>,
     pub on_existing: OnExisting,
     pub depends_on: Vec<Key>,
     pub attribute: Path,
@@ -106,7 +106,8 @@ impl Object<Context> for AccessEntry {
         let Some(entry) = entry else { return Ok(earlier.map(|kept| kept.observed(&cx.ownership, reconcile, &self.tags))) };
         let all_tags = entry.tags().cloned().unwrap_or_default().into_iter().collect::<Tags>();
         let (owner, seen) = cx.ownership.split(all_tags.clone());
-        let mut facts = EntryFacts::new(&entry, seen, &policies, principal);
+        let mark = Mark::of(&cx.ownership, &all_tags);
+        let mut facts = EntryFacts::new(&entry, (seen, mark), &policies, principal);
         let bound = self.bound(cx, reconcile, &facts).await?;
         facts.stale = bound == Bound::ToAnother;
         let own = reconcile.origin.is_own();
@@ -120,7 +121,9 @@ impl Object<Context> for AccessEntry {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
             document: kept.and_then(|kept| kept.document()),
-            tags: Some(if own { facts.tags.clone() } else { tags::shown(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()) }),
+            tags: Some(if own { facts.tags.clone() } else { facts.additions(&self.tags, &reconcile.added()).shown() }),
+            unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&facts) } else { Vec::new() },
+            created: Some(facts.created_at),
             owner,
             label: entry.access_entry_arn().map(|arn| label(arn, principal)),
             facts: Facts::new(facts),
@@ -167,17 +170,17 @@ impl Object<Context> for AccessEntry {
             };
             cx.ask_until_visible("eks:UpdateAccessEntry", Side::Cluster, send).await?;
         }
-        let (own, added) = (reconcile.origin.is_own(), reconcile.added());
-        let change = match own {
-            true => tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed),
-            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &added),
+        let recorded = reconcile.added();
+        let (change, added) = if reconcile.origin.is_own() {
+            (tags::own(Keys::Exact, &cx.ownership, reconcile, instance, &self.tags, observed), BTreeSet::new())
+        } else {
+            let additions = facts.additions(&self.tags, &recorded);
+            (additions.change().and(self.use_change(cx, instance, &facts)), additions.after())
         };
-        if own && !self.surplus(cx, &facts).is_empty() {
+        if reconcile.origin.is_own() && !self.surplus(cx, &facts).is_empty() {
             self.remove_surplus(cx, principal).await?;
         }
-        let added = if own { BTreeSet::new() } else { tags::added_after(Keys::Exact, &added, &change) };
-        let notes = if own { tags::Change::default() } else { self.use_change(cx, instance, &facts) };
-        retag(cx, Some(&self.region), observed.arn.as_deref(), &change.and(notes)).await?;
+        retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
         Ok(Written {
             arn: observed.arn.clone(),
             id: self.principal_id(reconcile).or(observed.id.clone()).or(reconcile.entry.as_ref().and_then(|e| e.id.clone())),
@@ -205,7 +208,7 @@ impl Kind<Context> for AccessEntryKind {
         parts::<2>(name, "CLUSTER/ROLE").map(drop)
     }
 
-    /// Deletes an entry that this resource created, and with it its policies; removes the added tags and notes from a foreign one.
+    /// Deletes an entry that this resource created, and with it its policies; known by its ARN, which ends in an ID of EKS's; removes the added tags and notes from a foreign one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [cluster, role] = parts(&key.name, "CLUSTER/ROLE")?;
         let region = entry.region.as_deref();
@@ -214,12 +217,14 @@ impl Kind<Context> for AccessEntryKind {
         }
         let Some(principal) = principal::find(cx, cluster, role, entry).await? else { return Ok(Deleted::Now) };
         let Some(found) = describe(cx, region, cluster, &principal).await? else { return Ok(Deleted::Now) };
-        let (owner, seen) = cx.ownership.split(found.tags().cloned().unwrap_or_default());
+        let all: Tags = found.tags().cloned().unwrap_or_default().into_iter().collect();
+        let mark = Mark::of(&cx.ownership, &all);
+        let (owner, seen) = cx.ownership.split(all);
         if entry.origin == Origin::Adopted {
-            let notes = without_use(&Uses::of(found.tags().into_iter().flatten()), &cx.ownership, entry);
-            let change = tags::additive(Keys::Exact, &Tags::new(), &seen, &entry.added).and(notes);
+            let facts = EntryFacts::new(&found, (seen, mark), &[], &principal);
+            let change = facts.additions(&Tags::new(), &entry.added).change().and(without_use(&facts.uses, &cx.ownership, entry));
             retag(cx, region, found.access_entry_arn(), &change).await?;
-        } else if is_ours(entry, &owner) {
+        } else if cx.may_delete(key, entry, &owner, entry.arn.as_deref(), found.access_entry_arn()) {
             entries::delete(cx, region, cluster, &principal).await?;
         }
         Ok(Deleted::Now)
@@ -289,7 +294,7 @@ impl AccessEntry {
     fn differs(&self, reconcile: &Reconcile, facts: &EntryFacts) -> bool {
         let tags = match reconcile.origin.is_own() {
             true => tags::exclusive(Keys::Exact, &self.tags, &facts.tags),
-            false => tags::additive(Keys::Exact, &self.tags, &facts.tags, &reconcile.added()),
+            false => facts.additions(&self.tags, &reconcile.added()).change(),
         };
         facts.stale || facts.entry_type != STANDARD || self.names_differ(facts) || !tags.is_none()
     }
@@ -306,7 +311,7 @@ impl AccessEntry {
             let policy = policy_name(arn);
             !facts.has_policy(arn) || is_noted(policy) || is_recorded(policy)
         };
-        let policies = self.policies.iter().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
+        let policies = self.policies.keys().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
         uses.change(connection, &Use { instance: instance.to_owned(), policies })
     }
 
@@ -314,12 +319,40 @@ impl AccessEntry {
         Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role))
     }
 
-    fn names_differ(&self, facts: &EntryFacts) -> bool {
-        let username = match &self.username {
+    /// What a create of this configuration would not have made, as a message lists it.
+    fn unexpected(&self, facts: &EntryFacts) -> Vec<String> {
+        let mut found = Vec::new();
+        if facts.entry_type != STANDARD {
+            found.push(format!("type {}", facts.entry_type));
+        }
+        if self.username.as_deref().is_none_or(|name| !placeholder::is_in(name)) && !self.has_username(facts) {
+            found.push(format!("user name {}", facts.username));
+        }
+        if !self.groups.iter().any(|group| placeholder::is_in(group)) && facts.groups != self.groups {
+            found.push(format!("groups [{}]", listed(&facts.groups)));
+        }
+        let is_wanted = |(arn, reach): &(&String, &Reach)| self.policies.get(*arn) == Some(*reach);
+        found.extend(
+            facts
+                .policies
+                .iter()
+                .filter(|policy| !is_wanted(policy))
+                .map(|(arn, reach)| format!("access policy {}, {reach}", policy_name(arn))),
+        );
+        found.extend(facts.unknown_scopes.iter().map(|arn| format!("access policy {}", policy_name(arn))));
+        found.extend(tags::unexpected(Keys::Exact, &self.tags, &facts.tags));
+        found
+    }
+
+    fn has_username(&self, facts: &EntryFacts) -> bool {
+        match &self.username {
             Some(username) => facts.username == *username,
             None => facts.default_username,
-        };
-        !username || facts.groups != self.groups
+        }
+    }
+
+    fn names_differ(&self, facts: &EntryFacts) -> bool {
+        !self.has_username(facts) || facts.groups != self.groups
     }
 
     /// Why the entry can't be brought to what is configured.

@@ -15,7 +15,7 @@ use crate::objects::context::CLEANUP;
 use crate::objects::eks::entries::{self, Association, EntryFacts, NewEntry, Reach, STANDARD, delete, describe, retag};
 use crate::objects::eks::uses::Uses;
 use crate::objects::ownership::Ownership;
-use crate::objects::tags::Keys;
+use crate::objects::tags::Mark;
 use crate::objects::{Context, TAG_INSTANCE, TAG_RESOURCE, locks, tags};
 
 /// What a foreign entry has that is to be restored.
@@ -45,14 +45,14 @@ impl Kept {
     }
 
     /// What is to be restored of an entry as it is, together with what is still missing from an earlier attempt.
-    pub(super) fn of(facts: &EntryFacts, all_tags: Tags, wanted: &BTreeSet<String>, earlier: Option<Self>) -> Self {
+    pub(super) fn of(facts: &EntryFacts, all_tags: Tags, wanted: &BTreeMap<String, Reach>, earlier: Option<Self>) -> Self {
         let mut kept = Kept {
             principal_arn: facts.principal_arn.clone(),
             username: (!facts.default_username).then(|| facts.username.clone()),
             groups: facts.groups.clone(),
             tags: all_tags,
             policies: facts.policies.clone(),
-            wanted: facts.policies.keys().filter(|arn| wanted.contains(*arn)).cloned().collect(),
+            wanted: facts.policies.keys().filter(|arn| wanted.contains_key(*arn)).cloned().collect(),
         };
         if let Some(earlier) = earlier {
             for (arn, reach) in earlier.policies {
@@ -70,7 +70,6 @@ impl Kept {
     /// The entry as it was, for a read that finds none: an earlier attempt deleted it and got no further.
     pub(super) fn observed(&self, ownership: &Ownership, reconcile: &Reconcile, wanted: &Tags) -> Observed {
         let (owner, tags) = ownership.split(self.tags.clone());
-        let shown = tags::shown(Keys::Exact, wanted, &tags, &reconcile.added());
         let facts = EntryFacts {
             principal_arn: self.principal_arn.clone(),
             default_username: self.username.is_none(),
@@ -83,7 +82,9 @@ impl Kept {
             policies: self.policies.clone(),
             unknown_scopes: BTreeSet::new(),
             uses: Uses::of(&self.tags),
+            mark: Mark::of(ownership, &self.tags),
         };
+        let shown = facts.additions(wanted, &reconcile.added()).shown();
         let arn = reconcile.entry.as_ref().and_then(|e| e.arn.clone());
         Observed {
             label: arn.as_deref().map(|arn| label(arn, &self.principal_arn)),
@@ -137,9 +138,12 @@ impl AccessEntry {
         let now = describe(cx, Some(&self.region), &self.cluster, &kept.principal_arn).await?;
         let fresh = now.as_ref().filter(|entry| !facts.stale || entry.access_entry_arn() != observed.arn.as_deref());
         let tags_now = fresh.map_or_else(|| kept.tags.clone(), |entry| entry.tags().cloned().unwrap_or_default().into_iter().collect());
-        let change = tags::additive(Keys::Exact, &self.tags, &tags_now, &reconcile.added());
-        let added = tags::added_after(Keys::Exact, &reconcile.added(), &change);
-        let change = change.and(self.use_change(cx, instance, &EntryFacts { uses: Uses::of(&tags_now), ..facts }));
+        let mark = Mark::of(&cx.ownership, &tags_now);
+        let (_, seen) = cx.ownership.split(tags_now.clone());
+        let now = EntryFacts { uses: Uses::of(&tags_now), tags: seen, mark, ..facts.clone() };
+        let recorded = reconcile.added();
+        let additions = now.additions(&self.tags, &recorded);
+        let (change, added) = (additions.change().and(self.use_change(cx, instance, &now)), additions.after());
         let arn = match fresh {
             Some(entry) => {
                 retag(cx, Some(&self.region), entry.access_entry_arn(), &change).await?;
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_survives_the_ledger_and_only_on_an_adopted_entry() {
-        let kept = Kept::of(&facts(&[("view", "a")]), Tags::from([("team".into(), "x".into())]), &BTreeSet::new(), None);
+        let kept = Kept::of(&facts(&[("view", "a")]), Tags::from([("team".into(), "x".into())]), &BTreeMap::new(), None);
         let mut entry = found("183295435445", None, Origin::Adopted);
         entry.document = kept.document();
         assert_eq!(Kept::recorded(Some(&entry)), Some(kept));
@@ -244,8 +248,9 @@ mod tests {
 
     #[test]
     fn what_an_earlier_attempt_did_not_restore_is_still_to_be_restored() {
-        let earlier = Kept::of(&facts(&[("view", "a"), ("edit", "b")]), Tags::new(), &BTreeSet::from(["edit".to_owned()]), None);
-        let now = Kept::of(&facts(&[("view", "c")]), Tags::new(), &BTreeSet::new(), Some(earlier));
+        let earlier =
+            Kept::of(&facts(&[("view", "a"), ("edit", "b")]), Tags::new(), &BTreeMap::from([("edit".to_owned(), reach("b"))]), None);
+        let now = Kept::of(&facts(&[("view", "c")]), Tags::new(), &BTreeMap::new(), Some(earlier));
         assert_eq!(now.policies, BTreeMap::from([("view".to_owned(), reach("c")), ("edit".to_owned(), reach("b"))]));
         assert_eq!(now.wanted, BTreeSet::from(["edit".to_owned()]));
     }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use super::{AccessEntry, policy_name};
 use crate::aws::Error;
-use crate::engine::Tags;
 use crate::objects::eks::entries::{self, Association, EntryFacts};
 use crate::objects::{Context, locks};
 
@@ -17,7 +16,7 @@ impl AccessEntry {
     pub(super) fn surplus(&self, cx: &Context, facts: &EntryFacts) -> BTreeSet<String> {
         let unshared = facts.unshared_policies();
         let is_surplus =
-            |arn: &&String| !self.policies.contains(*arn) && cx.recorded.get(&self.association_key(policy_name(arn))).is_none();
+            |arn: &&String| !self.policies.contains_key(*arn) && cx.recorded.get(&self.association_key(policy_name(arn))).is_none();
         unshared.keys().chain(&facts.unknown_scopes).filter(is_surplus).cloned().collect()
     }
 
@@ -27,7 +26,7 @@ impl AccessEntry {
         let _exclusive = locks::exclusive(&locks::access_entry(&self.cluster, principal)).await;
         let policies = entries::policies(cx, Some(&self.region), &self.cluster, principal).await?;
         let Some(entry) = entries::describe(cx, Some(&self.region), &self.cluster, principal).await? else { return Ok(()) };
-        let surplus = self.surplus(cx, &EntryFacts::new(&entry, Tags::new(), &policies, principal));
+        let surplus = self.surplus(cx, &EntryFacts::new(&entry, Default::default(), &policies, principal));
         for policy_arn in &surplus {
             tracing::info!(cluster = self.cluster, role = self.role, policy_arn, "disassociating an access policy that is not configured");
             entries::disassociate(cx, &self.region, &self.cluster, principal, policy_arn).await?;

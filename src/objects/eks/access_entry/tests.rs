@@ -15,7 +15,7 @@ fn access_entry() -> AccessEntry {
         username: None,
         groups: BTreeSet::from(["viewers".to_owned()]),
         tags: Tags::new(),
-        policies: BTreeSet::new(),
+        policies: BTreeMap::new(),
         on_existing: OnExisting::Fail,
         depends_on: vec![role::key(Side::Cluster, "access")],
         attribute: Path::root(),
@@ -28,7 +28,7 @@ fn unchanged() -> EntryFacts {
         .kubernetes_groups("viewers")
         .r#type("STANDARD")
         .build();
-    EntryFacts::new(&entry, Tags::new(), &[], ROLE)
+    EntryFacts::new(&entry, Default::default(), &[], ROLE)
 }
 
 fn reconcile(origin: Origin) -> Reconcile {

@@ -4,23 +4,24 @@ use aws_sdk_iam::types::InstanceProfile;
 use futures::future::join_all;
 use serde_json::Value;
 
-use super::{attached_arns, facts, get, inline_names, retag, trust};
+use super::{attached_arns, get, inline_names, owned_facts, retag, trust};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
-use crate::objects::ownership::is_ours;
-use crate::objects::tags::Keys;
-use crate::objects::{Context, locks, tags};
+use crate::objects::tags::{Additions, Keys};
+use crate::objects::{Context, locks};
 
 pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
     let (side, name) = (key.side, key.name.as_str());
     let Some(role) = get(cx, side, name).await? else { return Ok(Deleted::Now) };
-    let (owner, seen) = cx.ownership.split(tags::from_iam(role.tags()));
+    let (owner, facts) = owned_facts(&cx.ownership, &role);
     if entry.origin == Origin::Adopted {
-        remove_statements(cx, side, name, entry, &facts(&role, Tags::new()).trusted).await?;
-        retag(cx, side, name, &tags::additive(Keys::IgnoringCase, &Tags::new(), &seen, &entry.added)).await?;
+        remove_statements(cx, side, name, entry, &facts.trusted).await?;
+        let wanted = &Tags::new();
+        let ours = Additions { keys: Keys::IgnoringCase, wanted, seen: &facts.tags, mark: &facts.mark, recorded: &entry.added };
+        retag(cx, side, name, &ours.change()).await?;
         return Ok(Deleted::Now);
     }
-    if !is_ours(entry, &owner) {
+    if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(role.role_id())) {
         return Ok(Deleted::Now);
     }
     cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, side, name)).await?;

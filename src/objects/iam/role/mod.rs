@@ -6,6 +6,9 @@
 
 mod delete;
 mod trust;
+mod unexpected;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types;
@@ -14,11 +17,11 @@ use serde_json::Value;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn, policy};
 use crate::diagnostics::Path;
 use crate::engine::{
-    BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags, Written,
-    parts,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags,
+    Written, parts,
 };
 use crate::objects::ownership::{OWN_POLICIES, Ownership, is_made_by};
-use crate::objects::tags::Keys;
+use crate::objects::tags::{Additions, Keys, Mark};
 use crate::objects::{Context, Env, locks, tags};
 use crate::schema::{self, placeholder};
 
@@ -43,6 +46,10 @@ pub struct Role {
     pub tags: Tags,
     /// Whether an adopted role gets the tags.
     pub adopted_tags: bool,
+    /// Names of the inline policies that the resource puts on it.
+    pub inline_policies: Vec<String>,
+    /// ARNs of the managed policies that the resource attaches to it.
+    pub managed_policies: Vec<String>,
     /// Whether the configuration says which managed policies are attached.
     pub manages_attachments: bool,
     pub on_existing: OnExisting,
@@ -75,6 +82,8 @@ pub struct RoleFacts {
     pub trusted: Value,
     /// All tags but the ownership tags and those that the provider ignores.
     pub tags: Tags,
+    /// Which of the tags this resource added to a foreign role.
+    mark: Mark,
     /// Names of the inline policies; empty for a foreign role.
     pub inline_policies: Vec<String>,
     /// ARNs of the managed policies; empty for a foreign role.
@@ -167,8 +176,18 @@ impl Object<Context> for Role {
             async { if own { attached_arns(cx, self.side, &self.name).await } else { Ok(Vec::new()) } },
         )?;
         let Some(role) = role else { return Ok(None) };
-        let (owner, tags) = cx.ownership.split(tags::from_iam(role.tags()));
-        let facts = RoleFacts { inline_policies, attached_policies, ..facts(&role, tags) };
+        let (owner, facts) = owned_facts(&cx.ownership, &role);
+        let mut facts = RoleFacts { inline_policies, attached_policies, ..facts };
+        let mut unexpected = Vec::new();
+        if cx.ownership.may_be_left(reconcile, &owner) {
+            if !own {
+                // A role that may be adopted, and may also be one that a killed create left.
+                let (name, side) = (&self.name, self.side);
+                (facts.inline_policies, facts.attached_policies) =
+                    tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
+            }
+            unexpected = self.unexpected(&facts);
+        }
         let (document, tags, differs) = if own { self.as_own(&facts) } else { self.as_adopted(&cx.ownership, reconcile, &facts) };
         Ok(Some(Observed {
             arn: Some(role.arn().to_owned()),
@@ -176,6 +195,8 @@ impl Object<Context> for Role {
             document,
             tags,
             owner,
+            unexpected,
+            created: Some(facts.create_date),
             facts: Facts::new(facts),
             ..Observed::attached(differs)
         }))
@@ -229,14 +250,15 @@ impl Object<Context> for Role {
             let change = |document: &Value| trust::with(document, &cx.ownership, instance, &self.trust);
             trust::edit(cx, self.side, &self.name, reconcile.renewed, change).await?;
         }
-        let change = self.adopted_change(reconcile, &facts);
-        retag(cx, self.side, &self.name, &change).await?;
+        let recorded = reconcile.added();
+        let additions = self.additions(&recorded, &facts);
+        retag(cx, self.side, &self.name, &additions.change()).await?;
         Ok(Written {
             arn: observed.arn.clone(),
             id: observed.id.clone(),
             document: (!self.trust.is_empty()).then(|| policy::canonical_text(&self.document())),
             tags: self.adopted_tags.then(|| self.tags.clone()),
-            added: tags::added_after(Keys::IgnoringCase, &reconcile.added(), &change),
+            added: additions.after(),
         })
     }
 }
@@ -357,13 +379,15 @@ impl Role {
         let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
         let current_only = own.filter(|_| current || reconcile.instance.is_some());
         let document = current_only.map(|own| policy::canonical_text(&if same { self.document() } else { own }));
-        let shown = self.adopted_tags.then(|| tags::shown(Keys::IgnoringCase, &self.tags, &facts.tags, &reconcile.added()));
-        (document, shown, !same || !current || !self.adopted_change(reconcile, facts).is_none())
+        let recorded = reconcile.added();
+        let additions = self.additions(&recorded, facts);
+        (document, self.adopted_tags.then(|| additions.shown()), !same || !current || !additions.change().is_none())
     }
 
-    fn adopted_change(&self, reconcile: &Reconcile, facts: &RoleFacts) -> tags::Change {
-        let wanted = if self.adopted_tags { &self.tags } else { &Tags::new() };
-        tags::additive(Keys::IgnoringCase, wanted, &facts.tags, &reconcile.added())
+    /// The tags that this resource adds to a foreign role.
+    fn additions<'a>(&'a self, recorded: &'a BTreeSet<Added>, facts: &'a RoleFacts) -> Additions<'a> {
+        let wanted = if self.adopted_tags { &self.tags } else { const { &Tags::new() } };
+        Additions { keys: Keys::IgnoringCase, wanted, seen: &facts.tags, mark: &facts.mark, recorded }
     }
 
     async fn rewrite_trust(&self, cx: &Context, reconcile: &Reconcile, facts: &RoleFacts) -> Result<(), Error> {
@@ -428,6 +452,14 @@ impl Role {
     fn written(&self) -> Written {
         Written { document: Some(policy::canonical_text(&self.document())), tags: Some(self.tags.clone()), ..Written::default() }
     }
+}
+
+/// Whose the role is, and what it is without its policies.
+fn owned_facts(ownership: &Ownership, role: &types::Role) -> (Owner, RoleFacts) {
+    let all: Tags = tags::from_iam(role.tags()).collect();
+    let mark = Mark::of(ownership, &all);
+    let (owner, tags) = ownership.split(all);
+    (owner, RoleFacts { mark, ..facts(role, tags) })
 }
 
 fn facts(role: &types::Role, tags: Tags) -> RoleFacts {

@@ -15,6 +15,8 @@ fn role() -> Role {
         trust: vec![statement("ec2")],
         tags: Tags::from([("owner".into(), "platform".into())]),
         adopted_tags: true,
+        inline_policies: vec![],
+        managed_policies: vec![],
         manages_attachments: true,
         attribute: Path::root(),
         on_existing: OnExisting::Fail,
