@@ -9,6 +9,8 @@ mod shapes;
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use parking_lot::RwLock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -49,15 +51,32 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Hides this value from now on, as it is and as encoded in URLs and forms.
+/// Hides this value from now on, as it is, as encoded in URLs and forms, and in base64.
 pub fn remember(value: &str) {
     let mut known = KNOWN.write();
-    for form in [value.trim().to_owned(), utf8_percent_encode(value.trim(), NON_ALPHANUMERIC).to_string()] {
+    for form in forms(value.trim()) {
         if form.len() >= SHORTEST && !known.contains(&form) {
             known.push(form);
         }
     }
     known.sort_by_key(|value| std::cmp::Reverse(value.len()));
+}
+
+/// How a value may be written: as it is, encoded for URLs, and in base64 of both alphabets.
+pub fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned(), utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()];
+    for before in 0..3 {
+        forms.extend([in_base64(value, before, &STANDARD_NO_PAD), in_base64(value, before, &URL_SAFE_NO_PAD)]);
+    }
+    forms
+}
+
+/// The characters that base64 of any text with the value in it has, where so many bytes before it don't fill a group of three.
+fn in_base64(value: &str, before: usize, alphabet: &base64::engine::GeneralPurpose) -> String {
+    let bytes = [&vec![0; before], value.as_bytes()].concat();
+    let text = alphabet.encode(&bytes);
+    // The first and the last character may depend on what is around, too.
+    text[(before * 8).div_ceil(6)..(bytes.len() * 8 / 6)].to_owned()
 }
 
 /// The text without any secret that is known by its value or has the shape of one.
@@ -84,6 +103,20 @@ mod tests {
         assert_eq!(hidden("key wJalr/XUtn+FEMI=first, twice wJalr/XUtn+FEMI=first."), "key (secret), twice (secret).");
         assert_eq!(hidden("?k=wJalr%2FXUtn%2BFEMI%3Dfirst&x"), "?k=(secret)&x");
         assert_eq!(format!("{secret:?}"), "(secret)");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_base64_wherever_it_stands_in_the_encoded_text() {
+        remember("a-bearer>token?of~some.length");
+        for before in ["", "B", "Bearer ", "Authorization: Bearer "] {
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                let encoded = engine.encode(format!("{before}a-bearer>token?of~some.length, and more"));
+                let shown = hidden(&encoded).into_owned();
+                assert!(shown.contains(HIDDEN), "{shown}");
+                let left = shown.split(HIDDEN).map(|rest| String::from_utf8_lossy(&engine.decode(rest).unwrap_or_default()).into_owned());
+                assert!(!left.collect::<String>().contains("bearer"), "{shown}");
+            }
+        }
     }
 
     #[test]

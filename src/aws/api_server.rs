@@ -1,7 +1,12 @@
 //! A cluster's API server, asked two things: who the bearer of a token is, and whether it is allowed to do something.
 //!
 //! Kubernetes API: SelfSubjectReview of authentication.k8s.io/v1, SelfSubjectAccessReview of authorization.k8s.io/v1. Every
-//! authenticated user may ask both (ClusterRole system:basic-user). Trusts the cluster's own authority and no other.
+//! authenticated user may ask both (ClusterRole system:basic-user). Trusts the cluster's own authority and no other, over https only; follows
+//! no redirect.
+//!
+//! A server may be hostile all the same: an answer has a largest size and a longest time, and its texts pass through `words`.
+
+mod words;
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -14,12 +19,14 @@ use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use serde_json::{Value as Json, json};
 
+use self::words::Words;
 use super::token::Token;
 use super::{Account, transport};
-use crate::secrets;
 
 /// An answer that takes longer does not come.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// A larger answer is not read to its end. Those that are asked for have some hundred bytes.
+const LARGEST: usize = 1024 * 1024;
 
 /// One cluster's API server.
 #[derive(Debug)]
@@ -50,7 +57,7 @@ pub struct Attempt<'a> {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// The certificate authority that EKS returns is no certificate, or a proxy can't be used.
+    /// The endpoint that EKS returns is not one of https, its certificate authority is no certificate, or a proxy can't be used.
     Settings(String),
     /// Who answers is not who the cluster's authority vouches for.
     Certificate(String),
@@ -67,21 +74,28 @@ pub enum Silence {
 impl ApiServer {
     /// `authority` is base64 of PEM, as EKS returns it. The proxies are the account's.
     pub fn new(account: &Account, endpoint: &str, authority: &str) -> Result<Self, Silence> {
+        let endpoint = endpoint.trim_end_matches('/');
+        if !is_https(endpoint) {
+            return Err(Silence::Settings(format!(
+                "the cluster's endpoint is not https://HOST, and a token is sent to no other: {}",
+                words::plain(endpoint)
+            )));
+        }
         let pem = base64::engine::general_purpose::STANDARD.decode(authority.trim());
         let pem = pem.map_err(|e| Silence::Settings(format!("the cluster's certificate authority is not valid base64: {e}")))?;
         transport::checked(&pem, "the cluster's certificate authority").map_err(Silence::Settings)?;
         let connector = transport::connector(account.transport(), pem).map_err(Silence::Settings)?;
-        Ok(ApiServer { endpoint: endpoint.trim_end_matches('/').to_owned(), connector })
+        Ok(ApiServer { endpoint: endpoint.to_owned(), connector })
     }
 
     pub async fn who_am_i(&self, token: &Token) -> Result<User, Silence> {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let answer = self.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", token, &review).await?;
-        let info = &answer["status"]["userInfo"];
-        let name =
-            info["username"].as_str().ok_or_else(|| Silence::Other("the SelfSubjectReview response contains no user name".into()))?;
-        let groups = info["groups"].as_array().into_iter().flatten().filter_map(|g| g.as_str().map(str::to_owned));
-        let mut user = User { name: name.to_owned(), groups: groups.collect() };
+        let (info, words) = (&answer["status"]["userInfo"], Words::without(token.text.reveal()));
+        let name = info["username"].as_str().map(|name| words.text(name)).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| Silence::Other("the SelfSubjectReview response contains no user name".into()))?;
+        let groups = info["groups"].as_array().into_iter().flatten().filter_map(Json::as_str).map(|group| words.text(group));
+        let mut user = User { name, groups: groups.collect() };
         user.groups.sort();
         Ok(user)
     }
@@ -108,8 +122,8 @@ impl ApiServer {
     async fn post(&self, path: &str, token: &Token, body: &Json) -> Result<Json, Silence> {
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(path, token, body)).await;
         let (status, answer) = answer.map_err(|_| Silence::Unreachable(format!("no response within {} s", TIMEOUT.as_secs())))??;
-        // A proxy in between may repeat the request, with its token.
-        let message = || secrets::hidden(answer["message"].as_str().unwrap_or_default()).into_owned();
+        // The server, or a proxy in between, may repeat the request, with its token.
+        let message = || Words::without(token.text.reveal()).text(answer["message"].as_str().unwrap_or_default());
         match status {
             200 | 201 => Ok(answer),
             401 => Err(Silence::Unauthorized),
@@ -130,10 +144,28 @@ impl ApiServer {
         headers.insert("user-agent", concat!("xeks/", env!("CARGO_PKG_VERSION")));
         let response = self.connector.call(request).await.map_err(|error| silence(&error))?;
         let status = response.status().as_u16();
-        let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| Silence::Unreachable(error.to_string()))?;
+        let body = bounded(response.into_body()).await?;
         // A page of a proxy is no JSON: the status says enough.
-        Ok((status, serde_json::from_slice(&body.into_bytes()).unwrap_or_default()))
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
+}
+
+/// Whether an endpoint is `https://` and a host, with a port or without, and nothing else.
+fn is_https(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("https://").unwrap_or_default();
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
+}
+
+async fn bounded(body: SdkBody) -> Result<Vec<u8>, Silence> {
+    let (mut stream, mut bytes) = (ByteStream::new(body), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Silence::Unreachable(words::plain(&error.to_string())))?;
+        if bytes.len() + chunk.len() > LARGEST {
+            return Err(Silence::Other("the response is larger than 1 MiB".into()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// Distinguishes a wrong certificate from a connection that does not come about.
@@ -141,12 +173,13 @@ fn silence(error: &(dyn StdError + 'static)) -> Silence {
     let (mut next, mut last) = (Some(error), String::new());
     while let Some(cause) = next {
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
-            return Silence::Certificate(tls.to_string());
+            // It names the hosts that the certificate is for.
+            return Silence::Certificate(words::plain(&tls.to_string()));
         }
         last = cause.to_string();
         next = beneath(cause);
     }
-    Silence::Unreachable(last)
+    Silence::Unreachable(words::plain(&last))
 }
 
 /// What an error is made of. An error of input and output passes over what it holds when asked for its source.
@@ -158,42 +191,4 @@ fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wrong_certificate_is_told_from_a_missing_answer() {
-        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let wrapped = std::io::Error::other(std::io::Error::new(std::io::ErrorKind::InvalidData, tls));
-        assert!(matches!(silence(&wrapped), Silence::Certificate(why) if why.contains("UnknownIssuer")));
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert_eq!(silence(&refused), Silence::Unreachable("connection refused".into()));
-    }
-
-    fn account() -> Account {
-        let http = aws_smithy_runtime_api::client::http::http_client_fn(|_, _| unreachable!("nothing is called"));
-        Account::fixture(crate::aws::Side::Cluster, "183295435445", "ap-south-1", http)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_says_nothing_is_given_up() {
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("https://{}", silent.local_addr().unwrap());
-        let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap().cert;
-        let der = base64::engine::general_purpose::STANDARD.encode(certificate.der());
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
-        let authority = base64::engine::general_purpose::STANDARD.encode(pem);
-        let server = ApiServer::new(&account(), &endpoint, &authority).unwrap();
-        let token = Token { text: super::super::settings::Secret::new("k8s-aws-v1.x"), expires_at: std::time::SystemTime::UNIX_EPOCH };
-        assert_eq!(server.who_am_i(&token).await, Err(Silence::Unreachable("no response within 15 s".into())));
-    }
-
-    #[test]
-    fn an_authority_that_is_none_is_refused() {
-        let account = account();
-        for authority in ["!", "bm8gY2VydGlmaWNhdGU="] {
-            let refused = ApiServer::new(&account, "https://127.0.0.1", authority).unwrap_err();
-            assert!(matches!(&refused, Silence::Settings(why) if why.contains("the cluster's certificate authority")), "{refused:?}");
-        }
-    }
-}
+mod tests;

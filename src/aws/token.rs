@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::settings::Secret;
 use super::{Account, Error, Kind};
+use crate::secrets;
 
 const PREFIX: &str = "k8s-aws-v1.";
 /// Clusters take no longer ones.
@@ -82,6 +83,8 @@ fn presigned(endpoint: &str, credentials: &Credentials, region: &str, cluster: &
     let header = [("x-k8s-aws-id", cluster)];
     let request = SignableRequest::new("GET", url.as_str(), header.into_iter(), SignableBody::Bytes(&[])).map_err(|e| e.to_string())?;
     let (instructions, _) = http_request::sign(request, &params).map_err(|e| e.to_string())?.into_parts();
+    // The signature alone completes a token for who knows the rest.
+    instructions.params().iter().filter(|(name, _)| *name == "X-Amz-Signature").for_each(|(_, signature)| secrets::remember(signature));
     let signed: Vec<String> =
         instructions.params().iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY))).collect();
     Ok(format!("{url}&{}", signed.join("&")))

@@ -123,7 +123,7 @@ impl Trial<'_> {
         let mut reason = format!("The cluster authenticates the principal as {user}");
         match groups {
             [] => reason.push('.'),
-            groups => reason.push_str(&format!(", in the groups {}.", groups.join(", "))),
+            groups => reason.push_str(&format!(", in the groups {}.", listed(groups))),
         }
         if !granted.is_empty() {
             reason.push_str(&format!(" It can {}.", granted.join(" and ")));
@@ -263,6 +263,15 @@ fn nameless(user: &str, session: &str) -> String {
     }
 }
 
+/// The first groups, and how many more: a server can name any number.
+fn listed(groups: &[String]) -> String {
+    const SHOWN: usize = 50;
+    match groups.len().saturating_sub(SHOWN) {
+        0 => groups.join(", "),
+        more => format!("{} and {more} more", groups[..SHOWN].join(", ")),
+    }
+}
+
 fn brief(error: &Error) -> String {
     error.code.clone().unwrap_or_else(|| error.message.clone())
 }
@@ -313,6 +322,13 @@ mod tests {
             chain.0[1].status
         };
         assert_eq!((of(false), of(true)), (Status::Broken, Status::External));
+    }
+
+    #[test]
+    fn a_long_list_of_groups_is_cut_and_says_so() {
+        let groups: Vec<String> = (0..60).map(|n| format!("g{n}")).collect();
+        assert_eq!(listed(&groups[..2]), "g0, g1");
+        assert!(listed(&groups).ends_with(", g49 and 10 more"));
     }
 
     #[test]

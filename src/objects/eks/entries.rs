@@ -288,6 +288,13 @@ pub(super) async fn associate(cx: &Context, region: &str, cluster: &str, princip
     cx.ask_until_visible("eks:AssociateAccessPolicy", Side::Cluster, send).await.map(drop)
 }
 
+/// Takes the policy off the entry; nothing to do where it is not on it.
+pub(super) async fn disassociate(cx: &Context, region: &str, cluster: &str, principal: &str, policy_arn: &str) -> Result<(), Error> {
+    let eks = cx.eks(Some(region));
+    let send = || eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal).policy_arn(policy_arn).send();
+    cx.ask("eks:DisassociateAccessPolicy", Side::Cluster, send).await.absent_is_none().map(drop)
+}
+
 /// A cluster whose authentication mode is CONFIG_MAP has no entries, and EKS refuses every call on them.
 pub(super) fn without_entries_is_none<T>(answer: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     match answer {

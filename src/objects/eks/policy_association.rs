@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::entries::{self, Association, Reach};
 use super::uses::{Use, Uses};
 use super::{access_entry, principal};
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
+use crate::aws::{Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Written, parts,
@@ -194,9 +194,7 @@ impl Removal<'_> {
     }
 
     async fn disassociate(&self) -> Result<(), Error> {
-        let (arn, eks) = (self.policy_arn(), self.cx.eks(Some(self.region())));
-        let send = || eks.disassociate_access_policy().cluster_name(self.cluster).principal_arn(self.principal).policy_arn(&arn).send();
-        self.cx.ask("eks:DisassociateAccessPolicy", Side::Cluster, send).await.absent_is_none().map(drop)
+        entries::disassociate(self.cx, self.region(), self.cluster, self.principal, &self.policy_arn()).await
     }
 
     /// Removes the association from a foreign entry with the last connection that uses it. Of connections that leave at the same time each

@@ -1,23 +1,19 @@
-//! Checks at plan time that only this resource has: the cluster's mode, its policies, its principals, and how far its rights reach.
+//! Checks at plan time that only this resource has: the cluster's mode, its policies and its principals. How far its rights reach is in `reach`.
 
 use super::model::Model;
-use super::objects;
+use super::{objects, reach};
 use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
-use crate::objects::eks::entries::Scope;
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::Change;
 use crate::resources::role::check::Wanted;
 use crate::resources::{preflight, role};
 
-/// Access policies that make their holder the cluster's master.
-const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
-
 pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     mode(model, env, &mut diagnostics);
-    blast_radius(model, change, &mut diagnostics);
+    diagnostics.extend(reach::warnings(model, change, env));
     let principals = "access_role.trusted_principal_arns";
     let roles = roles(model, cx, env);
     let (roles, policies, principals) = futures::join!(
@@ -82,37 +78,6 @@ fn mode(model: &Model, env: &Env, diagnostics: &mut Diagnostics) {
                  to have xeks change it, or run `aws eks update-cluster-config --name {} --region {} --access-config \
                  authenticationMode=API_AND_CONFIG_MAP`. The change can't be undone; the aws-auth ConfigMap keeps working.",
                 model.cluster, env.cluster.account_id, model.cluster, env.region
-            ),
-        );
-    }
-}
-
-/// On create and when the attribute changes, not for ever.
-fn blast_radius(model: &Model, change: Change<'_>, diagnostics: &mut Diagnostics) {
-    for (name, reach) in &model.policies {
-        let before = change.prior.at("kubernetes.policies").get(name);
-        let now = change.value.at("kubernetes.policies").get(name);
-        if name.ends_with(ADMIN) && reach.scope == Scope::Cluster && before != now {
-            diagnostics.warning(
-                Path::of("kubernetes.policies").key(name),
-                "Cluster-wide administrator access",
-                format!(
-                    "Principals that can assume role {} of the workload account get cluster-admin on cluster {}. Use a narrower \
-                         policy or scope = \"namespace\" to limit this.",
-                    model.workload.name, model.cluster
-                ),
-            );
-        }
-    }
-    let path = "access_role.trust";
-    if model.trust_account && change.changes(path) {
-        diagnostics.warning(
-            Path::of(path),
-            "The access role trusts a role name, not one role",
-            format!(
-                "Principals in the workload account that can create a role named {} can use it to get this access. Set trust = \
-                     \"role\" to trust only the current role.",
-                model.workload.name
             ),
         );
     }

@@ -8,6 +8,7 @@ mod import;
 mod model;
 mod objects;
 mod outputs;
+mod reach;
 mod refresh;
 mod rules;
 mod schema;

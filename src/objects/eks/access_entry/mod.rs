@@ -8,6 +8,7 @@
 //! being created again).
 
 mod renewal;
+mod surplus;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +115,8 @@ impl Object<Context> for AccessEntry {
         let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
         let instance = reconcile.entry.as_ref().and_then(|e| e.instance.as_deref()).or(reconcile.instance.as_deref());
         let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, reconcile, instance, &facts).is_none());
-        let differs = to_restore || unnoted || self.differs(reconcile, &facts);
+        let surplus = own && !self.surplus(cx, &facts).is_empty();
+        let differs = to_restore || unnoted || surplus || self.differs(reconcile, &facts);
         Ok(Some(Observed {
             arn: entry.access_entry_arn().map(str::to_owned),
             id: if let Bound::To(id) = bound { Some(id) } else { None },
@@ -175,6 +177,9 @@ impl Object<Context> for AccessEntry {
             let additions = facts.additions(&self.tags, &recorded);
             (additions.change().and(self.use_change(cx, reconcile, instance, &facts)), additions.after())
         };
+        if reconcile.origin.is_own() && !self.surplus(cx, &facts).is_empty() {
+            self.remove_surplus(cx, principal).await?;
+        }
         retag(cx, Some(&self.region), observed.arn.as_deref(), &change).await?;
         Ok(Written {
             arn: observed.arn.clone(),
@@ -300,18 +305,27 @@ impl AccessEntry {
         let (uses, connection) = (&facts.uses, cx.ownership.connection());
         let is_noted =
             |policy: &str| uses.others_use(connection, policy) || uses.by(connection).is_some_and(|noted| noted.policies.contains(policy));
+<<<<<<< HEAD
         let is_recorded = |policy: &str| {
             let key = Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role));
             cx.recorded.get(&key).is_some_and(|entry| entry.origin == Origin::Created)
         };
         let kept = Kept::recorded(reconcile.entry.as_ref());
         let is_theirs = |arn: &str| facts.has_policy(arn) || kept.as_ref().is_some_and(|kept| kept.has_policy(arn));
+=======
+        let is_recorded =
+            |policy: &str| cx.recorded.get(&self.association_key(policy)).is_some_and(|entry| entry.origin == Origin::Created);
+>>>>>>> h-live
         let is_due = |arn: &&String| {
             let policy = policy_name(arn);
             !is_theirs(arn) || is_noted(policy) || is_recorded(policy)
         };
         let policies = self.policies.keys().filter(is_due).map(|arn| policy_name(arn).to_owned()).collect();
         uses.change(connection, &Use { instance: instance.to_owned(), policies })
+    }
+
+    fn association_key(&self, policy: &str) -> Key {
+        Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role))
     }
 
     /// What a create of this configuration would not have made, as a message lists it.
