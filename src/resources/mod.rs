@@ -1,6 +1,7 @@
 //! The managed resources. Each is a list of objects; `lifecycle` asks the engine for the rest.
 
 mod attributes;
+mod aws_config;
 pub mod cluster_peering;
 pub mod cross_account_access;
 pub mod irsa_trust;
@@ -9,3 +10,4 @@ mod lookups;
 mod preflight;
 mod role;
 mod values;
+mod yaml;
