@@ -3,6 +3,8 @@
 //! Knows no AWS object and calls nothing: a data source finds out what a hop is and says it here. Everything in a hop goes into
 //! the state, so it must be the same on every read of the same world: no time, no request id, no session, nothing secret.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod mermaid;
 mod text;
 

@@ -4,6 +4,8 @@ mod attributes;
 mod aws_config;
 pub mod cluster_peering;
 pub mod cross_account_access;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod irsa_trust;
 mod lifecycle;
 mod lookups;

@@ -3,7 +3,7 @@
 use super::{Chain, Hop, Status};
 
 /// Dark text on light grounds: readable where the page around is dark, too.
-const CLASSES: &str = "\
+pub(super) const CLASSES: &str = "\
     classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
     classDef broken fill:#ffebe9,stroke:#cf222e,color:#5c0a10,stroke-width:3px
     classDef external fill:#eaeef2,stroke:#57606a,color:#24292f,stroke-dasharray:4 3
