@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use super::names::{self, is_pattern};
+use crate::terminal::is_control;
+
 /// An ARN in its six parts: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn {
@@ -162,7 +165,7 @@ pub fn account_id(text: &str) -> Result<(), String> {
 pub fn is_role(text: &str) -> Result<(), String> {
     let arn = Arn::parse(text)?;
     match arn.role() {
-        Some((_, name)) if is_account_id(&arn.account) => super::names::role_name(&name),
+        Some((_, name)) if is_account_id(&arn.account) => names::role_name(&name),
         _ if arn.session().is_some() => Err(format!(
             "{text:?} is the ARN of a session: use the ARN of the role itself, such as arn:{}:iam::{}:role/NAME.",
             arn.partition, arn.account
@@ -206,7 +209,7 @@ pub fn is_principal(text: &str) -> Result<(), String> {
         "sts" => arn.session().is_some() || arn.resource.starts_with("federated-user/"),
         _ => false,
     };
-    if known && is_account_id(&arn.account) && !text.contains(['*', '?']) {
+    if known && is_account_id(&arn.account) && !is_pattern(text) && !text.contains(is_control) {
         return Ok(());
     }
     Err(format!("{text:?} is not a principal: use the ARN of a role or user, such as arn:aws:iam::185863138492:role/app."))
@@ -290,7 +293,15 @@ mod tests {
     fn principals_and_policies_are_checked_by_form() {
         assert!(is_principal("arn:aws:iam::185863138492:root").is_ok());
         assert!(is_principal("arn:aws:sts::185863138492:assumed-role/app/s").is_ok());
-        for text in ["*", "arn:aws:iam::185863138492:role/*", "arn:aws:s3:::bucket", "arn:aws:iam::185863138492:group/g"] {
+        let variable = "arn:aws:iam::185863138492:role/${aws:username}";
+        for text in [
+            "*",
+            variable,
+            "arn:aws:iam::185863138492:role/\u{1b}",
+            "arn:aws:iam::185863138492:role/*",
+            "arn:aws:s3:::bucket",
+            "arn:aws:iam::185863138492:group/g",
+        ] {
             assert!(is_principal(text).is_err(), "{text}");
         }
         assert!(is_policy("arn:aws:iam::aws:policy/service-role/X").is_ok() && is_policy("arn:aws:iam::185863138492:policy/x").is_ok());

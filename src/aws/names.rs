@@ -3,6 +3,11 @@
 //!
 //! Sources: the API models of IAM, STS and EKS (patterns and lengths), and Kubernetes' rules for object names.
 
+use base64::Engine;
+
+use super::transport;
+use crate::terminal::is_control;
+
 /// IAM `roleNameType`: 1 to 64 of `[\w+=,.@-]`.
 pub fn role_name(text: &str) -> Result<(), String> {
     iam_name(text, 1, 64, "a role name")
@@ -37,9 +42,21 @@ pub fn external_id(text: &str) -> Result<(), String> {
     Err("An external ID has 2 to 1224 characters: letters, digits and _+=,.@:/-, such as xeks-payments.".into())
 }
 
-/// IAM `pathType`: begins and ends with `/`, up to 512 printable ASCII characters.
+/// IAM `pathType`: begins and ends with `/`, up to 512 printable ASCII characters. Without what policies read as a wildcard or a variable:
+/// the path is part of ARNs in conditions, such as `ArnEquals` of `aws:PrincipalArn`.
 pub fn path(text: &str) -> Result<(), String> {
-    let inner = text.chars().all(|c| ('\u{21}'..='\u{7e}').contains(&c));
+    if is_pattern(text) {
+        return Err(format!(
+            "{text:?} contains *, ? or ${{, which IAM policies read as a wildcard or a variable. Use a path without them, such as \
+             /teams/payments/."
+        ));
+    }
+    path_pattern(text)
+}
+
+/// A path in which `*` and `?` stand for any characters.
+pub fn path_pattern(text: &str) -> Result<(), String> {
+    let inner = text.chars().all(|c| ('\u{21}'..='\u{7e}').contains(&c)) && !text.contains("${");
     if inner && text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && !text.contains("//") {
         return Ok(());
     }
@@ -75,7 +92,8 @@ pub fn region(text: &str) -> Result<(), String> {
     Err(format!("{text:?} is not a region: use a region code, such as ap-south-1."))
 }
 
-/// An OIDC issuer as IAM takes it: `https://`, a host without a port, up to 255 characters, no query and no fragment.
+/// An OIDC issuer as IAM takes it: `https://`, a host without a port, up to 255 characters, no query and no fragment. Without what policies
+/// read as a wildcard or a variable: it is part of ARNs and of condition keys.
 pub fn issuer_url(text: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("{text:?} {why}, such as https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLE."));
     let Some(rest) = text.strip_prefix("https://") else { return wrong("must begin with https://") };
@@ -86,13 +104,100 @@ pub fn issuer_url(text: &str) -> Result<(), String> {
     if host.contains([':', '@']) {
         return wrong("must contain a host without a port or user");
     }
-    if !host.contains('.') || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-') {
+    if !host.contains('.') || !is_host(host) {
         return wrong("must contain a host");
     }
     if rest.contains(['?', '#']) || rest.contains(char::is_whitespace) || rest.ends_with('/') {
         return wrong("must have no query, fragment, space, or slash at its end");
     }
+    if !rest.chars().all(|c| c.is_ascii_alphanumeric() || "-._~/%:@!&'()+,;=".contains(c)) {
+        return wrong("must have a path of characters that URLs have, without the * and $ of IAM's wildcards and variables");
+    }
     Ok(())
+}
+
+/// The URL of a cluster's API server: `https://`, a host, perhaps a port, and nothing else but a slash.
+pub fn endpoint_url(text: &str) -> Result<(), String> {
+    let host = text.strip_prefix("https://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0) && port.bytes().all(|b| b.is_ascii_digit());
+    let good = host.is_some_and(|host| match host.split_once(':') {
+        Some((host, port)) => is_host(host) && is_port(port),
+        None => is_host(host),
+    });
+    if good && text.len() <= 255 {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} must be https:// and a host, without user, path, query or fragment, such as \
+         https://EXAMPLE.gr7.ap-south-1.eks.amazonaws.com."
+    ))
+}
+
+/// A cluster's certificate authority as EKS has it: PEM certificates in base64. The value is long and not repeated.
+pub fn certificate_authority(text: &str) -> Result<(), String> {
+    let pem = base64::engine::general_purpose::STANDARD.decode(text);
+    let pem =
+        pem.map_err(|why| format!("is not valid base64 ({why}): it is the base64 text of PEM certificates, such as LS0tLS1CRUdJTi…."))?;
+    transport::checked(&pem, "the decoded text").map_err(|why| format!("is not the base64 text of PEM certificates: {why}."))
+}
+
+/// The audience of tokens, IAM `clientIDType`: 1 to 255 characters. Visible ASCII, as OIDC's client IDs are, without what policies read as a
+/// wildcard or a variable.
+pub fn audience(text: &str) -> Result<(), String> {
+    if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && !is_pattern(text) {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is not an audience: 1 to 255 visible ASCII characters without spaces, wildcards (*, ?) and policy variables (${{), such as \
+         sts.amazonaws.com."
+    ))
+}
+
+/// The name of an AWS service in a trust policy: `SERVICE.amazonaws.com`, in China Regions also `SERVICE.amazonaws.com.cn`. IAM compares it
+/// character by character (IAM user guide, "AWS JSON policy elements: Principal", AWS service principals).
+pub fn service_principal(text: &str) -> Result<(), String> {
+    let name = text.strip_suffix(".amazonaws.com").or_else(|| text.strip_suffix(".amazonaws.com.cn"));
+    let is_name =
+        |name: &str| is_host(name) && !name.bytes().any(|b| b.is_ascii_uppercase()) && !format!(".{name}.").contains(".amazonaws.");
+    if name.is_some_and(is_name) && text.len() <= 255 {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is not a service principal: it is the service's lowercase name and .amazonaws.com (or .amazonaws.com.cn), without \
+         wildcards, such as ec2.amazonaws.com."
+    ))
+}
+
+/// A profile of an AWS config file: the characters that AWS's SDKs take in its name (aws-runtime, env_config/normalize.rs), and `=` and
+/// `,` of IAM's names. Not a hyphen first: it is an argument of the AWS CLI, too.
+pub fn profile_name(text: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-/.%@:+=,".contains(c);
+    if (1..=255).contains(&text.len()) && !text.starts_with('-') && text.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is not a profile name: 1 to 255 letters, digits and the characters _-/.%@:+=, without spaces, brackets and line breaks, not \
+         beginning with -, such as team@prac-eks-abhi."
+    ))
+}
+
+/// The path of a file that a kubeconfig names.
+pub fn file_path(text: &str) -> Result<(), String> {
+    if (1..=4096).contains(&text.len()) && !text.chars().any(|c| is_control(c) || c == '[' || c == ']') && text.trim() == text {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is not the path of a file: 1 to 4096 characters without control characters, line breaks and brackets, not beginning or ending \
+         with a space, such as ~/.aws/config."
+    ))
+}
+
+/// Text of one line that is shown as it is: no control characters and no marks that change its direction. `what` names it.
+pub fn one_line(text: &str, what: &str, example: &str) -> Result<(), String> {
+    match text.chars().find(|c| is_control(*c)) {
+        Some(control) => Err(format!("{text:?} contains {control:?}; {what} has no control characters. Use one such as {example}.")),
+        None => Ok(()),
+    }
 }
 
 /// A Kubernetes namespace: up to 63 lower-case letters, digits and `-`.
@@ -163,6 +268,23 @@ pub fn http_url(text: &str) -> Result<(), String> {
     Err("It must be a URL that includes the scheme, such as https://vpce-0123.eks.ap-south-1.vpce.amazonaws.com or \
          http://proxy.example.com:3128."
         .into())
+}
+
+/// Whether a policy would read something else in it than its characters: a wildcard or a variable (IAM user guide, "IAM policy elements:
+/// Variables and tags").
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?']) || text.contains("${")
+}
+
+/// Labels of letters, digits and `-`, with dots in between.
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    text.split('.').all(is_label)
 }
 
 fn iam_name(text: &str, least: usize, most: usize, what: &str) -> Result<(), String> {
@@ -273,5 +395,108 @@ mod tests {
         check(tag_key, &["owner", "kubernetes.io/cluster", "Größe", "xeks:resource"], &["", "aws:x", "AWS:x", "a#b", &"x".repeat(129)]);
         check(user_tag_key, &["owner"], &["xeks:resource", "Xeks:Resource", "aws:x"]);
         check(tag_value, &["", "a b"], &["a#b", &"x".repeat(257)]);
+    }
+
+    #[test]
+    fn a_path_has_nothing_that_a_policy_reads_as_a_pattern() {
+        check(path, &["/a$b/", "/{x}/"], &["/*/", "/a?/", "/${aws:username}/"]);
+        assert!(path("/*/").unwrap_err().contains("wildcard") && path("/*/").unwrap_err().contains("/teams/payments/"));
+    }
+
+    #[test]
+    fn an_issuer_has_a_host_and_a_path_and_nothing_else() {
+        check(
+            issuer_url,
+            &["https://oidc.eks.cn-north-1.amazonaws.com.cn/id/0F", "https://a.b/x_y~z/%41"],
+            &[
+                "https://a.b/*",
+                "https://*.b/x",
+                "https://a.b/${aws:username}",
+                "https://a.b/x\ny",
+                "https://a.b/\u{1b}[2J",
+                "https://a.b/\u{202e}",
+                "https://u:p@a.b/x",
+                "https://a.b?x",
+                "https://a.b#x",
+                "https://.a.b/x",
+                "https://-a.b/x",
+                "https://a.b/\"x",
+                "https://a.b\\x",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_endpoint_is_https_and_a_host() {
+        check(
+            endpoint_url,
+            &["https://EXAMPLE.gr7.ap-south-1.eks.amazonaws.com", "https://a.b/", "https://127.0.0.1:38001"],
+            &[
+                "",
+                "http://a.b",
+                "https://",
+                "https://u@a.b",
+                "https://a.b/x",
+                "https://a.b?x",
+                "https://a.b:0",
+                "https://a.b:+443",
+                "https://a.b:65536",
+                "https://a.b\n",
+                "https://*.b",
+                "https://${x}",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_service_principal_is_a_services_own_name_and_no_lookalike() {
+        check(
+            service_principal,
+            &[
+                "ec2.amazonaws.com",
+                "ec2.amazonaws.com.cn",
+                "pods.eks.amazonaws.com",
+                "logs.eu-west-1.amazonaws.com",
+                "ecs-tasks.amazonaws.com",
+            ],
+            &[
+                "ec2.amazonaws.com.evil.example",
+                "ec2.amazonaws.com.cn.evil.example",
+                "*.amazonaws.com",
+                "amazonaws.com",
+                ".amazonaws.com",
+                "ec2.amazonaws.com.amazonaws.com",
+                "EC2.amazonaws.com",
+                "ec2..amazonaws.com",
+                "ec2.amazonaws.com ",
+                "ec2-amazonaws.com",
+                "evil.example/ec2.amazonaws.com",
+            ],
+        );
+    }
+
+    #[test]
+    fn profiles_and_files_can_not_leave_their_place_in_a_config_file() {
+        let example = "p]\ncredential_process = touch /tmp/x";
+        check(
+            profile_name,
+            &["eks", "EKS-CrossAccount-Access-Role@prac-eks-abhi", "xeks-c_1", "a/b:c.d+e%f=g,h"],
+            &[example, "", "a b", "a]", "[a", "a\tb", "-a", "a\u{1b}", "ä", "a#b", "a;b", "a\"b", "a'b", "a\\b", "a$b", &"x".repeat(256)],
+        );
+        assert!(profile_name(example).unwrap_err().contains("brackets"));
+        check(
+            file_path,
+            &["~/.aws/config", "C:\\Users\\me\\aws config", "/home/größe/$USER/config"],
+            &["", "a]\nb", "a\n", "[a]", "a\u{7f}", "a\u{9b}", "a\u{202e}", " a", &"x".repeat(4097)],
+        );
+    }
+
+    #[test]
+    fn an_audience_is_visible_and_no_pattern() {
+        check(
+            audience,
+            &["sts.amazonaws.com", "https://a.b/c?".trim_end_matches('?'), "a$b"],
+            &["", "a b", "a\nb", "*", "a?", "${aws:username}", "\u{202e}", &"x".repeat(256)],
+        );
     }
 }

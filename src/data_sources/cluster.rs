@@ -118,8 +118,8 @@ fn entry_value(entry: &EntryFacts) -> Value {
         Value::object([("scope", Value::string(reach.scope.as_str())), ("namespaces", Value::set_of_strings(&reach.namespaces))])
     };
     Value::object([
-        ("username", Value::string(&entry.username)),
-        ("groups", Value::set_of_strings(&entry.groups)),
+        ("username", Value::string(entry.shown_username())),
+        ("groups", Value::set_of_strings(entry.shown_groups())),
         ("type", Value::string(&entry.entry_type)),
         ("policies", Value::map(entry.policies.iter().map(|(arn, reach)| (arn, policy(reach))))),
     ])

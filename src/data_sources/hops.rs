@@ -3,6 +3,8 @@
 //! Knows no AWS object and calls nothing: a data source finds out what a hop is and says it here. Everything in a hop goes into
 //! the state, so it must be the same on every read of the same world: no time, no request id, no session, nothing secret.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod mermaid;
 mod text;
 
@@ -10,6 +12,7 @@ use std::fmt;
 
 use crate::aws::{Error, Kind};
 use crate::schema::{Attribute, Nesting, Value};
+use crate::terminal::visible;
 
 /// What is known of a hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,18 @@ impl Hop {
         Hop { name, account_id: None, object, status, reason, fix }
     }
 
+    /// Without what a terminal would obey: objects, reasons and fixes repeat what AWS, EKS and the API server say.
+    fn shown(&self) -> Self {
+        let shown = |text: &String| visible(text).into_owned();
+        Hop {
+            account_id: self.account_id.as_ref().map(shown),
+            object: shown(&self.object),
+            reason: shown(&self.reason),
+            fix: self.fix.as_ref().map(shown),
+            ..*self
+        }
+    }
+
     fn to_value(&self) -> Value {
         Value::object([
             ("name", Value::string(self.name)),
@@ -135,18 +150,22 @@ impl Chain {
 
     /// The chain for a terminal.
     pub fn text(&self) -> String {
-        text::render(self)
+        text::render(&self.shown())
     }
 
     /// The chain as a Mermaid flowchart, for Markdown.
     pub fn mermaid(&self) -> String {
-        mermaid::render(self)
+        mermaid::render(&self.shown())
+    }
+
+    fn shown(&self) -> Self {
+        Chain(self.0.iter().map(Hop::shown).collect())
     }
 
     /// The values of `attributes`.
     pub fn to_value(&self) -> Value {
         Value::object([
-            ("hops", Value::List(self.0.iter().map(Hop::to_value).collect())),
+            ("hops", Value::List(self.shown().0.iter().map(Hop::to_value).collect())),
             ("allowed", Value::Bool(self.allowed())),
             ("broken", Value::optional_string(self.broken().map(|hop| hop.name))),
             ("text", Value::string(self.text())),
@@ -254,5 +273,21 @@ mod tests {
         let error = Error::from_code("iam:GetRole", "185863138492 (workload)", "Throttling", "Rate exceeded", Some("1b2c"));
         let reason = Hop::unreadable("identity", "role/app", &error).reason;
         assert_eq!(reason, "Unknown: iam:GetRole in 185863138492 (workload) failed: Throttling: Rate exceeded");
+    }
+
+    #[test]
+    fn no_escape_sequence_of_an_answer_is_in_what_a_terminal_prints() {
+        let reason = "The API server answers 403: \u{1b}[1A\u{1b}[2KAllowed.\r\u{9b}8m\u{202e}";
+        let hop = Hop::broken("api_server", "https://\u{1b}]8;;x\u{7}", reason, "\u{1b}c").in_account("1\u{85}");
+        let value = Chain(vec![hop]).to_value();
+        let obeyed = |text: &str| text.chars().any(|c| crate::terminal::is_control(c) && c != '\n');
+        for name in ["text", "mermaid"] {
+            assert!(!obeyed(value.get(name).as_str().unwrap()), "{value:?}");
+        }
+        let hop = &value.get("hops").members()[0];
+        for name in ["object", "reason", "fix", "account_id"] {
+            assert!(!obeyed(hop.get(name).as_str().unwrap()), "{hop:?}");
+        }
+        assert_eq!(hop.get("fix").as_str(), Some(r"\u001bc"));
     }
 }

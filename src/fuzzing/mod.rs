@@ -11,8 +11,10 @@ pub mod seeds;
 pub mod values;
 
 pub use crate::aws::ec2::fuzzing::ec2_answers;
+pub use crate::data_sources::hops::fuzzing::chains;
 pub use crate::plugin::fuzzing::handshake;
 pub use crate::protocol::fuzzing::plans;
+pub use crate::resources::fuzzing::files;
 pub use names::names;
 pub use policies::{evaluation, policies};
 pub use values::{json, msgpack};
@@ -20,7 +22,7 @@ pub use values::{json, msgpack};
 /// A target: its name, which is its corpus's and its binary's too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("msgpack", msgpack),
     ("json", json),
     ("plans", plans),
@@ -29,4 +31,6 @@ pub const TARGETS: [Target; 8] = [
     ("ec2_answers", ec2_answers),
     ("handshake", handshake),
     ("names", names),
+    ("files", files),
+    ("chains", chains),
 ];

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::provider::Resource;
 use crate::registry;
+use crate::resources::fuzzing::SEPARATOR;
 use crate::schema::{Value, json, msgpack};
 
 /// The inputs of one target.
@@ -18,8 +19,15 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "ec2_answers" => texts(ANSWERS),
         "handshake" => texts(ENVIRONMENTS),
         "names" => texts(NAMES),
+        "files" => (0..16).flat_map(|options| FILES.iter().map(move |texts| joined(options, texts))).collect(),
+        "chains" => (0..12).flat_map(|options| CHAINS.iter().map(move |texts| joined(options, texts))).collect(),
         _ => Vec::new(),
     }
+}
+
+/// A byte of options, and texts with the byte between them that no text has.
+fn joined(options: u8, texts: &[&str]) -> Vec<u8> {
+    [vec![options], texts.iter().map(|text| text.as_bytes()).collect::<Vec<_>>().join(&SEPARATOR)].concat()
 }
 
 /// Writes the inputs of one target into the folder that XEKS_SEEDS names: libFuzzer reads what it begins with from files.
@@ -162,6 +170,38 @@ const NAMES: &[&str] = &[
     "1.5h0.000001ms",
     "system:serviceaccount:nodejs:*",
     "ap-south-1",
+];
+
+/// In the order of the attributes of both resources (`resources::fuzzing`), and what would leave its place.
+const FILES: &[&[&str]] = &[
+    &["prac-eks-abhi", "ap-south-1", "team@prac-eks-abhi", "~/.aws/config", "me@x", "base", "Access", "/eks/", "a:b/c=d", "Workload"],
+    &["prac-eks-abhi", "ap-south-1", "nodejs", "nodejs-sa", "vault", "app", "/irsa/", "pod", "/a/b/"],
+    &["c", "eu-west-1", "dev-*", "app.?", "https://a.b/c", "r+=,.@-_", "/", "p", "/x$/"],
+    &["c", "ap-south-1", "default", r"C:\Users\a b\config", "me", "default", "A", "/", "x,y", "W", "https://a.b:443", "Q0E=", "- [x]"],
+    &[
+        "c",
+        "r",
+        "p]\ncredential_process = touch x",
+        "a\"b: [c] # d",
+        "s\n[e]",
+        "b ; c",
+        "n",
+        "/*/",
+        "x\r\ny",
+        "w",
+        "- a\n---\nb: c",
+        "&a *a",
+    ],
+    &["y", "null", "1", "true", "~", "0x1", "1e3", "/.inf/", "<<", "=", "|", ">-", "%YAML 1.1"],
+    &["", "", "\u{1b}[2J", "\u{85}\u{2028}\u{feff}\u{fffe}", "\u{202e}", "\u{7f}\0", "\t", "  ", "'", "\\u0041"],
+];
+
+/// Objects, reasons, fixes and accounts of hops, and what would leave its place.
+const CHAINS: &[&[&str]] = &[
+    &["arn:aws:iam::185863138492:role/app", "The role exists.", "Create it.\nThen apply.", "185863138492"],
+    &["x\"]:::ok\n    hop9[\"y", "a\nb\n\nc", "fix", "1", "%%{init: {'theme':'dark'}}%%", "click hop0 \"javascript:x\"", "f", "2"],
+    &["#quot; #35; &lt;", "fa:fa-lock $$x$$ `md`", "style a fill:#f9f; classDef x", "3", "<img src=x>", "end", "subgraph", "4", "\u{1b}c"],
+    &["✔ identity", "\u{2028}✖ forged", "\tAllowed.", "", "-->", "---", "==", "~~~", "|x|", "{{a}}", "((b))", "\\"],
 ];
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::secrets;
+use crate::terminal;
 
 /// Hosts read lines into a buffer of 64 KiB and tear longer ones apart.
 const LONGEST_LINE: usize = 60_000;
@@ -116,7 +117,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), secrets::hidden(value).into());
+        self.0.insert(field.name().to_owned(), terminal::visible(&secrets::hidden(value)).into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -198,23 +199,41 @@ mod tests {
         }
     }
 
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(Value::Object(fields.0).to_string());
+        }
+    }
+
+    fn logged(log: impl FnOnce()) -> String {
+        let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(Kept(lines.clone())), log);
+        lines.lock().unwrap().concat()
+    }
+
     #[test]
     fn a_secret_in_a_field_or_message_is_hidden() {
-        struct Kept(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
-        impl<S: Subscriber> Layer<S> for Kept {
-            fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-                let mut fields = Fields::default();
-                event.record(&mut fields);
-                self.0.lock().unwrap().push(Value::Object(fields.0).to_string());
-            }
-        }
         secrets::remember("a-key-that-was-logged");
-        let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(Kept(lines.clone())), || {
+        let line = logged(|| {
             let key = "a-key-that-was-logged";
             tracing::info!(key, shown = %key, printed = ?key, "it is {key}");
         });
-        let line = lines.lock().unwrap().concat();
         assert!(!line.contains("a-key") && line.matches(secrets::HIDDEN).count() == 4, "{line}");
+    }
+
+    #[test]
+    fn an_escape_sequence_in_a_field_or_message_is_shown_not_obeyed() {
+        let line = logged(|| {
+            let status = "\u{1b}]52;c;cm0=\u{7}";
+            tracing::warn!(status, shown = %"\u{9b}2J", "the cluster is \u{202e}{status}");
+        });
+        let fields: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(fields["status"], r"\u001b]52;c;cm0=\u0007");
+        assert_eq!(fields["shown"], r"\u009b2J");
+        assert_eq!(fields["message"], r"the cluster is \u202e\u001b]52;c;cm0=\u0007");
     }
 }

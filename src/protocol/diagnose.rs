@@ -4,6 +4,7 @@ use super::convert;
 use super::wire::{self, diagnostic};
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::secrets::hidden;
+use crate::terminal::visible;
 
 /// A response that can say that the call failed.
 pub trait Answer: Default {
@@ -30,15 +31,14 @@ answer_by_diagnostics! {
 
 impl Answer for wire::call_function::Response {
     fn failed(diagnostics: Diagnostics) -> Self {
-        let text =
-            diagnostics.0.into_iter().map(|d| hidden(&format!("{}: {}", d.summary, d.detail)).into_owned()).collect::<Vec<_>>().join("\n");
+        let text = diagnostics.0.into_iter().map(|d| shown(&format!("{}: {}", d.summary, d.detail))).collect::<Vec<_>>().join("\n");
         Self { error: Some(wire::FunctionError { text, function_argument: None }), result: None }
     }
 }
 
 impl Answer for wire::stop_provider::Response {
     fn failed(diagnostics: Diagnostics) -> Self {
-        Self { error: diagnostics.0.into_iter().map(|d| hidden(&d.summary).into_owned()).collect::<Vec<_>>().join("\n") }
+        Self { error: diagnostics.0.into_iter().map(|d| shown(&d.summary)).collect::<Vec<_>>().join("\n") }
     }
 }
 
@@ -58,6 +58,11 @@ pub fn to_wire(diagnostics: Diagnostics) -> Vec<wire::Diagnostic> {
     diagnostics.0.into_iter().map(one).collect()
 }
 
+/// A text as the host may print it: without secrets, and without anything that a terminal obeys.
+pub fn shown(text: &str) -> String {
+    visible(&hidden(text)).into_owned()
+}
+
 fn one(diagnostic: Diagnostic) -> wire::Diagnostic {
     let severity = match diagnostic.severity {
         Severity::Error => diagnostic::Severity::Error,
@@ -65,8 +70,8 @@ fn one(diagnostic: Diagnostic) -> wire::Diagnostic {
     };
     wire::Diagnostic {
         severity: severity.into(),
-        summary: hidden(&diagnostic.summary).into_owned(),
-        detail: hidden(&diagnostic.detail).into_owned(),
+        summary: shown(&diagnostic.summary),
+        detail: shown(&diagnostic.detail),
         attribute: convert::path(&diagnostic.path),
     }
 }
@@ -84,5 +89,16 @@ mod tests {
         }
         let function = wire::call_function::Response::failed(Diagnostics::from(panic));
         assert!(!function.error.unwrap().text.contains("shown-by"));
+    }
+
+    #[test]
+    fn no_escape_sequence_of_an_answer_reaches_the_hosts_terminal() {
+        let refused =
+            super::super::error("cluster \u{1b}]0;x\u{7} is \u{9b}31mFAILED", "\u{1b}[1A\u{1b}[2KApply complete!\r\u{202e}\nNext line.");
+        let wire = to_wire(Diagnostics::from(refused.clone())).remove(0);
+        assert_eq!(wire.summary, r"cluster \u001b]0;x\u0007 is \u009b31mFAILED");
+        assert_eq!(wire.detail, "\\u001b[1A\\u001b[2KApply complete!\\u000d\\u202e\nNext line.");
+        let function = wire::call_function::Response::failed(Diagnostics::from(refused));
+        assert!(!function.error.unwrap().text.contains(['\u{1b}', '\u{9b}', '\r']));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::convert::{decode, encode};
+use super::diagnose::shown;
 use super::schema::type_json;
 use super::wire::{self, FunctionError, call_function, function as wf, get_functions};
 use super::{Protocol, offered};
@@ -24,7 +25,7 @@ impl Protocol {
         Ok(match call(&**function, &request.arguments) {
             Ok(result) => call_function::Response { result: encode(&result, &function.returns()), error: None },
             Err((function_argument, text)) => {
-                call_function::Response { result: None, error: Some(FunctionError { text, function_argument }) }
+                call_function::Response { result: None, error: Some(FunctionError { text: shown(&text), function_argument }) }
             }
         })
     }

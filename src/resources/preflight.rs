@@ -35,12 +35,18 @@ pub fn unreachable(error: &AccountError) -> Diagnostics {
     diagnostics
 }
 
-/// The diagnostics of something that could not be looked up: an error where it is not there, else a warning that it was skipped.
+/// The diagnostics of something that could not be looked up: an error where it is not there or can't be used, else
+/// a warning that it was skipped.
 pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    // AWS was asked, and what it said can't be used: the apply would refuse it too.
+    if failed.error.is(Kind::Invalid) && failed.error.code.is_none() {
+        diagnostics.error(failed.path.clone(), format!("{name} refers to an object that can't be used"), failed.error.to_string());
+        return diagnostics;
+    }
     if !failed.error.is(Kind::Absent) {
         return skipped(&failed.error);
     }
-    let mut diagnostics = Diagnostics::new();
     let detail = format!(
         "{}\n\nIf this apply creates it, refer to it by an attribute that is known only after apply, such as its ID. The plan then does \
          not look it up.",

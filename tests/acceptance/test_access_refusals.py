@@ -27,6 +27,16 @@ INVALID = {
     "one policy twice": Refusal(access(kubernetes='policies = { AmazonEKSViewPolicy = { scope = "cluster" }, "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy" = { scope = "cluster" } }'), ["kubernetes.policies", "AmazonEKSViewPolicy"]),
     "get-token with an external id": Refusal(access(f'name = "{ACCESS}", external_id = "ex"', more='client = { auth = "role_arn" }'), ["external_id", "get-token"]),
     "a short external id": Refusal(access(f'name = "{ACCESS}", external_id = "x"'), ["access_role.external_id"]),
+    "a profile that ends its section": Refusal(access(more='client = { profile_name = "p]\\ncredential_process = touch /tmp/x" }'), ["client.profile_name", "line breaks", "team@prac-eks-abhi"]),
+    "a source profile of two lines": Refusal(access(more='client = { source_profile = "p\\ncredential_process = touch /tmp/x" }'), ["client.source_profile", "line breaks"]),
+    "a config file of two lines": Refusal(access(more='client = { config_file = "c\\nx" }'), ["client.config_file", "~/.aws/config"]),
+    "a user name with an escape": Refusal(access(kubernetes='username = "ops\\u001b[2J"'), ["kubernetes.username", "control characters"]),
+    "a group with an escape": Refusal(access(kubernetes='groups = ["ops\\u202e"]'), ["kubernetes.groups", "control characters"]),
+    "a wildcard in a path": Refusal(access(f'name = "{ACCESS}", trust = "account"', f'name = "{WORKLOAD}", path = "/*/"'), ["workload_role.path", "wildcard", "/teams/payments/"]),
+    "a variable in a path": Refusal(access(workload_role=f'name = "{WORKLOAD}", path = "/$${{aws:username}}/"'), ["workload_role.path", "variable"]),
+    "a variable in a principal": Refusal(access(f'name = "{ACCESS}", trusted_principal_arns = ["arn:aws:iam::{CLUSTER_ACCOUNT}:role/$${{aws:username}}"]'), ["access_role.trusted_principal_arns", "principal"]),
+    "a lookalike of a service": Refusal(access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["ec2.amazonaws.com.evil.example"]'), ["workload_role.trusted_services", "ec2.amazonaws.com"]),
+    "a wildcard for services": Refusal(access(workload_role=f'name = "{WORKLOAD}", trusted_services = ["*.amazonaws.com"]'), ["workload_role.trusted_services", "wildcards"]),
     "a time-out that is none": Refusal(access(more='timeouts = { create = "soon" }'), ["timeouts.create", "10m"]),
 }  # fmt: skip
 

@@ -32,6 +32,8 @@ def test_a_cluster_recreated_under_its_name_is_trusted_in_place(workspace, aws, 
     plan = root.plan()
     assert plan.actions(TRUST) == ["update"] and plan.actions(ADDRESS) == ["update"]
     assert "issuers" not in plan.changed(TRUST), "what a read saw is no change of the plan"
+    (warning,) = [text for text in map(str, plan.warnings) if "another OIDC issuer" in text]
+    assert CLUSTER in warning and old in warning and accounts.issuer() in warning
     root.apply()
 
     assert list(root.state(TRUST)["oidc_provider_arns"]) == [accounts.issuer()]

@@ -10,25 +10,26 @@ use std::path::Path;
 use source::Source;
 
 /// The top-level modules from top to bottom, and what of the modules below each may use.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("main", &["plugin", "protocol"]),
     // plugin: the bound of a message's size, and a panic in a call becomes that call's diagnostic.
-    ("protocol", &["plugin", "registry", "provider", "schema", "diagnostics", "secrets"]),
-    ("plugin", &["secrets"]),
+    ("protocol", &["plugin", "registry", "provider", "schema", "diagnostics", "secrets", "terminal"]),
+    ("plugin", &["secrets", "terminal"]),
     ("registry", &["resources", "data_sources", "provider"]),
-    ("resources", &["provider", "objects", "engine", "aws", "schema", "diagnostics", "secrets"]),
+    ("resources", &["provider", "objects", "engine", "aws", "schema", "diagnostics", "secrets", "terminal"]),
     // No engine: a data source changes nothing.
-    ("data_sources", &["provider", "objects", "evaluate", "aws", "schema", "diagnostics", "secrets"]),
+    ("data_sources", &["provider", "objects", "evaluate", "aws", "schema", "diagnostics", "secrets", "terminal"]),
     ("provider", &["aws", "schema", "diagnostics", "secrets"]),
-    ("objects", &["engine", "aws", "schema", "diagnostics", "secrets"]),
+    ("objects", &["engine", "aws", "schema", "diagnostics", "secrets", "terminal"]),
     // aws::side: which of the two accounts an object lives in is all that the engine knows of AWS.
     ("engine", &["aws::side", "schema", "diagnostics"]),
     ("evaluate", &["aws"]),
     // No schema and no diagnostics: it knows no Terraform.
-    ("aws", &["secrets"]),
+    ("aws", &["secrets", "terminal"]),
     ("schema", &["diagnostics"]),
     ("diagnostics", &[]),
     ("secrets", &[]),
+    ("terminal", &[]),
 ];
 
 /// Crates whose types stay in some of them: the beginning of the crate's name.

@@ -3,7 +3,7 @@
 use super::{Chain, Hop, Status};
 
 /// Dark text on light grounds: readable where the page around is dark, too.
-const CLASSES: &str = "\
+pub(super) const CLASSES: &str = "\
     classDef ok fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a
     classDef broken fill:#ffebe9,stroke:#cf222e,color:#5c0a10,stroke-width:3px
     classDef external fill:#eaeef2,stroke:#57606a,color:#24292f,stroke-dasharray:4 3
@@ -44,12 +44,24 @@ fn label(hop: &Hop) -> String {
 }
 
 /// Text as a quoted label takes it: Mermaid's entity codes for all that would end the label, be HTML, or be a code itself.
+///
+/// Mermaid also reads what is quoted: directives (`%%{init: …}%%`, Directives in its documentation) and formulas (`$$…$$`) anywhere in
+/// the text, icons (`fa:fa-lock`) in a label, and the words `style` and `classDef`, after which it removes the end of an entity code
+/// (mermaid, src/utils.ts, `encodeEntities`).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        let is_code = match c {
+            '"' | '#' | '&' | '<' | '>' | '`' | ';' | '\\' | '%' | '{' | '}' | '$' => true,
+            ':' => rest.starts_with(":fa-"),
+            's' => rest.starts_with("style"),
+            'c' => rest.starts_with("classDef"),
+            _ => false,
+        };
         match c {
             '\n' | '\r' => out.push(' '),
-            '"' | '#' | '&' | '<' | '>' | '`' | ';' | '\\' => out.push_str(&format!("#{};", u32::from(c))),
+            c if is_code => out.push_str(&format!("#{};", u32::from(c))),
             c => out.push(c),
         }
     }
@@ -87,5 +99,11 @@ mod tests {
     fn a_label_holds_nothing_that_mermaid_would_read() {
         assert_eq!(escaped("\"a\" <b> #1; `c`\nd"), "#34;a#34; #60;b#62; #35;1#59; #96;c#96; d");
         assert_eq!(escaped("arn:aws:iam::1:role/a"), "arn:aws:iam::1:role/a");
+    }
+
+    #[test]
+    fn what_mermaid_reads_within_quotes_is_escaped_too() {
+        assert_eq!(escaped("%%{init: {'theme':'dark'}}%%"), "#37;#37;#123;init: #123;'theme':'dark'#125;#125;#37;#37;");
+        assert_eq!(escaped("$$x$$ fa:fa-lock style classDef"), "#36;#36;x#36;#36; fa#58;fa-lock #115;tyle #99;lassDef");
     }
 }

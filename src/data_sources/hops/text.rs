@@ -15,7 +15,7 @@ pub(super) fn render(chain: &Chain) -> String {
 }
 
 fn lines_of(hop: &Hop, width: usize) -> Vec<String> {
-    let account = hop.account_id.as_deref().unwrap_or("-");
+    let account = hop.account_id.as_deref().map_or_else(|| "-".to_owned(), one_line);
     let head = format!("{} {:width$}  {account:ACCOUNT$}  {}", mark(hop.status), hop.name, one_line(&hop.object));
     let mut lines = vec![head.trim_end().to_owned()];
     lines.extend(hop.reason.lines().map(|line| format!("{INDENT}{line}")));

@@ -198,7 +198,7 @@ fn role(existing: &'static str) -> Vec<Attribute> {
         Attribute::bool("existing", existing).optional(),
         Attribute::string("path", "Path of the role; wildcards are allowed. Default: `/`, or any path for a role that may already exist.")
             .optional()
-            .check(validators::text(names::path)),
+            .check(validators::text(names::path_pattern)),
         Attribute::string(
             "permissions_boundary",
             "ARN of the permissions boundary; wildcards are allowed. The pipeline can create, change and delete only roles with this \

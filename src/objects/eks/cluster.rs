@@ -2,11 +2,14 @@
 
 use aws_sdk_eks::types;
 
-use crate::aws::{Account, Answer, Error, Named, Side};
+use crate::aws::arn::is_account_id;
+use crate::aws::{Account, Answer, Arn, Error, Kind, Named, Side, names};
 use crate::engine::Tags;
 use crate::objects::Context;
 
-/// What DescribeCluster says, as far as connections need it.
+const CALL: &str = "eks:DescribeCluster";
+
+/// What DescribeCluster says, as far as connections need it. What of it ends in policies and files keeps the rules of what users write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterDescription {
     pub arn: String,
@@ -38,17 +41,20 @@ pub struct ClusterDescription {
 }
 
 /// The cluster; `None` where there is none of that name in the region.
+///
+/// # Errors
+/// Also where EKS says of the cluster what no policy and no file of a client may contain.
 pub async fn describe(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let eks = cx.eks(Some(region));
-    let answer = cx.ask("eks:DescribeCluster", Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
-    Ok(answer.and_then(|a| a.cluster).map(|c| described(&c)))
+    let answer = cx.ask(CALL, Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
+    answer.and_then(|a| a.cluster).map(|c| checked(cx.label(Side::Cluster), name, described(&c))).transpose()
 }
 
 /// The same for a caller that has an account but no connection.
 pub async fn describe_in(account: &Account, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let answer = account.eks(Some(region)).describe_cluster().name(name).send().await;
-    let answer = answer.named("eks:DescribeCluster", account.label()).absent_is_none()?;
-    Ok(answer.and_then(|a| a.cluster).map(|c| described(&c)))
+    let answer = answer.named(CALL, account.label()).absent_is_none()?;
+    answer.and_then(|a| a.cluster).map(|c| checked(account.label(), name, described(&c))).transpose()
 }
 
 /// ARNs of the access policies that EKS knows in the region.
@@ -57,6 +63,41 @@ pub async fn access_policies(cx: &Context, region: &str) -> Result<Vec<String>, 
     let pages = || eks.list_access_policies().into_paginator().items().send().try_collect();
     let policies = cx.ask("eks:ListAccessPolicies", Side::Cluster, pages).await?;
     Ok(policies.into_iter().filter_map(|p| p.arn).collect())
+}
+
+/// The cluster as it is described, if nothing of it breaks a rule. `name` was asked for in that account.
+fn checked(account: &str, name: &str, cluster: ClusterDescription) -> Result<ClusterDescription, Error> {
+    match broken_rule(name, &cluster) {
+        None => Ok(cluster),
+        Some((field, why)) => {
+            let message = format!(
+                "the answer for cluster {name} can't be used: {field} {why} xeks writes no policy and no file with it. Check which endpoint \
+                 and proxy answer for EKS in this account"
+            );
+            Err(Error::of_kind(Kind::Invalid, CALL, account, message))
+        }
+    }
+}
+
+/// The first field that ends in a policy or a file and breaks its rule, and why.
+fn broken_rule(name: &str, cluster: &ClusterDescription) -> Option<(&'static str, String)> {
+    let broken = |text: &Option<String>, rule: fn(&str) -> Result<(), String>| text.as_deref().and_then(|text| rule(text).err());
+    let checks = [
+        ("name", (cluster.name != name).then(|| format!("is {:?}, another cluster's.", cluster.name))),
+        ("arn", is_arn_of(name, &cluster.arn).err()),
+        ("identity.oidc.issuer", broken(&cluster.issuer, names::issuer_url)),
+        ("endpoint", broken(&cluster.endpoint, names::endpoint_url)),
+        ("certificateAuthority.data", broken(&cluster.certificate_authority, names::certificate_authority)),
+    ];
+    checks.into_iter().find_map(|(field, why)| Some((field, why?)))
+}
+
+fn is_arn_of(name: &str, text: &str) -> Result<(), String> {
+    let arn = Arn::parse(text)?;
+    if arn.cluster() == Some(name) && names::region(&arn.region).is_ok() && is_account_id(&arn.account) {
+        return Ok(());
+    }
+    Err(format!("{text:?} is not the ARN of that cluster, such as arn:aws:eks:ap-south-1:183295435445:cluster/{name}."))
 }
 
 fn described(cluster: &types::Cluster) -> ClusterDescription {
@@ -89,6 +130,9 @@ fn described(cluster: &types::Cluster) -> ClusterDescription {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     #[test]
@@ -96,5 +140,64 @@ mod tests {
         let described = described(&types::Cluster::builder().name("old").build());
         assert_eq!((described.name.as_str(), described.authentication_mode.as_deref()), ("old", Some("CONFIG_MAP")));
         assert_eq!(described.endpoint, None);
+    }
+
+    /// The certificate of a cluster, in PEM and base64 as EKS has it.
+    fn authority() -> String {
+        let certificate = rcgen::generate_simple_self_signed(["kubernetes".to_owned()]).unwrap().cert;
+        let der = STANDARD.encode(certificate.der());
+        STANDARD.encode(format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n"))
+    }
+
+    fn answer() -> ClusterDescription {
+        ClusterDescription {
+            arn: "arn:aws:eks:ap-south-1:183295435445:cluster/prod".into(),
+            name: "prod".into(),
+            endpoint: Some("https://EXAMPLE.gr7.ap-south-1.eks.amazonaws.com".into()),
+            certificate_authority: Some(authority()),
+            issuer: Some("https://oidc.eks.ap-south-1.amazonaws.com/id/ABC".into()),
+            ..ClusterDescription::default()
+        }
+    }
+
+    #[test]
+    fn a_good_answer_and_that_of_a_cluster_in_creation_pass() {
+        let checked = |cluster: ClusterDescription| checked("183295435445 (cluster)", "prod", cluster.clone()) == Ok(cluster);
+        assert!(checked(answer()));
+        assert!(checked(ClusterDescription { endpoint: None, certificate_authority: None, issuer: None, ..answer() }));
+    }
+
+    #[test]
+    fn an_answer_that_would_leave_its_place_in_a_policy_or_a_file_is_an_error() {
+        let text = |text: &str| Some(text.to_owned());
+        let issuer = |url: &str| ("identity.oidc.issuer", ClusterDescription { issuer: text(url), ..answer() });
+        let endpoint = |url: &str| ("endpoint", ClusterDescription { endpoint: text(url), ..answer() });
+        let data = |data: &str| ("certificateAuthority.data", ClusterDescription { certificate_authority: text(data), ..answer() });
+        let arn = |arn: &str| ("arn", ClusterDescription { arn: arn.to_owned(), ..answer() });
+        let answers = [
+            issuer("http://oidc.example.com"),
+            issuer("https://*.example.com"),
+            issuer("https://oidc.example.com/${aws:username}"),
+            issuer("https://user@oidc.example.com"),
+            issuer("https://oidc.example.com:8443"),
+            issuer("https://oidc.example.com?a"),
+            issuer("https://oidc.example.com/\u{1b}[2J"),
+            endpoint("http://EXAMPLE.gr7.ap-south-1.eks.amazonaws.com"),
+            endpoint("https://a.example.com/\nusers: []"),
+            data("not base64"),
+            data("bm8gY2VydGlmaWNhdGU="),
+            data(&format!("{}\n", authority())),
+            arn("arn:aws:eks:ap-south-1:183295435445:cluster/prod\nx"),
+            arn("arn:aws:eks:ap-south-1:183295435445:cluster/other"),
+            ("name", ClusterDescription { name: "other".into(), ..answer() }),
+        ];
+        for (field, answer) in answers {
+            let error = checked("183295435445 (cluster)", "prod", answer).unwrap_err().to_string();
+            assert!(
+                error.starts_with("eks:DescribeCluster in 183295435445 (cluster): the answer for cluster prod can't be used: "),
+                "{error}"
+            );
+            assert!(error.contains(&format!("used: {field} ")), "{error}");
+        }
     }
 }

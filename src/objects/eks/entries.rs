@@ -13,6 +13,7 @@ use crate::aws::{Answer, Arn, Error, Kind as ErrorKind, Side};
 use crate::engine::{Added, Entry, Owner, Tags};
 use crate::objects::tags::{Additions, Keys, Mark};
 use crate::objects::{Context, tags};
+use crate::terminal::visible_line;
 
 /// The type of an entry for people and programs; the others are for nodes.
 pub const STANDARD: &str = "STANDARD";
@@ -135,6 +136,16 @@ impl EntryFacts {
     /// The tags that a resource which wants these adds to a foreign entry.
     pub(super) fn additions<'a>(&'a self, wanted: &'a Tags, recorded: &'a BTreeSet<Added>) -> Additions<'a> {
         Additions { keys: Keys::Exact, wanted, seen: &self.tags, mark: &self.mark, recorded }
+    }
+
+    /// The user name as an attribute has it. EKS sets no limit to its characters, and Terraform prints texts of several lines as they are.
+    pub fn shown_username(&self) -> String {
+        visible_line(&self.username).into_owned()
+    }
+
+    /// The groups as an attribute has them.
+    pub fn shown_groups(&self) -> Vec<String> {
+        self.groups.iter().map(|group| visible_line(group).into_owned()).collect()
     }
 
     /// Whether the policy is associated with the entry, whatever its scope.
@@ -323,5 +334,13 @@ mod tests {
         };
         assert_eq!(of(&["a", "b"]), of(&["b", "a"]));
         assert_ne!(of(&["a"]), of(&["b"]));
+    }
+
+    #[test]
+    fn what_an_entry_is_shows_as_one_line_that_no_terminal_obeys() {
+        let groups = BTreeSet::from(["devs\u{9b}31m".to_owned()]);
+        let facts = EntryFacts { username: "ops\n\u{1b}[2J".into(), groups, ..EntryFacts::default() };
+        assert_eq!(facts.shown_username(), r"ops\u000a\u001b[2J");
+        assert_eq!(facts.shown_groups(), [r"devs\u009b31m"]);
     }
 }

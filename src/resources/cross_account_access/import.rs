@@ -124,8 +124,8 @@ fn discovered_entry(facts: &EntryFacts, env: &Env) -> Value {
         (name.to_owned(), Value::object([("scope", Value::string(reach.scope.as_str())), ("namespaces", namespaces)]))
     });
     Value::object([
-        ("username", Value::optional_string(Some(&facts.username).filter(|_| !facts.default_username))),
-        ("groups", set_or_null(facts.groups.iter().cloned().collect(), &Value::Null)),
+        ("username", Value::optional_string((!facts.default_username).then(|| facts.shown_username()))),
+        ("groups", set_or_null(facts.shown_groups(), &Value::Null)),
         ("policies", if facts.policies.is_empty() { Value::Null } else { Value::map(policies) }),
     ])
 }

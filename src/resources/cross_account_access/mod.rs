@@ -37,6 +37,13 @@ pub fn resource() -> Arc<dyn Resource> {
     Composed::offered(CrossAccountAccess, schema::schema())
 }
 
+/// What clients of a configuration are handed, while nothing of it exists yet.
+#[cfg(any(test, fuzzing))]
+pub fn files(value: &Value, env: &Env) -> BTreeMap<&'static str, Value> {
+    use super::lifecycle::FromValue;
+    outputs::outputs(&Model::from_value(value, env), value, env, &Value::Unknown)
+}
+
 #[async_trait]
 impl Composite for CrossAccountAccess {
     const NAME: &'static str = "xeks_cross_account_access";

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::model::Model;
 use crate::objects::Env;
+use crate::resources::aws_config::{self, Profile};
+use crate::resources::yaml;
 use crate::schema::{Value, placeholder};
 
 /// The API version that `aws eks get-token` answers with; kubectl refuses a mismatch (aws-cli, eks/get_token.py).
@@ -38,7 +40,7 @@ pub fn outputs(model: &Model, value: &Value, env: &Env, objects: &Value) -> BTre
         ("access_entry_arn", objects.get(&model.entry_key().to_string()).get("arn").clone()),
         ("username", placeholder::value(model.username.clone().unwrap_or(session))),
         ("kubeconfig", when_shaped(client.kubeconfig(value.get("cluster")))),
-        ("aws_config", when_shaped(client.aws_config(model))),
+        ("aws_config", when_shaped(client.aws_config())),
         ("exec", when_shaped(client.exec())),
     ])
 }
@@ -53,7 +55,9 @@ struct Client {
     credential_source: String,
     source_profile: Option<String>,
     by_role_arn: bool,
-    role_arn: String,
+    /// Of the access role; `None` in mode `direct`.
+    role_arn: Option<String>,
+    external_id: Option<String>,
 }
 
 impl Client {
@@ -76,7 +80,8 @@ impl Client {
             credential_source: text("credential_source").unwrap_or_else(|| "Ec2InstanceMetadata".to_owned()),
             source_profile: text("source_profile"),
             by_role_arn,
-            role_arn: placeholder::text(role_arn).unwrap_or_else(placeholder::unknown),
+            role_arn: model.access.as_ref().map(|_| placeholder::text(role_arn).unwrap_or_else(placeholder::unknown)),
+            external_id: model.external_id.clone(),
         }
     }
 
@@ -88,8 +93,8 @@ impl Client {
             args.extend(["--profile".to_owned(), profile.clone()]);
         }
         args.extend(["eks", "get-token", "--cluster-name", &self.cluster].map(str::to_owned));
-        if self.by_role_arn {
-            args.extend(["--role-arn".to_owned(), self.role_arn.clone()]);
+        if let Some(role_arn) = self.role_arn.as_ref().filter(|_| self.by_role_arn) {
+            args.extend(["--role-arn".to_owned(), role_arn.clone()]);
         }
         args.extend(["--output", "json"].map(str::to_owned));
         args
@@ -108,7 +113,6 @@ impl Client {
         ])
     }
 
-    /// YAML. Every text in it is quoted as JSON, which is YAML too.
     fn kubeconfig(&self, cluster: &Value) -> Value {
         if cluster.is_null() {
             return Value::Null;
@@ -125,34 +129,28 @@ impl Client {
              current-context: {name}\n\
              users:\n- name: {name}\n  user:\n    exec:\n      apiVersion: {EXEC_API_VERSION}\n      command: aws\n      args: {args}\n      \
              env: {env}\n      interactiveMode: Never\n",
-            name = json!(name),
-            server = json!(text("endpoint")),
-            ca = json!(text("certificate_authority")),
-            args = json!(self.args()),
-            env = json!(env),
+            name = yaml::text(&name),
+            server = yaml::text(&text("endpoint")),
+            ca = yaml::text(&text("certificate_authority")),
+            args = yaml::flow(&json!(self.args())),
+            env = yaml::flow(&json!(env)),
         );
         placeholder::value(yaml)
     }
 
     /// The profile of the AWS CLI that assumes the access role. Chained sessions end after an hour whatever is asked, so no duration.
-    fn aws_config(&self, model: &Model) -> Value {
-        let Some(profile) = self.profile.as_ref().filter(|_| model.access.is_some() && !self.by_role_arn) else {
-            return Value::Null;
+    fn aws_config(&self) -> Value {
+        let (Some(profile), Some(role_arn), false) = (&self.profile, &self.role_arn, self.by_role_arn) else { return Value::Null };
+        let source = match &self.source_profile {
+            Some(profile) => ("source_profile", profile),
+            None => ("credential_source", &self.credential_source),
         };
-        let mut lines = vec![format!("[profile {profile}]"), format!("role_arn = {}", self.role_arn)];
-        match &self.source_profile {
-            Some(source) => lines.push(format!("source_profile = {source}")),
-            None => lines.push(format!("credential_source = {}", self.credential_source)),
-        }
-        if let Some(name) = &self.session_name {
-            lines.push(format!("role_session_name = {name}"));
-        }
-        if let Some(id) = &model.external_id {
-            lines.push(format!("external_id = {id}"));
-        }
-        lines.push("sts_regional_endpoints = regional".to_owned());
-        lines.push(format!("region = {}", self.region));
-        placeholder::value(lines.join("\n") + "\n")
+        let name = self.session_name.as_ref().map(|name| ("role_session_name", name));
+        let id = self.external_id.as_ref().map(|id| ("external_id", id));
+        let mut settings = vec![("role_arn", role_arn.as_str())];
+        settings.extend([Some(source), name, id].into_iter().flatten().map(|(setting, value)| (setting, value.as_str())));
+        settings.extend([("sts_regional_endpoints", "regional"), ("region", &self.region)]);
+        placeholder::value(aws_config::file(&[Profile { name: profile, settings }]))
     }
 }
 
@@ -170,7 +168,8 @@ mod tests {
             credential_source: "Ec2InstanceMetadata".into(),
             source_profile: None,
             by_role_arn: false,
-            role_arn: "arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role".into(),
+            role_arn: Some("arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role".into()),
+            external_id: None,
         }
     }
 
@@ -198,5 +197,18 @@ mod tests {
         let client = Client { by_role_arn: true, profile: None, ..client() };
         assert!(client.args().join(" ").contains("--role-arn arn:aws:iam::183295435445:role/EKS-CrossAccount-Access-Role"));
         assert!(!client.args().contains(&"--profile".to_owned()));
+    }
+
+    /// A name of an older state, or an external ID that an import read from a trust policy of others.
+    #[test]
+    fn a_text_that_no_rule_has_seen_can_not_add_a_command_to_the_profile() {
+        let command = "p]\ncredential_process = touch /tmp/x";
+        let client = Client { profile: Some(command.into()), external_id: Some(command.into()), ..client() };
+        let config = client.aws_config();
+        let lines: Vec<&str> = config.as_str().unwrap().lines().collect();
+        assert_eq!(lines.len(), 6, "{lines:?}");
+        assert!(lines.iter().all(|line| !line.starts_with("credential_process")), "{lines:?}");
+        let yaml = client.kubeconfig(&Value::object([("arn", Value::string(command)), ("endpoint", Value::string(command))]));
+        assert!(!yaml.as_str().unwrap().lines().any(|line| line.starts_with("credential_process")), "{yaml:?}");
     }
 }

@@ -34,9 +34,9 @@ fn refresh_entry(model: &Model, value: &mut Value, env: &Env, seen: &mut Refresh
     let mut kubernetes = value.get("kubernetes").clone();
     if own {
         if !(facts.default_username && kubernetes.get("username").is_null()) {
-            kubernetes.insert("username", Value::string(&facts.username));
+            kubernetes.insert("username", Value::string(facts.shown_username()));
         }
-        kubernetes.insert("groups", set_or_null(facts.groups.iter().cloned().collect(), kubernetes.get("groups")));
+        kubernetes.insert("groups", set_or_null(facts.shown_groups(), kubernetes.get("groups")));
     }
     let policies = policies(model, &kubernetes, env, seen, own.then(|| facts.unshared_policies()).as_ref());
     kubernetes.insert("policies", policies);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::{arn, policy};
+use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::resources::attributes;
 use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing};
@@ -139,14 +139,6 @@ pub(super) fn policies_name_each_policy_once(policies: &Value, path: &Path, diag
     }
 }
 
-pub(super) fn is_service(text: &str) -> Result<(), String> {
-    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-');
-    if plain && text.contains(".amazonaws.com") {
-        return Ok(());
-    }
-    Err(format!("{text:?} is not a service principal, such as ec2.amazonaws.com."))
-}
-
 const RESERVED: &[&str] = &["system:", "eks:", "aws:", "amazon:", "iam:"];
 
 /// EKS user guide, "Create access entries": reserved prefixes, and a colon before `{{SessionName}}`.
@@ -157,7 +149,7 @@ pub(super) fn is_username(text: &str) -> Result<(), String> {
     match text.find("{{SessionName") {
         Some(at) if !text[..at].contains(':') => Err("A colon must come before {{SessionName}}, such as team:{{SessionName}}.".into()),
         _ if text.is_empty() => Err("A user name can't be empty. Remove username to use the EKS default.".into()),
-        _ => Ok(()),
+        _ => names::one_line(text, "a user name", "team:{{SessionName}}"),
     }
 }
 
@@ -167,7 +159,7 @@ pub(super) fn is_group(text: &str) -> Result<(), String> {
             "{text:?} begins with {prefix:?}, which EKS rejects in access entries. Bind a group of your own, such as platform-admins."
         )),
         None if text.is_empty() => Err("A group name can't be empty.".into()),
-        None => Ok(()),
+        None => names::one_line(text, "a group name", "platform-admins"),
     }
 }
 

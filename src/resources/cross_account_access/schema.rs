@@ -94,7 +94,7 @@ fn workload_role() -> Vec<Attribute> {
         )
         .optional()
         .check(validators::count(1, 20))
-        .check(validators::each_text(rules::is_service)),
+        .check(validators::each_text(names::service_principal)),
         Attribute::bool("instance_profile", "Whether to create an instance profile that contains the role.")
             .default_value(Value::Bool(false))
             .decides_objects(),
@@ -144,16 +144,20 @@ fn kubernetes() -> Vec<Attribute> {
 fn client() -> Vec<Attribute> {
     vec![
         Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; none in mode `direct`.")
-            .optional(),
+            .optional()
+            .check(validators::text(names::profile_name)),
         Attribute::string("config_file", "Path of the AWS config file that contains the profile, if it is not the default file.")
-            .optional(),
+            .optional()
+            .check(validators::text(names::file_path)),
         Attribute::string("session_name", "Session name that the profile sets. Default: chosen by the client.")
             .optional()
             .check(validators::text(names::session_name)),
         Attribute::string("credential_source", "Source of the workload role's credentials in the profile. Default `Ec2InstanceMetadata`.")
             .optional()
             .check(validators::one_of(&["Ec2InstanceMetadata", "EcsContainer", "Environment"])),
-        Attribute::string("source_profile", "Profile with the workload role's credentials, instead of `credential_source`.").optional(),
+        Attribute::string("source_profile", "Profile with the workload role's credentials, instead of `credential_source`.")
+            .optional()
+            .check(validators::text(names::profile_name)),
         Attribute::string(
             "auth",
             "How the kubeconfig authenticates: `profile` (default), or `role_arn` for `aws eks get-token \

@@ -33,6 +33,13 @@ pub fn resource() -> Arc<dyn Resource> {
     Composed::offered(IrsaTrust, schema::schema())
 }
 
+/// What pods of a configuration are handed, while nothing of it exists yet.
+#[cfg(any(test, fuzzing))]
+pub fn files(value: &Value, env: &Env) -> BTreeMap<&'static str, Value> {
+    use super::lifecycle::FromValue;
+    outputs::outputs(&Model::from_value(value, env), env, &Value::Unknown)
+}
+
 #[async_trait]
 impl Composite for IrsaTrust {
     const NAME: &'static str = "xeks_irsa_trust";

@@ -7,12 +7,16 @@ use serde_json::{Value as Json, json};
 use super::model::{Model, STS_AUDIENCE};
 use crate::aws::policy::statements::ServiceAccount;
 use crate::objects::Env;
+use crate::resources::aws_config::{self, Profile};
+use crate::resources::yaml;
 use crate::schema::{Value, placeholder};
 
 /// Where a chained pod's token and config file are mounted. Not the webhook's folder: its variables must not be there, since the Go
 /// and Java SDKs would use the pod role whatever the profile says.
 const TOKEN_FOLDER: &str = "/var/run/secrets/xeks/serviceaccount";
 const CONFIG_FOLDER: &str = "/etc/xeks/aws";
+/// The profile with the pod role's credentials.
+const POD_PROFILE: &str = "xeks-pod";
 /// Lifetime of a projected token in seconds, as the pod identity webhook asks for it.
 const TOKEN_SECONDS: i64 = 86_400;
 
@@ -58,23 +62,16 @@ fn annotations(model: &Model, role_arn: &Value) -> BTreeMap<String, String> {
 fn config(model: &Model, env: &Env, role_arn: &Value, pod_role_arn: &Value) -> Option<String> {
     model.pod_role.as_ref()?;
     let text = |value: &Value| placeholder::text(value).unwrap_or_default();
-    let lines = [
-        "[default]".to_owned(),
-        format!("role_arn = {}", text(role_arn)),
-        "source_profile = xeks-pod".to_owned(),
-        "sts_regional_endpoints = regional".to_owned(),
-        format!("region = {}", env.region),
-        String::new(),
-        "[profile xeks-pod]".to_owned(),
-        format!("role_arn = {}", text(pod_role_arn)),
-        format!("web_identity_token_file = {TOKEN_FOLDER}/token"),
-        "sts_regional_endpoints = regional".to_owned(),
-        format!("region = {}", env.region),
-    ];
-    Some(lines.join("\n") + "\n")
+    let (role_arn, pod_role_arn, token) = (text(role_arn), text(pod_role_arn), format!("{TOKEN_FOLDER}/token"));
+    let profile = |name, arn, source| {
+        let common = [("sts_regional_endpoints", "regional"), ("region", env.region.as_str())];
+        Profile { name, settings: [vec![("role_arn", arn), source], common.to_vec()].concat() }
+    };
+    let target = profile("default", role_arn.as_str(), ("source_profile", POD_PROFILE));
+    Some(aws_config::file(&[target, profile(POD_PROFILE, pod_role_arn.as_str(), ("web_identity_token_file", token.as_str()))]))
 }
 
-/// YAML documents, each written as JSON, which is YAML too; service accounts with a wildcard have none.
+/// YAML documents; service accounts with a wildcard have none.
 fn manifests(model: &Model, annotations: &BTreeMap<String, String>, config: Option<&str>) -> Value {
     let mut documents = Vec::new();
     for account in model.service_accounts.iter().filter(|account| !account.has_wildcard()) {
@@ -84,7 +81,7 @@ fn manifests(model: &Model, annotations: &BTreeMap<String, String>, config: Opti
             documents.push(pod_template(account, model.token_audience()));
         }
     }
-    placeholder::value(documents.iter().map(yaml).collect::<Vec<_>>().join("---\n"))
+    placeholder::value(documents.iter().map(yaml::document).collect::<Vec<_>>().join("---\n"))
 }
 
 fn service_account(account: &ServiceAccount, annotations: &BTreeMap<String, String>) -> Json {
@@ -129,71 +126,14 @@ fn pod_template(account: &ServiceAccount, audience: &str) -> Json {
     json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": metadata, "template": {"spec": spec}})
 }
 
-/// Block style for the outer mappings, so that a reader finds their way; every scalar quoted as JSON.
-fn yaml(document: &Json) -> String {
-    let mut out = String::new();
-    write_yaml(document, 0, &mut out);
-    out
-}
-
-fn write_yaml(value: &Json, depth: usize, out: &mut String) {
-    let indent = "  ".repeat(depth);
-    match value {
-        Json::Object(members) => {
-            for (key, member) in members {
-                out.push_str(&format!("{indent}{}:", if plain(key) { key.clone() } else { json!(key).to_string() }));
-                write_member(member, depth, out);
-            }
-        }
-        Json::Array(members) => {
-            for member in members {
-                let mut block = String::new();
-                write_yaml(member, depth + 1, &mut block);
-                // The first line of the block carries the dash.
-                out.push_str(&format!("{indent}- {}", block.trim_start()));
-            }
-        }
-        scalar => out.push_str(&format!("{indent}{scalar}\n")),
-    }
-}
-
-fn write_member(member: &Json, depth: usize, out: &mut String) {
-    match member {
-        Json::Object(inner) if !inner.is_empty() => {
-            out.push('\n');
-            write_yaml(member, depth + 1, out);
-        }
-        Json::Array(inner) if !inner.is_empty() => {
-            out.push('\n');
-            write_yaml(member, depth, out);
-        }
-        scalar => out.push_str(&format!(" {scalar}\n")),
-    }
-}
-
-fn plain(key: &str) -> bool {
-    key.chars().all(|c| c.is_ascii_alphanumeric())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn yaml_reads_as_blocks_with_quoted_scalars() {
-        let text =
-            yaml(&json!({"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:x"}, "name": "sa"}}));
-        assert_eq!(
-            text,
-            "kind: \"ServiceAccount\"\nmetadata:\n  annotations:\n    \"eks.amazonaws.com/role-arn\": \"arn:x\"\n  name: \"sa\"\n"
-        );
-        assert_eq!(yaml(&json!({"a": [{"b": 1, "c": [2]}]})), "a:\n- b: 1\n  c:\n  - 2\n");
-    }
-
-    #[test]
     fn a_chained_pod_gets_a_token_of_the_audience_and_its_config_file() {
         let account = ServiceAccount { namespace: "nodejs".into(), name: "nodejs-sa".into() };
-        let text = yaml(&pod_template(&account, "sts.amazonaws.com"));
+        let text = yaml::document(&pod_template(&account, "sts.amazonaws.com"));
         assert!(text.contains("audience: \"sts.amazonaws.com\"") && text.contains("value: \"/etc/xeks/aws/config\""), "{text}");
     }
 }

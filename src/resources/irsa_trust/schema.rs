@@ -63,7 +63,7 @@ pub fn schema() -> Schema {
         )
         .optional()
         .check(validators::count(1, 100))
-        .check(validators::each_text(is_audience)),
+        .check(validators::each_text(names::audience)),
         Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How xeks manages the account's OIDC provider.")
             .decides_objects()
             .optional(),
@@ -263,14 +263,6 @@ fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
             );
         }
     }
-}
-
-/// IAM `clientIDType`: 1 to 255 characters.
-fn is_audience(text: &str) -> Result<(), String> {
-    if (1..=255).contains(&text.chars().count()) && !text.contains(['*', '?']) {
-        return Ok(());
-    }
-    Err(format!("{text:?} is not an audience: 1 to 255 characters without wildcards, such as sts.amazonaws.com."))
 }
 
 /// IAM `thumbprintType`: 40 hexadecimal digits.

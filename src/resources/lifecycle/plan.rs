@@ -51,7 +51,7 @@ impl<C: Composite> Composed<C> {
                 self.run.replaces(&planned.env.ledger);
             } else if !planned.open {
                 let objects = self.composite.objects(&planned.model, &planned.env);
-                diagnostics.extend(stale::warn(&objects, &planned.env, planned.value.get("objects")));
+                diagnostics.extend(stale::warn(&objects, &planned.env, planned.value.get("objects"), &prior));
             }
         }
         let cx = self.context(context, pair, &planned.model, &planned.env, timeout(&planned.value, "read"));

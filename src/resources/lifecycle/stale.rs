@@ -3,19 +3,24 @@
 //! IAM and EKS remember a role by its hidden id. A role that is deleted and created again under its old ARN has another one: the access
 //! entry that was created for the first admits no session, and where a trust policy named the first, IAM shows its id. The plan's values
 //! come from the read; here are only its warnings.
+//!
+//! A cluster that is deleted and created again under its name likewise has another OIDC issuer, and the tokens of its pods another signer.
 
-use crate::aws::arn::is_unique_id;
+use std::collections::BTreeSet;
+
+use crate::aws::arn::{is_unique_id, issuer_host};
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Object};
-use crate::objects::iam::role;
+use crate::objects::iam::{oidc_provider, role};
 use crate::objects::{Context, Env};
 use crate::schema::Value;
 
-/// A warning for each object of the ledger that is bound to an identity that is gone and that the plan creates again or rewrites.
-pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Value) -> Diagnostics {
+/// A warning for each object of the ledger that is bound to an identity that is gone and that the plan creates again or rewrites. `planned`
+/// is the planned `objects`, `state` what the last read left.
+pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Value, state: &Value) -> Diagnostics {
     let prior = &env.ledger;
-    let mut diagnostics = Diagnostics::new();
+    let mut diagnostics = changed_issuer(env, state);
     let attribute = |key: &Key| objects.iter().find(|object| object.key() == *key).map_or_else(Path::root, |object| object.attribute());
     for object in objects {
         let key = object.key();
@@ -38,6 +43,35 @@ pub(super) fn warn(objects: &[Box<dyn Object<Context>>], env: &Env, planned: &Va
             diagnostics.warning(attribute(&key), format!("The trust policy of {} names a deleted principal", key.name), orphaned(&ids));
         }
     }
+    diagnostics
+}
+
+/// The read found clusters with other issuers than those that the ledger has OIDC providers for.
+fn changed_issuer(env: &Env, state: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let urls = state.get("issuers").strings();
+    let issuers: BTreeSet<&str> = urls.iter().map(|url| issuer_host(url)).collect();
+    let providers: Vec<&Key> = env.ledger.0.keys().filter(|key| key.kind == oidc_provider::KIND).collect();
+    let trusted: BTreeSet<&str> = providers.iter().map(|key| key.name.as_str()).collect();
+    let listed = |hosts: BTreeSet<&str>| hosts.into_iter().map(|host| format!("https://{host}")).collect::<Vec<_>>().join(", ");
+    let (new, old) = (listed(&issuers - &trusted), listed(&trusted - &issuers));
+    let Some(side) = providers.first().map(|key| key.side).filter(|_| !new.is_empty() && !old.is_empty()) else { return diagnostics };
+    let names = state.get("cluster_names").strings();
+    let (path, clusters) = match state.get("cluster_name").as_str() {
+        Some(name) => ("cluster_name", format!("Cluster {name}")),
+        None => ("cluster_names", format!("One of the clusters {}", names.join(", "))),
+    };
+    let account_id = &env.identity(side).account_id;
+    diagnostics.warning(
+        Path::of(path),
+        format!("{clusters} has another OIDC issuer"),
+        format!(
+            "The issuer was {old} and is {new} now: a cluster was deleted and created again under its name. The apply lets the configured \
+             service accounts of the new cluster use the role: in account {account_id}, it creates or uses the OIDC provider of {new}, and \
+             changes the role's trust policy from {old} to {new}. It removes the OIDC provider of {old} if nothing else uses it and \
+             oidc_provider.manage allows it. If the cluster was not recreated on purpose, do not apply this plan."
+        ),
+    );
     diagnostics
 }
 
@@ -122,12 +156,9 @@ mod tests {
         [Box::new(role), Box::new(entry)]
     }
 
-    fn warnings(role: Option<Entry>, entry_of: Entry, planned: Value) -> Vec<String> {
-        let role_key = role::key(Side::Cluster, "access");
-        let mut ledger = Ledger([(access_entry::key("prod", "access"), entry_of)].into());
-        ledger.0.extend(role.map(|role| (role_key.clone(), role)));
+    fn env_of(ledger: Ledger) -> Env {
         let account = Identity { account_id: "183295435445".into(), arn: String::new(), partition: "aws".into() };
-        let env = Env {
+        Env {
             cluster: account.clone(),
             workload: account,
             region: String::new(),
@@ -139,9 +170,16 @@ mod tests {
             clusters: BTreeMap::new(),
             ledger,
             given: Default::default(),
-        };
+        }
+    }
+
+    fn warnings(role: Option<Entry>, entry_of: Entry, planned: Value) -> Vec<String> {
+        let role_key = role::key(Side::Cluster, "access");
+        let mut ledger = Ledger([(access_entry::key("prod", "access"), entry_of)].into());
+        ledger.0.extend(role.map(|role| (role_key.clone(), role)));
+        let env = env_of(ledger);
         let planned = Value::map([(role_key.to_string(), Value::object([("document", planned)]))]);
-        warn(&objects(), &env, &planned).0.into_iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect()
+        warn(&objects(), &env, &planned, &Value::Null).0.into_iter().map(|d| format!("{}: {}", d.summary, d.detail)).collect()
     }
 
     #[test]
@@ -160,5 +198,26 @@ mod tests {
         let changed = of(Value::string("{}"));
         assert!(changed.len() == 1 && changed[0].contains("It contains AROAEXAMPLE000000002 where"), "{changed:?}");
         assert!(of(Value::string(trust)).is_empty());
+    }
+
+    #[test]
+    fn a_recreated_cluster_is_warned_of_with_its_old_and_new_issuer_and_another_set_of_clusters_is_not() {
+        let provider = |issuer: &str| (oidc_provider::key(Side::Workload, issuer), entry(None, None));
+        let env = env_of(Ledger([provider("oidc.example.com/id/OLD"), provider("oidc.example.com/id/KEPT")].into()));
+        let of = |source: (&'static str, Value), issuers: &[&str]| {
+            let issuers = issuers.iter().map(|id| format!("https://oidc.example.com/id/{id}"));
+            let state = Value::object([source, ("issuers", Value::set_of_strings(issuers))]);
+            changed_issuer(&env, &state).0
+        };
+        let clusters = || ("cluster_names", Value::set_of_strings(["blue", "green"]));
+        let found = of(clusters(), &["NEW", "KEPT"]);
+        assert_eq!(found[0].path, Path::of("cluster_names"));
+        assert_eq!(found[0].summary, "One of the clusters blue, green has another OIDC issuer");
+        let said = "The issuer was https://oidc.example.com/id/OLD and is https://oidc.example.com/id/NEW now";
+        assert!(found.len() == 1 && found[0].detail.starts_with(said) && found[0].detail.contains("183295435445"), "{found:?}");
+        assert_eq!(of(("cluster_name", Value::string("prod")), &["NEW"])[0].summary, "Cluster prod has another OIDC issuer");
+        for issuers in [&["OLD", "KEPT"][..], &["KEPT"], &["OLD", "KEPT", "ADDED"], &[]] {
+            assert!(of(clusters(), issuers).is_empty(), "{issuers:?}");
+        }
     }
 }

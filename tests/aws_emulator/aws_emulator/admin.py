@@ -144,6 +144,11 @@ def _cluster_status(body: dict) -> dict:
     return {}
 
 
+def _cluster_answer(body: dict) -> dict:
+    eks_clusters.alter(body["cluster"], body["account"], body.get("region", accounts.REGION), body["answer"])
+    return {}
+
+
 def _api_server(body: dict) -> dict:
     api_server.set_state(body["account"], body.get("region", accounts.REGION), body["cluster"], body["state"])
     return {}
@@ -194,6 +199,7 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "upgrade": _upgrade,
     "finish-updates": _finish_updates,
     "cluster-status": _cluster_status,
+    "cluster-answer": _cluster_answer,
     "api-server": _api_server,
     "permission-set": _permission_set,
     "service-account-token": _service_account_token,

@@ -305,6 +305,10 @@ class Aws:
         """Make DescribeCluster say so: CREATING, UPDATING, FAILED …"""
         self.admin("cluster-status", cluster=cluster, status=status, account=self.accounts[account].id)
 
+    def alter_cluster(self, cluster: str, account: str = "cluster", **answer: str) -> None:
+        """Make DescribeCluster answer this `issuer`, `endpoint` or `authority`, as a machine in between could."""
+        self.admin("cluster-answer", cluster=cluster, answer=answer, account=self.accounts[account].id)
+
     def set_api_server(self, cluster: str, state: str, account: str = "cluster") -> None:
         """`up`; `stopped`: its endpoint refuses connections; `impostor`: another authority's certificate."""
         self.admin("api-server", cluster=cluster, state=state, account=self.accounts[account].id)

@@ -305,17 +305,10 @@ impl AccessEntry {
         let (uses, connection) = (&facts.uses, cx.ownership.connection());
         let is_noted =
             |policy: &str| uses.others_use(connection, policy) || uses.by(connection).is_some_and(|noted| noted.policies.contains(policy));
-<<<<<<< HEAD
-        let is_recorded = |policy: &str| {
-            let key = Key::new(Side::Cluster, POLICY_ASSOCIATION, format!("{}/{}/{policy}", self.cluster, self.role));
-            cx.recorded.get(&key).is_some_and(|entry| entry.origin == Origin::Created)
-        };
-        let kept = Kept::recorded(reconcile.entry.as_ref());
-        let is_theirs = |arn: &str| facts.has_policy(arn) || kept.as_ref().is_some_and(|kept| kept.has_policy(arn));
-=======
         let is_recorded =
             |policy: &str| cx.recorded.get(&self.association_key(policy)).is_some_and(|entry| entry.origin == Origin::Created);
->>>>>>> h-live
+        let kept = Kept::recorded(reconcile.entry.as_ref());
+        let is_theirs = |arn: &str| facts.has_policy(arn) || kept.as_ref().is_some_and(|kept| kept.has_policy(arn));
         let is_due = |arn: &&String| {
             let policy = policy_name(arn);
             !is_theirs(arn) || is_noted(policy) || is_recorded(policy)

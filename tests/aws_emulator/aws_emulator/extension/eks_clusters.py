@@ -48,6 +48,20 @@ def set_status(name: str, account: str, region: str, status: str) -> None:
     find(name, account, region)["status"] = status
 
 
+def alter(name: str, account: str, region: str, answer: dict[str, str]) -> None:
+    """For the tests: DescribeCluster answers this from now on, as a machine between xeks and EKS could make it.
+
+    `answer` has any of issuer, endpoint and authority (in base64).
+    """
+    cluster = find(name, account, region)
+    if "issuer" in answer:
+        cluster["identity"] = {"oidc": {"issuer": answer["issuer"]}}
+    if "endpoint" in answer:
+        cluster["endpoint"] = answer["endpoint"]
+    if "authority" in answer:
+        cluster["certificateAuthority"] = {"data": answer["authority"]}
+
+
 def set_update_seconds(seconds: float) -> None:
     global update_seconds
     update_seconds = seconds
