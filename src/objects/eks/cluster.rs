@@ -7,8 +7,6 @@ use crate::aws::{Account, Answer, Arn, Error, Kind, Named, Side, names};
 use crate::engine::Tags;
 use crate::objects::Context;
 
-const CALL: &str = "eks:DescribeCluster";
-
 /// What DescribeCluster says, as far as connections need it. What of it ends in policies and files keeps the rules of what users write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterDescription {
@@ -46,14 +44,14 @@ pub struct ClusterDescription {
 /// Also where EKS says of the cluster what no policy and no file of a client may contain.
 pub async fn describe(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let eks = cx.eks(Some(region));
-    let answer = cx.ask(CALL, Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
+    let answer = cx.ask("eks:DescribeCluster", Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
     answer.and_then(|a| a.cluster).map(|c| checked(cx.label(Side::Cluster), name, described(&c))).transpose()
 }
 
 /// The same for a caller that has an account but no connection.
 pub async fn describe_in(account: &Account, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let answer = account.eks(Some(region)).describe_cluster().name(name).send().await;
-    let answer = answer.named(CALL, account.label()).absent_is_none()?;
+    let answer = answer.named("eks:DescribeCluster", account.label()).absent_is_none()?;
     answer.and_then(|a| a.cluster).map(|c| checked(account.label(), name, described(&c))).transpose()
 }
 
@@ -74,7 +72,7 @@ fn checked(account: &str, name: &str, cluster: ClusterDescription) -> Result<Clu
                 "the answer for cluster {name} can't be used: {field} {why} xeks writes no policy and no file with it. Check which endpoint \
                  and proxy answer for EKS in this account"
             );
-            Err(Error::of_kind(Kind::Invalid, CALL, account, message))
+            Err(Error::of_kind(Kind::Invalid, "eks:DescribeCluster", account, message))
         }
     }
 }
