@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ownership::{Ownership, digest};
-use crate::engine::{Added, Observed, Origin, Reconcile, Tags};
+use crate::engine::{Added, Entry, Observed, Origin, Owner, Reconcile, Tags};
 use crate::schema::placeholder;
 
 /// Tags to set, and keys to remove.
@@ -49,7 +49,17 @@ impl Keys {
     }
 }
 
-/// For an object that is this resource's alone. `seen` is without the tags that it neither sets nor looks at.
+/// Those of an object's tags that are this resource's: the wanted ones, and those that the ledger has. What others set beside them is
+/// neither drift nor removed. All of them of an object that is in no ledger, or is not the one that the ledger has.
+pub fn owned(keys: Keys, wanted: &Tags, seen: Tags, reconcile: &Reconcile, owner: &Owner) -> Tags {
+    let is_of = |entry: &&Entry| !matches!(owner, Owner::Tagged { instance, .. } if !entry.is_of(instance.as_deref()));
+    let Some(entry) = reconcile.entry.as_ref().filter(is_of) else { return seen };
+    let none = Tags::new();
+    let recorded = entry.tags.as_ref().unwrap_or(&none);
+    seen.into_iter().filter(|(key, _)| keys.find(wanted, key).is_some() || keys.find(recorded, key).is_some()).collect()
+}
+
+/// What makes the tags exactly the wanted ones.
 pub fn exclusive(keys: Keys, wanted: &Tags, seen: &Tags) -> Change {
     Change {
         set: wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -199,6 +209,7 @@ pub fn from_iam(tags: &[aws_sdk_iam::types::Tag]) -> impl Iterator<Item = (Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::found;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -206,6 +217,17 @@ mod tests {
 
     fn added(keys: &[&str]) -> BTreeSet<Added> {
         keys.iter().map(|key| Added::Tag((*key).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_others_tag_on_an_object_of_this_resource_is_theirs() {
+        let (wanted, seen) = (tags(&[("a", "1")]), tags(&[("a", "x"), ("before", "2"), ("theirs", "3")]));
+        let entry = Entry { tags: Some(tags(&[("a", "1"), ("before", "2")])), instance: Some("i1".into()), ..found("1", None, Origin::Created) };
+        let reconcile = Reconcile { entry: Some(entry), ..Reconcile::unrecorded(Origin::Created) };
+        let of = |instance: &str| Ownership::new(&["mine"]).owner(instance);
+        assert_eq!(owned(Keys::Exact, &wanted, seen.clone(), &reconcile, &of("i1")), tags(&[("a", "x"), ("before", "2")]));
+        assert_eq!(owned(Keys::Exact, &wanted, seen.clone(), &reconcile, &of("i2")), seen, "another object under its name");
+        assert_eq!(owned(Keys::Exact, &wanted, seen.clone(), &Reconcile::unrecorded(Origin::Created), &of("i1")), seen);
     }
 
     #[test]

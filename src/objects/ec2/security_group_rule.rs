@@ -261,6 +261,7 @@ impl SecurityGroupRule {
         let instance = note::instance(reconcile);
         let marked = instance.is_some_and(|instance| rule.tags.contains_key(&format!("{USER}{instance}")));
         let (owner, tags) = cx.ownership.split(rule.tags.clone());
+        let tags = tags::owned(Keys::Exact, &self.tags, tags, reconcile, &owner);
         let of_provider = is_used(&rule);
         let earlier = note::earlier_creates(&rule.tags, instance, &cx.ownership.resource);
         let earlier = earlier.into_iter().map(|instance| format!("{USER}{instance}")).collect();

@@ -80,8 +80,9 @@ impl Object<Context> for InstanceProfile {
         let (owner, seen) = owned_tags(&cx.ownership, &profile);
         let (own, recorded) = (reconcile.origin.is_own(), reconcile.added());
         let additions = seen.additions(&self.tags, &recorded);
-        let change = if own { tags::exclusive(Keys::Exact, &self.tags, &seen.tags) } else { additions.change() };
-        let shown = if own { seen.tags.clone() } else { additions.shown() };
+        let owned = tags::owned(Keys::Exact, &self.tags, seen.tags.clone(), reconcile, &owner);
+        let change = if own { tags::exclusive(Keys::Exact, &self.tags, &owned) } else { additions.change() };
+        let shown = if own { owned } else { additions.shown() };
         Ok(Some(Observed {
             arn: Some(profile.arn().to_owned()),
             id: Some(profile.instance_profile_id().to_owned()),

@@ -165,6 +165,7 @@ impl Accepter {
         let own = self.link.is_own(reconcile);
         let dns_resolution = link::has_dns_resolution(&found, &self.link.cluster.vpc_id);
         let (owner, tags) = cx.ownership.split(found.tags);
+        let tags = tags::owned(Keys::Exact, &self.tags, tags, reconcile, &Owner::Parent);
         let stamped = match owner {
             Owner::Tagged { resource: Some(resource), instance } if resource == cx.ownership.resource => instance,
             _ => None,

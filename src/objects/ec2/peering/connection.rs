@@ -216,6 +216,7 @@ impl Connection {
             }
             unexpected.extend(tags::unexpected(Keys::Exact, &self.tags, &tags));
         }
+        let tags = tags::owned(Keys::Exact, &self.tags, tags, reconcile, &owner);
         Observed {
             arn: Some(format!("arn:{partition}:ec2:{}:{}:vpc-peering-connection/{}", end.region, end.account_id, found.id)),
             id: Some(found.id),

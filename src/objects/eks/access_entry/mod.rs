@@ -115,6 +115,10 @@ impl Object<Context> for AccessEntry {
         let kept = to_restore.then(|| Kept::of(&facts, all_tags, &self.policies, earlier));
         let instance = reconcile.entry.as_ref().and_then(|e| e.instance.as_deref()).or(reconcile.instance.as_deref());
         let unnoted = !own && instance.is_some_and(|instance| !self.use_change(cx, reconcile, instance, &facts).is_none());
+        let unexpected = if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&facts) } else { Vec::new() };
+        if own {
+            facts.tags = tags::owned(Keys::Exact, &self.tags, facts.tags, reconcile, &owner);
+        }
         let surplus = own && !self.surplus(cx, &facts).is_empty();
         let differs = to_restore || unnoted || surplus || self.differs(reconcile, &facts);
         Ok(Some(Observed {
@@ -122,7 +126,7 @@ impl Object<Context> for AccessEntry {
             id: if let Bound::To(id) = bound { Some(id) } else { None },
             document: kept.and_then(|kept| kept.document()),
             tags: Some(if own { facts.tags.clone() } else { facts.additions(&self.tags, &reconcile.added()).shown() }),
-            unexpected: if cx.ownership.may_be_left(reconcile, &owner) { self.unexpected(&facts) } else { Vec::new() },
+            unexpected,
             created: Some(facts.created_at),
             owner,
             label: entry.access_entry_arn().map(|arn| label(arn, principal)),

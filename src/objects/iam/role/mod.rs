@@ -188,6 +188,9 @@ impl Object<Context> for Role {
             }
             unexpected = self.unexpected(&facts);
         }
+        if own {
+            facts.tags = tags::owned(Keys::IgnoringCase, &self.tags, facts.tags, reconcile, &owner);
+        }
         let (document, tags, differs) = if own { self.as_own(&facts) } else { self.as_adopted(&cx.ownership, reconcile, &facts) };
         Ok(Some(Observed {
             arn: Some(role.arn().to_owned()),
