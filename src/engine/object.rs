@@ -243,7 +243,11 @@ pub trait Object<B: Backend>: Debug + Send + Sync {
         )
     }
     /// Whether the configuration leaves this ledger entry, found on the object or imported with it, to others.
-    fn is_unmanaged(&self, _attached: &Key) -> bool {
+    fn is_unmanaged(&self, _attached: &Key, _origin: Origin) -> bool {
+        false
+    }
+    /// Whether a deletion of the object takes along what others attached to it, where they could not be left behind.
+    fn forces_deletion(&self) -> bool {
         false
     }
     /// The object as it is; `None` where there is none.

@@ -1,5 +1,6 @@
 //! What objects call AWS through: the clients of both accounts and the limits of one request.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Context {
     pub stop: CancellationToken,
     /// The ledger as the operation found it.
     pub recorded: Ledger,
+    /// The objects whose deletion takes along what others attached to them.
+    pub forced: BTreeSet<Key>,
     /// What the user is to know of a run that succeeds: summary and text of warnings.
     pub warnings: Mutex<Vec<(&'static str, String)>>,
     /// The shared objects that this request relies on, until it ends.

@@ -15,10 +15,11 @@ use crate::objects::iam::inline_policy::{self, InlinePolicy};
 use crate::objects::iam::policy_attachment::{self, PolicyAttachment};
 use crate::objects::iam::role::{self, DEFAULT_SESSION, Role, RoleFacts, RoleSettings};
 use crate::objects::{Context, Env};
-use crate::schema::{Attribute, Value, placeholder, validators};
+use crate::schema::{Attribute, Type, Value, placeholder, validators};
 
 /// Attributes that an existing role keeps as they are.
-pub const KEPT_BY_EXISTING: &[&str] = &["path", "description", "permissions_boundary", "max_session_duration", "tags"];
+pub const KEPT_BY_EXISTING: &[&str] =
+    &["path", "description", "permissions_boundary", "max_session_duration", "exclusive", "force_detach_policies", "tags"];
 
 /// An attribute that describes a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct RoleModel {
     pub side: Side,
     pub name: String,
     pub existing: bool,
+    /// Whether policies that others put on it are removed.
+    pub exclusive: bool,
+    pub force_detach_policies: bool,
     pub settings: RoleSettings,
     /// The managed policies to attach; `None` where the configuration does not list them. A role without that attribute has none.
     pub managed_policies: Option<Vec<String>>,
@@ -55,6 +59,8 @@ impl RoleModel {
             side: attribute.side,
             name: placeholder::text(role.get("name")).unwrap_or_default(),
             existing,
+            exclusive: role.get("exclusive").as_bool() == Some(true),
+            force_detach_policies: role.get("force_detach_policies").as_bool() == Some(true),
             settings: RoleSettings {
                 path: placeholder::text(role.get("path")),
                 description: placeholder::text(role.get("description")),
@@ -108,6 +114,8 @@ impl RoleModel {
             inline_policies,
             managed_policies: self.managed_policies.clone().unwrap_or_default(),
             manages_attachments: self.managed_policies.is_some(),
+            exclusive: self.exclusive,
+            force_detach_policies: self.force_detach_policies,
             on_existing: self.on_existing.clone(),
             depends_on,
             attribute: self.name_path(),
@@ -153,6 +161,16 @@ pub fn role_attributes(attribute: RoleAttribute, existing: &'static str) -> Vec<
         Attribute::number("max_session_duration", "Maximum session duration in seconds, 3600 to 43200. Default 3600.")
             .optional()
             .check(validators::between(3600, 43200)),
+        Attribute::bool(
+            "exclusive",
+            "Whether to remove inline and managed policies that others put on the role. By default they are left alone.",
+        )
+        .optional(),
+        Attribute::bool(
+            "force_detach_policies",
+            "Whether a destroy removes inline and managed policies that others put on the role. By default it fails and lists them.",
+        )
+        .optional(),
         tags_attribute("Tags of the role. They override `tags`."),
     ]
 }
@@ -216,21 +234,50 @@ pub fn refresh_role(value: &mut Value, role: &RoleModel, seen: &Refreshed) {
     value.insert(role.attribute.name, object);
 }
 
+/// The attribute that lists what other xeks resources added to the trust policies of this resource's roles.
+pub fn also_trusted_attribute() -> Attribute {
+    let statement = Type::object([("role", Type::String), ("sid", Type::String), ("principals", Type::list(Type::String))]);
+    let doc = "Statements that other xeks resources added to the trust policies of roles that this resource created. They are left alone.";
+    Attribute::plain("also_trusted", Type::list(statement), doc)
+        .observed(|_, prior| prior.get("also_trusted").is_null().then(|| Value::list([])))
+}
+
+/// Writes what other xeks resources added to the trust policies of these roles.
+pub fn refresh_also_trusted(value: &mut Value, roles: &[&RoleModel], seen: &Refreshed) {
+    let statements = roles.iter().flat_map(|role| {
+        let guests = own_facts(role, seen).map(role::guests).unwrap_or_default();
+        guests.into_iter().map(|(sid, principals)| {
+            Value::object([
+                ("role", Value::string(&role.name)),
+                ("sid", Value::string(sid)),
+                ("principals", Value::list(principals.into_iter().map(Value::string))),
+            ])
+        })
+    });
+    value.insert("also_trusted", Value::list(statements));
+}
+
 /// What was read of a role that is this resource's own.
 fn own_facts<'a>(role: &RoleModel, seen: &'a Refreshed) -> Option<&'a RoleFacts> {
     let own = seen.ledger.get(&role.key()).is_some_and(|entry| entry.origin.is_own());
     seen.observed.get(&role.key()).filter(|_| own)?.facts.get()
 }
 
-/// Takes into the ledger the inline policies that others put on a role of this resource.
+/// Takes into the ledger the inline policies that others put on an exclusive role of this resource.
 pub fn find_inline_policies(role: &RoleModel, expected: &[String], env: &Env, seen: &mut Refreshed) {
+    if !role.exclusive {
+        return;
+    }
     let found = own_facts(role, seen).map(|facts| facts.inline_policies.clone()).unwrap_or_default();
     let strays = found.into_iter().filter(|name| !expected.contains(name));
     add_found(strays.map(|name| inline_policy::key(role.side, &role.name, &name)), env, seen);
 }
 
-/// Takes into the ledger the managed policies that others attached to a role of this resource.
+/// Takes into the ledger the managed policies that others attached to an exclusive role of this resource.
 pub fn find_attachments(role: &RoleModel, env: &Env, seen: &mut Refreshed) {
+    if !role.exclusive {
+        return;
+    }
     let found = own_facts(role, seen).map(|facts| facts.attached_policies.clone()).unwrap_or_default();
     let expected = role.managed_policies.clone().unwrap_or_default();
     let strays = found.into_iter().filter(|arn| !expected.contains(arn));
@@ -244,7 +291,7 @@ fn add_found(keys: impl Iterator<Item = Key>, env: &Env, seen: &mut Refreshed) {
     }
 }
 
-/// Managed policies that the user lists: those that are attached, exclusive on a role of this resource. Not listed: not looked at.
+/// Managed policies that the user lists: those that are attached, and on an exclusive role those of others too. Not listed: not looked at.
 pub fn refresh_attachments(value: &mut Value, role: &RoleModel, env: &Env, seen: &mut Refreshed) {
     let mut object = value.get(role.attribute.name).clone();
     if object.get("managed_policy_arns").is_null() {

@@ -135,6 +135,8 @@ impl Connection {
             inline_policies: vec![format!("xeks-assume-{ACCESS}"), "xeks-describe-prac-eks-abhi".into()],
             managed_policies: self.managed.iter().map(|arn| (*arn).to_owned()).collect(),
             manages_attachments: true,
+            exclusive: true,
+            force_detach_policies: false,
             attribute: Path::root(),
             on_existing: self.on_existing(existing),
             depends_on,

@@ -156,6 +156,8 @@ async fn resources_that_add_to_one_role_at_the_same_time_do_not_lose_one_another
             inline_policies: vec![],
             managed_policies: vec![],
             manages_attachments: true,
+            exclusive: true,
+            force_detach_policies: false,
             attribute: Path::root(),
             on_existing: OnExisting::MustExist,
             depends_on: vec![],

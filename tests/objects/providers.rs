@@ -173,6 +173,8 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
         inline_policies: vec![],
         managed_policies: vec![],
         manages_attachments: true,
+        exclusive: true,
+        force_detach_policies: false,
         attribute: Path::root(),
         on_existing: OnExisting::Fail,
         depends_on: vec![provider.key()],

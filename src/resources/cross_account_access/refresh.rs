@@ -8,7 +8,7 @@ use crate::aws::arn;
 use crate::engine::{Origin, Refreshed, found};
 use crate::objects::eks::entries::{Association, EntryFacts, Reach};
 use crate::objects::{Env, Ownership};
-use crate::resources::role;
+use crate::resources::role::{self, RoleModel};
 use crate::resources::values::set_or_null;
 use crate::schema::Value;
 
@@ -23,6 +23,8 @@ pub fn refresh(model: &Model, ownership: &Ownership, value: &mut Value, env: &En
     role::refresh_role(value, &model.workload, seen);
     role::find_inline_policies(&model.workload, &expected, env, seen);
     role::refresh_attachments(value, &model.workload, env, seen);
+    let roles: Vec<&RoleModel> = model.access.iter().chain([&model.workload]).collect();
+    role::refresh_also_trusted(value, &roles, seen);
     refresh_entry(model, value, env, seen);
 }
 

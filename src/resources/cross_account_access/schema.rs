@@ -4,7 +4,7 @@ use super::model::{ACCESS_ROLE, WORKLOAD_ROLE};
 use super::rules;
 use crate::aws::{arn, names, policy};
 use crate::resources::attributes::{cluster_region, common_attributes};
-use crate::resources::role::role_attributes;
+use crate::resources::role::{also_trusted_attribute, role_attributes};
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 pub fn schema() -> Schema {
@@ -183,6 +183,7 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("workload_role_arn", "ARN of the workload role.").computed(),
         Attribute::string("workload_role_id", "RoleId of the workload role.").computed(),
         Attribute::string("instance_profile_arn", "ARN of the instance profile.").computed(),
+        also_trusted_attribute(),
         Attribute::string("access_entry_arn", "ARN of the access entry.").computed(),
         Attribute::string("username", "Kubernetes user name of the access entry.").computed(),
         Attribute::plain("cluster", cluster, "Attributes of the cluster that clients need. `certificate_authority` is base64-encoded.")

@@ -10,7 +10,7 @@ use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::iam::inline_policy;
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::Located;
-use crate::resources::role;
+use crate::resources::role::{self, RoleModel};
 use crate::schema::Value;
 
 /// Brings the attributes up to date, and takes into the ledger what others put where only what this resource created may be.
@@ -25,6 +25,8 @@ pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, 
     role::find_inline_policies(&model.role, &expected, env, seen);
     role::refresh_attachments(value, &model.role, env, seen);
     refresh_documents(model, value, seen);
+    let roles: Vec<&RoleModel> = model.pod_role.iter().chain([&model.role]).collect();
+    role::refresh_also_trusted(value, &roles, seen);
 
     let clusters = model.clusters().iter().map(|name| cluster::describe(cx, &env.region, name));
     let clusters = futures::future::try_join_all(clusters).await.map_err(Located::at("cluster_name"))?;

@@ -5,7 +5,7 @@ use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::OWN_POLICIES;
 use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, role_tag_keys, tags_attribute};
-use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, role_attributes};
+use crate::resources::role::{KEPT_BY_EXISTING, also_trusted_attribute, refuse_on_existing, role_attributes};
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 /// The three ways to say whose tokens are trusted.
@@ -128,6 +128,7 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("role_arn", "ARN of the role.").computed(),
         Attribute::string("role_id", "RoleId of the role.").computed(),
         Attribute::string("pod_role_arn", "ARN of the pod role; null in mode `federated`.").computed(),
+        also_trusted_attribute(),
         Attribute::plain("issuers", Type::set(Type::String), "OIDC issuers that the role trusts, as https URLs.").observed(planned_issuers),
         Attribute::map_of_strings("oidc_provider_arns", "ARNs of the OIDC providers, keyed by issuer.").computed(),
         Attribute::map_of_strings(

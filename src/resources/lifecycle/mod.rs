@@ -12,7 +12,7 @@ mod stale;
 mod unmanaged;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -171,7 +171,8 @@ impl<C: Composite> Composed<C> {
         let env = env(&pair, value, Ledger::from_value(objects), &context.provider).given_by(config);
         report::same_accounts(&env)?;
         let model = C::Model::from_value(value, &env);
-        let cx = self.context(context, pair, &model, &env, timeout(value, operation));
+        let mut cx = self.context(context, pair, &model, &env, timeout(value, operation));
+        cx.forced = self.composite.objects(&model, &env).iter().filter(|object| object.forces_deletion()).map(|object| object.key()).collect();
         Ok(Begun { cx, env, model })
     }
 
@@ -183,6 +184,7 @@ impl<C: Composite> Composed<C> {
             deadline: Instant::now() + timeout,
             stop: context.stop.clone(),
             recorded: env.ledger.clone(),
+            forced: BTreeSet::new(),
             warnings: Mutex::default(),
             held: Held::default(),
         }

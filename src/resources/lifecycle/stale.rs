@@ -135,6 +135,8 @@ mod tests {
             inline_policies: vec![],
             managed_policies: vec![],
             manages_attachments: true,
+            exclusive: true,
+            force_detach_policies: false,
             on_existing: OnExisting::Fail,
             depends_on: vec![],
             attribute: Path::of("access_role.name"),

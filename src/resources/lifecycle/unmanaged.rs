@@ -9,7 +9,7 @@ pub fn forget_unmanaged(ledger: &mut Ledger, objects: &[Box<dyn Object<Context>>
     let taken = |entry: &Entry| matches!(entry.origin, Origin::Imported | Origin::Found);
     ledger.0.retain(|key, entry| {
         let wanted = objects.iter().any(|object| object.key() == *key);
-        wanted || !taken(entry) || !objects.iter().any(|object| object.is_unmanaged(key))
+        wanted || !taken(entry) || !objects.iter().any(|object| object.is_unmanaged(key, entry.origin))
     });
 }
 
@@ -32,6 +32,8 @@ mod tests {
             inline_policies: vec![],
             managed_policies: vec![],
             manages_attachments: false,
+            exclusive: true,
+            force_detach_policies: false,
             on_existing: OnExisting::MustExist,
             depends_on: vec![],
             attribute: Path::root(),

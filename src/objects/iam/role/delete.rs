@@ -4,7 +4,8 @@ use aws_sdk_iam::types::InstanceProfile;
 use futures::future::join_all;
 use serde_json::Value;
 
-use super::{attached_arns, get, inline_names, owned_facts, retag, trust};
+use super::{INLINE_POLICY, POLICY_ATTACHMENT, attached_arns, get, inline_names, owned_facts, retag, trust};
+use crate::objects::ownership::OWN_POLICIES;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
 use crate::objects::tags::{Additions, Keys};
@@ -24,7 +25,7 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
     if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(role.role_id())) {
         return Ok(Deleted::Now);
     }
-    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, side, name)).await?;
+    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, key)).await?;
     locks::mark_deleted(role.role_id());
     Ok(Deleted::Eventually(Box::new(Entry { id: Some(role.role_id), ..entry.clone() })))
 }
@@ -37,10 +38,15 @@ async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, 
     trust::until_kept(cx, side, name, change).await
 }
 
-/// A role can be deleted once nothing is attached to it (IAM, DeleteRole).
-async fn delete_with_policies(cx: &Context, side: Side, name: &str) -> Result<(), Error> {
+/// A role can be deleted once nothing is attached to it (IAM, DeleteRole). What others attached is theirs, unless the configuration says
+/// `force_detach_policies`. A list may still show what this run removed.
+async fn delete_with_policies(cx: &Context, key: &Key) -> Result<(), Error> {
+    let (side, name) = (key.side, key.name.as_str());
     let iam = cx.iam(side);
     let (inline, attached) = tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
+    if !cx.forced.contains(key) {
+        refuse_policies_of_others(cx, key, &inline, &attached)?;
+    }
     for policy in &inline {
         let send = || iam.delete_role_policy().role_name(name).policy_name(policy).send();
         cx.ask("iam:DeleteRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
@@ -54,6 +60,25 @@ async fn delete_with_policies(cx: &Context, side: Side, name: &str) -> Result<()
         Err(error) if error.code.as_deref() == Some("DeleteConflict") => Err(conflict(cx, side, name, error).await),
         result => result.map(drop),
     }
+}
+
+/// The policies that no entry of the ledger has and that do not carry this connection in their name are others'.
+fn refuse_policies_of_others(cx: &Context, key: &Key, inline: &[String], attached: &[String]) -> Result<(), Error> {
+    let is_recorded = |kind: &str, policy: &str| cx.recorded.get(&Key::new(key.side, kind, format!("{}/{policy}", key.name))).is_some();
+    let is_own = |name: &str| name.starts_with(OWN_POLICIES) && name.ends_with(cx.ownership.connection());
+    let inline = inline.iter().filter(|name| !is_own(name) && !is_recorded(INLINE_POLICY, name)).map(|name| format!("inline policy {name}"));
+    let attached = attached.iter().filter(|arn| !is_recorded(POLICY_ATTACHMENT, arn)).map(|arn| format!("managed policy {arn}"));
+    let others: Vec<String> = inline.chain(attached).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "role {} has policies that this resource did not create: {}. IAM deletes a role only without policies, and those belong to others. Detach \
+         them (aws iam detach-role-policy, delete-role-policy), or set force_detach_policies = true on the role, run apply, and destroy again",
+        key.name,
+        others.join(", ")
+    );
+    Err(Error::of_kind(ErrorKind::Conflict, "iam:DeleteRole", cx.label(key.side), message))
 }
 
 /// Why a role can't be deleted: an instance profile of others holds it; or what was removed from it still counts. A list may show the

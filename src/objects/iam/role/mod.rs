@@ -52,6 +52,10 @@ pub struct Role {
     pub managed_policies: Vec<String>,
     /// Whether the configuration says which managed policies are attached.
     pub manages_attachments: bool,
+    /// Whether policies that others put on a role of this resource are removed.
+    pub exclusive: bool,
+    /// Whether a deletion takes them along.
+    pub force_detach_policies: bool,
     pub on_existing: OnExisting,
     pub depends_on: Vec<Key>,
     pub attribute: Path,
@@ -151,21 +155,26 @@ impl Object<Context> for Role {
         }
     }
 
-    /// On a role that exists already, everything but the provider's own policies belongs to others. Managed policies that the configuration
-    /// does not list are not looked at.
-    fn is_unmanaged(&self, attached: &Key) -> bool {
+    /// On a role that exists already, everything but the provider's own policies belongs to others, and so does what others put on a role of
+    /// this resource that is not exclusive. Managed policies that the configuration does not list are not looked at.
+    fn is_unmanaged(&self, attached: &Key, origin: Origin) -> bool {
         if attached.side != self.side {
             return false;
         }
         let on_role = attached.name.strip_prefix(self.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
         let exists = self.on_existing == OnExisting::MustExist;
+        let is_others = exists || !self.exclusive && origin == Origin::Found;
         match attached.kind.as_str() {
-            POLICY_ATTACHMENT => !self.manages_attachments || exists && on_role.is_some(),
-            INLINE_POLICY => exists && on_role.is_some_and(|policy| !policy.starts_with(OWN_POLICIES)),
+            POLICY_ATTACHMENT => !self.manages_attachments || is_others && on_role.is_some(),
+            INLINE_POLICY => is_others && on_role.is_some_and(|policy| !exists || !policy.starts_with(OWN_POLICIES)),
             INSTANCE_PROFILE_ROLE => exists && attached.name.ends_with(&format!("/{}", self.name)),
             INSTANCE_PROFILE => exists,
             _ => false,
         }
+    }
+
+    fn forces_deletion(&self) -> bool {
+        self.force_detach_policies
     }
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
@@ -339,6 +348,16 @@ pub fn trust_with(trusted: &Value, ownership: &Ownership, statements: &[Value]) 
     trust::with(trusted, ownership, &"0".repeat(16), &statements)
 }
 
+/// The statements that other resources of this provider added to the role: Sid, and the principals that it names.
+pub fn guests(facts: &RoleFacts) -> Vec<(String, Vec<String>)> {
+    let principals = |statement: &Value| match &statement["Principal"] {
+        Value::Object(kinds) => kinds.values().flat_map(policy::values_of).collect(),
+        other => policy::values_of(other),
+    };
+    let named = |statement: &Value| (policy::sid_of(statement).unwrap_or_default().to_owned(), principals(statement));
+    trust::guests(&facts.trusted).iter().map(named).collect()
+}
+
 /// The statements that others wrote and that name deleted principals, as a message names them, with the principals' IDs.
 pub fn foreign_statements_of_deleted(trusted: &Value) -> Vec<(String, Vec<String>)> {
     let foreign = policy::statements_of(trusted).into_iter().filter(|statement| !trust::is_of_provider(statement));
@@ -361,12 +380,13 @@ pub async fn attached_arns(cx: &Context, side: Side, name: &str) -> Result<Vec<S
 impl Role {
     /// Document, tags, and whether anything differs, of a role of this resource.
     fn as_own(&self, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
-        let trust = self.trusts(&facts.trusted);
+        let trusted = trust::without_guests(&facts.trusted);
+        let trust = self.trusts(&trusted);
         let differs = !trust
             || self.settings_differ(facts)
             || self.boundary_differs(facts)
             || !tags::exclusive(Keys::IgnoringCase, &self.tags, &facts.tags).is_none();
-        let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&facts.trusted) };
+        let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&trusted) };
         (Some(document), Some(facts.tags.clone()), differs)
     }
 
@@ -395,10 +415,14 @@ impl Role {
     }
 
     async fn rewrite_trust(&self, cx: &Context, reconcile: &Reconcile, facts: &RoleFacts) -> Result<(), Error> {
-        if self.trusts(&facts.trusted) && !reconcile.renewed {
+        if self.trusts(&trust::without_guests(&facts.trusted)) && !reconcile.renewed {
             return Ok(());
         }
-        trust::put(cx, self.side, &self.name, &self.document()).await
+        if trust::guests(&facts.trusted).is_empty() {
+            return trust::put(cx, self.side, &self.name, &self.document()).await;
+        }
+        let change = |document: &Value| policy::document(self.trust.iter().cloned().chain(trust::guests(document)));
+        trust::edit(cx, self.side, &self.name, reconcile.renewed, change).await
     }
 
     async fn rewrite_settings(&self, cx: &Context, facts: &RoleFacts) -> Result<(), Error> {

@@ -18,6 +18,8 @@ fn role() -> Role {
         inline_policies: vec![],
         managed_policies: vec![],
         manages_attachments: true,
+        exclusive: true,
+        force_detach_policies: false,
         attribute: Path::root(),
         on_existing: OnExisting::Fail,
         depends_on: vec![],

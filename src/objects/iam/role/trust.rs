@@ -193,6 +193,16 @@ pub(super) fn is_of_provider(statement: &Value) -> bool {
     policy::sid_of(statement).is_some_and(Ownership::is_sid_of_any)
 }
 
+/// The document without the statements of resources of this provider: what a role of this resource has from its own configuration.
+pub(super) fn without_guests(document: &Value) -> Value {
+    policy::with_statements(document, policy::statements_of(document).into_iter().filter(|s| !is_of_provider(s)).cloned().collect())
+}
+
+/// The statements that resources of this provider added to a role of another one: they stay, whoever rewrites the rest.
+pub(super) fn guests(document: &Value) -> Vec<Value> {
+    policy::statements_of(document).into_iter().filter(|s| is_of_provider(s)).cloned().collect()
+}
+
 fn names_any(statement: &Value, principals: &BTreeSet<String>) -> bool {
     unique_ids(statement).iter().any(|id| principals.contains(id))
 }
