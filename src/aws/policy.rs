@@ -6,6 +6,8 @@ pub mod statements;
 
 use serde_json::{Map, Value, json};
 
+use crate::terminal::visible;
+
 /// Characters of a role's trust policy that AWS allows by default, whitespace not counted (IAM quotas; can be raised).
 pub const TRUST_LIMIT: usize = 2048;
 /// Characters that no quota raises it to: a document that is longer needs no AWS to be refused.
@@ -73,6 +75,22 @@ pub fn canonical(document: &Value) -> Value {
 /// The canonical form as compact text with stable key order.
 pub fn canonical_text(document: &Value) -> String {
     canonical(document).to_string()
+}
+
+/// The canonical form of a document that others wrote, to be shown: Terraform decodes its JSON, and prints texts of several lines as they
+/// are, so that their control characters are escapes once more.
+pub fn shown_text(document: &Value) -> String {
+    shown(&canonical(document)).to_string()
+}
+
+fn shown(value: &Value) -> Value {
+    let text = |text: &str| visible(text).into_owned();
+    match value {
+        Value::String(found) => Value::String(text(found)),
+        Value::Array(members) => members.iter().map(shown).collect(),
+        Value::Object(members) => Value::Object(members.iter().map(|(key, member)| (text(key), shown(member))).collect()),
+        other => other.clone(),
+    }
 }
 
 /// Whether two documents mean the same. Beyond the canonical form, actions, condition operators and condition keys differ only

@@ -79,6 +79,6 @@ bounded! {
     ec2_answers: 60_000
     handshake: 60_000
     names: 60_000
-    files: 12_000
-    chains: 40_000
+    files: 5_000
+    chains: 30_000
 }

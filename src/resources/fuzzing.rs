@@ -18,7 +18,7 @@ use crate::aws::{Identity, arn, names};
 use crate::engine::{Ledger, Tags};
 use crate::objects::Env;
 use crate::provider::Resource;
-use crate::schema::Value;
+use crate::schema::{Value, placeholder};
 use crate::terminal::visible_line;
 
 /// Between the texts of an input: no text has this byte.
@@ -63,6 +63,10 @@ static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> = LazyLock::new(|| [cross_acc
 pub fn files(data: &[u8]) {
     let Some((options, rest)) = data.split_first() else { return };
     let texts: Vec<String> = rest.split(|byte| *byte == SEPARATOR).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    // It stands for what is not known yet: the files are unknown then.
+    if texts.iter().any(|text| placeholder::is_in(text)) {
+        return;
+    }
     let option = |bit: u8| options & (1 << bit) != 0;
     if option(0) { trust(&texts, option(1), option(2)) } else { access(&texts, option(1), option(2), option(3)) }
 }
@@ -318,7 +322,10 @@ fn holds(file: &str, profiles: &Profiles<'_>, ruled: bool) {
     }
     assert_eq!(lines.next(), None, "{file:?}");
 
-    let (read, sdk) = (Ini::new_cs().read(file.to_owned()), sdk(file));
+    let mut ini = Ini::new_cs();
+    // AWS's files have comments after a value only behind a space, which no value of a rule has (the guide, "Format of the config file").
+    ini.set_inline_comment_symbols(Some(&[]));
+    let (read, sdk) = (ini.read(file.to_owned()), sdk(file));
     if !ruled {
         let known: BTreeSet<&str> = profiles.iter().flat_map(|(_, settings)| settings.iter()).map(|(setting, _)| *setting).collect();
         let settings = read.iter().flatten().flat_map(|(_, settings)| settings.keys());

@@ -16,6 +16,7 @@ use crate::objects::iam::policy_attachment::{self, PolicyAttachment};
 use crate::objects::iam::role::{self, DEFAULT_SESSION, Role, RoleFacts, RoleSettings};
 use crate::objects::{Context, Env};
 use crate::schema::{Attribute, Type, Value, placeholder, validators};
+use crate::terminal::visible;
 
 /// Attributes that an existing role keeps as they are.
 pub const KEPT_BY_EXISTING: &[&str] =
@@ -222,9 +223,11 @@ pub fn refresh_role(value: &mut Value, role: &RoleModel, seen: &Refreshed) {
     let mut object = value.get(role.attribute.name).clone();
     for (name, seen) in [("description", &facts.description), ("permissions_boundary", &facts.permissions_boundary)] {
         let seen = seen.as_deref().filter(|text| !text.is_empty());
+        // IAM allows carriage returns, with which one part of a line hides another; the user's own stay.
+        let shown = seen.map(|text| if object.get(name).as_str() == Some(text) { text.into() } else { visible(text) });
         // An empty description is none to IAM, and may be what the user wrote.
         if seen.is_some() || object.get(name).as_str() != Some("") {
-            object.insert(name, Value::optional_string(seen));
+            object.insert(name, Value::optional_string(shown.as_deref()));
         }
     }
     let duration = facts.max_session_duration;
@@ -325,7 +328,10 @@ impl<'a> Discovered<'a> {
             let own = facts.tags.iter().filter(|(key, value)| inherited.get(*key) != Some(value));
             value.insert("tags", map_or_null(&own.map(|(key, value)| (key.clone(), value.clone())).collect()));
             value.insert("path", Value::optional_string(Some(facts.path.as_str()).filter(|path| *path != "/")));
-            value.insert("description", Value::optional_string(facts.description.as_deref().filter(|text| !text.is_empty())));
+            value.insert(
+                "description",
+                Value::optional_string(facts.description.as_deref().filter(|text| !text.is_empty()).map(visible).as_deref()),
+            );
             value.insert("permissions_boundary", Value::optional_string(facts.permissions_boundary.as_deref()));
             let duration = Some(facts.max_session_duration).filter(|seconds| *seconds != DEFAULT_SESSION);
             value.insert("max_session_duration", duration.map_or(Value::Null, Value::number));

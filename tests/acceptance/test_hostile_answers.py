@@ -2,10 +2,11 @@
 obeys it."""
 
 import base64
+import json
 
 import pytest
 from accounts import CLUSTER, CLUSTER_ACCOUNT, Accounts, role_arn, traces
-from cross_account_access import access
+from cross_account_access import ACCESS, access
 from irsa_trust import trust
 
 #: What a terminal obeys instead of showing it.
@@ -72,4 +73,18 @@ def test_an_access_entry_can_not_steer_the_terminal_that_shows_it(workspace, aws
     shown = root.run("plan", "-no-color").must_work().output
 
     assert "reader" in shown and "viewers" in shown
+    assert not any(obeyed in shown for obeyed in OBEYED), repr(shown)
+
+
+def test_a_trust_policy_that_others_changed_can_not_steer_the_terminal_that_shows_it(workspace, aws):
+    accounts = Accounts(aws)
+    root = workspace(access())
+    root.apply()
+    trust = accounts.trust("cluster", ACCESS)
+    trust["Statement"][0]["Condition"] = {"StringEquals": {"sts:ExternalId": f"x\n{ESCAPE}"}}
+    accounts.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=json.dumps(trust))
+
+    shown = root.run("plan", "-no-color").must_work().output
+
+    assert "sts:ExternalId" in shown
     assert not any(obeyed in shown for obeyed in OBEYED), repr(shown)

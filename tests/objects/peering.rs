@@ -16,7 +16,7 @@ use xeks::objects::ec2::peering::usage::Usage;
 use xeks::objects::ec2::peering::{End, Link, Untagged};
 use xeks::objects::ec2::security_group_rule::SecurityGroupRule;
 
-use crate::emulator::{Aws, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
+use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
 
 const RESOURCE: &[&str] = &["xeks_cluster_peering", "cluster", "workload"];
 const OTHER: &[&str] = &["xeks_cluster_peering", "cluster", "workload", "reused"];
@@ -41,7 +41,7 @@ impl Network {
             tables.push(ec2.describe_route_tables(&Select::by("vpc-id", [&vpc.id])).await.unwrap().remove(0).id);
             ends.push(End { vpc_id: vpc.id, account_id: account.into(), region: REGION.into() });
         }
-        let groups = Select::by("vpc-id", [&ends[0].vpc_id]);
+        let groups = Select::by("tag:aws:eks:cluster-name", [CLUSTER]);
         let group = root.cluster.ec2(Some(REGION)).describe_security_groups(&groups).await.unwrap().remove(0).id;
         let (workload, cluster) = (ends.remove(1), ends.remove(0));
         Network {

@@ -214,3 +214,14 @@ fn adding_a_statement_and_taking_it_out_again_gives_back_the_document() {
         assert_eq!(remove(&with, "Xeks"), before);
     }
 }
+
+#[test]
+fn a_document_of_others_is_shown_without_what_a_terminal_obeys() {
+    let theirs =
+        json!({"Statement": {"Effect": "Allow", "Resource": "a\n\u{1b}[2J", "Condition": {"StringLike": {"x\u{9b}": "\u{202e}"}}}});
+    let decoded: Value = serde_json::from_str(&shown_text(&theirs)).unwrap();
+    assert_eq!(decoded["Statement"][0]["Resource"], "a\n\\u001b[2J");
+    assert_eq!(decoded["Statement"][0]["Condition"]["StringLike"][r"x\u009b"], r"\u202e");
+    let plain = json!({"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "größe"}});
+    assert_eq!(shown_text(&plain), canonical_text(&plain));
+}

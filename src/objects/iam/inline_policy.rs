@@ -76,7 +76,7 @@ impl Object<Context> for InlinePolicy {
             owner = Owner::Parent;
         }
         let same = self.means(&found);
-        let document = if same { self.document.clone() } else { policy::canonical_text(&plain(&found, &cx.ownership)) };
+        let document = if same { self.document.clone() } else { policy::shown_text(&plain(&found, &cx.ownership)) };
         Ok(Some(Observed { document: Some(document), owner, ..Observed::attached(!same) }))
     }
 
@@ -146,7 +146,7 @@ fn split(name: &str) -> Result<[&str; 2], BadName> {
 
 /// The policy's document, canonical; `None` where there is no such policy.
 pub async fn document(cx: &Context, side: Side, role: &str, name: &str) -> Result<Option<String>, Error> {
-    Ok(get(cx, side, role, name).await?.map(|found| policy::canonical_text(&plain(&found, &cx.ownership))))
+    Ok(get(cx, side, role, name).await?.map(|found| policy::shown_text(&plain(&found, &cx.ownership))))
 }
 
 impl InlinePolicy {

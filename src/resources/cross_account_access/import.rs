@@ -15,6 +15,7 @@ use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
 use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
+use crate::terminal::visible;
 
 /// `CLUSTER/ACCESS_ROLE/WORKLOAD_ROLE[/ACCOUNT_KEY[/REGION]]`, with an empty access role for mode `direct`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ fn discover_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
     for statement in trust {
         let condition = &statement["Condition"];
         if let Some(id) = condition["StringEquals"]["sts:ExternalId"].as_str() {
-            role.insert("external_id", Value::string(id));
+            role.insert("external_id", Value::string(visible(id)));
         }
         if !condition["ArnEquals"]["aws:PrincipalArn"].is_null() {
             role.insert("trust", Value::string("account"));

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde_json::Value as Json;
 
 use super::model::{Model, STS_AUDIENCE, Source};
-use crate::aws::{Side, policy};
+use crate::aws::{Side, names, policy};
 use crate::engine::Refreshed;
 use crate::objects::iam::inline_policy;
 use crate::objects::{Context, Env};
@@ -15,6 +15,7 @@ use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
 use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
+use crate::terminal::visible;
 
 /// `CLUSTER/ROLE[/ACCOUNT_KEY[/REGION]]` or `https://ISSUER/ROLE`; `POD_ROLE>ROLE` in place of `ROLE` for mode `chained`. Several clusters or
 /// issuers are joined by commas, and a set of one cluster ends in one.
@@ -49,6 +50,9 @@ impl FromStr for TrustId {
         let (source, roles, location) = if id.starts_with("https://") {
             // An issuer's URL has slashes itself: the role follows the last one.
             let (urls, roles) = id.rsplit_once('/').ok_or(NotAnId)?;
+            if urls.split(',').any(|url| names::issuer_url(url).is_err()) {
+                return Err(NotAnId);
+            }
             (Source::Issuers(urls.split(',').map(str::to_owned).collect()), roles, Location::default())
         } else {
             let parts: Vec<&str> = id.split('/').collect();
@@ -133,7 +137,7 @@ fn discover_subjects(value: &mut Value, trust: &[&Json]) {
     for statement in trust {
         for condition in statement["Condition"].as_object().into_iter().flat_map(|operators| operators.values()) {
             for (key, expected) in condition.as_object().into_iter().flatten() {
-                let texts = policy::values_of(expected);
+                let texts = policy::values_of(expected).into_iter().map(|text| visible(&text).into_owned());
                 if key.ends_with(":sub") {
                     subjects.extend(texts);
                 } else if key.ends_with(":aud") {
@@ -178,7 +182,7 @@ mod tests {
 
     #[test]
     fn an_id_of_another_form_is_refused() {
-        for id in ["", "c", "c/", "/r", "c/>r", "c/p>", "c/r/k/r/x"] {
+        for id in ["", "c", "c/", "/r", "c/>r", "c/p>", "c/r/k/r/x", "https://*.example.com/r", "https://a.b/${x}/r", "https://a.b,c/r"] {
             assert_eq!(parsed(id), Err(NotAnId), "{id}");
         }
     }

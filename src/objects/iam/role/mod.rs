@@ -386,7 +386,7 @@ impl Role {
             || self.settings_differ(facts)
             || self.boundary_differs(facts)
             || !tags::exclusive(Keys::IgnoringCase, &self.tags, &facts.tags).is_none();
-        let document = if trust { policy::canonical_text(&self.document()) } else { policy::canonical_text(&trusted) };
+        let document = if trust { policy::canonical_text(&self.document()) } else { policy::shown_text(&trusted) };
         (Some(document), Some(facts.tags.clone()), differs)
     }
 
@@ -402,7 +402,7 @@ impl Role {
         let recorded = reconcile.entry.as_ref().and_then(|e| e.instance.as_ref());
         let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
         let current_only = own.filter(|_| current || reconcile.instance.is_some());
-        let document = current_only.map(|own| policy::canonical_text(&if same { self.document() } else { own }));
+        let document = current_only.map(|own| if same { policy::canonical_text(&self.document()) } else { policy::shown_text(&own) });
         let recorded = reconcile.added();
         let additions = self.additions(&recorded, facts);
         (document, self.adopted_tags.then(|| additions.shown()), !same || !current || !additions.change().is_none())
