@@ -2,10 +2,12 @@
 //!
 //! Knows the grammar, not what a document allows. Which statements xeks writes is in `policy::statements`.
 
+mod allows;
 pub mod statements;
 
 use serde_json::{Map, Value, json};
 
+pub use self::allows::lets_in;
 use crate::terminal::visible;
 
 /// Characters of a role's trust policy that AWS allows by default, whitespace not counted (IAM quotas; can be raised).

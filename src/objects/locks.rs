@@ -11,7 +11,6 @@ use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, 
 
 static EXCLUSIVE: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
 static SHARED: LazyLock<Mutex<HashMap<String, Arc<RwLock<()>>>>> = LazyLock::new(Mutex::default);
-/// AWS gives a RoleId once, so that nothing has to be taken out again.
 static DELETED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 static CREATED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
@@ -52,6 +51,11 @@ pub fn membership(profile_id: &str, role: &str) -> String {
     format!("{profile_id}/{role}")
 }
 
+/// What `mark_deleted` takes for an inline policy of a role.
+pub fn inline_policy(account_id: &str, role: &str, policy: &str) -> String {
+    format!("{account_id}/{role}/{policy}")
+}
+
 /// Records that the role or instance profile with that ID was deleted: it relies on nothing any more, although a listing may still show it.
 pub fn mark_deleted(id: &str) {
     DELETED.lock().insert(id.to_owned());
@@ -59,6 +63,11 @@ pub fn mark_deleted(id: &str) {
 
 pub fn is_deleted(id: &str) -> bool {
     DELETED.lock().contains(id)
+}
+
+/// Records that what was deleted under a name that may be used once more was created again.
+pub fn unmark_deleted(id: &str) {
+    DELETED.lock().remove(id);
 }
 
 /// Records that the role with that RoleId was created: where IAM shows or refuses the ID in a policy, it does not know the role yet.

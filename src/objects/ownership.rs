@@ -17,6 +17,9 @@ const PREFIX: &str = "xeks:";
 /// Beginning of every Sid that the provider writes, and how many hexadecimal digits of the composite's digest follow.
 const SID: &str = "Xeks";
 const SID_DIGITS: usize = 12;
+/// What the digest of a statement that another one relies on follows in its Sid, and its digits.
+const RELIED: char = 'w';
+const RELIED_DIGITS: usize = 8;
 /// A tag's value has at most 256 characters (IAM and EKS, Tag).
 const MAX_TAG_VALUE: usize = 256;
 /// Beginning of the names of inline policies that belong to this provider on any role.
@@ -136,6 +139,12 @@ impl Ownership {
         format!("{SID}{}", &digest(&self.resource)[..SID_DIGITS])
     }
 
+    /// Sid of a statement of an inline policy, which names the statements of the role's trust policy that it relies on.
+    pub fn sid_relying_on(&self, instance: &str, index: usize, statements: &[String]) -> String {
+        let relied: String = statements.iter().map(|digest| format!("{RELIED}{digest}")).collect();
+        format!("{}{relied}", self.sid(instance, index))
+    }
+
     /// Whether a Sid is that of any composite of this provider.
     pub fn is_sid_of_any(sid: &str) -> bool {
         let rest = sid.strip_prefix(SID).unwrap_or_default().as_bytes();
@@ -164,6 +173,35 @@ impl Ownership {
     }
 }
 
+/// What a Sid of any composite of this provider says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub connection: String,
+    pub instance: String,
+    /// Digests of the statements that the marked one relies on.
+    pub relies_on: Vec<String>,
+}
+
+impl Mark {
+    pub fn of(sid: &str) -> Option<Self> {
+        let rest = sid.strip_prefix(SID).filter(|_| Ownership::is_sid_of_any(sid))?;
+        let (connection, rest) = (&rest[..SID_DIGITS], &rest[SID_DIGITS + 1..]);
+        let (instance, index) = rest.rsplit_once('x')?;
+        let relies_on = index.split(RELIED).skip(1).map(str::to_owned).collect();
+        Some(Mark { connection: connection.to_owned(), instance: instance.to_owned(), relies_on })
+    }
+
+    /// Sid of a statement of that composite and instance.
+    pub fn sid(&self, index: usize) -> String {
+        format!("{SID}{}x{}x{index}", self.connection, self.instance)
+    }
+}
+
+/// What stands for a statement in the Sids of those that rely on it: the same for all statements that mean the same.
+pub fn statement_digest(statement: &Value) -> String {
+    digest(&policy::canonical_text(&policy::document([policy::without_sid(statement)])))[..RELIED_DIGITS].to_owned()
+}
+
 /// Whether the object was created by the create that is running: its first answer was lost.
 pub fn is_made_by(owner: &Owner, ownership: &Ownership, instance: &str) -> bool {
     *owner == ownership.owner(instance)
@@ -176,6 +214,8 @@ pub fn digest(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -208,6 +248,19 @@ mod tests {
         assert_eq!(one.sid_instance("AllowThem"), None);
         assert!(Ownership::is_sid_of_any(&one.sid("0123abcd", 0)));
         assert!(!Ownership::is_sid_of_any("AllowThem") && !Ownership::is_sid_of_any("XeksAccess"));
+    }
+
+    #[test]
+    fn a_sid_names_the_statements_that_its_own_relies_on() {
+        let one = Ownership::new(&["one"]);
+        let (a, b) = (statement_digest(&json!({"Sid": "A", "Effect": "Allow"})), statement_digest(&json!({"Effect": "Deny"})));
+        assert_eq!(a, statement_digest(&json!({"Effect": "Allow"})), "whatever its Sid");
+        let sid = one.sid_relying_on("0123abcd", 0, &[a.clone(), b.clone()]);
+        let mark = Mark::of(&sid).unwrap();
+        assert_eq!((mark.instance.as_str(), mark.relies_on.clone()), ("0123abcd", vec![a, b]));
+        assert_eq!((mark.sid(3), one.sid_instance(&sid)), (one.sid("0123abcd", 3), Some("0123abcd")));
+        assert_eq!(Mark::of(&one.sid("0123abcd", 0)).unwrap().relies_on, Vec::<String>::new());
+        assert_eq!(Mark::of("XeksAccess"), None);
     }
 
     #[test]

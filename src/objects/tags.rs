@@ -222,7 +222,8 @@ mod tests {
     #[test]
     fn what_others_tag_on_an_object_of_this_resource_is_theirs() {
         let (wanted, seen) = (tags(&[("a", "1")]), tags(&[("a", "x"), ("before", "2"), ("theirs", "3")]));
-        let entry = Entry { tags: Some(tags(&[("a", "1"), ("before", "2")])), instance: Some("i1".into()), ..found("1", None, Origin::Created) };
+        let entry =
+            Entry { tags: Some(tags(&[("a", "1"), ("before", "2")])), instance: Some("i1".into()), ..found("1", None, Origin::Created) };
         let reconcile = Reconcile { entry: Some(entry), ..Reconcile::unrecorded(Origin::Created) };
         let of = |instance: &str| Ownership::new(&["mine"]).owner(instance);
         assert_eq!(owned(Keys::Exact, &wanted, seen.clone(), &reconcile, &of("i1")), tags(&[("a", "x"), ("before", "2")]));

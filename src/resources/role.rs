@@ -131,6 +131,7 @@ impl RoleModel {
             name: name.to_owned(),
             document,
             marked: name.starts_with(OWN_POLICIES),
+            relies_on: vec![],
             depends_on: vec![self.key()],
             attribute,
         }
@@ -242,7 +243,7 @@ pub fn also_trusted_attribute() -> Attribute {
     let statement = Type::object([("role", Type::String), ("sid", Type::String), ("principals", Type::list(Type::String))]);
     let doc = "Statements that other xeks resources added to the trust policies of roles that this resource created. They are left alone.";
     Attribute::plain("also_trusted", Type::list(statement), doc)
-        .observed(|_, prior| prior.get("also_trusted").is_null().then(|| Value::list([])))
+        .observed(|_, prior| prior.get("also_trusted").is_null().then(|| Value::List(Vec::new())))
 }
 
 /// Writes what other xeks resources added to the trust policies of these roles.
@@ -253,11 +254,11 @@ pub fn refresh_also_trusted(value: &mut Value, roles: &[&RoleModel], seen: &Refr
             Value::object([
                 ("role", Value::string(&role.name)),
                 ("sid", Value::string(sid)),
-                ("principals", Value::list(principals.into_iter().map(Value::string))),
+                ("principals", Value::List(principals.into_iter().map(Value::string).collect())),
             ])
         })
     });
-    value.insert("also_trusted", Value::list(statements));
+    value.insert("also_trusted", Value::List(statements.collect()));
 }
 
 /// What was read of a role that is this resource's own.

@@ -199,5 +199,5 @@ pub fn arn(account: &str, role: &str) -> String {
 fn policy(side: Side, role: &str, name: &str, document: String) -> InlinePolicy {
     let key = role::key(side, role);
     let (role, name, depends_on) = (role.into(), name.into(), vec![key]);
-    InlinePolicy { side, role, name, document, marked: true, depends_on, attribute: Path::root() }
+    InlinePolicy { side, role, name, document, marked: true, relies_on: vec![], depends_on, attribute: Path::root() }
 }

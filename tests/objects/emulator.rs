@@ -203,6 +203,7 @@ impl Aws {
             deadline: tokio::time::Instant::now() + Duration::from_secs(300),
             stop: CancellationToken::new(),
             recorded: Default::default(),
+            forced: Default::default(),
             warnings: Default::default(),
             held: Default::default(),
         }

@@ -12,8 +12,8 @@ use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Written, parts,
 };
-use crate::objects::ownership::Ownership;
-use crate::objects::{Context, Env};
+use crate::objects::ownership::{Mark, Ownership};
+use crate::objects::{Context, Env, locks};
 use crate::schema::placeholder;
 
 pub const KIND: &str = role::INLINE_POLICY;
@@ -28,6 +28,9 @@ pub struct InlinePolicy {
     /// Whether the Sids of the statements say whose they are. For policies whose name belongs to this provider: these are overwritten on
     /// any role.
     pub marked: bool,
+    /// Digests of the statements of the role's trust policy without which the policy is of no use. A marked policy names them in its Sids, so
+    /// that other resources of this provider leave them in place.
+    pub relies_on: Vec<String>,
     pub depends_on: Vec<Key>,
     pub attribute: Path,
 }
@@ -77,7 +80,8 @@ impl Object<Context> for InlinePolicy {
         }
         let same = self.means(&found);
         let document = if same { self.document.clone() } else { policy::shown_text(&plain(&found, &cx.ownership)) };
-        Ok(Some(Observed { document: Some(document), owner, ..Observed::attached(!same) }))
+        let differs = !same || !self.names_what_it_relies_on(&found, &cx.ownership);
+        Ok(Some(Observed { document: Some(document), owner, ..Observed::attached(differs) }))
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
@@ -128,6 +132,7 @@ impl Kind<Context> for InlinePolicyKind {
         let iam = cx.iam(key.side);
         let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();
         cx.ask("iam:DeleteRolePolicy", key.side, cx.in_turn(key.side, role, send)).await.absent_is_none()?;
+        locks::mark_deleted(&locks::inline_policy(&cx.account(key.side).identity().account_id, role, name));
         Ok(Deleted::Eventually(Box::new(entry.clone())))
     }
 
@@ -159,6 +164,12 @@ impl InlinePolicy {
         }
     }
 
+    /// Whether the Sids, where the policy has any, name the statements of the trust policy.
+    fn names_what_it_relies_on(&self, found: &Value, ownership: &Ownership) -> bool {
+        let named = |sid: &str| Mark::of(sid).is_some_and(|mark| mark.relies_on == self.relies_on);
+        !self.marked || ownership.marked(found).all(|(sid, _)| named(sid))
+    }
+
     /// Whether the Sids name another create of this composite although the role is this resource's: the last call of a provider that was
     /// killed may take effect after a later run has taken the role over and is done. On a foreign role nothing tells that from a newer
     /// replacement, and the policy is not this resource's.
@@ -176,11 +187,12 @@ impl InlinePolicy {
     /// Creates or replaces the policy (IAM, PutRolePolicy).
     async fn put(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         let text = match self.instance_of_sids(reconcile, instance) {
-            Some(instance) => marked(&self.document, &cx.ownership, instance),
+            Some(instance) => marked(&self.document, &cx.ownership, instance, &self.relies_on),
             None => self.document.clone(),
         };
         let iam = cx.iam(self.side);
         let send = || iam.put_role_policy().role_name(&self.role).policy_name(&self.name).policy_document(&text).send();
+        locks::unmark_deleted(&locks::inline_policy(&cx.account(self.side).identity().account_id, &self.role, &self.name));
         cx.ask_until_visible("iam:PutRolePolicy", self.side, cx.in_turn(self.side, &self.role, send)).await?;
         Ok(Written { document: Some(self.document.clone()), ..Written::default() })
     }
@@ -211,9 +223,10 @@ fn owner_of(document: &Value, ownership: &Ownership) -> Owner {
     }
 }
 
-fn marked(document: &str, ownership: &Ownership, instance: &str) -> String {
+fn marked(document: &str, ownership: &Ownership, instance: &str, relies_on: &[String]) -> String {
     let Ok(parsed) = policy::parse(document) else { return document.to_owned() };
-    let statements = policy::statements_of(&parsed).into_iter().enumerate().map(|(i, s)| policy::with_sid(s, ownership.sid(instance, i)));
+    let sid = |index| ownership.sid_relying_on(instance, index, relies_on);
+    let statements = policy::statements_of(&parsed).into_iter().enumerate().map(|(i, s)| policy::with_sid(s, sid(i)));
     policy::document(statements).to_string()
 }
 
@@ -236,6 +249,7 @@ mod tests {
             name: "xeks-describe-c-0a1b2c3d4e5f".into(),
             document: policy::canonical_text(&document),
             marked,
+            relies_on: vec![],
             depends_on: vec![],
             attribute: Path::root(),
         }
@@ -245,7 +259,7 @@ mod tests {
     fn a_marked_policy_says_whose_it_is_and_means_the_same() {
         let (us, them) = (Ownership::new(&["us"]), Ownership::new(&["them"]));
         let object = policy_object(true);
-        let found = policy::parse(&marked(&object.document, &us, "i1")).unwrap();
+        let found = policy::parse(&marked(&object.document, &us, "i1", &[])).unwrap();
         assert!(object.means(&found));
         assert_eq!(owner_of(&found, &us), us.owner("i1"));
         assert_eq!(owner_of(&found, &them), Owner::Parent);

@@ -7,8 +7,9 @@ use crate::aws::arn;
 use crate::aws::policy::statements;
 use crate::diagnostics::Path;
 use crate::engine::Object;
+use crate::objects::iam::inline_policy::InlinePolicy;
 use crate::objects::iam::oidc_provider::OidcProvider;
-use crate::objects::{Context, Env, Ownership};
+use crate::objects::{Context, Env, Ownership, statement_digest};
 use crate::resources::role::{RoleModel, document_text};
 use crate::resources::values::users_document;
 
@@ -28,7 +29,8 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
         Some(pod_role) => {
             let (name, document) = assume_policy(model, env, ownership);
             objects.push(Box::new(pod_role.object(&trust, vec![name.clone()], providers)));
-            objects.push(Box::new(pod_role.inline_policy(&name, document, pod_role.name_path())));
+            let relies_on = trust.iter().map(statement_digest).collect();
+            objects.push(Box::new(InlinePolicy { relies_on, ..pod_role.inline_policy(&name, document, pod_role.name_path()) }));
             objects.push(Box::new(role.object(&target_trust(pod_role, env), inline_policies, vec![pod_role.key()])));
         }
     }

@@ -172,7 +172,8 @@ impl<C: Composite> Composed<C> {
         report::same_accounts(&env)?;
         let model = C::Model::from_value(value, &env);
         let mut cx = self.context(context, pair, &model, &env, timeout(value, operation));
-        cx.forced = self.composite.objects(&model, &env).iter().filter(|object| object.forces_deletion()).map(|object| object.key()).collect();
+        cx.forced =
+            self.composite.objects(&model, &env).iter().filter(|object| object.forces_deletion()).map(|object| object.key()).collect();
         Ok(Begun { cx, env, model })
     }
 

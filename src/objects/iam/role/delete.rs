@@ -5,9 +5,9 @@ use futures::future::join_all;
 use serde_json::Value;
 
 use super::{INLINE_POLICY, POLICY_ATTACHMENT, attached_arns, get, inline_names, owned_facts, retag, trust};
-use crate::objects::ownership::OWN_POLICIES;
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
+use crate::objects::ownership::OWN_POLICIES;
 use crate::objects::tags::{Additions, Keys};
 use crate::objects::{Context, locks};
 
@@ -25,7 +25,8 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
     if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(role.role_id())) {
         return Ok(Deleted::Now);
     }
-    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, key)).await?;
+    let is_shared = !trust::guests(&facts.trusted).is_empty();
+    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, key, is_shared)).await?;
     locks::mark_deleted(role.role_id());
     Ok(Deleted::Eventually(Box::new(Entry { id: Some(role.role_id), ..entry.clone() })))
 }
@@ -39,16 +40,17 @@ async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, 
 }
 
 /// A role can be deleted once nothing is attached to it (IAM, DeleteRole). What others attached is theirs, unless the configuration says
-/// `force_detach_policies`. A list may still show what this run removed.
-async fn delete_with_policies(cx: &Context, key: &Key) -> Result<(), Error> {
+/// `force_detach_policies`. A list may still show what this run removed. `is_shared`: whether other xeks resources are in the trust policy.
+async fn delete_with_policies(cx: &Context, key: &Key, is_shared: bool) -> Result<(), Error> {
     let (side, name) = (key.side, key.name.as_str());
     let iam = cx.iam(side);
     let (inline, attached) = tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
     if !cx.forced.contains(key) {
-        refuse_policies_of_others(cx, key, &inline, &attached)?;
+        let trusted = if is_shared { get(cx, side, name).await?.map(|role| super::facts(&role, Tags::new()).trusted) } else { None };
+        refuse_what_is_of_others(cx, key, &inline, &attached, &trusted.unwrap_or_default())?;
     }
-    for policy in &inline {
-        let send = || iam.delete_role_policy().role_name(name).policy_name(policy).send();
+    for inline in &inline {
+        let send = || iam.delete_role_policy().role_name(name).policy_name(inline).send();
         cx.ask("iam:DeleteRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
     }
     for arn in &attached {
@@ -62,23 +64,35 @@ async fn delete_with_policies(cx: &Context, key: &Key) -> Result<(), Error> {
     }
 }
 
-/// The policies that no entry of the ledger has and that do not carry this connection in their name are others'.
-fn refuse_policies_of_others(cx: &Context, key: &Key, inline: &[String], attached: &[String]) -> Result<(), Error> {
+/// What no entry of the ledger has, and what does not carry this connection in its name, is of others. Another xeks resource may be about to remove
+/// what it put there: that is waited for.
+fn refuse_what_is_of_others(cx: &Context, key: &Key, inline: &[String], attached: &[String], trusted: &Value) -> Result<(), Error> {
     let is_recorded = |kind: &str, policy: &str| cx.recorded.get(&Key::new(key.side, kind, format!("{}/{policy}", key.name))).is_some();
+    let account_id = &cx.account(key.side).identity().account_id;
+    let is_deleted = |name: &str| locks::is_deleted(&locks::inline_policy(account_id, &key.name, name));
     let is_own = |name: &str| name.starts_with(OWN_POLICIES) && name.ends_with(cx.ownership.connection());
-    let inline = inline.iter().filter(|name| !is_own(name) && !is_recorded(INLINE_POLICY, name)).map(|name| format!("inline policy {name}"));
-    let attached = attached.iter().filter(|arn| !is_recorded(POLICY_ATTACHMENT, arn)).map(|arn| format!("managed policy {arn}"));
-    let others: Vec<String> = inline.chain(attached).collect();
-    if others.is_empty() {
+    let inline = inline.iter().filter(|name| !is_own(name) && !is_recorded(INLINE_POLICY, name) && !is_deleted(name));
+    let (siblings, foreign): (Vec<&String>, Vec<&String>) = inline.partition(|name| name.starts_with(OWN_POLICIES));
+    let attached: Vec<&String> = attached.iter().filter(|arn| !is_recorded(POLICY_ATTACHMENT, arn)).collect();
+    let sids = trust::guests(trusted);
+    let statements: Vec<&str> = sids.iter().filter_map(policy::sid_of).collect();
+    let all: Vec<String> = siblings
+        .iter()
+        .chain(&foreign)
+        .map(|name| format!("inline policy {name}"))
+        .chain(attached.iter().map(|arn| format!("managed policy {arn}")))
+        .chain(statements.iter().map(|sid| format!("statement {sid} of the trust policy")))
+        .collect();
+    if all.is_empty() {
         return Ok(());
     }
+    let kind = if foreign.is_empty() && attached.is_empty() { ErrorKind::NotYet } else { ErrorKind::Conflict };
     let message = format!(
-        "role {} has policies that this resource did not create: {}. IAM deletes a role only without policies, and those belong to others. Detach \
-         them (aws iam detach-role-policy, delete-role-policy), or set force_detach_policies = true on the role, run apply, and destroy again",
+        "role {} is in use by others, who added to it: {}. The role was kept. Destroy the xeks resources that use it and remove the other          policies (aws iam delete-role-policy, detach-role-policy), or set force_detach_policies = true on the role and run apply; then          destroy it again",
         key.name,
-        others.join(", ")
+        all.join(", ")
     );
-    Err(Error::of_kind(ErrorKind::Conflict, "iam:DeleteRole", cx.label(key.side), message))
+    Err(Error::of_kind(kind, "iam:DeleteRole", cx.label(key.side), message))
 }
 
 /// Why a role can't be deleted: an instance profile of others holds it; or what was removed from it still counts. A list may show the

@@ -7,6 +7,7 @@
 mod delete;
 mod trust;
 mod unexpected;
+mod users;
 
 use std::collections::BTreeSet;
 
@@ -392,17 +393,16 @@ impl Role {
 
     /// The same of a foreign role: only what this resource adds counts.
     fn as_adopted(&self, ownership: &Ownership, reconcile: &Reconcile, facts: &RoleFacts) -> (Option<String>, Option<Tags>, bool) {
-        let own = trust::own(&facts.trusted, ownership);
-        let same = match &own {
-            Some(own) => policy::equivalent(own, &policy::without_sids(&self.document())),
-            None => self.trust.is_empty(),
-        };
+        let same = trust::has_all(&facts.trusted, ownership, &self.trust);
         // A read mints no instance: the ledger's counts there. What another create wrote shows as missing, so that the next apply writes its
         // own in the place: a replacement that was killed left it.
         let recorded = reconcile.entry.as_ref().and_then(|e| e.instance.as_ref());
         let current = reconcile.instance.as_ref().or(recorded).is_none_or(|i| trust::is_current(&facts.trusted, ownership, i));
-        let current_only = own.filter(|_| current || reconcile.instance.is_some());
-        let document = current_only.map(|own| if same { policy::canonical_text(&self.document()) } else { policy::shown_text(&own) });
+        let found = match same {
+            true => (!self.trust.is_empty()).then(|| policy::canonical_text(&self.document())),
+            false => trust::own(&facts.trusted, ownership).map(|own| policy::shown_text(&own)),
+        };
+        let document = found.filter(|_| current || reconcile.instance.is_some());
         let recorded = reconcile.added();
         let additions = self.additions(&recorded, facts);
         (document, self.adopted_tags.then(|| additions.shown()), !same || !current || !additions.change().is_none())
@@ -418,7 +418,7 @@ impl Role {
         if self.trusts(&trust::without_guests(&facts.trusted)) && !reconcile.renewed {
             return Ok(());
         }
-        if trust::guests(&facts.trusted).is_empty() {
+        if trust::guests(&facts.trusted).is_empty() && !users::takes_away(&facts.trusted, &self.document()) {
             return trust::put(cx, self.side, &self.name, &self.document()).await;
         }
         let change = |document: &Value| policy::document(self.trust.iter().cloned().chain(trust::guests(document)));

@@ -140,12 +140,12 @@ fn a_role_that_gets_no_statement_and_no_tags_shows_neither() {
 #[test]
 fn what_is_attached_to_an_existing_role_belongs_to_others_but_for_the_providers_own_policies() {
     let existing = Role { on_existing: OnExisting::MustExist, ..role() };
-    let on = |side: Side, kind: &str, name: &str| existing.is_unmanaged(&Key::new(side, kind, name));
+    let on = |side: Side, kind: &str, name: &str| existing.is_unmanaged(&Key::new(side, kind, name), Origin::Found);
     assert!(on(Side::Cluster, INLINE_POLICY, "access/bucket") && on(Side::Cluster, POLICY_ATTACHMENT, "access/arn"));
     assert!(on(Side::Cluster, INSTANCE_PROFILE_ROLE, "p/access") && on(Side::Cluster, INSTANCE_PROFILE, "p"));
     assert!(!on(Side::Cluster, INLINE_POLICY, "access/xeks-assume-a") && !on(Side::Cluster, INLINE_POLICY, "another/bucket"));
     assert!(!on(Side::Workload, INLINE_POLICY, "access/bucket"));
-    assert!(!role().is_unmanaged(&Key::new(Side::Cluster, POLICY_ATTACHMENT, "access/arn")));
+    assert!(!role().is_unmanaged(&Key::new(Side::Cluster, POLICY_ATTACHMENT, "access/arn"), Origin::Found));
     let open = Role { manages_attachments: false, ..role() };
-    assert!(open.is_unmanaged(&Key::new(Side::Cluster, POLICY_ATTACHMENT, "access/arn")), "not listed, not looked at");
+    assert!(open.is_unmanaged(&Key::new(Side::Cluster, POLICY_ATTACHMENT, "access/arn"), Origin::Imported), "not listed, not looked at");
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use aws_config::retry::RetryConfig;
 use serde_json::Value;
 
+use super::users::{self, others_let_in};
 use crate::aws::wait::Pauses;
 use crate::aws::{Answer, Error, Kind, Named, Side, arn, policy};
 use crate::objects::context::{CLEANUP, Context, PROPAGATION, QUIET};
@@ -20,14 +21,33 @@ pub(super) fn own(document: &Value, ownership: &Ownership) -> Option<Value> {
     (!statements.is_empty()).then(|| policy::document(statements))
 }
 
+/// Whether the document lets in all that these statements do, and has no other statements of this resource.
+pub(super) fn has_all(document: &Value, ownership: &Ownership, statements: &[Value]) -> bool {
+    let lets_in = |wanted: &Value| has_own(document, ownership, wanted) || others_let_in(document, ownership, wanted);
+    let is_wanted = |own: &Value| statements.iter().any(|wanted| is_same(own, wanted));
+    statements.iter().all(lets_in) && ownership.marked(document).all(|(_, own)| is_wanted(own))
+}
+
+fn has_own(document: &Value, ownership: &Ownership, wanted: &Value) -> bool {
+    ownership.marked(document).any(|(_, own)| is_same(own, wanted))
+}
+
+fn is_same(a: &Value, b: &Value) -> bool {
+    let alone = |statement: &Value| policy::document([policy::without_sid(statement)]);
+    policy::equivalent(&alone(a), &alone(b))
+}
+
 /// Whether all statements of this resource are of that instance.
 pub(super) fn is_current(document: &Value, ownership: &Ownership, instance: &str) -> bool {
     ownership.marked(document).all(|(sid, _)| ownership.sid_instance(sid) == Some(instance))
 }
 
-/// The document with exactly these statements of this resource, those of other instances replaced.
+/// The document with exactly these statements of this resource, those of other instances replaced. What the statements of others let in
+/// already is not added.
 pub(super) fn with(document: &Value, ownership: &Ownership, instance: &str, statements: &[Value]) -> Value {
-    let wanted: Vec<(String, &Value)> = statements.iter().enumerate().map(|(i, s)| (ownership.sid(instance, i), s)).collect();
+    let is_due = |wanted: &Value| has_own(document, ownership, wanted) || !others_let_in(document, ownership, wanted);
+    let all = statements.iter().enumerate().filter(|(_, wanted)| is_due(wanted));
+    let wanted: Vec<(String, &Value)> = all.map(|(i, s)| (ownership.sid(instance, i), s)).collect();
     let stale: Vec<String> = ownership.marked(document).map(|(sid, _)| sid.to_owned()).collect();
     let mut out = document.clone();
     for sid in stale.iter().filter(|sid| !wanted.iter().any(|(w, _)| w == *sid)) {
@@ -111,7 +131,7 @@ impl Edit<'_> {
         let _exclusive = locks::exclusive(&locks::role(&cx.account(side).identity().account_id, role)).await;
         let (id, shown) = read(cx, side, role).await?;
         let latest = latest::of(&id, &shown);
-        let changed = change(&latest);
+        let changed = users::keep(cx, side, role, &latest, change(&latest)).await?;
         if changed == latest && !self.again {
             return Ok(change(&shown) == shown);
         }
