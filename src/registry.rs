@@ -9,7 +9,8 @@ use crate::provider::{DataSource, Ephemeral, Function, Resource};
 use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
-    vec![cluster_peering::resource(), cross_account_access::resource(), irsa_trust::resource()]
+    let run = Arc::default();
+    vec![cluster_peering::resource(&run), cross_account_access::resource(&run), irsa_trust::resource(&run)]
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {

@@ -16,6 +16,7 @@ use super::ownership::{Ownership, TAG_INSTANCE, TAG_RESOURCE};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
 use crate::aws::{Account, Error, Kind, Named, Pair, Side};
+use crate::diagnostics::Path;
 use crate::engine::{Entry, Key, Ledger, Owner};
 
 /// How long a write of IAM may be invisible elsewhere. AWS names no bound; provider hashicorp/aws waits as long (`propagationTimeout`). A
@@ -45,10 +46,23 @@ pub struct Context {
     pub recorded: Ledger,
     /// The objects whose deletion takes along what others attached to them.
     pub forced: BTreeSet<Key>,
+    /// What checks did not find although the apply needs it.
+    pub missing: Mutex<Vec<Missing>>,
     /// What the user is to know of a run that succeeds: summary and text of warnings.
     pub warnings: Mutex<Vec<(&'static str, String)>>,
     /// The shared objects that this request relies on, until it ends.
     pub held: Held,
+}
+
+/// Something that does not exist and that the apply needs: a warning in a plan, since the same apply may create it first, and an error of an
+/// apply.
+#[derive(Debug)]
+pub struct Missing {
+    /// The object, where a resource of this provider may create it.
+    pub key: Option<Key>,
+    pub path: Path,
+    pub summary: String,
+    pub detail: String,
 }
 
 impl Context {
@@ -78,6 +92,11 @@ impl Context {
     /// Warns the user of something that is no error.
     pub fn warn(&self, summary: &'static str, message: impl Into<String>) {
         self.warnings.lock().push((summary, message.into()));
+    }
+
+    /// Reports something that does not exist yet.
+    pub fn lacks(&self, missing: Missing) {
+        self.missing.lock().push(missing);
     }
 
     /// Whether a destroy may delete the object: it is this resource's, and has the ID that AWS gave it, if the ledger has one. Tags can be

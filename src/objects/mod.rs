@@ -14,7 +14,7 @@ mod locks;
 mod ownership;
 mod tags;
 
-pub use context::Context;
+pub use context::{Context, Missing};
 pub use env::Env;
 pub use kinds::KINDS;
 pub use locks::Held;

@@ -55,7 +55,10 @@ const TRUST: [Field; 9] = [
     ("pod_role.path", "/"),
 ];
 
-static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> = LazyLock::new(|| [cross_account_access::resource(), irsa_trust::resource()]);
+static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> = LazyLock::new(|| {
+    let run = Arc::default();
+    [cross_account_access::resource(&run), irsa_trust::resource(&run)]
+});
 
 /// The first byte says which files and whether the rules of attributes are asked; the rest is texts.
 ///

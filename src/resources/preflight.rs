@@ -10,7 +10,7 @@ use crate::aws::error::{Error, Kind};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::engine::{Backend, Key, Ledger, Object, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::iam::role;
-use crate::objects::{Context, Env};
+use crate::objects::{Context, Env, Missing};
 
 /// The warning of a check that could not be made. The same cause is reported once.
 pub fn skipped(error: &Error) -> Diagnostics {
@@ -35,24 +35,43 @@ pub fn unreachable(error: &AccountError) -> Diagnostics {
     diagnostics
 }
 
-/// The diagnostics of something that could not be looked up: an error where it is not there or can't be used, else
-/// a warning that it was skipped.
-pub fn failed_lookup(name: &str, failed: &Located) -> Diagnostics {
+/// The diagnostics of something that could not be looked up: an error where it can't be used, else a warning that it was skipped. What is not
+/// there is reported to the context.
+pub fn failed_lookup(cx: &Context, name: &str, failed: Located) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    let Located { path, error, key } = failed;
     // AWS was asked, and what it said can't be used: the apply would refuse it too.
-    if failed.error.is(Kind::Invalid) && failed.error.code.is_none() {
-        diagnostics.error(failed.path.clone(), format!("{name} refers to an object that can't be used"), failed.error.to_string());
+    if error.is(Kind::Invalid) && error.code.is_none() {
+        diagnostics.error(path, format!("{name} refers to an object that can't be used"), error.to_string());
         return diagnostics;
     }
-    if !failed.error.is(Kind::Absent) {
-        return skipped(&failed.error);
+    if !error.is(Kind::Absent) {
+        return skipped(&error);
     }
-    let detail = format!(
-        "{}\n\nIf this apply creates it, refer to it by an attribute that is known only after apply, such as its ID. The plan then does \
-         not look it up.",
-        failed.error
-    );
-    diagnostics.error(failed.path.clone(), format!("{name} refers to an object that does not exist"), detail);
+    cx.lacks(Missing { key, path, summary: format!("{name} refers to an object that does not exist"), detail: error.to_string() });
+    diagnostics
+}
+
+/// What checks did not find: in a plan warnings, unless a resource of this run creates it.
+pub fn may_still_come(cx: &Context, run: &Run) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for Missing { key, path, summary, detail } in cx.missing.lock().iter() {
+        let account = |key: &Key| cx.pair.identity(key.side).account_id.clone();
+        if !key.as_ref().is_some_and(|key| run.will_create(&account(key), key)) {
+            let advice = "If another resource of this apply creates it, make this one depend on that (by a reference, or depends_on). The apply \
+                          checks it again, and fails before it creates anything.";
+            diagnostics.warning(path.clone(), summary.clone(), format!("{detail}\n\n{advice}"));
+        }
+    }
+    diagnostics
+}
+
+/// The same in an apply: errors.
+pub fn still_missing(cx: &Context) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for Missing { path, summary, detail, .. } in cx.missing.lock().iter() {
+        diagnostics.error(path.clone(), summary.clone(), format!("{detail}\n\nNothing was created or changed."));
+    }
     diagnostics
 }
 
@@ -72,7 +91,8 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
             }
             Err(error) => diagnostics.extend(skipped(&error)),
             Ok(None) if object.on_existing() == OnExisting::MustExist => {
-                diagnostics.error(object.attribute(), format!("{} does not exist", key.name), missing(cx, *object).to_string());
+                let (summary, detail) = (format!("{} does not exist", key.name), missing(cx, *object).to_string());
+                cx.lacks(Missing { key: Some(key), path: object.attribute(), summary, detail });
             }
             Ok(Some(observed)) if is_known(cx, run, &key, &observed) => {}
             // What is attached to an object is announced with it.
@@ -108,21 +128,22 @@ pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], pa
         let arn = Arn::parse(text).ok()?;
         let side = [Side::Cluster, Side::Workload].into_iter().find(|side| env.identity(*side).account_id == arn.account)?;
         let (_, name) = arn.role()?;
-        Some(async move { (text, side, role::exists(cx, side, &name).await) })
+        Some(async move { (text, side, role::key(side, &name), role::exists(cx, side, &name).await) })
     });
     let mut diagnostics = Diagnostics::new();
-    for (text, side, look) in join_all(looks).await {
+    for (text, side, key, look) in join_all(looks).await {
         match look {
             Ok(true) => {}
-            Ok(false) => diagnostics.error(
-                path.clone(),
-                format!("{text} does not exist"),
-                format!(
+            Ok(false) => cx.lacks(Missing {
+                key: Some(key),
+                path: path.clone(),
+                summary: format!("{text} does not exist"),
+                detail: format!(
                     "IAM rejects a trust policy that names a role that does not exist (looked in {}). Create the role first, or remove it \
                      from the configuration.",
                     cx.account(side).label()
                 ),
-            ),
+            }),
             Err(error) => diagnostics.extend(skipped(&error)),
         }
     }

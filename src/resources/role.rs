@@ -206,7 +206,7 @@ pub async fn look_up_role(cx: &Context, env: &Env, model: &RoleModel) -> Result<
     if model.on_existing == OnExisting::Fail || env.arns.contains_key(&key) || placeholder::is_in(&model.name) {
         return Ok(None);
     }
-    let at = |error| Located { path: model.name_path(), error };
+    let at = |error| Located { path: model.name_path(), error, key: Some(key.clone()) };
     match role::arn(cx, model.side, &model.name).await.map_err(at)? {
         Some(arn) => Ok(Some((key, arn))),
         None if model.existing => Err(at(missing(cx, &model.object(&[], vec![], vec![])))),

@@ -204,6 +204,7 @@ impl Aws {
             stop: CancellationToken::new(),
             recorded: Default::default(),
             forced: Default::default(),
+            missing: Default::default(),
             warnings: Default::default(),
             held: Default::default(),
         }

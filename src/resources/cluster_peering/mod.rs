@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use self::import::PeeringId;
 use self::model::Model;
 use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run};
+use super::lookups;
 use super::values::known;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Object, Refreshed};
@@ -29,8 +30,8 @@ use crate::schema::{Value, placeholder};
 struct ClusterPeering;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(ClusterPeering, schema::schema())
+pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+    Composed::offered(ClusterPeering, schema::schema(), run)
 }
 
 #[async_trait]
@@ -62,6 +63,14 @@ impl Composite for ClusterPeering {
         let connection = placeholder::text(&outputs["peering_connection_id"]).unwrap_or_default();
         outputs.insert("id", placeholder::value(PeeringId { connection, ..self.id(model) }.to_string()));
         outputs
+    }
+
+    async fn facts(&self, cx: &Context, model: &Model, env: &Env) -> Result<BTreeMap<&'static str, Value>, Located> {
+        if placeholder::is_in(&model.cluster) || placeholder::is_in(&env.region) {
+            return Ok(BTreeMap::new());
+        }
+        let cluster = lookups::cluster(cx, &env.region, &model.cluster, "cluster_name").await?;
+        Ok(cluster.vpc_id.map(|vpc_id| ("cluster_vpc_id", Value::string(vpc_id))).into_iter().collect())
     }
 
     async fn resolve(&self, cx: &Context, _: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {

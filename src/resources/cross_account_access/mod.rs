@@ -28,13 +28,13 @@ use crate::engine::{Object, Refreshed};
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::{Context, Env};
 use crate::provider::Resource;
-use crate::schema::Value;
+use crate::schema::{Value, placeholder};
 
 struct CrossAccountAccess;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(CrossAccountAccess, schema::schema())
+pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+    Composed::offered(CrossAccountAccess, schema::schema(), run)
 }
 
 /// What clients of a configuration are handed, while nothing of it exists yet.
@@ -73,12 +73,23 @@ impl Composite for CrossAccountAccess {
         outputs::outputs(model, value, env, objects)
     }
 
+    async fn facts(&self, cx: &Context, model: &Model, env: &Env) -> Result<BTreeMap<&'static str, Value>, Located> {
+        if placeholder::is_in(&model.cluster) || placeholder::is_in(&env.region) {
+            return Ok(BTreeMap::new());
+        }
+        let mut cluster = cluster_value(&lookups::cluster(cx, &env.region, &model.cluster, "cluster_name").await?);
+        for changing in ["version", "authentication_mode"] {
+            cluster.insert(changing, Value::Unknown);
+        }
+        Ok(BTreeMap::from([("cluster", cluster)]))
+    }
+
     async fn resolve(&self, cx: &Context, model: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
         let roles = [Some(&model.workload), model.access.as_ref()].into_iter().flatten();
         let lookups = roles.map(|role| role::look_up_role(cx, env, role));
         let (cluster, arns) = futures::join!(
             async {
-                if !value.get("cluster").is_unknown() {
+                if value.get("cluster").is_wholly_known() {
                     return Ok(None);
                 }
                 lookups::cluster(cx, &env.region, &model.cluster, "cluster_name").await.map(Some)

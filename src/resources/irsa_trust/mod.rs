@@ -29,8 +29,8 @@ use crate::schema::{Value, placeholder};
 struct IrsaTrust;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(IrsaTrust, schema::schema())
+pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+    Composed::offered(IrsaTrust, schema::schema(), run)
 }
 
 /// What pods of a configuration are handed, while nothing of it exists yet.
@@ -71,6 +71,16 @@ impl Composite for IrsaTrust {
         outputs::outputs(model, env, objects)
     }
 
+    async fn facts(&self, cx: &Context, model: &Model, env: &Env) -> Result<BTreeMap<&'static str, Value>, Located> {
+        let clusters = model.clusters();
+        if clusters.is_empty() || clusters.iter().any(|name| placeholder::is_in(name)) || placeholder::is_in(&env.region) {
+            return Ok(BTreeMap::new());
+        }
+        let described = clusters.iter().map(|name| lookups::cluster(cx, &env.region, name, model.clusters_attribute()));
+        let described = futures::future::try_join_all(described).await?;
+        Ok(BTreeMap::from([("issuers", refresh::issuers(&described))]))
+    }
+
     async fn resolve(&self, cx: &Context, model: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
         let given = value.get("issuer_urls").clone();
         if !given.is_null() {
@@ -78,7 +88,7 @@ impl Composite for IrsaTrust {
         }
         let roles = [Some(&model.role), model.pod_role.as_ref()].into_iter().flatten();
         let lookups = roles.map(|role| role::look_up_role(cx, env, role));
-        let path = if value.get("cluster_names").is_null() { "cluster_name" } else { "cluster_names" };
+        let path = model.clusters_attribute();
         let named = model.clusters().iter().all(|name| !placeholder::is_in(name)) && !placeholder::is_in(&env.region);
         let ask = value.get("issuers").is_unknown() && named;
         let clusters = model.clusters().iter().filter(|_| ask).map(|name| lookups::cluster(cx, &env.region, name, path));

@@ -86,6 +86,11 @@ impl Model {
         }
     }
 
+    /// The attribute that names them.
+    pub fn clusters_attribute(&self) -> &'static str {
+        if matches!(self.source, Source::Clusters(_)) { "cluster_names" } else { "cluster_name" }
+    }
+
     /// The account that trusts the cluster's tokens.
     pub fn trusting_side(&self) -> Side {
         if self.pod_role.is_some() { Side::Cluster } else { Side::Workload }

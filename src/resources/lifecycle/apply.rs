@@ -3,10 +3,12 @@
 use super::report::{Operation, explain, surprises};
 use super::unmanaged::forget_unmanaged;
 use super::verify::{until_gone, until_visible};
-use super::{Begun, Composed, Composite, FromValue, Located};
+use super::{Begun, Change, Composed, Composite, FromValue, Located};
 use crate::diagnostics::{Diagnostics, sentence};
 use crate::engine;
+use crate::objects::{Context, Env};
 use crate::provider::{ApplyRequest, Outcome, RequestContext};
+use crate::resources::preflight;
 use crate::schema::Value;
 
 impl<C: Composite> Composed<C> {
@@ -20,12 +22,21 @@ impl<C: Composite> Composed<C> {
         };
         let mut ledger = env.ledger.clone();
         let mut value = planned.clone();
-        if let Err(Located { path, error }) = self.composite.resolve(&cx, &model, &mut value, &mut env).await {
+        if let Err(Located { path, error, .. }) = self.composite.resolve(&cx, &model, &mut value, &mut env).await {
             let summary = format!("{} of {} failed before anything was changed", sentence(operation), C::NAME);
             diagnostics.error(path, summary, explain(&error));
             return Outcome::new(prior, diagnostics);
         }
         let model = C::Model::from_value(&value, &env);
+        if self.run.was_incomplete(&cx.ownership.resource) {
+            let change = Change { value: &value, prior: &prior };
+            self.check_again(&cx, &model, change, &env).await;
+            let missing = preflight::still_missing(&cx);
+            if missing.has_error() {
+                diagnostics.extend(missing);
+                return Outcome::new(prior, diagnostics);
+            }
+        }
         let instance = ledger.instance().map_or_else(mint_instance, str::to_owned);
         let objects = self.composite.objects(&model, &env);
         forget_unmanaged(&mut ledger, &objects);
@@ -54,6 +65,18 @@ impl<C: Composite> Composed<C> {
         let mut state = prior;
         state.insert("objects", ledger.to_value());
         Outcome::new(state, diagnostics)
+    }
+
+    /// Looks once more for what the plan did not find: the resources that this one depends on are done. What else the checks find, the plan has
+    /// said.
+    async fn check_again(&self, cx: &Context, model: &C::Model, change: Change<'_>, env: &Env) {
+        let objects = self.composite.objects(model, env);
+        let all: Vec<_> = objects.iter().map(AsRef::as_ref).collect();
+        let id = self.composite.id(model).to_string();
+        futures::join!(
+            preflight::foreign_objects(cx, &all, &env.ledger, &self.run, &id),
+            self.composite.check(cx, model, change, env, &self.run)
+        );
     }
 
     pub(super) async fn destroy(&self, context: &RequestContext, prior: Value) -> Outcome<Value> {

@@ -35,7 +35,7 @@ impl<C: Composite> Composed<C> {
         let cx = self.context(context, pair, &model, &env, timeout(&value, "read"));
         let mut seen = match self.read_for_import(&cx, &model, &mut value, &mut env).await {
             Ok(seen) => seen,
-            Err(Located { path, error }) => {
+            Err(Located { path, error, .. }) => {
                 diagnostics.error(path, summary, explain(&error));
                 return Outcome::new(Value::Null, diagnostics);
             }
@@ -84,7 +84,7 @@ impl<C: Composite> Composed<C> {
 /// The error of a read, at the attribute of its object.
 fn located(objects: &[Box<dyn Object<Context>>], failure: Failure<Error>) -> Located {
     let object = objects.iter().find(|object| object.key() == failure.key);
-    Located { path: object.map_or_else(Path::root, |object| object.attribute()), error: failure.error }
+    Located { path: object.map_or_else(Path::root, |object| object.attribute()), error: failure.error, key: None }
 }
 
 /// The tags that all imported objects have in common, without those that the provider sets by default. Roles may have tags of their own

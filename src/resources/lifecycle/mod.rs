@@ -27,7 +27,7 @@ pub use self::run::Run;
 use crate::aws::accounts::{AccountError, Pair};
 use crate::aws::{Error, Side, duration};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{Ledger, Object, Refreshed};
+use crate::engine::{Key, Ledger, Object, Refreshed};
 use crate::objects::env::arns_of;
 use crate::objects::{Context, Env, Held, Ownership};
 use crate::provider::configuration::Configured;
@@ -64,6 +64,9 @@ pub trait Composite: Send + Sync + 'static {
     fn objects(&self, model: &Self::Model, env: &Env) -> Vec<Box<dyn Object<Context>>>;
     /// Computed attributes other than `id` and `objects`, from the configuration and the planned or real objects.
     fn outputs(&self, model: &Self::Model, value: &Value, env: &Env, objects: &Value) -> BTreeMap<&'static str, Value>;
+    /// What can't change under the names that the configuration has, of the observed attributes that are unknown. For the plan's values:
+    /// an error leaves them unknown.
+    async fn facts(&self, cx: &Context, model: &Self::Model, env: &Env) -> Result<BTreeMap<&'static str, Value>, Located>;
     /// Looks up what an apply needs before its objects are known, and fills in the observed attributes that are unknown.
     async fn resolve(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &mut Env) -> Result<(), Located>;
     /// Brings the attributes of a state up to date with what was read, those of the cluster included.
@@ -125,13 +128,15 @@ pub struct Claim {
 pub struct Located {
     pub path: Path,
     pub error: Error,
+    /// The object that it is about, where a resource of this provider may create it.
+    pub key: Option<Key>,
 }
 
 impl Located {
     /// For `map_err`: the error is about the attribute at this dotted path.
     pub fn at(dotted: &str) -> impl FnOnce(Error) -> Located {
         let path = Path::of(dotted);
-        move |error| Located { path, error }
+        move |error| Located { path, error, key: None }
     }
 }
 
@@ -139,7 +144,8 @@ impl Located {
 pub struct Composed<C> {
     composite: C,
     schema: Schema,
-    run: Run,
+    /// Of all resources of the provider.
+    run: Arc<Run>,
 }
 
 /// What an operation works with.
@@ -151,8 +157,8 @@ struct Begun<M> {
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
-    pub fn offered(composite: C, schema: Schema) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, schema, run: Run::default() })
+    pub fn offered(composite: C, schema: Schema, run: &Arc<Run>) -> Arc<dyn Resource> {
+        Arc::new(Composed { composite, schema, run: run.clone() })
     }
 
     async fn pair(&self, context: &RequestContext, value: &Value) -> Result<Pair, AccountError> {
@@ -186,6 +192,7 @@ impl<C: Composite> Composed<C> {
             stop: context.stop.clone(),
             recorded: env.ledger.clone(),
             forced: BTreeSet::new(),
+            missing: Mutex::default(),
             warnings: Mutex::default(),
             held: Held::default(),
         }

@@ -1,11 +1,12 @@
 //! Plan: values from configuration and prior state alone; what is read of AWS becomes diagnostics.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
 use crate::aws::accounts::Pair;
 use crate::diagnostics::{Diagnostics, Severity};
-use crate::engine::{self, Ledger};
+use crate::engine::{self, Ledger, OnExisting};
 use crate::objects::{Context, Env};
 use crate::provider::configuration::Configured;
 use crate::provider::{Outcome, Plan, PlanRequest, RequestContext};
@@ -13,12 +14,12 @@ use crate::resources::preflight;
 use crate::schema::{Value, placeholder};
 
 /// A planned value, and what it follows from.
-struct Planned<M> {
-    value: Value,
-    env: Env,
-    model: M,
+pub(super) struct Planned<M> {
+    pub(super) value: Value,
+    pub(super) env: Env,
+    pub(super) model: M,
     /// An unknown value leaves open which objects there are: nothing can be read yet.
-    open: bool,
+    pub(super) open: bool,
 }
 
 impl<C: Composite> Composed<C> {
@@ -38,7 +39,7 @@ impl<C: Composite> Composed<C> {
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
             Err(error) => return unknown(self, error.into()),
         };
-        let planned = self.planned(value, &prior, &pair, &context.provider);
+        let planned = self.planned_with_facts(context, value, &prior, &pair).await;
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
         self.run.begin(&context.provider);
@@ -62,12 +63,17 @@ impl<C: Composite> Composed<C> {
         {
             diagnostics.extend(claimed_twice::<C>(claim));
         }
+        if !planned.open {
+            self.note_creates(&cx, &planned);
+        }
         let plan = Plan { planned: planned.value.clone(), replaces };
         // Terraform plans the create half of a replacement once more, as a create: what is in its way is reported then.
         let differs = plan.planned != prior && plan.replaces.is_empty();
         if differs && !planned.open && !context.provider.skip_preflight && !diagnostics.has_error() {
             let first = prior.is_null() && !replanned;
             diagnostics.extend(self.preflight(&cx, planned, &prior, first).await);
+            self.run.is_incomplete(&cx.ownership.resource, !cx.missing.lock().is_empty());
+            diagnostics.extend(preflight::may_still_come(&cx, &self.run));
         }
         Outcome::new(plan, diagnostics)
     }
@@ -92,8 +98,41 @@ impl<C: Composite> Composed<C> {
         Plan { planned, replaces }
     }
 
-    /// The plan's values: a pure function of configuration, prior state and the two accounts.
-    fn planned(&self, mut value: Value, prior: &Value, pair: &Pair, provider: &Arc<Configured>) -> Planned<C::Model> {
+    /// The plan's values, with what can't change of what the configuration names: a reviewer sees documents and files before they exist.
+    async fn planned_with_facts(&self, context: &RequestContext, value: Value, prior: &Value, pair: &Pair) -> Planned<C::Model> {
+        let provider = &context.provider;
+        let planned = self.planned(value.clone(), prior, pair, provider, BTreeMap::new());
+        let is_open = |(name, _)| planned.value.get(name).is_unknown();
+        if provider.skip_preflight || !self.schema.observed().any(is_open) {
+            return planned;
+        }
+        let cx = self.context(context, pair.clone(), &planned.model, &planned.env, timeout(&planned.value, "read"));
+        match self.composite.facts(&cx, &planned.model, &planned.env).await {
+            Ok(facts) if !facts.is_empty() => self.planned(value, prior, pair, provider, facts),
+            // The checks that follow report what could not be read.
+            _ => planned,
+        }
+    }
+
+    /// Says which objects this plan creates: other resources of the run may rely on them.
+    fn note_creates(&self, cx: &Context, planned: &Planned<C::Model>) {
+        for object in self.composite.objects(&planned.model, &planned.env) {
+            let key = object.key();
+            if object.on_existing() != OnExisting::MustExist && !placeholder::is_in(&key.name) {
+                self.run.creates(&cx.pair.identity(key.side).account_id, &key);
+            }
+        }
+    }
+
+    /// The plan's values: a pure function of configuration, prior state, the two accounts and the facts.
+    fn planned(
+        &self,
+        mut value: Value,
+        prior: &Value,
+        pair: &Pair,
+        provider: &Arc<Configured>,
+        facts: BTreeMap<&'static str, Value>,
+    ) -> Planned<C::Model> {
         let config = value.clone();
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
@@ -104,6 +143,11 @@ impl<C: Composite> Composed<C> {
             // Null after a create that did not get that far: still to be looked up.
             let kept = if prior.get(name).is_null() { Value::Unknown } else { prior.get(name).clone() };
             value.insert(name, planned(&value, prior).unwrap_or(kept));
+        }
+        for (name, fact) in facts {
+            if value.get(name).is_unknown() {
+                value.insert(name, fact);
+            }
         }
         let mut value = self.schema.with_equivalents_of(&value, prior);
         let env = env(pair, &value, Ledger::from_value(prior.get("objects")), provider).given_by(&config);
@@ -126,7 +170,7 @@ impl<C: Composite> Composed<C> {
     /// is then a warning, and the apply refuses it.
     ///
     /// `first`: whether a create is planned for the first time in this run.
-    async fn preflight(&self, cx: &Context, planned: Planned<C::Model>, prior: &Value, first: bool) -> Diagnostics {
+    pub(super) async fn preflight(&self, cx: &Context, planned: Planned<C::Model>, prior: &Value, first: bool) -> Diagnostics {
         let Planned { mut value, mut env, model, .. } = planned;
         if placeholder::is_in(&env.region) || placeholder::is_in(&env.workload_region) {
             return Diagnostics::new();
@@ -136,7 +180,7 @@ impl<C: Composite> Composed<C> {
             value.insert(name, Value::Unknown);
         }
         if let Err(failed) = self.composite.resolve(cx, &model, &mut value, &mut env).await {
-            let found = preflight::failed_lookup(C::NAME, &failed);
+            let found = preflight::failed_lookup(cx, C::NAME, failed);
             return if prior.is_null() { found } else { found.as_warnings() };
         }
         let model = C::Model::from_value(&value, &env);

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::engine::{Entry, Key, Ledger};
 use crate::provider::configuration::Configured;
 
+/// One for all resources of the provider.
 #[derive(Debug, Default)]
 pub struct Run(Mutex<Memory>);
 
@@ -20,6 +21,10 @@ struct Memory {
     provider: Weak<Configured>,
     known: BTreeSet<Known>,
     claims: BTreeMap<String, Claims>,
+    /// What plans of this run create: account and kind, name.
+    created: BTreeSet<(String, String, String)>,
+    /// The composites whose last plan did not find everything that they need.
+    incomplete: BTreeSet<String>,
 }
 
 /// What a state of this run names.
@@ -74,6 +79,31 @@ impl Run {
         known.contains(&Known::Object { resource: resource.to_owned(), account_id: account_id.clone(), key: key.clone() })
             || known.contains(&Known::Replaced { account_id, key })
             || instance.is_some_and(|instance| known.contains(&Known::Instance(instance.to_owned())))
+    }
+
+    /// Records that a plan creates the object.
+    pub fn creates(&self, account_id: &str, key: &Key) {
+        self.0.lock().created.insert((account_id.to_owned(), key.kind.clone(), key.name.clone()));
+    }
+
+    /// Whether a resource of this run will create the object, on whichever side it sees the account.
+    pub fn will_create(&self, account_id: &str, key: &Key) -> bool {
+        self.0.lock().created.contains(&(account_id.to_owned(), key.kind.clone(), key.name.clone()))
+    }
+
+    /// Records whether the plan of the composite with that identity found everything that its apply needs.
+    pub fn is_incomplete(&self, resource: &str, incomplete: bool) {
+        let mut memory = self.0.lock();
+        if incomplete {
+            memory.incomplete.insert(resource.to_owned());
+        } else {
+            memory.incomplete.remove(resource);
+        }
+    }
+
+    /// Whether the last plan of the composite with that identity did not find everything.
+    pub fn was_incomplete(&self, resource: &str) -> bool {
+        self.0.lock().incomplete.contains(resource)
     }
 
     /// Records that a plan claims that. Whether another one of this run does too, and one of them has yet to create it.
