@@ -114,7 +114,7 @@ impl RoleModel {
             adopted_tags: !self.existing,
             inline_policies,
             managed_policies: self.managed_policies.clone().unwrap_or_default(),
-            manages_attachments: self.managed_policies.is_some(),
+            manages_attachments: self.managed_policies.is_some() || self.exclusive,
             exclusive: self.exclusive,
             force_detach_policies: self.force_detach_policies,
             on_existing: self.on_existing.clone(),
@@ -298,10 +298,10 @@ fn add_found(keys: impl Iterator<Item = Key>, env: &Env, seen: &mut Refreshed) {
 /// Managed policies that the user lists: those that are attached, and on an exclusive role those of others too. Not listed: not looked at.
 pub fn refresh_attachments(value: &mut Value, role: &RoleModel, env: &Env, seen: &mut Refreshed) {
     let mut object = value.get(role.attribute.name).clone();
+    find_attachments(role, env, seen);
     if object.get("managed_policy_arns").is_null() {
         return;
     }
-    find_attachments(role, env, seen);
     let prefix = format!("{}/", role.name);
     let of_role = seen.ledger.0.keys().filter(|key| key.side == role.side && key.kind == policy_attachment::KIND);
     let attached: Vec<String> = of_role.filter_map(|key| key.name.strip_prefix(&prefix).map(str::to_owned)).collect();

@@ -18,7 +18,7 @@ const OWN: [&str; 6] = [
     "iam:UpdateRole",
     "iam:UpdateAssumeRolePolicy",
     "iam:DeleteRole",
-    // Also what others put onto it: the policies of a role that is made here are exclusive, and it can't be deleted with any left.
+    // Also what others put onto it, where the role is exclusive or its deletion is forced.
     "iam:DeleteRolePolicy",
     "iam:DetachRolePolicy",
 ];
@@ -59,6 +59,17 @@ impl Use<'_> {
         }
         grants.allow("RolesWritten", &self.writes(), &arns, self.bounded());
         self.managed_policies(grants, &arns);
+        self.look_at_policies(grants, place);
+    }
+
+    /// The plan looks whether the policies exist.
+    fn look_at_policies(&self, grants: &mut Grants, place: &Place) {
+        let boundary = text(self.role, "permissions_boundary").filter(|_| !self.existing());
+        let boundary = boundary.map(|boundary| if boundary == "*" { place.iam("policy", "/", "*") } else { boundary });
+        let named: Vec<String> = self.role.get("managed_policy_arns").strings().into_iter().chain(boundary).collect();
+        if !named.is_empty() {
+            grants.allow("PoliciesRead", &["iam:GetPolicy"], &named, ALWAYS);
+        }
     }
 
     /// What writes the role, but for its tags and the managed policies that it gets.

@@ -111,3 +111,9 @@ impl Kind<Context> for PolicyAttachmentKind {
 fn split(name: &str) -> Result<[&str; 2], BadName> {
     parts(name, "ROLE/POLICY_ARN")
 }
+/// Whether the managed policy exists.
+pub async fn policy_exists(cx: &Context, side: Side, policy_arn: &str) -> Result<bool, Error> {
+    let iam = cx.iam(side);
+    let answer = cx.ask("iam:GetPolicy", side, || iam.get_policy().policy_arn(policy_arn).send()).await;
+    Ok(answer.absent_is_none()?.is_some())
+}

@@ -11,8 +11,9 @@ use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Entry, Key, OnExisting};
 use crate::objects::iam::role::{self, RoleFacts};
-use crate::objects::iam::{inline_policy, quotas};
-use crate::objects::{Context, Env};
+use crate::objects::iam::{inline_policy, policy_attachment, quotas};
+use crate::objects::{Context, Env, Missing};
+use crate::resources::preflight;
 use crate::schema::placeholder;
 
 /// A role of the resource with what the apply puts on it.
@@ -41,6 +42,7 @@ impl Wanted<'_> {
         let mut diagnostics = Diagnostics::new();
         self.policies_of_account(env, &mut diagnostics);
         self.default_tag_keys(env, &mut diagnostics);
+        self.policies_exist(cx, env, &mut diagnostics).await;
         let foreign = self.foreign(cx, env).await;
         if !self.trust.is_empty() {
             if let Some(facts) = &foreign {
@@ -86,6 +88,31 @@ impl Wanted<'_> {
                         arn.account
                     ),
                 );
+            }
+        }
+    }
+
+    /// IAM refuses an attachment of a policy that does not exist, and a role with such a boundary. What the ledger has is there.
+    async fn policies_exist(&self, cx: &Context, env: &Env, diagnostics: &mut Diagnostics) {
+        let attribute = |name: &str| Path::of(self.role.attribute.name).attribute(name);
+        let is_attached = |policy_arn: &str| self.recorded(env, role::POLICY_ATTACHMENT).any(|(attached, _)| attached == policy_arn);
+        let attached = self.role.managed_policies.iter().flatten().filter(|policy_arn| !is_attached(policy_arn));
+        let boundary = self.role.settings.permissions_boundary.iter().filter(|_| env.ledger.get(&self.role.key()).is_none());
+        let account = &env.identity(self.role.side).account_id;
+        let is_readable = |text: &str| Arn::parse(text).is_ok_and(|arn| arn.account == "aws" || arn.account == *account);
+        let named = attached.map(|arn| ("managed_policy_arns", arn)).chain(boundary.map(|arn| ("permissions_boundary", arn)));
+        let looks = named.filter(|(_, arn)| !placeholder::is_in(arn) && is_readable(arn));
+        let looks = looks.map(|(name, arn)| async move { (name, arn, policy_attachment::policy_exists(cx, self.role.side, arn).await) });
+        for (name, policy_arn, look) in join_all(looks).await {
+            match look {
+                Ok(true) => {}
+                Ok(false) => cx.lacks(Missing {
+                    key: None,
+                    path: attribute(name),
+                    summary: format!("{policy_arn} does not exist"),
+                    detail: format!("IAM has no such policy (looked in {}). Check its path and name.", cx.label(self.role.side)),
+                }),
+                Err(error) => diagnostics.extend(preflight::skipped(&error)),
             }
         }
     }

@@ -1,15 +1,21 @@
 //! Deleting a role that this resource created, with all that is attached to it; removing from a foreign one what was added to it.
 
+use std::time::Duration;
+
 use aws_sdk_iam::types::InstanceProfile;
 use futures::future::join_all;
 use serde_json::Value;
 
 use super::{INLINE_POLICY, POLICY_ATTACHMENT, attached_arns, get, inline_names, owned_facts, retag, trust};
+use crate::aws::wait::retry_while;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, policy};
 use crate::engine::{Deleted, Entry, Key, Origin, Tags};
 use crate::objects::ownership::OWN_POLICIES;
 use crate::objects::tags::{Additions, Keys};
 use crate::objects::{Context, locks};
+
+/// How long to wait for other xeks resources that are destroyed at the same time to leave the role.
+const OTHERS: Duration = Duration::from_secs(20);
 
 pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
     let (side, name) = (key.side, key.name.as_str());
@@ -26,7 +32,10 @@ pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Del
         return Ok(Deleted::Now);
     }
     let is_shared = !trust::guests(&facts.trusted).is_empty();
-    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, key, is_shared)).await?;
+    let limits = cx.limits().at_most(OTHERS);
+    let look = || policies(cx, key, is_shared);
+    let policies = retry_while(&limits, "other xeks resources to leave the role", |e| e.is(ErrorKind::NotYet), look).await?;
+    cx.until_propagated(|e| e.is(ErrorKind::NotYet), || delete_with_policies(cx, key, &policies)).await?;
     locks::mark_deleted(role.role_id());
     Ok(Deleted::Eventually(Box::new(Entry { id: Some(role.role_id), ..entry.clone() })))
 }
@@ -39,21 +48,37 @@ async fn remove_statements(cx: &Context, side: Side, name: &str, entry: &Entry, 
     trust::until_kept(cx, side, name, change).await
 }
 
-/// A role can be deleted once nothing is attached to it (IAM, DeleteRole). What others attached is theirs, unless the configuration says
-/// `force_detach_policies`. A list may still show what this run removed. `is_shared`: whether other xeks resources are in the trust policy.
-async fn delete_with_policies(cx: &Context, key: &Key, is_shared: bool) -> Result<(), Error> {
+/// What is attached to a role.
+struct Policies {
+    /// Names.
+    inline: Vec<String>,
+    /// ARNs.
+    attached: Vec<String>,
+}
+
+/// The policies to remove before the role can be deleted. `is_shared`: whether other xeks resources are in the trust policy.
+///
+/// # Errors
+/// Others use the role, and the configuration does not say `force_detach_policies`.
+async fn policies(cx: &Context, key: &Key, is_shared: bool) -> Result<Policies, Error> {
     let (side, name) = (key.side, key.name.as_str());
-    let iam = cx.iam(side);
     let (inline, attached) = tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
     if !cx.forced.contains(key) {
         let trusted = if is_shared { get(cx, side, name).await?.map(|role| super::facts(&role, Tags::new()).trusted) } else { None };
         refuse_what_is_of_others(cx, key, &inline, &attached, &trusted.unwrap_or_default())?;
     }
-    for inline in &inline {
+    Ok(Policies { inline, attached })
+}
+
+/// A role can be deleted once nothing is attached to it (IAM, DeleteRole).
+async fn delete_with_policies(cx: &Context, key: &Key, policies: &Policies) -> Result<(), Error> {
+    let (side, name) = (key.side, key.name.as_str());
+    let iam = cx.iam(side);
+    for inline in &policies.inline {
         let send = || iam.delete_role_policy().role_name(name).policy_name(inline).send();
         cx.ask("iam:DeleteRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
     }
-    for arn in &attached {
+    for arn in &policies.attached {
         let send = || iam.detach_role_policy().role_name(name).policy_arn(arn).send();
         cx.ask("iam:DetachRolePolicy", side, cx.in_turn(side, name, send)).await.absent_is_none()?;
     }
