@@ -243,7 +243,7 @@ pub fn also_trusted_attribute() -> Attribute {
     let statement = Type::object([("role", Type::String), ("sid", Type::String), ("principals", Type::list(Type::String))]);
     let doc = "Statements that other xeks resources added to the trust policies of roles that this resource created. They are left alone.";
     Attribute::plain("also_trusted", Type::list(statement), doc)
-        .observed(|_, prior| prior.get("also_trusted").is_null().then(|| Value::List(Vec::new())))
+        .observed(|_, prior| Some(if prior.is_null() { Value::List(Vec::new()) } else { prior.get("also_trusted").clone() }))
 }
 
 /// Writes what other xeks resources added to the trust policies of these roles.

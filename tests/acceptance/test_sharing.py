@@ -190,7 +190,6 @@ def test_two_resources_share_the_role_that_one_of_them_creates(workspace, aws):
 
 
 def test_a_role_that_another_resource_uses_is_kept_until_that_one_is_gone(workspace, aws):
-    accounts = Accounts(aws)
     before = aws.dump()
     owner_hcl, guest_hcl = TWO_ON_ONE.split("\n\n")[0], TWO_ON_ONE.split("\n\n")[1]
     owner = workspace(owner_hcl)
