@@ -8,6 +8,7 @@ from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_
 from aws_emulator.client import Credentials
 from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
 from irsa_trust import ADDRESS, POD, POLICY, ROLE, trust
+from profiles import profile
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 BY_A_TOOL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]})
@@ -337,3 +338,47 @@ resource "xeks_cross_account_access" "second" {{
     guest.destroy()
     assert len(accounts.trust("cluster", ACCESS)["Statement"]) == 1
     assert accounts.entry(ACCESS_ARN)
+
+
+HUB_PROVIDER = """
+  allow_same_account = true
+  workload_accounts = {
+    search   = { profile = "search-root", region = "ap-south-1" }
+    platform = { profile = "cluster-root", region = "ap-south-1" }
+  }
+"""
+
+
+def test_a_hub_with_25_targets_in_three_accounts(workspace, aws):
+    accounts = Accounts(aws)
+    make_controller(accounts)
+    before = aws.dump()
+    targets = {"": 9, "search": 8, "platform": 8}
+    names = {account: [f"{account or 'team'}-{n:02}" for n in range(count)] for account, count in targets.items()}
+    ids = {"": WORKLOAD_ACCOUNT, "search": aws.accounts["search"].id, "platform": CLUSTER_ACCOUNT}
+
+    def hcl() -> str:
+        return "".join(spokes(keys, account=account) for account, keys in names.items())
+
+    root = workspace(hcl(), HUB_PROVIDER)
+    with open(root.environment["AWS_CONFIG_FILE"], "a") as config:
+        for name in ("search", "cluster"):
+            config.write(profile(aws, f"{name}-root", aws.accounts[name].root))
+    root.timeout = 600
+    root.apply()
+    trust_policy = accounts.trust("cluster", EXTERNAL_SECRETS)
+    assert len(json.dumps(trust_policy, separators=(",", ":"))) < 2048
+    assert len(web_identity(accounts)) == 1
+    for account, keys in names.items():
+        assert all(reaches(aws, f"eso-{key}", ids[account]) for key in keys)
+    root.assert_empty_plan()
+
+    names = {"": names[""][2:], "search": names["search"][:-2], "platform": names["platform"][1:]}
+    root.write(hcl())
+    root.apply()
+    for account, keys in names.items():
+        assert all(reaches(aws, f"eso-{key}", ids[account]) for key in keys)
+    root.assert_empty_plan()
+
+    root.destroy()
+    assert not traces(aws, before)
