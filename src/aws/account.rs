@@ -22,6 +22,7 @@ use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::credentials;
 use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
@@ -63,6 +64,7 @@ pub struct Account {
     sts: aws_sdk_sts::Client,
     eks: Mutex<HashMap<String, aws_sdk_eks::Client>>,
     ec2: Mutex<HashMap<String, Ec2>>,
+    answers: Answers,
 }
 
 impl Account {
@@ -98,6 +100,7 @@ impl Account {
             sts,
             eks: Mutex::default(),
             ec2: Mutex::default(),
+            answers: Answers::default(),
         })
     }
 
@@ -125,6 +128,11 @@ impl Account {
 
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// What AWS said a moment ago.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// The proxies of this account.

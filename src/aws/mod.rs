@@ -4,6 +4,7 @@
 
 mod account;
 pub mod accounts;
+mod answers;
 pub mod api_server;
 pub mod arn;
 pub mod cidr;

@@ -52,7 +52,7 @@ impl Object<Context> for AccessConfig {
     }
 
     async fn read(&self, cx: &Context, _: &Reconcile) -> Result<Option<Observed>, Error> {
-        let cluster = cluster::describe(cx, &self.region, &self.cluster).await?;
+        let cluster = cluster::describe_now(cx, &self.region, &self.cluster).await?;
         Ok(cluster.map(|cluster| Observed::attached(cluster.authentication_mode.as_deref() == Some("CONFIG_MAP"))))
     }
 
@@ -64,6 +64,7 @@ impl Object<Context> for AccessConfig {
     async fn update(&self, cx: &Context, _: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
         if observed.differs {
             self.upgrade(cx).await?;
+            cluster::forget(cx, &self.region, &self.cluster);
         }
         Ok(Written::default())
     }
@@ -97,7 +98,7 @@ impl Kind<Context> for AccessConfigKind {
 
 impl AccessConfig {
     async fn takes_no_entries(&self, cx: &Context) -> Result<bool, Error> {
-        let cluster = cluster::describe(cx, &self.region, &self.cluster).await?;
+        let cluster = cluster::describe_now(cx, &self.region, &self.cluster).await?;
         Ok(cluster.is_some_and(|cluster| cluster.authentication_mode.as_deref() == Some("CONFIG_MAP")))
     }
 

@@ -43,6 +43,26 @@ pub struct ClusterDescription {
 /// # Errors
 /// Also where EKS says of the cluster what no policy and no file of a client may contain.
 pub async fn describe(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
+    let answers = cx.account(Side::Cluster).answers();
+    // One that is being made is another a moment later.
+    let found = answers.once(&question(region, name), || describe_now(cx, region, name)).await?;
+    if found.as_ref().is_some_and(|cluster| cluster.status.as_deref() != Some("ACTIVE")) {
+        answers.forget(&question(region, name));
+    }
+    Ok(found)
+}
+
+fn question(region: &str, name: &str) -> String {
+    format!("cluster {region}/{name}")
+}
+
+/// For the next resource that asks: the cluster was changed.
+pub fn forget(cx: &Context, region: &str, name: &str) {
+    cx.account(Side::Cluster).answers().forget(&question(region, name));
+}
+
+/// The cluster as it is at this moment.
+pub async fn describe_now(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let eks = cx.eks(Some(region));
     let answer = cx.ask("eks:DescribeCluster", Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
     answer.and_then(|a| a.cluster).map(|c| checked(cx.label(Side::Cluster), name, described(&c))).transpose()
@@ -57,10 +77,14 @@ pub async fn describe_in(account: &Account, region: &str, name: &str) -> Result<
 
 /// ARNs of the access policies that EKS knows in the region.
 pub async fn access_policies(cx: &Context, region: &str) -> Result<Vec<String>, Error> {
-    let eks = cx.eks(Some(region));
-    let pages = || eks.list_access_policies().into_paginator().items().send().try_collect();
-    let policies = cx.ask("eks:ListAccessPolicies", Side::Cluster, pages).await?;
-    Ok(policies.into_iter().filter_map(|p| p.arn).collect())
+    let ask = || async {
+        let eks = cx.eks(Some(region));
+        let pages = || eks.list_access_policies().into_paginator().items().send().try_collect();
+        let policies = cx.ask("eks:ListAccessPolicies", Side::Cluster, pages).await?;
+        Ok::<_, Error>(Some(policies.into_iter().filter_map(|p| p.arn).collect()))
+    };
+    let policies: Option<Vec<String>> = cx.account(Side::Cluster).answers().once(&format!("access policies {region}"), ask).await?;
+    Ok(policies.unwrap_or_default())
 }
 
 /// The cluster as it is described, if nothing of it breaks a rule. `name` was asked for in that account.

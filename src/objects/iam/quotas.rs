@@ -14,6 +14,11 @@ pub struct Quotas {
 
 /// The account's own quotas (IAM, GetAccountSummary).
 pub async fn of(cx: &Context, side: Side) -> Result<Quotas, Error> {
+    let quotas = cx.account(side).answers().once("quotas", || async { ask(cx, side).await.map(Some) }).await?;
+    Ok(quotas.unwrap_or_default())
+}
+
+async fn ask(cx: &Context, side: Side) -> Result<Quotas, Error> {
     let iam = cx.iam(side);
     let answer = cx.ask("iam:GetAccountSummary", side, || iam.get_account_summary().send()).await?;
     let quota = |name: &str| {
