@@ -4,6 +4,8 @@
 
 mod checks;
 mod error;
+mod origin;
+mod profiles;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,7 +33,10 @@ use super::transport::Transports;
 use super::wait::{Limits, retry_while};
 use crate::aws::Side;
 
-pub use error::AccountError;
+pub use checks::quoted;
+pub use error::{AccountError, Rule};
+pub use origin::{KEYS, Origin, Source};
+pub use profiles::{Chain, Start};
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.
@@ -51,11 +56,19 @@ pub struct Identity {
     pub arn: String,
 }
 
+/// The caller of an account, and where its credentials come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub identity: Identity,
+    pub origin: Origin,
+}
+
 /// An account whose identity is known and allowed.
 pub struct Account {
+    name: String,
     label: String,
     side: Side,
-    identity: Identity,
+    caller: Caller,
     region: String,
     config: SdkConfig,
     endpoints: Endpoints,
@@ -75,23 +88,28 @@ impl Account {
         let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
         let http = transports.client(&settings.transport).map_err(refuse)?;
         checks::environment().map_err(refuse)?;
-        checks::profile(settings).await.map_err(refuse)?;
+        let origin = checks::profile(settings, &name).await.map_err(refuse)?;
         let config = load(settings, http).await;
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
         let config = with_credentials(settings, config, &name);
         let sts = credentials::sts_client(settings, &config, config.credentials_provider());
-        let identity = identity(&sts, &name).await.map_err(AccountError::Aws)?;
+        let identity = match identity(&sts, &name).await {
+            Ok(identity) => identity,
+            Err(error) => return Err(AccountError::Aws { error, origin: Box::new(origin) }),
+        };
         let label = match key {
             Some(key) => format!("{} ({side} {key:?})", identity.account_id),
             None => format!("{} ({side})", identity.account_id),
         };
-        checks::allowed(settings, &identity, &name)?;
         tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
+        let caller = Caller { identity, origin };
+        checks::allowed(settings, caller.clone(), &name)?;
         let endpoints = settings.endpoints.clone();
         Ok(Account {
+            name,
             label,
             side,
-            identity,
+            caller,
             region,
             config,
             endpoints,
@@ -104,6 +122,11 @@ impl Account {
         })
     }
 
+    /// How the configuration names the account, such as `cluster_account` or `workload_accounts["payments"]`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The account's ID and side, such as `185863138492 (workload)` or `185863138492 (workload "payments")`.
     pub fn label(&self) -> &str {
         &self.label
@@ -114,7 +137,11 @@ impl Account {
     }
 
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.caller.identity
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     pub fn region(&self) -> &str {
@@ -193,12 +220,16 @@ impl Account {
             .retry_config(RetryConfig::disabled())
             .build();
         Account {
+            name: configured_name(side, None),
             label: format!("{account_id} ({side})"),
             side,
-            identity: Identity {
-                account_id: account_id.to_owned(),
-                partition: super::arn::partition_of(region).to_owned(),
-                arn: format!("arn:aws:iam::{account_id}:user/test"),
+            caller: Caller {
+                identity: Identity {
+                    account_id: account_id.to_owned(),
+                    partition: super::arn::partition_of(region).to_owned(),
+                    arn: format!("arn:aws:iam::{account_id}:user/test"),
+                },
+                origin: Origin { source: Source::Keys, roles: Vec::new() },
             },
             region: region.to_owned(),
             sts: aws_sdk_sts::Client::new(&config),
@@ -208,6 +239,7 @@ impl Account {
             iam: OnceLock::new(),
             eks: Mutex::default(),
             ec2: Mutex::default(),
+            answers: Answers::default(),
         }
     }
 }

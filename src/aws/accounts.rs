@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-pub use super::account::{Account, AccountError, Identity};
+pub use super::account::{Account, AccountError, Caller, Chain, Identity, KEYS, Origin, Rule, Source, Start, quoted};
 use super::settings::Settings;
 use super::transport::Transports;
 use crate::aws::Side;
@@ -22,21 +22,29 @@ pub struct Accounts {
     transports: Transports,
 }
 
-/// Both sides of one connection.
+/// The accounts of one resource: both sides of a connection, or the workload account alone.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    pub cluster: Arc<Account>,
-    pub workload: Arc<Account>,
+    cluster: Option<Arc<Account>>,
+    workload: Arc<Account>,
 }
 
 impl Pair {
+    /// The account of a side that the resource has.
     pub fn side(&self, side: Side) -> &Account {
+        // A resource without the cluster account has no object there and calls nothing there, so it asks for the other one only.
+        self.opened(side).expect("the resource works in this account")
+    }
+
+    /// The account of that side; `None` where the resource does not work there.
+    pub fn opened(&self, side: Side) -> Option<&Account> {
         match side {
-            Side::Cluster => &self.cluster,
-            Side::Workload => &self.workload,
+            Side::Cluster => self.cluster.as_deref(),
+            Side::Workload => Some(&self.workload),
         }
     }
 
+    /// Who the caller is on a side that the resource has.
     pub fn identity(&self, side: Side) -> &Identity {
         self.side(side).identity()
     }
@@ -63,16 +71,21 @@ impl Accounts {
     /// Both accounts of a connection, opened at the same time. `key` picks one of `workload_accounts`.
     pub async fn pair(&self, key: Option<&str>) -> Result<Pair, AccountError> {
         let (cluster, workload) = tokio::join!(self.cluster(), self.workload(key));
-        let pair = Pair { cluster: cluster?, workload: workload? };
-        if pair.cluster.identity().account_id == pair.workload.identity().account_id && !self.allow_same_account {
+        let (cluster, workload) = (cluster?, workload?);
+        if cluster.identity().account_id == workload.identity().account_id && !self.allow_same_account {
             return Err(AccountError::SameAccount {
-                account_id: pair.cluster.identity().account_id.clone(),
-                cluster: pair.cluster.identity().arn.clone(),
-                workload: pair.workload.identity().arn.clone(),
+                account_id: cluster.identity().account_id.clone(),
+                cluster: Box::new(cluster.caller().clone()),
+                workload: Box::new(workload.caller().clone()),
                 name: super::account::configured_name(Side::Workload, key),
             });
         }
-        Ok(pair)
+        Ok(Pair { cluster: Some(cluster), workload })
+    }
+
+    /// The workload account for a resource that has nothing in the cluster account, which is not touched.
+    pub async fn workload_alone(&self, key: Option<&str>) -> Result<Pair, AccountError> {
+        Ok(Pair { cluster: None, workload: self.workload(key).await? })
     }
 
     /// The account that owns the clusters.

@@ -11,6 +11,8 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 
@@ -207,11 +209,11 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(own) = error.downcast_ref::<Error>() {
-            let kind = match own.kind {
-                Kind::Unreachable | Kind::Throttled | Kind::Expired | Kind::IssuerUnreachable => own.kind,
-                _ => Kind::Credentials,
-            };
-            return Some((kind, format!("no credentials: {} failed: {}", own.call, own.answer())));
+            return Some((kind_of_credentials(own.kind), format!("no credentials: {} failed: {}", own.call, own.answer())));
+        }
+        if let Some((call, code, message, id)) = role_refused(error) {
+            let refused = Error::from_code(call, "", code, message, id);
+            return Some((kind_of_credentials(refused.kind), format!("no credentials: {call} failed: {}", refused.answer())));
         }
         if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
             let timed_out = matches!(credentials, CredentialsError::ProviderTimedOut(_));
@@ -221,6 +223,26 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
         next = error.source();
     }
     found
+}
+
+/// What the failure to obtain credentials means for the call that needs them.
+fn kind_of_credentials(kind: Kind) -> Kind {
+    match kind {
+        Kind::Unreachable | Kind::Throttled | Kind::Expired | Kind::IssuerUnreachable => kind,
+        _ => Kind::Credentials,
+    }
+}
+
+/// STS's answer to the SDK, which assumes the role of a profile itself: call, code, message and request id.
+fn role_refused<'a>(error: &'a (dyn StdError + 'static)) -> Option<(&'static str, &'a str, &'a str, Option<&'a str>)> {
+    fn answer<'a, E: ProvideErrorMetadata + RequestId>(
+        call: &'static str,
+        e: &'a E,
+    ) -> Option<(&'static str, &'a str, &'a str, Option<&'a str>)> {
+        Some((call, e.code()?, e.message()?, e.request_id()))
+    }
+    let role = error.downcast_ref::<AssumeRoleError>().and_then(|e| answer("sts:AssumeRole", e));
+    role.or_else(|| error.downcast_ref::<AssumeRoleWithWebIdentityError>().and_then(|e| answer("sts:AssumeRoleWithWebIdentity", e)))
 }
 
 /// An error with its causes, each said once.
@@ -313,6 +335,18 @@ mod tests {
         let error = Error::from_sdk("iam:GetRole", LABEL, &failed);
         assert_eq!(error.kind, Kind::Credentials);
         assert_eq!(error.message, "no credentials: sts:AssumeRole failed: AccessDenied: not you (request id r-2)");
+    }
+
+    #[test]
+    fn a_role_that_a_profile_can_not_assume_is_told_in_sts_own_words() {
+        let refused = AssumeRoleError::generic(ErrorMetadata::builder().code("AccessDenied").message("not you").build());
+        let source = CredentialsError::provider_error(refused);
+        let failed: SdkError<GetRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::other(source.into(), None));
+        let error = Error::from_sdk("iam:GetRole", LABEL, &failed);
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (Kind::Credentials, "no credentials: sts:AssumeRole failed: AccessDenied: not you")
+        );
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Settings {
     /// Empty: any account.
     pub allowed_account_ids: Vec<String>,
     pub forbidden_account_ids: Vec<String>,
+    /// `allowed_account_ids` of the provider, for all accounts. Empty: any account.
+    pub allowed_by_provider: Vec<String>,
     pub endpoints: Endpoints,
     /// Where STS is asked; else the account's region.
     pub sts_region: Option<String>,

@@ -11,28 +11,75 @@ use crate::diagnostics::Diagnostics;
 use crate::evaluate;
 use crate::provider::RequestContext;
 
-/// The accounts that can be read. There may be no workload account where the whole chain lives in the cluster's.
+/// The accounts that can be read: those that a question needs.
 #[derive(Debug)]
 pub(super) struct Accounts {
-    pub cluster: Arc<Account>,
-    pub workload: Option<Arc<Account>>,
+    cluster: Option<Arc<Account>>,
+    workload: Option<Arc<Account>>,
 }
 
 impl Accounts {
-    /// Both sides. A chain that lives in the cluster's account needs no other.
-    pub async fn of_provider(context: &RequestContext, workload_account: Option<&str>) -> Result<Self, Diagnostics> {
-        let (cluster, workload) = futures::join!(context.provider.cluster(), context.provider.workload(workload_account));
-        let cluster = cluster?;
-        let workload = match workload {
-            Ok(account) => Some(account),
-            Err(AccountError::NoWorkload { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Accounts { cluster, workload })
+    /// The cluster's account, and the workload account if a principal of the chain is elsewhere or something else is asked of it
+    /// (`needs_workload`). There may be none.
+    pub async fn of_cluster(
+        context: &RequestContext,
+        workload_account: Option<&str>,
+        chain: &[String],
+        needs_workload: bool,
+    ) -> Result<(Arc<Account>, Self), Diagnostics> {
+        let cluster = context.provider.cluster().await?;
+        let only = Accounts { cluster: Some(cluster.clone()), workload: None };
+        if !needs_workload && only.have(chain) {
+            return Ok((cluster, only));
+        }
+        let workload = default_workload(context, workload_account).await?;
+        Ok((cluster, Accounts { workload, ..only }))
+    }
+
+    /// The workload account, and the cluster's if a principal of the chain is elsewhere. `must_read`: such a principal is expected there, so
+    /// that an account that can't be used is an error.
+    pub async fn of_workload(
+        context: &RequestContext,
+        workload_account: Option<&str>,
+        chain: &[String],
+        must_read: bool,
+    ) -> Result<Self, Diagnostics> {
+        let only = Accounts { cluster: None, workload: default_workload(context, workload_account).await? };
+        if only.have(chain) {
+            return Ok(only);
+        }
+        match context.provider.cluster().await {
+            Ok(cluster) => Ok(Accounts { cluster: Some(cluster), ..only }),
+            Err(_) if only.workload.is_some() && !must_read => Ok(only),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub fn of(&self, account_id: &str) -> Option<&Arc<Account>> {
-        [Some(&self.cluster), self.workload.as_ref()].into_iter().flatten().find(|a| a.identity().account_id == account_id)
+        self.all().find(|account| account.identity().account_id == account_id)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.cluster.iter().chain(&self.workload)
+    }
+
+    /// The workload account, else the cluster's: a chain may live there alone.
+    pub fn workload_or<'a>(&'a self, cluster: &'a Arc<Account>) -> &'a Arc<Account> {
+        self.workload.as_ref().unwrap_or(cluster)
+    }
+
+    /// Whether every principal of the chain is in one of these accounts.
+    fn have(&self, chain: &[String]) -> bool {
+        chain.iter().filter_map(|written| Arn::parse(written).ok()).all(|arn| self.of(&arn.account).is_some())
+    }
+}
+
+/// The workload account; `None` where the configuration has none and the question picks none.
+async fn default_workload(context: &RequestContext, key: Option<&str>) -> Result<Option<Arc<Account>>, Diagnostics> {
+    match context.provider.workload(key).await {
+        Ok(account) => Ok(Some(account)),
+        Err(AccountError::NoWorkload { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

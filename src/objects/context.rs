@@ -80,7 +80,7 @@ impl Context {
 
     /// EKS in the cluster account: in that region, by default the cluster's.
     pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
-        self.pair.cluster.eks(Some(region.unwrap_or(&self.region)))
+        self.account(Side::Cluster).eks(Some(region.unwrap_or(&self.region)))
     }
 
     /// EC2 in that side's account: in that region, by default the cluster's or the workload account's own.

@@ -13,9 +13,10 @@ use crate::schema::{Value, placeholder};
 /// What the plan and the objects of a request follow from, besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Env {
-    pub cluster: Identity,
+    /// `None` for a resource that has nothing in the cluster account.
+    pub cluster: Option<Identity>,
     pub workload: Identity,
-    /// Region of the cluster.
+    /// Region of the cluster; of the workload account where the resource has nothing in the cluster account.
     pub region: String,
     /// Region of the provider's cluster account, where a cluster without a region of its own is looked for.
     pub home_region: String,
@@ -41,11 +42,22 @@ impl Accounts for Env {
 }
 
 impl Env {
+    /// The caller on a side that the resource has.
     pub fn identity(&self, side: Side) -> &Identity {
         match side {
-            Side::Cluster => &self.cluster,
+            // A resource without the cluster account has no object there, so it asks for the other one only.
+            Side::Cluster => self.cluster.as_ref().expect("the resource works in the cluster account"),
             Side::Workload => &self.workload,
         }
+    }
+
+    /// The side whose account has that ID.
+    pub fn side_of(&self, account_id: &str) -> Option<Side> {
+        let is_of = |side: &Side| match side {
+            Side::Cluster => self.cluster.as_ref().is_some_and(|identity| identity.account_id == account_id),
+            Side::Workload => self.workload.account_id == account_id,
+        };
+        Side::BOTH.into_iter().find(is_of)
     }
 
     /// The same, with what the configuration sets.
@@ -62,7 +74,8 @@ impl Env {
     }
 
     pub fn cluster_arn(&self, cluster: &str) -> String {
-        arn::cluster(&self.cluster.partition, &self.region, &self.cluster.account_id, cluster)
+        let owner = self.identity(Side::Cluster);
+        arn::cluster(&owner.partition, &self.region, &owner.account_id, cluster)
     }
 
     /// Default tags and the resource's, the resource's winning.

@@ -28,8 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
 use crate::plugin::MESSAGE_LIMIT;
-use crate::provider::{Configured, DataSource, Ephemeral, Function, RequestContext, Resource};
+use crate::provider::{Configured, DataSource, Ephemeral, Function, Regions, RequestContext, Resource};
 use crate::registry;
+use crate::schema::{Partitions, Value};
 
 /// Generated from `proto/`. Public for the tests, which speak to the executable with the clients.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
@@ -55,8 +56,8 @@ pub struct Protocol {
 struct Session {
     configured: Option<Arc<Configured>>,
     stop: CancellationToken,
-    /// The partition that the provider block named when it was validated.
-    partition: Option<&'static str>,
+    /// What the provider block said of regions when it was validated.
+    regions: Regions,
 }
 
 /// Everything that the provider offers, by name.
@@ -102,12 +103,13 @@ impl Protocol {
         session.stop = CancellationToken::new();
     }
 
-    fn partition(&self) -> Option<&'static str> {
-        self.session.read().partition
+    /// The partitions of the accounts that a resource with this configuration uses.
+    fn partitions(&self, config: &Value) -> Partitions {
+        self.session.read().regions.partitions(config)
     }
 
-    fn validated(&self, partition: Option<&'static str>) {
-        self.session.write().partition = partition;
+    fn validated(&self, regions: Regions) {
+        self.session.write().regions = regions;
     }
 
     fn stop(&self) {

@@ -16,7 +16,7 @@ impl Protocol {
         request: &validate_provider_config::Request,
     ) -> Result<validate_provider_config::Response, Diagnostic> {
         let config = decode(WHAT, request.config.as_ref(), &provider::schema().value_type())?;
-        self.validated(provider::partition(&config));
+        self.validated(provider::Regions::of(&config));
         Ok(validate_provider_config::Response { diagnostics: to_wire(validate(&config)) })
     }
 

@@ -24,7 +24,7 @@ impl Protocol {
 
     fn refused(&self, resource: &Arc<dyn Resource>, config: &Value) -> Diagnostics {
         let mut diagnostics = resource.schema().validate(config);
-        diagnostics.extend(resource.validate(config, self.partition()));
+        diagnostics.extend(resource.validate(config, self.partitions(config)));
         diagnostics
     }
 

@@ -46,7 +46,7 @@ impl Resource for Fake {
         &self.schema
     }
 
-    fn validate(&self, config: &Value, _: Option<&str>) -> Diagnostics {
+    fn validate(&self, config: &Value, _: Partitions) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         if config.get("name").as_str() == Some("odd") {
             diagnostics.warning(Path::of("name"), "odd", "An odd name.");

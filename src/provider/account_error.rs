@@ -1,6 +1,7 @@
 //! What a user reads where an account can't be used: in the words of the `provider` block.
 
-use crate::aws::accounts::AccountError;
+use crate::aws::accounts::{Account, AccountError, Caller, Chain, KEYS, Origin, Rule, Source, Start, quoted};
+use crate::aws::{Error, Kind};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path, Severity, sentence};
 
 impl From<AccountError> for Diagnostics {
@@ -26,10 +27,12 @@ fn summary(error: &AccountError) -> String {
         AccountError::NoWorkload { .. } => "No workload account".into(),
         AccountError::UnknownKey { key, .. } => format!("Unknown workload account {key:?}"),
         AccountError::SameAccount { .. } => "Both sides use the same account".into(),
-        AccountError::NotAllowed { account, identity, .. } => format!("Account {} is not allowed as {account}", identity.account_id),
+        AccountError::NotAllowed { account, caller, .. } => {
+            format!("Account {} is not allowed as {account}", caller.identity.account_id)
+        }
         AccountError::NoRegion { account } => format!("No region for {account}"),
         AccountError::Settings { account, .. } => format!("{account} can't be used"),
-        AccountError::Aws(error) => format!("{} is not accessible", error.account),
+        AccountError::Aws { error, .. } => format!("{} is not accessible", error.account),
     }
 }
 
@@ -46,42 +49,152 @@ fn detail(error: &AccountError) -> String {
             keys => format!(
                 "The provider's configuration has no workload_account, and the resource selects none of workload_accounts. Set \
                  workload_account on the resource to one of {}.",
-                quoted(keys)
+                keys_of(keys)
             ),
         },
         AccountError::UnknownKey { keys, .. } => match keys.as_slice() {
             [] => "The provider's configuration has no workload_accounts. Add the account there, or remove workload_account to use the \
                    provider's own."
                 .into(),
-            keys => format!("The provider's workload_accounts are {}. Use one of these keys, or add the account there.", quoted(keys)),
+            keys => format!("The provider's workload_accounts are {}. Use one of these keys, or add the account there.", keys_of(keys)),
         },
         AccountError::SameAccount { account_id, cluster, workload, name } => format!(
-            "cluster_account authenticates as {cluster} and {name} as {workload}: both belong to account {account_id}. Use a different \
-             profile or assume_role for one of them, or set allow_same_account = true if this is intended.",
+            "cluster_account authenticates as {} and {name} as {}: both belong to account {account_id}. Use a different profile or \
+             assume_role for one of them, or set allow_same_account = true if this is intended.{}{}",
+            described(cluster),
+            described(workload),
+            precedence(&cluster.origin, "cluster_account"),
+            if cluster.origin == workload.origin { String::new() } else { precedence(&workload.origin, name) }
         ),
-        AccountError::NotAllowed { account, identity, allowed } => {
-            let rule = match allowed.as_slice() {
-                [] => "forbidden_account_ids contains that account".to_owned(),
-                allowed if allowed.contains(&identity.account_id) => "forbidden_account_ids contains that account".to_owned(),
-                allowed => format!("allowed_account_ids contains only {}", allowed.join(", ")),
+        AccountError::NotAllowed { account, caller, rule } => {
+            let rule = match rule {
+                Rule::Forbidden => "forbidden_account_ids contains that account".to_owned(),
+                Rule::Account(allowed) => format!("allowed_account_ids contains only {}", allowed.join(", ")),
+                Rule::Provider(allowed) => format!("allowed_account_ids of the provider contains only {}", allowed.join(", ")),
             };
             format!(
                 "The credentials for {account} belong to {}, in account {}; {rule}. Nothing was read or changed there. Correct the \
-                 profile or assume_role of {account}, or the list.",
-                identity.arn, identity.account_id
+                 profile or assume_role of {account}, or the list.{}",
+                described(caller),
+                caller.identity.account_id,
+                precedence(&caller.origin, account)
             )
         }
         AccountError::NoRegion { account } => {
             format!("Set region in {account}, the environment variable AWS_REGION, or region in the profile, such as ap-south-1.")
         }
         AccountError::Settings { message, .. } => format!("{}.", sentence(message)),
-        AccountError::Aws(error) => match error.advice() {
-            Some(advice) => format!("{error}. {advice}"),
-            None => error.to_string(),
+        AccountError::Aws { error, origin } => {
+            let account = &error.account;
+            let advice = advice(error, origin).map_or_else(String::new, |advice| format!("\n\n{advice}"));
+            format!("{error}.\n\nThe credentials for {account} come from {origin}.{}{advice}", precedence(origin, account))
+        }
+    }
+}
+
+/// A caller, and where the credentials come from.
+fn described(caller: &Caller) -> String {
+    format!("{} (credentials from {})", caller.identity.arn, caller.origin)
+}
+
+/// What to say of an account whose denied call may be that of another caller than the user has in mind.
+pub fn unexpected_caller(account: &Account) -> Option<String> {
+    let Caller { identity, origin } = account.caller();
+    let why = precedence(origin, account.name());
+    (!why.is_empty()).then(|| format!("The caller is {}, with credentials from {origin}.{why}", identity.arn))
+}
+
+/// Keys in the environment come before the shared files: what the user did not mean is said. A sentence, with a space before it.
+fn precedence(origin: &Origin, account: &str) -> String {
+    match &origin.source {
+        Source::Environment { over: Some(profile) } => format!(
+            " These variables take precedence over profile {profile:?}. To use that profile, set profile = {profile:?} in {account}, or unset \
+             {} and {}.",
+            KEYS[0], KEYS[1]
+        ),
+        _ => String::new(),
+    }
+}
+
+/// What to do about credentials that AWS does not accept, or that are not there.
+fn advice(error: &Error, origin: &Origin) -> Option<String> {
+    if !matches!(error.kind, Kind::Credentials | Kind::Expired | Kind::Denied) {
+        return error.advice();
+    }
+    if let Some(advice) = advice_on_duration(error, origin) {
+        return Some(advice);
+    }
+    // A role was asked for: its caller is signed in.
+    let is_of_a_role = error.message.contains("sts:AssumeRole");
+    match &origin.source {
+        Source::Profile(chain) if !is_of_a_role => advice_on_profile(chain, error),
+        Source::Host { .. } if error.message.starts_with("no credentials") && !is_of_a_role => Some(format!(
+            "Set profile, access_key and secret_key, or assume_role_with_web_identity in {}, or sign in to a profile and export AWS_PROFILE.",
+            error.account
+        )),
+        _ => error.advice(),
+    }
+}
+
+fn advice_on_profile(chain: &Chain, error: &Error) -> Option<String> {
+    let (name, file) = &chain.base;
+    let asked = quoted(name);
+    match &chain.start {
+        // IAM Identity Center refuses an account or a permission set that the person is not assigned to.
+        Start::Sso { .. } if error.message.contains("ForbiddenException") || error.message.contains("No access") => Some(format!(
+            "IAM Identity Center gives this person no access with profile {name:?} in {file}. Check its sso_account_id and sso_role_name, and \
+             the assignment in IAM Identity Center."
+        )),
+        Start::Sso { session } => {
+            let (of, or) = match session {
+                Some(session) => {
+                    (format!(" of sso_session {session:?}"), format!(" (or `aws sso login --sso-session {}`)", quoted(session)))
+                }
+                None => (String::new(), String::new()),
+            };
+            Some(format!(
+                "The session{of} that profile {name:?} in {file} uses is not signed in, or has expired. Run `aws sso login --profile \
+                 {asked}`{or}, then run Terraform again."
+            ))
+        }
+        Start::Login => Some(format!(
+            "Profile {name:?} in {file} has login_session, which xeks does not read. Run `aws login --profile {asked}`, and use another \
+             profile in {} that has only `credential_process = aws configure export-credentials --profile {asked}`.",
+            error.account
+        )),
+        Start::Other | Start::Nothing => match error.kind {
+            Kind::Expired => {
+                Some(format!("The credentials of profile {name:?} in {file} have expired. Renew them, then run Terraform again."))
+            }
+            _ => Some(format!("Check the credentials of profile {name:?} in {file}, or the profile of {}.", error.account)),
         },
     }
 }
 
-fn quoted(keys: &[String]) -> String {
+/// IAM user guide, "Roles terms and concepts" (role chaining), and "Update the maximum session duration for a role".
+fn advice_on_duration(error: &Error, origin: &Origin) -> Option<String> {
+    if error.message.contains("1 hour session limit") {
+        return Some(format!(
+            "The credentials that assume_role of {} begins with are a session of a role themselves (role chaining). AWS limits the sessions \
+             that follow to one hour. Set duration = \"1h\" or less there, or remove it: the provider renews the session by itself.{}",
+            error.account,
+            match &origin.source {
+                Source::Profile(chain) if !chain.roles.is_empty() => {
+                    format!(" Profile {:?} in {} assumes {}.", chain.name, chain.file, chain.roles.join(", "))
+                }
+                _ => String::new(),
+            }
+        ));
+    }
+    error.message.contains("MaxSessionDuration").then(|| {
+        format!(
+            "Set a shorter duration in assume_role of {}, or raise the maximum session duration of the role (aws iam update-role \
+             --max-session-duration).",
+            error.account
+        )
+    })
+}
+
+fn keys_of(keys: &[String]) -> String {
     keys.iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
 }

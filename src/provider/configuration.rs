@@ -13,7 +13,7 @@ use super::Outcome;
 use crate::aws::accounts::{Account, AccountError, Accounts, Pair};
 pub use crate::aws::tags::IgnoreTags;
 use crate::diagnostics::Diagnostics;
-use crate::schema::{Schema, Value};
+use crate::schema::{Partitions, Schema, Value};
 
 /// What a configured provider knows.
 #[derive(Debug, Default)]
@@ -30,6 +30,11 @@ impl Configured {
     /// Both accounts of a connection. `workload_account` is the resource's choice among `workload_accounts`.
     pub async fn pair(&self, workload_account: Option<&str>) -> Result<Pair, AccountError> {
         self.known()?.pair(workload_account).await
+    }
+
+    /// The workload account for a resource that has nothing in the cluster account.
+    pub async fn workload_alone(&self, workload_account: Option<&str>) -> Result<Pair, AccountError> {
+        self.known()?.workload_alone(workload_account).await
     }
 
     /// The account that owns the clusters.
@@ -64,10 +69,33 @@ pub fn validate(config: &Value) -> Diagnostics {
     rules::check(config)
 }
 
-/// The partition that the block's regions name: ARNs of another one can be refused before AWS is asked.
-pub fn partition(config: &Value) -> Option<&'static str> {
-    let region = |account: &str| config.get(account).get("region").as_str().map(crate::aws::arn::partition_of);
-    region("cluster_account").or_else(|| region("workload_account"))
+/// The partitions that the block's regions name: ARNs of another one can be refused before AWS is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Regions {
+    cluster: Option<&'static str>,
+    workload: Option<&'static str>,
+    named: BTreeMap<String, &'static str>,
+}
+
+impl Regions {
+    pub fn of(config: &Value) -> Self {
+        let partition = |account: &Value| account.get("region").as_str().map(crate::aws::arn::partition_of);
+        let named = config.get("workload_accounts").entries().into_iter().flatten();
+        Regions {
+            cluster: partition(config.get("cluster_account")),
+            workload: partition(config.get("workload_account")),
+            named: named.filter_map(|(key, account)| Some((key.clone(), partition(account)?))).collect(),
+        }
+    }
+
+    /// The partitions of the accounts that a resource with this configuration uses.
+    pub fn partitions(&self, config: &Value) -> Partitions {
+        let workload = match config.get("workload_account") {
+            Value::Null => self.workload,
+            key => key.as_str().and_then(|key| self.named.get(key).copied()),
+        };
+        Partitions { cluster: self.cluster, workload }
+    }
 }
 
 /// From the block to what requests run with. Nothing of AWS is touched: accounts are opened on first use.

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-pub use configuration::{Configured, configure, partition, schema, validate};
+pub use account_error::unexpected_caller;
+pub use configuration::{Configured, Regions, configure, schema, validate};
 
 use crate::diagnostics::Diagnostics;
-use crate::schema::{DecodeError, Schema, Type, Value};
+use crate::schema::{DecodeError, Partitions, Schema, Type, Value};
 
 /// What a request runs with: the configured provider, and the token that StopProvider cancels.
 #[derive(Clone, Debug)]
@@ -67,9 +68,8 @@ pub trait Resource: Send + Sync {
     /// The type's name, such as `xeks_irsa_trust`.
     fn name(&self) -> &'static str;
     fn schema(&self) -> &Schema;
-    /// Rules over several attributes; those on one attribute are declared in the schema and checked before. `partition` is what the
-    /// provider block's region says, where it says one.
-    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics;
+    /// Rules over several attributes; those on one attribute are declared in the schema and checked before.
+    fn validate(&self, config: &Value, partitions: Partitions) -> Diagnostics;
     /// Never called with a configuration that `validate` refused. Values follow from configuration and prior state alone.
     async fn plan(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan>;
     /// Also called to destroy. On error the value names all that exists.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::{arn, duration, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::entry_attributes;
-use crate::schema::{Attribute, Nesting, Value, validators};
+use crate::schema::{Attribute, Nesting, Partitions, Value, validators};
 
 /// Attributes that every composite resource has.
 pub fn common_attributes() -> Vec<Attribute> {
@@ -111,17 +111,38 @@ fn timeouts() -> Attribute {
 }
 
 /// The partition of the connection, where the configuration names a region: the cluster's, else the provider block's.
-pub fn partition_of<'a>(config: &Value, of_provider: Option<&'a str>) -> Option<&'a str> {
-    config.get("cluster_region").as_str().map(arn::partition_of).or(of_provider)
+pub fn partition_of(config: &Value, partitions: Partitions) -> Option<&'static str> {
+    cluster_partition(config, partitions).or(partitions.workload)
+}
+
+fn cluster_partition(config: &Value, partitions: Partitions) -> Option<&'static str> {
+    config.get("cluster_region").as_str().map(arn::partition_of).or(partitions.cluster)
+}
+
+/// Refuses a connection between accounts of two partitions. `why` says what does not work across them.
+pub fn one_partition(config: &Value, partitions: Partitions, path: &Path, why: &str, diagnostics: &mut Diagnostics) {
+    if let (Some(cluster), Some(workload)) = (cluster_partition(config, partitions), partitions.workload)
+        && cluster != workload
+    {
+        validators::refuse(path, two_partitions(cluster, workload, why), diagnostics);
+    }
+}
+
+/// Why two accounts can't be connected.
+pub fn two_partitions(cluster: &str, workload: &str, why: &str) -> String {
+    format!(
+        "The cluster account is in partition {cluster}, and the workload account is in partition {workload}. {why} Use accounts of one \
+         partition. Only xeks_irsa_trust in mode federated works across partitions."
+    )
 }
 
 /// Refuses the ARNs at these paths that are of another partition than the connection.
-pub fn arns_in_partition(of_provider: Option<&str>, config: &Value, paths: &[&str], diagnostics: &mut Diagnostics) {
+pub fn arns_in_partition(partition: Option<&str>, config: &Value, paths: &[&str], diagnostics: &mut Diagnostics) {
     for path in paths {
         let value = config.at(path);
         let one = value.as_str().map(str::to_owned);
         for text in value.strings().into_iter().chain(one) {
-            arn_in_partition(partition_of(config, of_provider), &text, &Path::of(path), diagnostics);
+            arn_in_partition(partition, &text, &Path::of(path), diagnostics);
         }
     }
 }

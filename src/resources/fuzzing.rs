@@ -238,7 +238,7 @@ fn accepted(resource: usize, fields: &[Field], texts: &[String], ruled: bool, co
     let refused = |texts: &[String]| {
         let (resource, value) = (&RESOURCES[resource], configured(texts));
         let mut diagnostics = resource.schema().validate(&value);
-        diagnostics.extend(resource.validate(&value, None));
+        diagnostics.extend(resource.validate(&value, Default::default()));
         diagnostics.0.into_iter().map(|refused| refused.path.to_string()).collect::<BTreeSet<_>>()
     };
     let first = refused(&texts);
@@ -268,7 +268,7 @@ fn filled<const N: usize>(resource: usize, given: [(&'static str, Value); N]) ->
 fn env(region: &str) -> Env {
     let identity = |account_id: &str| Identity { account_id: account_id.into(), arn: String::new(), partition: "aws".into() };
     Env {
-        cluster: identity(CLUSTER_ACCOUNT),
+        cluster: Some(identity(CLUSTER_ACCOUNT)),
         workload: identity(WORKLOAD_ACCOUNT),
         region: region.into(),
         home_region: "ap-south-1".into(),

@@ -3,7 +3,6 @@
 use futures::future::join_all;
 
 use super::lifecycle::{Located, Run, foreign, missing, taken_over};
-use crate::aws::Side;
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
@@ -126,7 +125,7 @@ fn is_known(cx: &Context, run: &Run, key: &Key, observed: &Observed) -> bool {
 pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], path: &Path) -> Diagnostics {
     let looks = principals.iter().filter_map(|text| {
         let arn = Arn::parse(text).ok()?;
-        let side = [Side::Cluster, Side::Workload].into_iter().find(|side| env.identity(*side).account_id == arn.account)?;
+        let side = env.side_of(&arn.account)?;
         let (_, name) = arn.role()?;
         Some(async move { (text, side, role::key(side, &name), role::exists(cx, side, &name).await) })
     });

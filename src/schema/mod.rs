@@ -61,8 +61,22 @@ pub struct Schema {
     rules: Option<Rules>,
 }
 
-/// Rules over several attributes of a configuration. `partition` is what the provider block's region says, where it says one.
-pub type Rules = fn(config: &Value, partition: Option<&str>) -> Diagnostics;
+/// Rules over several attributes of a configuration.
+pub type Rules = fn(config: &Value, partitions: Partitions) -> Diagnostics;
+
+/// The partitions of the accounts that a resource uses, where the provider block's regions say them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partitions {
+    pub cluster: Option<&'static str>,
+    pub workload: Option<&'static str>,
+}
+
+impl Partitions {
+    /// That of a connection, whose accounts are of one partition.
+    pub fn of_connection(&self) -> Option<&'static str> {
+        self.cluster.or(self.workload)
+    }
+}
 
 impl Schema {
     /// A schema of version 0.
@@ -81,8 +95,8 @@ impl Schema {
     }
 
     /// What the rules over several attributes refuse.
-    pub fn check_rules(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
-        self.rules.map(|rules| rules(config, partition)).unwrap_or_default()
+    pub fn check_rules(&self, config: &Value, partitions: Partitions) -> Diagnostics {
+        self.rules.map(|rules| rules(config, partitions)).unwrap_or_default()
     }
 
     /// Version of the state's layout: how many steps lead to it.

@@ -20,6 +20,9 @@ const NAMES: [&str; 12] = [
     "external_id",
 ];
 
+/// Those whose value may be a word.
+const EXTERNAL_IDS: [&str; 2] = ["externalid", "external_id"];
+
 /// What only a credential begins with: a cluster's token (aws-iam-authenticator), a JSON object in base64url (a JWT).
 const BEGINNINGS: [&str; 2] = ["k8s-aws-v1.", "eyJ"];
 
@@ -51,7 +54,7 @@ fn spans(text: &str) -> Vec<(usize, usize)> {
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
     for name in NAMES {
-        found.extend(lower.match_indices(name).filter_map(|(at, _)| after_name(text, at + name.len())));
+        found.extend(lower.match_indices(name).filter_map(|(at, _)| after_name(text, name, at + name.len())));
     }
     for beginning in BEGINNINGS {
         found.extend(text.match_indices(beginning).filter_map(|(at, _)| {
@@ -69,13 +72,18 @@ fn spans(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// The value after a name: what follows `=` or `:` (encoded or not), up to the end of its quotes, brackets, field or word.
-fn after_name(text: &str, at: usize) -> Option<(usize, usize)> {
+fn after_name(text: &str, name: &str, at: usize) -> Option<(usize, usize)> {
     let rest = &text[at..];
     // A quote may be escaped, in JSON within JSON.
     let name_ends = rest.trim_start_matches(['\\', '"', '\'', ' ']);
     let value = ["=", ":", "%3D", "%3d", "%3A", "%3a"].iter().find_map(|mark| name_ends.strip_prefix(mark))?;
+    let spaced = value.starts_with(' ');
     let value = value.trim_start_matches([' ', '\\']);
     let start = text.len() - value.len();
+    // Nothing is left of what an earlier pass has hidden.
+    if value.starts_with(HIDDEN) || spaced && is_prose(value) && !EXTERNAL_IDS.contains(&name) {
+        return None;
+    }
     let length = match value.chars().next()? {
         '[' => value.find(']'),
         quote @ ('"' | '\'') => value[1..].find([quote, '\\']).map(|end| end + 1),
@@ -87,6 +95,13 @@ fn after_name(text: &str, at: usize) -> Option<(usize, usize)> {
     };
     let inner = usize::from(value.starts_with(['"', '\'', '[']));
     Some((start + inner, start + length.unwrap_or(value.len())))
+}
+
+/// Whether a sentence goes on after the name, as in `WebIdentityToken: the credential provider was not enabled`, the name of one of the
+/// SDK's providers: a word in lower case, and another one after it. No token, signature or key is one.
+fn is_prose(value: &str) -> bool {
+    let word = value.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(value.len());
+    word > 0 && (value[word..].starts_with([' ', '\'']) || value[word..].is_empty())
 }
 
 /// The user and password before a URL's host, with their `@`.
@@ -121,6 +136,30 @@ mod tests {
             ("Value 'team 1' at 'externalId' failed to satisfy", "Value '(secret)' at 'externalId' failed to satisfy"),
         ] {
             assert_eq!(of(text), shown);
+        }
+    }
+
+    #[test]
+    fn names_of_credentials_providers_stay_with_what_is_said_of_them() {
+        for text in [
+            "Profile: not set WebIdentityToken: the credential provider was not enabled: no source",
+            "WebIdentityToken: an error occurred while loading credentials",
+            "Authorization: denied by the proxy",
+        ] {
+            assert_eq!(hidden(text), None, "{text}");
+        }
+        assert_eq!(of("externalId: team a"), "externalId: (secret) a", "an external ID may be a word");
+        assert_eq!(of("x-amz-security-token: iqojabc, next"), "x-amz-security-token: (secret), next");
+    }
+
+    #[test]
+    fn what_is_hidden_is_hidden_once() {
+        for text in
+            ["Action=A&ExternalId=team&b=c", "authorization: Bearer abc.def, next", "{\"SessionToken\": \"IQ\"}", "http://u:p@host/"]
+        {
+            let once = of(text);
+            assert_ne!(once, text);
+            assert_eq!(of(&once), once);
         }
     }
 

@@ -6,9 +6,7 @@ import pytest
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, traces
 from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from profiles import write_profiles
-from workspaces import PROVIDER
-
-HEAD = 'terraform {\n  required_providers { xeks = { source = "xeks/xeks" } }\n}\n'
+from workspaces import HEAD, PROVIDER
 
 
 def provider_block(

@@ -7,16 +7,20 @@ from aws_emulator.client import Aws
 from harness import Cli, Workspace
 from profiles import write_profiles
 
-PROVIDER = """
+HEAD = """
 terraform {
   required_providers { xeks = { source = "xeks/xeks" } }
 }
-
+"""
+PROVIDER = (
+    HEAD
+    + """
 provider "xeks" {
   cluster_account  = { profile = "platform", region = "ap-south-1" }
   workload_account = { profile = "workload", region = "ap-south-1" }
 %s}
 """
+)
 
 
 def workspaces(cli: Cli, aws: Aws, directory: Path) -> Callable[..., Workspace]:

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
+use xeks::aws::Side;
 use xeks::diagnostics::Diagnostic;
 use xeks::provider::{configure, schema, validate};
 use xeks::schema::json::decode;
@@ -112,7 +113,7 @@ fn child() {
             let Some(result) = futures::future::join_all(pairs).await.pop() else { return };
             if let Ok(pair) = &result {
                 for _ in 0..number("CHILD_CALLS", 0) {
-                    pair.cluster.sts().get_caller_identity().send().await.unwrap();
+                    pair.side(Side::Cluster).sts().get_caller_identity().send().await.unwrap();
                 }
             }
             let side = |account: &xeks::aws::Account| {
@@ -120,7 +121,7 @@ fn child() {
                 json!({"account_id": identity.account_id, "arn": identity.arn, "label": account.label(), "region": account.region()})
             };
             let json = match result {
-                Ok(pair) => json!({"cluster": side(&pair.cluster), "workload": side(&pair.workload)}),
+                Ok(pair) => json!({"cluster": side(pair.side(Side::Cluster)), "workload": side(pair.side(Side::Workload))}),
                 Err(error) => {
                     let diagnostic = Diagnostic::from(&error);
                     json!({"summary": diagnostic.summary, "detail": diagnostic.detail, "unreachable": error.is_unreachable()})

@@ -3,6 +3,7 @@
 //! Environment variables belong to a whole process, so each case runs in a child: this same executable, asked for the test `case::child`.
 
 mod case;
+mod sign_in;
 mod sts;
 
 use case::Case;

@@ -33,7 +33,15 @@ pub struct Sts {
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
-    refusals: BTreeMap<String, usize>,
+    refusals: BTreeMap<String, Refusal>,
+}
+
+/// How the next calls of an action are refused.
+#[derive(Clone)]
+struct Refusal {
+    left: usize,
+    code: String,
+    message: String,
 }
 
 impl Sts {
@@ -76,7 +84,13 @@ impl Sts {
 
     /// Refuses the first calls of an action, so many.
     pub fn refuse_first(&self, action: &str, count: usize) {
-        self.state.lock().unwrap().refusals.insert(action.to_owned(), count);
+        self.refuse_with(action, count, "AccessDenied", "Not you.");
+    }
+
+    /// Refuses the first calls of an action, so many, with this code and message.
+    pub fn refuse_with(&self, action: &str, count: usize, code: &str, message: &str) {
+        let refusal = Refusal { left: count, code: code.to_owned(), message: message.to_owned() };
+        self.state.lock().unwrap().refusals.insert(action.to_owned(), refusal);
     }
 
     fn serve(tls: Option<Arc<rustls::ServerConfig>>, certificate: String, scheme: &str) -> Self {
@@ -146,17 +160,20 @@ impl Sts {
     fn answer(&self, call: &Seen) -> (u16, &'static str, String) {
         let mut state = self.state.lock().unwrap();
         state.seen.push(call.clone());
-        let refused = state.refusals.get_mut(&call.action).is_some_and(|left| {
-            let refuse = *left > 0;
-            *left = left.saturating_sub(1);
-            refuse
+        let refused = state.refusals.get_mut(&call.action).filter(|refusal| refusal.left > 0).map(|refusal| {
+            refusal.left -= 1;
+            refusal.clone()
         });
-        let denied = || {
-            let error = "<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not you.</Message></Error>";
+        let denied = |code: &str, message: &str| {
+            let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
             (403, "text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
         };
         let result = match call.action.as_str() {
-            _ if refused => return denied(),
+            // IAM Identity Center's portal answers in JSON, with the code in a header that clients also look for in the body.
+            "GetRoleCredentials" if let Some(Refusal { code, message, .. }) = &refused => {
+                return (401, "application/json", format!(r#"{{"__type": "{code}", "message": "{message}"}}"#));
+            }
+            _ if let Some(Refusal { code, message, .. }) = &refused => return denied(code, message),
             "CONNECT" => return (502, "text/plain", String::new()),
             "GetRoleCredentials" => {
                 let account = call.target.split_once("account_id=").map_or("", |(_, rest)| &rest[..12]);
@@ -176,7 +193,7 @@ impl Sts {
                 let role_arn = &call.parameters["RoleArn"];
                 let (account, role) = (role_arn.split(':').nth(4).unwrap(), role_arn.rsplit('/').next().unwrap());
                 if role == "denied" {
-                    return denied();
+                    return denied("AccessDenied", "Not you.");
                 }
                 let end = if role == "short" { in_a_minute() } else { "2099-01-01T00:00:00Z".into() };
                 format!(

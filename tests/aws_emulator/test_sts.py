@@ -23,6 +23,13 @@ ROLE = f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/team/workload"
 DENIED = "is not authorized to perform: sts:AssumeRole on resource: " + ACCESS
 
 
+def test_a_caller_has_the_arn_of_its_accounts_partition(aws):
+    def arn(region: str) -> str:
+        return aws.client("cluster", "sts", "root", region=region).get_caller_identity()["Arn"]
+
+    assert arn("us-gov-west-1") == arn("eu-west-1").replace("arn:aws:", "arn:aws-us-gov:")
+
+
 def test_both_sides_must_allow_across_accounts(aws, workload):
     """Guide, "Cross-account policy evaluation logic": the trust policy and the caller's own policy."""
     make_role(aws, "cluster", "access", trusting({"AWS": ROLE}))

@@ -1,7 +1,7 @@
 //! Objects that exist before the resource and are adopted: what is on them stays through updates, and a destroy restores them.
 
 use serde_json::{Value as Json, json};
-use xeks::aws::Pair;
+use xeks::aws::{Pair, Side};
 
 use crate::by_hand::trusts;
 use crate::connection::{ACCESS, VIEW, WORKLOAD, arn};
@@ -41,7 +41,7 @@ async fn existing_objects_are_adopted_and_left_as_they_were() {
         managed.apply(&aws).await;
         managed.settled(&aws).await.unwrap_or_else(|why| panic!("{existing:?}: {why}"));
         for (account, role, is_theirs) in
-            [(&root.cluster, ACCESS, existing.access_role), (&root.workload, WORKLOAD, existing.workload_role)]
+            [(root.side(Side::Cluster), ACCESS, existing.access_role), (root.side(Side::Workload), WORKLOAD, existing.workload_role)]
         {
             let listed = account.iam().list_role_tags().role_name(role).send().await.unwrap();
             let whose = listed.tags().iter().find(|tag| tag.key() == "whose").map(|tag| tag.value());
@@ -73,21 +73,23 @@ fn configured(tags: Json) -> Json {
 impl Existing {
     async fn make(self, root: &Pair) {
         let theirs = aws_sdk_iam::types::Tag::builder().key("whose").value("theirs").build().unwrap();
-        for (account, role, exists) in [(&root.cluster, ACCESS, self.access_role), (&root.workload, WORKLOAD, self.workload_role)] {
+        for (account, role, exists) in
+            [(root.side(Side::Cluster), ACCESS, self.access_role), (root.side(Side::Workload), WORKLOAD, self.workload_role)]
+        {
             if exists {
                 let create = account.iam().create_role().role_name(role).tags(theirs.clone());
                 create.assume_role_policy_document(trusts("ec2.amazonaws.com").to_string()).send().await.unwrap();
             }
         }
         if self.instance_profile {
-            let iam = root.workload.iam();
+            let iam = root.side(Side::Workload).iam();
             iam.create_instance_profile().instance_profile_name(WORKLOAD).tags(theirs).send().await.unwrap();
             if self.workload_role {
                 iam.add_role_to_instance_profile().instance_profile_name(WORKLOAD).role_name(WORKLOAD).send().await.unwrap();
             }
         }
         if self.access_entry {
-            let (eks, principal) = (root.cluster.eks(Some(REGION)), arn(CLUSTER_ACCOUNT, ACCESS));
+            let (eks, principal) = (root.side(Side::Cluster).eks(Some(REGION)), arn(CLUSTER_ACCOUNT, ACCESS));
             let create = eks.create_access_entry().cluster_name(CLUSTER).principal_arn(&principal);
             create.tags("whose", "theirs").send().await.unwrap();
             let scope = aws_sdk_eks::types::AccessScope::builder().r#type("cluster".into()).build();

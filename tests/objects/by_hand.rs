@@ -92,9 +92,9 @@ impl Change {
     pub async fn make(&self, root: &Pair) {
         match self {
             Change::Role(side, role, change) => change.make(root.side(*side).iam(), role).await,
-            Change::Entry(principal, change) => change.make(&root.cluster.eks(Some(REGION)), principal).await,
-            Change::Profile(profile, change) => change.make(root.workload.iam(), profile).await,
-            Change::Provider(change) => change.make(root.workload.iam()).await,
+            Change::Entry(principal, change) => change.make(&root.side(Side::Cluster).eks(Some(REGION)), principal).await,
+            Change::Profile(profile, change) => change.make(root.side(Side::Workload).iam(), profile).await,
+            Change::Provider(change) => change.make(root.side(Side::Workload).iam()).await,
             Change::Network(network, change) => change.make(root, network).await,
         }
     }

@@ -1,7 +1,7 @@
 //! The EC2 client against the two-account AWS: each call that the network side makes, with what it answers and refuses.
 
 use xeks::aws::ec2::{IngressRule, PeeringConnection, PeeringRequest, Select, Tags};
-use xeks::aws::{Answer, Kind};
+use xeks::aws::{Answer, Kind, Side};
 
 use crate::emulator::{Aws, REGION, WORKLOAD_ACCOUNT};
 
@@ -28,7 +28,7 @@ async fn two_vpcs_are_peered_routed_and_parted_again() {
     let id = |name: &str| story[name].as_str().expect("an id").to_owned();
     let (ours, theirs) = (id("cluster_vpc_id"), id("workload_vpc_id"));
     let pair = aws.root().await;
-    let (cluster, workload) = (pair.cluster.ec2(None), pair.workload.ec2(Some(REGION)));
+    let (cluster, workload) = (pair.side(Side::Cluster).ec2(None), pair.side(Side::Workload).ec2(Some(REGION)));
 
     let vpcs = cluster.describe_vpcs(&Select::id(&ours)).await.unwrap();
     assert_eq!((vpcs.len(), vpcs[0].cidr_blocks.as_slice()), (1, ["10.20.0.0/16".to_owned()].as_slice()));
@@ -78,7 +78,7 @@ async fn a_rule_of_the_clusters_security_group_is_made_once_and_taken_away_by_it
     let aws = Aws::lease().await;
     let story = aws.admin("story", serde_json::json!({}));
     let group = story["cluster_security_group_id"].as_str().expect("an id").to_owned();
-    let ec2 = aws.root().await.cluster.ec2(None);
+    let ec2 = aws.root().await.side(Side::Cluster).ec2(None);
     for cidr in ["10.30.0.0/16", "2001:db8::/56"] {
         let rule = IngressRule {
             group_id: group.clone(),
@@ -106,6 +106,6 @@ async fn a_rule_of_the_clusters_security_group_is_made_once_and_taken_away_by_it
 async fn a_permission_that_is_missing_is_named() {
     let aws = Aws::lease().await;
     let cx = aws.cx(&["test"]).await;
-    let error = cx.pair.workload.ec2(None).create_tags("vpc-00000000000000000", &tags(&[("a", "b")])).await.unwrap_err();
+    let error = cx.pair.side(Side::Workload).ec2(None).create_tags("vpc-00000000000000000", &tags(&[("a", "b")])).await.unwrap_err();
     assert_eq!((error.kind, error.missing_permission().map(|m| m.action)), (Kind::Denied, Some("ec2:CreateTags".into())), "{error}");
 }

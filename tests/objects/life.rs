@@ -59,7 +59,7 @@ async fn what_others_change_is_seen_and_healed() {
     let connection = Connection::default();
     let made = connection.make(&cx, Ledger::default(), "i1").await;
     let healthy = aws.dump();
-    let (iam, eks) = (root.cluster.iam(), root.cluster.eks(Some(REGION)));
+    let (iam, eks) = (root.side(Side::Cluster).iam(), root.side(Side::Cluster).eks(Some(REGION)));
     let principal = arn(CLUSTER_ACCOUNT, ACCESS);
     let anybody = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": CLUSTER_ACCOUNT}, "Action": "sts:AssumeRole"},
@@ -78,7 +78,7 @@ async fn what_others_change_is_seen_and_healed() {
         .send()
         .await
         .unwrap();
-    let workload = root.workload.iam();
+    let workload = root.side(Side::Workload).iam();
     workload.detach_role_policy().role_name(WORKLOAD).policy_arn(MANAGED).send().await.unwrap();
     workload.remove_role_from_instance_profile().instance_profile_name(WORKLOAD).role_name(WORKLOAD).send().await.unwrap();
     workload.tag_instance_profile().instance_profile_name(WORKLOAD).tags(tag("extra")).send().await.unwrap();
@@ -130,7 +130,7 @@ async fn what_the_configuration_changes_is_changed_in_place() {
     assert!(!writes.iter().any(|w| w.contains("Create") || w.contains(":Delete")), "{writes:?}");
     assert_eq!(refresh(&cx, &changed.objects(), ledger.clone()).await.unwrap().ledger, ledger);
     let root = aws.root().await;
-    let role = root.cluster.iam().get_role().role_name(ACCESS).send().await.unwrap().role.unwrap();
+    let role = root.side(Side::Cluster).iam().get_role().role_name(ACCESS).send().await.unwrap().role.unwrap();
     assert_eq!(role.description().unwrap_or_default(), "");
     let tags: Vec<&str> = role.tags().iter().map(|t| t.key()).collect();
     assert_eq!(tags.len(), 3, "{tags:?}");
@@ -170,12 +170,12 @@ async fn a_recreated_workload_role_is_trusted_again_though_the_document_reads_th
     let cx = aws.cx(RESOURCE).await;
     let connection = Connection::default();
     let made = connection.make(&cx, Ledger::default(), "i1").await;
-    delete_role(root.workload.iam(), WORKLOAD).await;
+    delete_role(root.side(Side::Workload).iam(), WORKLOAD).await;
     // No read in between: the ledger still has the role.
     aws.calls();
     connection.make(&cx, made, "i1").await;
     assert!(aws.writes().contains(&"iam:UpdateAssumeRolePolicy".to_owned()));
-    let trust = root.cluster.iam().get_role().role_name(ACCESS).send().await.unwrap().role.unwrap();
+    let trust = root.side(Side::Cluster).iam().get_role().role_name(ACCESS).send().await.unwrap().role.unwrap();
     assert!(!trust.assume_role_policy_document().unwrap().contains("AROA"));
 }
 
@@ -185,7 +185,7 @@ async fn an_entry_that_is_older_than_its_role_is_made_anew_even_if_the_ledger_wa
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
-    delete_role(root.cluster.iam(), ACCESS).await;
+    delete_role(root.side(Side::Cluster).iam(), ACCESS).await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let again = Connection::default().make(&cx, Ledger::default(), "i2").await;
     let key = access_entry::key(CLUSTER, ACCESS);
@@ -225,7 +225,7 @@ async fn a_lost_state_is_imported_without_a_write_and_destroyed_whole() {
 async fn a_cluster_on_the_config_map_is_brought_one_step_and_left_there() {
     let aws = Aws::lease().await;
     let root = aws.root().await;
-    let eks = root.cluster.eks(Some(REGION));
+    let eks = root.side(Side::Cluster).eks(Some(REGION));
     let vpc = eks.describe_cluster().name(CLUSTER).send().await.unwrap().cluster.unwrap().resources_vpc_config.unwrap();
     let request = aws_sdk_eks::types::VpcConfigRequest::builder().set_subnet_ids(vpc.subnet_ids).build();
     let access = aws_sdk_eks::types::CreateAccessConfigRequest::builder().authentication_mode("CONFIG_MAP".into()).build();
@@ -249,7 +249,7 @@ async fn a_connection_whose_cluster_is_gone_is_removed_without_it() {
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
-    root.cluster.eks(Some(REGION)).delete_cluster().name(CLUSTER).send().await.unwrap();
+    root.side(Side::Cluster).eks(Some(REGION)).delete_cluster().name(CLUSTER).send().await.unwrap();
     let removed = delete_all(&cx, made).await;
     assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "{:?}", removed.failures);
 }
@@ -271,7 +271,7 @@ async fn a_role_in_a_foreign_instance_profile_can_not_be_deleted_and_the_error_s
     let root = aws.root().await;
     let cx = aws.cx(RESOURCE).await;
     let made = Connection::default().make(&cx, Ledger::default(), "i1").await;
-    let iam = root.workload.iam();
+    let iam = root.side(Side::Workload).iam();
     iam.create_instance_profile().instance_profile_name("theirs").send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name("theirs").role_name(WORKLOAD).send().await.unwrap();
     let removed = delete_all(&cx, made).await;

@@ -62,7 +62,7 @@ impl Managed {
         let (resource, context) = (resource(self.name), aws.provider().await);
         let config = json::decode(&self.config, &resource.schema().value_type()).map_err(|error| error.to_string())?;
         accepted(&resource.schema().validate(&config))?;
-        accepted(&resource.validate(&config, None))?;
+        accepted(&resource.validate(&config, Default::default()))?;
         if self.exists() {
             let read = resource.read(&context, self.state.clone()).await;
             accepted(&read.diagnostics)?;

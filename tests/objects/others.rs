@@ -34,7 +34,7 @@ async fn existing_roles_get_our_statement_and_policies_and_nothing_else() {
     // Somebody takes our statement out: seen, and put back.
     let root = aws.root().await;
     let theirs = theirs().to_string();
-    root.cluster.iam().update_assume_role_policy().role_name(ACCESS).policy_document(theirs).send().await.unwrap();
+    root.side(Side::Cluster).iam().update_assume_role_policy().role_name(ACCESS).policy_document(theirs).send().await.unwrap();
     let seen = refresh(&cx, &connection.objects(), made.clone()).await.unwrap().ledger;
     assert_eq!(seen.get(&role::key(Side::Cluster, ACCESS)).unwrap().document, None);
     assert_eq!(connection.make(&cx, seen, "i1").await, made);
@@ -103,7 +103,7 @@ async fn an_adopted_profile_that_holds_another_role_is_an_error_and_one_of_ours_
     let aws = Aws::lease().await;
     make_roles(&aws).await;
     let root = aws.root().await;
-    let iam = root.workload.iam();
+    let iam = root.side(Side::Workload).iam();
     iam.create_role().role_name("another").assume_role_policy_document(theirs().to_string()).send().await.unwrap();
     make_profile(&aws, "another").await;
     let cx = aws.cx(RESOURCE).await;
@@ -186,7 +186,7 @@ fn theirs() -> Json {
 async fn make_roles(aws: &Aws) {
     let root = aws.root().await;
     let tag = aws_sdk_iam::types::Tag::builder().key("owner").value("theirs").build().unwrap();
-    for (account, name) in [(&root.cluster, ACCESS), (&root.workload, WORKLOAD)] {
+    for (account, name) in [(root.side(Side::Cluster), ACCESS), (root.side(Side::Workload), WORKLOAD)] {
         let create = account.iam().create_role().role_name(name).assume_role_policy_document(theirs().to_string());
         create.description("theirs").tags(tag.clone()).send().await.unwrap();
     }
@@ -194,12 +194,12 @@ async fn make_roles(aws: &Aws) {
 
 async fn make_profile(aws: &Aws, role: &str) {
     let root = aws.root().await;
-    root.workload.iam().create_instance_profile().instance_profile_name(WORKLOAD).send().await.unwrap();
-    root.workload.iam().add_role_to_instance_profile().instance_profile_name(WORKLOAD).role_name(role).send().await.unwrap();
+    root.side(Side::Workload).iam().create_instance_profile().instance_profile_name(WORKLOAD).send().await.unwrap();
+    root.side(Side::Workload).iam().add_role_to_instance_profile().instance_profile_name(WORKLOAD).role_name(role).send().await.unwrap();
 }
 
 async fn make_entry(aws: &Aws, group: &str, policies: &[&str]) {
-    let eks = aws.root().await.cluster.eks(Some(REGION));
+    let eks = aws.root().await.side(Side::Cluster).eks(Some(REGION));
     let principal = arn(CLUSTER_ACCOUNT, ACCESS);
     eks.create_access_entry().cluster_name(CLUSTER).principal_arn(&principal).kubernetes_groups(group).send().await.unwrap();
     for policy in policies {
@@ -210,6 +210,6 @@ async fn make_entry(aws: &Aws, group: &str, policies: &[&str]) {
 }
 
 async fn trust_of(aws: &Aws, role: &str) -> Json {
-    let role = aws.root().await.cluster.iam().get_role().role_name(role).send().await.unwrap().role.unwrap();
+    let role = aws.root().await.side(Side::Cluster).iam().get_role().role_name(role).send().await.unwrap().role.unwrap();
     policy::parse(role.assume_role_policy_document().unwrap()).unwrap()
 }

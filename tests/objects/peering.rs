@@ -42,7 +42,7 @@ impl Network {
             ends.push(End { vpc_id: vpc.id, account_id: account.into(), region: REGION.into() });
         }
         let groups = Select::by("tag:aws:eks:cluster-name", [CLUSTER]);
-        let group = root.cluster.ec2(Some(REGION)).describe_security_groups(&groups).await.unwrap().remove(0).id;
+        let group = root.side(Side::Cluster).ec2(Some(REGION)).describe_security_groups(&groups).await.unwrap().remove(0).id;
         let (workload, cluster) = (ends.remove(1), ends.remove(0));
         Network {
             link: Link { name: format!("c/{}", workload.vpc_id), cluster, workload, id: None, attribute: Path::root() },

@@ -134,7 +134,7 @@ async fn a_role_that_was_created_by_hand_keeps_the_provider() {
     let made = make(&cx, "one", STS, Manage::Shared).await;
     let trust = json!({"Version": "2012-10-17", "Statement": trust(STS)});
     let root = aws.root().await;
-    root.workload.iam().create_role().role_name("by-hand").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    root.side(Side::Workload).iam().create_role().role_name("by-hand").assume_role_policy_document(trust.to_string()).send().await.unwrap();
     drop(cx);
     assert!(delete_all(&aws.cx(&["one"]).await, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
@@ -195,14 +195,15 @@ async fn make(cx: &Context, name: &str, audience: &str, manage: Manage) -> Ledge
 
 async fn make_provider(aws: &Aws, client_ids: &[&str]) {
     let root = aws.root().await;
-    let create = root.workload.iam().create_open_id_connect_provider().url(format!("https://{ISSUER}"));
+    let create = root.side(Side::Workload).iam().create_open_id_connect_provider().url(format!("https://{ISSUER}"));
     create.set_client_id_list(Some(client_ids.iter().map(|id| (*id).to_owned()).collect())).send().await.unwrap();
 }
 
 /// The provider's client ids, sorted; `None` where there is no provider.
 async fn client_ids(aws: &Aws) -> Option<Vec<String>> {
     let arn = oidc_provider("aws", WORKLOAD_ACCOUNT, ISSUER);
-    let answer = aws.root().await.workload.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.ok()?;
+    let answer =
+        aws.root().await.side(Side::Workload).iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.ok()?;
     let mut ids = answer.client_id_list().to_vec();
     ids.sort();
     Some(ids)

@@ -1,8 +1,8 @@
 //! All that both accounts hold at one time, compared with what they hold at another.
 
 use serde_json::Value as Json;
-use xeks::aws::Pair;
 use xeks::aws::ec2::Select;
+use xeks::aws::{Pair, Side};
 use xeks::engine::Ledger;
 
 use crate::emulator::{Aws, REGION};
@@ -20,7 +20,7 @@ pub struct Snapshot {
 impl Snapshot {
     pub async fn of(aws: &Aws, root: &Pair, ledger: Ledger) -> Self {
         // The emulator gives rules of security groups their ids when they are first described.
-        for account in [&root.cluster, &root.workload] {
+        for account in [root.side(Side::Cluster), root.side(Side::Workload)] {
             account.ec2(Some(REGION)).describe_security_group_rules(&Select::default()).await.unwrap();
         }
         Snapshot { dump: aws.left(), ledger }

@@ -2,7 +2,7 @@
 //!
 //! Knows the facts alone: what a user reads of them is written in `provider`, which knows how accounts are configured.
 
-use super::Identity;
+use super::{Caller, Origin};
 use crate::aws::error::{Error, Kind};
 
 /// Why an account can't be used.
@@ -18,18 +18,18 @@ pub enum AccountError {
         key: String,
         keys: Vec<String>,
     },
-    /// Both sides are one account: the callers' ARNs.
+    /// Both sides are one account.
     SameAccount {
         account_id: String,
-        cluster: String,
-        workload: String,
+        cluster: Box<Caller>,
+        workload: Box<Caller>,
         /// How the configuration names the workload account.
         name: String,
     },
     NotAllowed {
         account: String,
-        identity: Identity,
-        allowed: Vec<String>,
+        caller: Box<Caller>,
+        rule: Rule,
     },
     NoRegion {
         account: String,
@@ -39,12 +39,26 @@ pub enum AccountError {
         account: String,
         message: String,
     },
-    Aws(Error),
+    /// The caller could not be asked for.
+    Aws {
+        error: Error,
+        origin: Box<Origin>,
+    },
+}
+
+/// The list that refuses an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// `allowed_account_ids` of the account contains only these.
+    Account(Vec<String>),
+    /// `allowed_account_ids` of the provider contains only these.
+    Provider(Vec<String>),
+    Forbidden,
 }
 
 impl AccountError {
     /// Whether the account may be right but did not answer.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, AccountError::Aws(error) if error.kind == Kind::Unreachable)
+        matches!(self, AccountError::Aws { error, .. } if error.kind == Kind::Unreachable)
     }
 }

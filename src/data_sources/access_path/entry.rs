@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::access_policy;
 use super::question::Question;
-use crate::aws::{Arn, Error};
+use crate::aws::{Account, Arn, Error};
 use crate::data_sources::hops::Hop;
-use crate::data_sources::steps::{Accounts, Found, Step};
+use crate::data_sources::steps::{Found, Step};
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::eks::entries::{EntryFacts, Reach};
@@ -29,7 +29,7 @@ pub(super) struct Door<'a> {
 
 /// Looks at the cluster's door for this principal; without one, at the cluster only.
 pub(super) async fn look<'a>(
-    accounts: &Accounts,
+    account: &Account,
     region: &str,
     cluster_name: &str,
     principal: Option<&str>,
@@ -39,7 +39,6 @@ pub(super) async fn look<'a>(
     let Some(principal) = principal.filter(|_| open) else {
         return Door { cluster, entry: Ok(None), policies: Ok(BTreeMap::new()), others: Vec::new() };
     };
-    let account = &accounts.cluster;
     let (entry, policies, others) = futures::join!(
         admission::entry(account, region, cluster_name, principal),
         admission::policies(account, region, cluster_name, principal),

@@ -17,7 +17,7 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity;
 use super::steps::{self, Accounts};
-use crate::aws::arn;
+use crate::aws::{Account, arn};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::provider::{DataSource, Outcome, RequestContext};
@@ -59,17 +59,18 @@ impl DataSource for AccessPath {
 
 /// The region that was looked in, and the chain.
 async fn explain(context: &RequestContext, question: &Question) -> Result<(String, Chain), Diagnostics> {
-    let accounts = Accounts::of_provider(context, question.workload_account.as_deref()).await?;
-    let owner = accounts.cluster.identity().clone();
-    let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());
+    let key = question.workload_account.as_deref();
+    let (account, accounts) = Accounts::of_cluster(context, key, &question.chain, question.source.is_some()).await?;
+    let owner = account.identity().clone();
+    let region = question.region.clone().unwrap_or_else(|| account.region().to_owned());
     let (steps, cluster) =
-        futures::join!(steps::find(&accounts, &question.chain), cluster::describe_in(&accounts.cluster, &region, &question.cluster),);
+        futures::join!(steps::find(&accounts, &question.chain), cluster::describe_in(&account, &region, &question.cluster),);
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
     let cluster_found = cluster.as_ref().ok().and_then(Option::as_ref);
     let seen = last.entry_arn();
     let (door, network) = futures::join!(
-        entry::look(&accounts, &region, &question.cluster, seen.as_deref(), &cluster),
-        network(&accounts, &region, cluster_found, question),
+        entry::look(&account, &region, &question.cluster, seen.as_deref(), &cluster),
+        network(accounts.workload_or(&account), &account, &region, cluster_found, question),
     );
 
     let mut chain = Chain(vec![identity::identity(first)]);
@@ -90,8 +91,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
 }
 
 /// The network path from the source, if one is set, to an existing cluster.
-async fn network(accounts: &Accounts, region: &str, cluster: Option<&ClusterDescription>, question: &Question) -> Vec<Hop> {
+async fn network(workload: &Account, owner: &Account, region: &str, cluster: Option<&ClusterDescription>, question: &Question) -> Vec<Hop> {
     let (Some(source), Some(cluster)) = (&question.source, cluster) else { return Vec::new() };
-    let workload = accounts.workload.as_ref().unwrap_or(&accounts.cluster);
-    network::hops(workload, &accounts.cluster, region, cluster, source).await
+    network::hops(workload, owner, region, cluster, source).await
 }

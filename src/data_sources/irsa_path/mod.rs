@@ -16,7 +16,7 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity::assume_role;
 use super::steps::{self, Accounts};
-use crate::aws::arn;
+use crate::aws::{Account, arn};
 use crate::diagnostics::Diagnostics;
 use crate::objects::eks::cluster;
 use crate::provider::{DataSource, Outcome, RequestContext};
@@ -58,12 +58,30 @@ impl DataSource for IrsaPath {
     }
 }
 
+/// Who issues the tokens.
+enum Source<'a> {
+    /// The issuer itself: no cluster is asked.
+    Issuer(&'a str),
+    Cluster {
+        owner: Arc<Account>,
+        region: String,
+        name: &'a str,
+    },
+}
+
 /// The region that was looked in, and the chain.
 async fn explain(context: &RequestContext, question: &Question) -> Result<(Option<String>, Chain), Diagnostics> {
-    let accounts = Accounts::of_provider(context, question.workload_account.as_deref()).await?;
-    let region = question.region.clone().unwrap_or_else(|| accounts.cluster.region().to_owned());
     let chain: Vec<String> = question.pod_role.iter().chain([&question.role]).cloned().collect();
-    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&accounts, &region, question));
+    let key = question.workload_account.as_deref();
+    let (accounts, source) = match &question.issuer {
+        Some(url) => (Accounts::of_workload(context, key, &chain, question.pod_role.is_some()).await?, Source::Issuer(url)),
+        None => {
+            let (owner, accounts) = Accounts::of_cluster(context, key, &chain, false).await?;
+            let region = question.region.clone().unwrap_or_else(|| owner.region().to_owned());
+            (accounts, Source::Cluster { owner, region, name: question.cluster.as_deref().unwrap_or_default() })
+        }
+    };
+    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&source));
     let (Some(taker), Some(role)) = (steps.first(), steps.last()) else { return Ok((None, Chain::default())) };
     let providers = provider::look(&accounts, taker, issuer.as_deref()).await;
 
@@ -72,21 +90,25 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
         hops.extend([assume_role(taker, role, None)]);
     }
     hops.extend([permissions::hop(role, question)]);
-    Ok((question.cluster.as_ref().map(|_| region), hops))
+    let region = match source {
+        Source::Cluster { region, .. } => Some(region),
+        Source::Issuer(_) => None,
+    };
+    Ok((region, hops))
 }
 
 /// The issuer's name without `https://`, where it is known, and the hop that tells of it.
-async fn issuer(accounts: &Accounts, region: &str, question: &Question) -> (Option<String>, Hop) {
-    if let Some(url) = &question.issuer {
-        return (
-            Some(arn::issuer_host(url).to_owned()),
-            Hop::external(ISSUER, url, "The issuer is set in the configuration. Whether a cluster uses it can't be read from here."),
-        );
-    }
-    let name = question.cluster.as_deref().unwrap_or_default();
-    let owner = &accounts.cluster.identity().account_id;
-    let object = arn::cluster(&accounts.cluster.identity().partition, region, owner, name);
-    let (issuer, hop) = match cluster::describe_in(&accounts.cluster, region, name).await {
+async fn issuer(source: &Source<'_>) -> (Option<String>, Hop) {
+    let (account, region, name) = match source {
+        Source::Cluster { owner, region, name } => (owner, region, *name),
+        Source::Issuer(url) => {
+            let reason = "The issuer is set in the configuration. Whether a cluster uses it can't be read from here.";
+            return (Some(arn::issuer_host(url).to_owned()), Hop::external(ISSUER, *url, reason));
+        }
+    };
+    let owner = &account.identity().account_id;
+    let object = arn::cluster(&account.identity().partition, region, owner, name);
+    let (issuer, hop) = match cluster::describe_in(account, region, name).await {
         Err(error) => (None, Hop::unreadable(ISSUER, object, &error)),
         Ok(None) => {
             let reason = format!("No cluster {name} exists in region {region} of account {owner}.");

@@ -57,7 +57,7 @@ pub(super) async fn look(accounts: &Accounts, taker: &Step, issuer: Option<&str>
 
 /// Only to say more of what is broken: what can't be read is left out.
 async fn elsewhere(accounts: &Accounts, account: &Account, arn_in: impl Fn(&str) -> String) -> Option<String> {
-    for other in [Some(&accounts.cluster), accounts.workload.as_ref()].into_iter().flatten() {
+    for other in accounts.all() {
         let id = &other.identity().account_id;
         if *id != account.identity().account_id && matches!(oidc_providers::find(other, &arn_in(id)).await, Ok(Some(_))) {
             return Some(id.clone());

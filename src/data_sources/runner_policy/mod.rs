@@ -96,32 +96,58 @@ fn written(mut config: Value, mut sides: Sides) -> Outcome<Value> {
         }
         let text = document.as_ref().map(policy::canonical_text);
         config.insert(&format!("{name}_policy"), Value::optional_string(text));
-        config.insert(&format!("{name}_account_id"), Value::string(side.place.account_id));
+        // An account that nothing is allowed in was not looked up.
+        config.insert(&format!("{name}_account_id"), Value::optional_string(Some(side.place.account_id).filter(|id| !id.is_empty())));
     }
     Outcome::new(config, diagnostics)
 }
 
-/// Where the two sides are: as given, else as the provider's accounts say.
+/// Where the two sides are: as given, else as the provider's accounts say. An account that nothing is asked for is not touched.
 async fn sides(context: &RequestContext, config: &Value) -> Result<Sides, AccountError> {
     let key = text(config, "workload_account");
+    let needs = needs(config);
     let (cluster, workload) = futures::join!(
-        async { if config.get("cluster_account_id").is_null() { context.provider.cluster().await.map(Some) } else { Ok(None) } },
         async {
-            if config.get("workload_account_id").is_null() { context.provider.workload(key.as_deref()).await.map(Some) } else { Ok(None) }
+            let asks = needs.cluster && config.get("cluster_account_id").is_null();
+            if asks { context.provider.cluster().await.map(Some) } else { Ok(None) }
+        },
+        async {
+            let asks = needs.workload && config.get("workload_account_id").is_null();
+            if asks { context.provider.workload(key.as_deref()).await.map(Some) } else { Ok(None) }
         },
     );
     let (cluster, workload) = (cluster?, workload?);
-    let known = cluster.as_ref().or(workload.as_ref()).map(|account| account.identity().partition.clone());
+    // Each side's own: a federated trust may be of another partition than its cluster.
+    let partition_of = |account: &Option<Arc<Account>>| account.as_ref().map(|account| account.identity().partition.clone());
     let region = text(config, "region");
     let of_region = region.as_deref().filter(|region| *region != "*").map(|region| arn::partition_of(region).to_owned());
-    let partition = text(config, "partition").or(known).or(of_region).unwrap_or_else(|| "aws".into());
+    let [of_cluster, of_workload] = [&cluster, &workload].map(partition_of);
+    let otherwise = of_cluster.or(of_workload).or(of_region).unwrap_or_else(|| "aws".into());
     let side = |account: Option<Arc<Account>>, id: &str| Side {
         place: Place {
-            partition: partition.clone(),
+            partition: text(config, "partition").or_else(|| partition_of(&account)).unwrap_or_else(|| otherwise.clone()),
             account_id: account.map(|a| a.identity().account_id.clone()).or_else(|| text(config, id)).unwrap_or_default(),
             region: region.clone().unwrap_or_else(|| "*".into()),
         },
         grants: Grants::default(),
     };
     Ok(Sides { cluster: side(cluster, "cluster_account_id"), workload: side(workload, "workload_account_id") })
+}
+
+/// The sides on which something is asked for.
+struct Needs {
+    cluster: bool,
+    workload: bool,
+}
+
+fn needs(config: &Value) -> Needs {
+    let given = |name: &str| !config.get(name).members().is_empty();
+    let (connections, reads) = (given("cross_account_access") || given("cluster_peering"), config.get("data_sources").strings());
+    let trusts = config.get("irsa_trust").members();
+    let of_clusters = |trust: &Value| ["cluster_name", "cluster_names"].iter().any(|name| !trust.get(name).is_null());
+    let is_chained = |trust: &Value| text(trust, "mode").as_deref() == Some("chained");
+    Needs {
+        cluster: connections || !reads.is_empty() || trusts.iter().any(|trust| of_clusters(trust) || is_chained(trust)),
+        workload: connections || !trusts.is_empty() || reads.iter().any(|name| name != "xeks_cluster"),
+    }
 }

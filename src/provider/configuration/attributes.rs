@@ -54,6 +54,14 @@ pub(super) fn schema() -> Schema {
                 "Tags on this provider's objects that other tools manage: xeks neither reports them as drift nor removes them.",
             )
             .optional(),
+            Attribute::set_of_strings(
+                "allowed_account_ids",
+                "The only account IDs that the provider can use, on both sides: a resource fails before it does anything if `cluster_account` \
+                 or its workload account is another one. Applies in addition to the lists of the accounts. Prefer it to those: Terraform \
+                 silently drops a misspelled attribute inside an account, and rejects it here.",
+            )
+            .optional()
+            .check(each_text(arn::account_id)),
             Attribute::bool(
                 "allow_same_account",
                 "Whether both sides of a connection can be in one account. Default: `false`, because one account on both sides usually \

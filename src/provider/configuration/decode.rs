@@ -13,6 +13,8 @@ pub(super) fn configured(config: &Value) -> Configured {
     let workload = config.get("workload_account");
     let named = config.get("workload_accounts").entries().into_iter().flatten();
     let ignore = config.get("ignore_tags");
+    let allowed = config.get("allowed_account_ids").strings();
+    let settings = |account: &Value| Settings { allowed_by_provider: allowed.clone(), ..settings(account) };
     Configured {
         unknown: false,
         default_tags: strings_of_map(config.get("default_tags")),
@@ -44,6 +46,7 @@ fn settings(account: &Value) -> Settings {
         assume_role: account.get("assume_role").members().iter().map(assume_role).collect(),
         allowed_account_ids: account.get("allowed_account_ids").strings(),
         forbidden_account_ids: account.get("forbidden_account_ids").strings(),
+        allowed_by_provider: Vec::new(),
         endpoints: Endpoints {
             eks: text(endpoints, "eks"),
             iam: text(endpoints, "iam"),

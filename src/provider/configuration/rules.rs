@@ -12,13 +12,15 @@ const CHAINED: Duration = Duration::from_secs(3600);
 
 pub(super) fn check(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let mut account = |value: &Value, path: Path| check_account(value, &path, &mut diagnostics);
+    let mut account = |value: &Value, path: Path| {
+        check_account(value, &path, &mut diagnostics);
+        check_allowed_accounts(config, value, &path, &mut diagnostics);
+    };
     account(config.get("cluster_account"), Path::of("cluster_account"));
     account(config.get("workload_account"), Path::of("workload_account"));
     for (key, value) in config.get("workload_accounts").entries().into_iter().flatten() {
         account(value, Path::of("workload_accounts").key(key));
     }
-    check_partitions(config, &mut diagnostics);
     diagnostics
 }
 
@@ -85,25 +87,17 @@ fn check_role_partition(account: &Value, hop: &Value, path: &Path, diagnostics: 
     }
 }
 
-/// Roles trust no principal of another partition, so no connection crosses.
-fn check_partitions(config: &Value, diagnostics: &mut Diagnostics) {
-    let Some(cluster) = config.at("cluster_account.region").as_str() else { return };
-    let mut compare = |account: &Value, path: Path| {
-        if let Some(region) = account.get("region").as_str()
-            && arn::partition_of(region) != arn::partition_of(cluster)
-        {
-            let why = format!(
-                "Region {region} is in partition {}, but cluster_account's region {cluster} is in {}. Connections don't work across \
-                 partitions.",
-                arn::partition_of(region),
-                arn::partition_of(cluster)
-            );
-            refuse(&path.attribute("region"), why, diagnostics);
-        }
-    };
-    compare(config.get("workload_account"), Path::of("workload_account"));
-    for (key, account) in config.get("workload_accounts").entries().into_iter().flatten() {
-        compare(account, Path::of("workload_accounts").key(key));
+/// An account whose own list has none of the provider's account IDs could never be used.
+fn check_allowed_accounts(config: &Value, account: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let (all, own) = (config.get("allowed_account_ids"), account.get("allowed_account_ids"));
+    let known = all.is_wholly_known() && own.is_wholly_known();
+    let (all, own) = (all.strings(), own.strings());
+    if known && !all.is_empty() && !own.is_empty() && !own.iter().any(|id| all.contains(id)) {
+        let why = format!(
+            "The provider's own allowed_account_ids contains only {}, and both lists apply: no account passes. Add an ID to the provider's list.",
+            all.join(", ")
+        );
+        refuse(&path.attribute("allowed_account_ids"), why, diagnostics);
     }
 }
 
@@ -180,12 +174,24 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_not_mixed() {
-        let china = serde_json::json!({"region": "cn-north-1"});
-        assert_eq!(
-            refused(serde_json::json!({"cluster_account": {"region": "ap-south-1"}, "workload_accounts": {"a": china}})),
-            ["workload_accounts[\"a\"].region"]
+    fn a_lists_of_account_ids_that_no_account_passes_is_refused() {
+        let of = |all: serde_json::Value, own: serde_json::Value| {
+            refused(serde_json::json!({"allowed_account_ids": all, "workload_accounts": {"a": {"allowed_account_ids": own}}}))
+        };
+        let (one, other) = ("183295435445", "185863138492");
+        assert_eq!(of(serde_json::json!([one]), serde_json::json!([other])), ["workload_accounts[\"a\"].allowed_account_ids"]);
+        assert!(of(serde_json::json!([one, other]), serde_json::json!([other])).is_empty());
+        assert!(
+            of(serde_json::json!([one]), serde_json::json!([])).is_empty()
+                && of(serde_json::json!([]), serde_json::json!([one])).is_empty()
         );
+        assert_eq!(of(serde_json::json!(["1832"]), serde_json::json!([])), ["allowed_account_ids"]);
+    }
+
+    #[test]
+    fn accounts_may_be_in_two_partitions_and_the_roles_of_one_may_not() {
+        let china = serde_json::json!({"region": "cn-north-1"});
+        assert!(refused(serde_json::json!({"cluster_account": {"region": "ap-south-1"}, "workload_accounts": {"a": china}})).is_empty());
         let role = serde_json::json!({"region": "cn-north-1", "assume_role": [{"role_arn": ROLE}]});
         assert_eq!(refused(serde_json::json!({ "cluster_account": role })), ["cluster_account.assume_role[0].role_arn"]);
     }

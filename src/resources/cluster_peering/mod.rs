@@ -17,9 +17,10 @@ use async_trait::async_trait;
 
 use self::import::PeeringId;
 use self::model::Model;
-use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run};
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides};
 use super::lookups;
 use super::values::known;
+use crate::aws::Side;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Object, Refreshed};
 use crate::objects::ec2::peering::Link;
@@ -41,13 +42,17 @@ impl Composite for ClusterPeering {
     type Id = PeeringId;
 
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
-        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, model.cluster);
+        let cluster = format!("{}/{}/{}", env.identity(Side::Cluster).account_id, env.region, model.cluster);
         let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, model.link.workload.vpc_id)];
         // Beside the resource that has the connection, another of the same cluster and VPC may use it.
         if model.reuses {
             identity.push("reused".to_owned());
         }
         identity
+    }
+
+    fn sides(&self, _: &Value) -> Sides {
+        Sides::Connected(schema::ONE_PARTITION)
     }
 
     fn id(&self, model: &Model) -> PeeringId {

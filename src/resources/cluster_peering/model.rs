@@ -57,7 +57,11 @@ impl FromValue for Model {
             if value.get("https_source_cidrs").is_null() { workload_cidrs.clone() } else { blocks("https_source_cidrs", "") };
         let mut link = Link {
             name: format!("{cluster}/{workload_vpc}"),
-            cluster: End { vpc_id: text("network.cluster_vpc_id"), account_id: env.cluster.account_id.clone(), region: env.region.clone() },
+            cluster: End {
+                vpc_id: text("network.cluster_vpc_id"),
+                account_id: env.identity(Side::Cluster).account_id.clone(),
+                region: env.region.clone(),
+            },
             workload: End { vpc_id: workload_vpc, account_id: env.workload.account_id.clone(), region: env.workload_region.clone() },
             id: None,
             attribute: Path::of("peering_connection_id"),

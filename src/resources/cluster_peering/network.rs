@@ -188,7 +188,7 @@ async fn find_changed_rules(model: &Model, cx: &Context, env: &Env, seen: &mut R
         let known = seen.ledger.0.values().any(|entry| entry.id.as_ref() == Some(&changed.id));
         if ours && !known {
             let key = rule::key_of(&model.group, &changed);
-            let entry = found(&env.cluster.account_id, Some(env.region.clone()), Origin::Found);
+            let entry = found(&env.identity(Side::Cluster).account_id, Some(env.region.clone()), Origin::Found);
             let arn = Some(rule::arn(cx, &env.region, &changed.id));
             let entry = Entry { arn, id: Some(changed.id), instance: Some(instance.clone()), ..entry };
             seen.ledger.0.insert(key, entry);

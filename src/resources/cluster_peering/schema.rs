@@ -4,8 +4,8 @@ use crate::aws::{arn, cidr, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::Key;
 use crate::objects::ec2::peering::connection;
-use crate::resources::attributes::{cluster_region, common_attributes};
-use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
+use crate::resources::attributes::{cluster_region, common_attributes, one_partition};
+use crate::schema::{Attribute, Nesting, Partitions, Schema, Type, Value, attributes, validators};
 
 /// Routes that a table may have beyond the default quota, and more than any peering needs (VPC quotas).
 const MOST: usize = 200;
@@ -116,8 +116,11 @@ fn planned_cluster_vpc(_: &Value, prior: &Value) -> Option<Value> {
     (prior.get("cluster_vpc_id") != prior.at("network.cluster_vpc_id")).then_some(Value::Unknown)
 }
 
+/// What does not work across partitions.
+pub const ONE_PARTITION: &str = "VPC peering works only within one partition.";
+
 /// Rules over several attributes.
-fn validate(config: &Value, _: Option<&str>) -> Diagnostics {
+fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if config.get("allow_https").as_bool() == Some(false) && config.get("https_source_cidrs").is_given() {
         validators::refuse(
@@ -126,17 +129,10 @@ fn validate(config: &Value, _: Option<&str>) -> Diagnostics {
             &mut diagnostics,
         );
     }
-    let regions = [config.get("cluster_region").as_str(), config.get("workload_region").as_str()];
-    if let [Some(cluster), Some(workload)] = regions
-        && arn::partition_of(cluster) != arn::partition_of(workload)
-    {
-        let why = format!(
-            "{workload} is in partition {}, but the cluster is in {}. VPC peering works only within one partition.",
-            arn::partition_of(workload),
-            arn::partition_of(cluster)
-        );
-        validators::refuse(&Path::of("workload_region"), why, &mut diagnostics);
-    }
+    let own = config.get("workload_region").as_str().map(arn::partition_of);
+    let partitions = Partitions { workload: own.or(partitions.workload), ..partitions };
+    let path = Path::of(if own.is_some() { "workload_region" } else { "cluster_name" });
+    one_partition(config, partitions, &path, ONE_PARTITION, &mut diagnostics);
     diagnostics
 }
 
@@ -162,7 +158,7 @@ mod tests {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object, None));
+        diagnostics.extend(validate(&object, Partitions::default()));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 

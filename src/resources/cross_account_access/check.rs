@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::{objects, reach};
-use crate::aws::arn;
+use crate::aws::{Side, arn};
 use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
 use crate::objects::{Context, Env};
@@ -77,7 +77,10 @@ fn mode(model: &Model, env: &Env, diagnostics: &mut Diagnostics) {
                 "The authentication mode of cluster {} in account {} is CONFIG_MAP. Nothing was created. Set on_config_map = \"upgrade\" \
                  to have xeks change it, or run `aws eks update-cluster-config --name {} --region {} --access-config \
                  authenticationMode=API_AND_CONFIG_MAP`. The change can't be undone; the aws-auth ConfigMap keeps working.",
-                model.cluster, env.cluster.account_id, model.cluster, env.region
+                model.cluster,
+                env.identity(Side::Cluster).account_id,
+                model.cluster,
+                env.region
             ),
         );
     }
@@ -94,13 +97,18 @@ async fn policies(model: &Model, cx: &Context, env: &Env) -> Diagnostics {
         Err(error) => return preflight::skipped(&error),
     };
     for name in model.policies.keys() {
-        let policy_arn = arn::access_policy(&env.cluster.partition, name);
+        let policy_arn = arn::access_policy(&env.identity(Side::Cluster).partition, name);
         if !known.contains(&policy_arn) {
             let names: Vec<&str> = known.iter().filter_map(|arn| arn.rsplit('/').next()).collect();
             diagnostics.error(
                 Path::of("kubernetes.policies").key(name),
                 format!("EKS has no access policy {name}"),
-                format!("{}Access policies in account {}: {}.", did_you_mean(name, &names), env.cluster.account_id, names.join(", ")),
+                format!(
+                    "{}Access policies in account {}: {}.",
+                    did_you_mean(name, &names),
+                    env.identity(Side::Cluster).account_id,
+                    names.join(", ")
+                ),
             );
         }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::Value as Json;
 
 use super::model::{Model, default_service};
-use crate::aws::{arn, policy};
+use crate::aws::{Side, arn, policy};
 use crate::engine::{Refreshed, Tags};
 use crate::objects::eks::entries::EntryFacts;
 use crate::objects::iam::instance_profile;
@@ -120,7 +120,7 @@ async fn discover_workload_role(
 fn discovered_entry(facts: &EntryFacts, env: &Env) -> Value {
     let policies = facts.policies.iter().map(|(policy_arn, reach)| {
         let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
-        let name = if arn::access_policy(&env.cluster.partition, short) == *policy_arn { short } else { policy_arn };
+        let name = if arn::access_policy(&env.identity(Side::Cluster).partition, short) == *policy_arn { short } else { policy_arn };
         let namespaces = set_or_null(reach.namespaces.iter().cloned().collect(), &Value::Null);
         (name.to_owned(), Value::object([("scope", Value::string(reach.scope.as_str())), ("namespaces", namespaces)]))
     });

@@ -20,9 +20,10 @@ use async_trait::async_trait;
 
 use self::import::AccessId;
 use self::model::Model;
-use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
+use super::lifecycle::{Change, Composed, Composite, Located, Run, Sides, ownership};
 use super::lookups;
 use super::role;
+use crate::aws::Side;
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
 use crate::objects::eks::cluster::{self, ClusterDescription};
@@ -51,9 +52,13 @@ impl Composite for CrossAccountAccess {
     type Id = AccessId;
 
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
-        let cluster = format!("{}/{}/{}", env.cluster.account_id, env.region, model.cluster);
+        let cluster = format!("{}/{}/{}", env.identity(Side::Cluster).account_id, env.region, model.cluster);
         let access = model.access.as_ref().map(|access| access.name.clone()).unwrap_or_default();
         vec![cluster, access, format!("{}/{}", env.workload.account_id, model.workload.name)]
+    }
+
+    fn sides(&self, _: &Value) -> Sides {
+        Sides::Connected(rules::ONE_PARTITION)
     }
 
     fn id(&self, model: &Model) -> AccessId {

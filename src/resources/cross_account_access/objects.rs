@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::model::Model;
-use crate::aws::arn;
 use crate::aws::policy::statements;
+use crate::aws::{Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::Object;
 use crate::objects::eks::access_config::{self, AccessConfig};
@@ -117,7 +117,7 @@ fn access_entry(model: &Model, env: &Env) -> Objects {
     }
     // An entry of the cluster account, whichever role it is for.
     let attribute = || Path::of("access_role.name");
-    let policy_arn = |name: &String| arn::access_policy(&env.cluster.partition, name);
+    let policy_arn = |name: &String| arn::access_policy(&env.identity(Side::Cluster).partition, name);
     objects.push(Box::new(AccessEntry {
         cluster: model.cluster.clone(),
         region: region.clone(),

@@ -79,7 +79,7 @@ fn trusted_accounts(model: &Model, change: Change<'_>, env: &Env, diagnostics: &
     };
     let roots = model.trusted_principals.iter().filter_map(|text| Arn::parse(text).ok()).filter(|arn| arn.resource == "root");
     for account in roots.map(|root| root.account) {
-        let is_third = account != env.cluster.account_id && account != env.workload.account_id;
+        let is_third = env.side_of(&account).is_none();
         let reach = format!(
             "Each principal of account {account} that a policy of that account allows sts:AssumeRole on role {} can assume it and gets \
              this access to cluster {}.",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::Model;
 use super::objects::{assume_policy_name, describe_policy_name};
-use crate::aws::arn;
+use crate::aws::{Side, arn};
 use crate::engine::{Origin, Refreshed, found};
 use crate::objects::eks::entries::{Association, EntryFacts, Reach};
 use crate::objects::{Env, Ownership};
@@ -56,11 +56,11 @@ fn policies(model: &Model, kubernetes: &Value, env: &Env, seen: &mut Refreshed, 
         }
     }
     for (policy_arn, reach) in all.into_iter().flatten() {
-        let known = model.policies.keys().any(|name| arn::access_policy(&env.cluster.partition, name) == *policy_arn);
+        let known = model.policies.keys().any(|name| arn::access_policy(&env.identity(Side::Cluster).partition, name) == *policy_arn);
         if !known {
             let short = policy_arn.rsplit('/').next().unwrap_or(policy_arn);
             members.insert(short.to_owned(), reach_value(Some(reach), &Value::Null));
-            let entry = found(&env.cluster.account_id, Some(env.region.clone()), Origin::Found);
+            let entry = found(&env.identity(Side::Cluster).account_id, Some(env.region.clone()), Origin::Found);
             seen.ledger.0.entry(model.association_key(short)).or_insert(entry);
         }
     }

@@ -6,10 +6,13 @@ use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::resources::attributes;
 use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing};
-use crate::schema::{Value, validators};
+use crate::schema::{Partitions, Value, validators};
+
+/// What does not work across partitions.
+pub const ONE_PARTITION: &str = "Roles and access entries accept no principal of another partition.";
 
 /// Rules over several attributes.
-pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
+pub fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let (access, workload, client) = (config.get("access_role"), config.get("workload_role"), config.get("client"));
     let direct = config.get("mode").as_str() == Some("direct");
@@ -74,7 +77,8 @@ pub fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     attributes::role_tag_keys(config, &["access_role", "workload_role"], &mut diagnostics);
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
     principals_fit(config.at("access_role.trusted_principal_arns"), &mut diagnostics);
-    partitions_agree(config, partition, &mut diagnostics);
+    attributes::one_partition(config, partitions, &Path::of("cluster_name"), ONE_PARTITION, &mut diagnostics);
+    partitions_agree(config, attributes::partition_of(config, partitions), &mut diagnostics);
     diagnostics
 }
 
@@ -122,7 +126,7 @@ fn partitions_agree(config: &Value, partition: Option<&str>, diagnostics: &mut D
     let policies = config.at("kubernetes.policies").entries().into_iter().flatten();
     for (name, _) in policies.filter(|(name, _)| name.starts_with("arn:")) {
         let path = Path::of("kubernetes.policies").key(name);
-        attributes::arn_in_partition(attributes::partition_of(config, partition), name, &path, diagnostics);
+        attributes::arn_in_partition(partition, name, &path, diagnostics);
     }
 }
 
@@ -178,7 +182,7 @@ mod tests {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object, None));
+        diagnostics.extend(validate(&object, Partitions::default()));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 

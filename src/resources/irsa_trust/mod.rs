@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use self::import::TrustId;
 use self::model::{Model, Source};
-use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
+use super::lifecycle::{Change, Composed, Composite, Located, Run, Sides, ownership};
 use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
@@ -46,12 +46,23 @@ impl Composite for IrsaTrust {
     type Model = Model;
     type Id = TrustId;
 
-    /// Not the clusters of `cluster_names` nor the issuers: they change in place.
+    /// Not the clusters of `cluster_names` nor the issuers: they change in place. A trust of issuers has no cluster account.
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
         let name = if let Source::Cluster(name) = &model.source { name } else { "" };
-        let cluster = format!("{}/{}/{name}", env.cluster.account_id, env.region);
+        let cluster = env.cluster.as_ref().map(|owner| format!("{}/{}/{name}", owner.account_id, env.region)).unwrap_or_default();
         let pod_role = model.pod_role.as_ref().map(|pod_role| pod_role.name.clone()).unwrap_or_default();
         vec![cluster, pod_role, format!("{}/{}", env.workload.account_id, model.role.name)]
+    }
+
+    /// The URLs of issuers say all that a federated trust needs of the clusters.
+    fn sides(&self, value: &Value) -> Sides {
+        let is_federated = value.get("mode").as_str() == Some("federated");
+        let names_clusters = ["cluster_name", "cluster_names"].iter().any(|name| !value.get(name).is_null());
+        match (is_federated, names_clusters) {
+            (true, false) => Sides::Workload,
+            (true, true) => Sides::Apart,
+            (false, _) => Sides::Connected(schema::ONE_PARTITION),
+        }
     }
 
     fn id(&self, model: &Model) -> TrustId {

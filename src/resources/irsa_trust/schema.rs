@@ -4,9 +4,11 @@ use super::model::{POD_ROLE, ROLE};
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::OWN_POLICIES;
-use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, role_tag_keys, tags_attribute};
+use crate::resources::attributes::{
+    arns_in_partition, cluster_region, common_attributes, one_partition, partition_of, role_tag_keys, tags_attribute,
+};
 use crate::resources::role::{KEPT_BY_EXISTING, also_trusted_attribute, refuse_on_existing, role_attributes};
-use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
+use crate::schema::{Attribute, Nesting, Partitions, Schema, Type, Value, attributes, validators};
 
 /// The three ways to say whose tokens are trusted.
 const SOURCES: [&str; 3] = ["cluster_name", "cluster_names", "issuer_urls"];
@@ -28,8 +30,13 @@ pub fn schema() -> Schema {
             .optional()
             .check(validators::count(1, 20))
             .check(validators::each_text(names::cluster_name)),
-        Attribute::set_of_strings("issuer_urls", "OIDC issuers whose tokens the role trusts. xeks needs no access to the clusters.")
+        Attribute::set_of_strings(
+            "issuer_urls",
+            "OIDC issuers whose tokens the role trusts. In mode `federated`, xeks needs no access to the clusters, and never uses the \
+             provider's `cluster_account`. The issuer may belong to another AWS partition than the role: see `mode`.",
+        )
             .optional()
+            .replaces_unless(keeps_its_accounts)
             .check(validators::count(1, 20))
             .check(validators::each_text(names::issuer_url)),
         cluster_region(),
@@ -39,7 +46,9 @@ pub fn schema() -> Schema {
         Attribute::string(
             "mode",
             "`federated` (default): the workload account trusts the cluster's tokens through its own OIDC provider. `chained`: a pod role \
-             in the cluster account trusts the tokens and assumes the role.",
+             in the cluster account trusts the tokens and assumes the role. Only `federated` works across AWS partitions, such as a \
+             cluster in GovCloud and a role in the commercial partition: set `AWS_REGION` of such pods to a region of the role's partition \
+             (or `AWS_ENDPOINT_URL_STS` to a regional STS endpoint there), because STS of the cluster's own partition does not know the role.",
         )
         .default_value(Value::string("federated"))
         .decides_objects()
@@ -155,6 +164,12 @@ fn planned_issuers(config: &Value, prior: &Value) -> Option<Value> {
     others.then_some(Value::Unknown)
 }
 
+/// Whether a change of `issuer_urls` leaves the trust in its accounts: a federated one of clusters works in the cluster account too.
+fn keeps_its_accounts(prior: &Value, planned: &Value) -> bool {
+    let names_issuers = |value: &Value| !value.get("issuer_urls").is_null();
+    planned.get("mode").as_str() == Some("chained") || names_issuers(prior) == names_issuers(planned)
+}
+
 /// Issuer URLs in one form: with `https://`, without a slash at the end.
 pub fn https(urls: &Value) -> Value {
     if !urls.is_wholly_known() {
@@ -173,8 +188,11 @@ fn same_documents(new: &Value, old: &Value) -> bool {
     new.keys().eq(old.keys()) && new.values().zip(old.values()).all(same)
 }
 
+/// What does not work across partitions.
+pub const ONE_PARTITION: &str = "A role trusts no principal of another partition, so the pod role can't assume the role.";
+
 /// Rules over several attributes.
-fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
+fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let given: Vec<&str> = SOURCES.into_iter().filter(|name| config.get(name).is_given()).collect();
     let open = SOURCES.into_iter().any(|name| config.get(name).is_unknown());
@@ -214,9 +232,21 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     }
     role_tag_keys(config, &["role", "pod_role"], &mut diagnostics);
     inline_policies_fit(config.at("role.inline_policies"), &mut diagnostics);
-    let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
-    arns_in_partition(partition, config, &paths, &mut diagnostics);
+    partitions_fit(config, partitions, chained, &mut diagnostics);
     diagnostics
+}
+
+/// A federated trust may be of another partition than its cluster: the role and its policies are of the workload account's.
+fn partitions_fit(config: &Value, partitions: Partitions, chained: bool, diagnostics: &mut Diagnostics) {
+    let (role, pod_role) = (["role.permissions_boundary", "role.managed_policy_arns"], ["pod_role.permissions_boundary"]);
+    if chained {
+        one_partition(config, partitions, &Path::of("mode"), ONE_PARTITION, diagnostics);
+        let partition = partition_of(config, partitions);
+        arns_in_partition(partition, config, &pod_role, diagnostics);
+        arns_in_partition(partition, config, &role, diagnostics);
+    } else {
+        arns_in_partition(partitions.workload, config, &role, diagnostics);
+    }
 }
 
 /// All inline policies of a role have one quota, which can't be raised (IAM quotas). The plan counts those of an existing role too.
@@ -291,7 +321,7 @@ mod tests {
             object.insert(name, value.clone());
         }
         let mut diagnostics = schema.validate(&object);
-        diagnostics.extend(validate(&object, None));
+        diagnostics.extend(validate(&object, Partitions::default()));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
     }
 

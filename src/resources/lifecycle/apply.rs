@@ -24,7 +24,7 @@ impl<C: Composite> Composed<C> {
         let mut value = planned.clone();
         if let Err(Located { path, error, .. }) = self.composite.resolve(&cx, &model, &mut value, &mut env).await {
             let summary = format!("{} of {} failed before anything was changed", sentence(operation), C::NAME);
-            diagnostics.error(path, summary, explain(&error));
+            diagnostics.error(path, summary, explain(&cx, &error));
             return Outcome::new(prior, diagnostics);
         }
         let model = C::Model::from_value(&value, &env);

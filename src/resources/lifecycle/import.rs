@@ -2,7 +2,7 @@
 
 use super::report::explain;
 use super::{Composed, Composite, FromValue, ImportId, Located, env, timeout};
-use crate::aws::Error;
+use crate::aws::{Account, Error};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
 use crate::objects::iam::role;
@@ -21,13 +21,13 @@ impl<C: Composite> Composed<C> {
             return Outcome::new(Value::Null, diagnostics);
         };
         let mut value = parsed.config(&self.schema);
-        let pair = match self.pair(context, &value).await {
+        let pair = match self.pair(context, &value, &Ledger::default()).await {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(Value::Null, error.into()),
         };
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
-                value.insert(name, Value::string(pair.side(side).region()));
+                value.insert(name, Value::optional_string(pair.opened(side).map(Account::region)));
             }
         }
         let mut env = env(&pair, &value, Ledger::default(), &context.provider);
@@ -36,7 +36,7 @@ impl<C: Composite> Composed<C> {
         let mut seen = match self.read_for_import(&cx, &model, &mut value, &mut env).await {
             Ok(seen) => seen,
             Err(Located { path, error, .. }) => {
-                diagnostics.error(path, summary, explain(&error));
+                diagnostics.error(path, summary, explain(&cx, &error));
                 return Outcome::new(Value::Null, diagnostics);
             }
         };

@@ -32,7 +32,7 @@ use crate::objects::env::arns_of;
 use crate::objects::{Context, Env, Held, Ownership};
 use crate::provider::configuration::Configured;
 use crate::provider::{ApplyRequest, Outcome, Plan, PlanRequest, RequestContext, Resource};
-use crate::schema::{DecodeError, Schema, Value, placeholder};
+use crate::schema::{DecodeError, Partitions, Schema, Value, placeholder};
 
 /// How long an operation may take where `timeouts` says nothing.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
@@ -75,10 +75,22 @@ pub trait Composite: Send + Sync + 'static {
     async fn discover(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located>;
     /// Checks at plan time beyond those that every composite has. They read, and their results are diagnostics, never values.
     async fn check(&self, cx: &Context, model: &Self::Model, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics;
+    /// The accounts that a configuration or state works in, from attributes that may be unknown.
+    fn sides(&self, value: &Value) -> Sides;
     /// What only one new resource of a run can have; a second one is an error in its plan.
     fn claim(&self, _model: &Self::Model) -> Option<Claim> {
         None
     }
+}
+
+/// The accounts that a resource works in: the only ones that are opened for it, besides those that its ledger has objects in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// Both, in one partition. What does not work across two, as a sentence.
+    Connected(&'static str),
+    /// Both, each by itself: they may be in two partitions.
+    Apart,
+    Workload,
 }
 
 /// A configuration as a resource's own code reads it.
@@ -161,8 +173,11 @@ impl<C: Composite> Composed<C> {
         Arc::new(Composed { composite, schema, run: run.clone() })
     }
 
-    async fn pair(&self, context: &RequestContext, value: &Value) -> Result<Pair, AccountError> {
-        context.provider.pair(value.get("workload_account").as_str()).await
+    /// The accounts that the value works in and those that the ledger has objects in.
+    async fn pair(&self, context: &RequestContext, value: &Value, ledger: &Ledger) -> Result<Pair, AccountError> {
+        let key = value.get("workload_account").as_str();
+        let is_workload_alone = self.composite.sides(value) == Sides::Workload && ledger.0.keys().all(|key| key.side == Side::Workload);
+        if is_workload_alone { context.provider.workload_alone(key).await } else { context.provider.pair(key).await }
     }
 
     /// Begins an operation on a state, in the accounts that its ledger names. `config` is null on reads and destroys.
@@ -173,9 +188,13 @@ impl<C: Composite> Composed<C> {
         (config, objects): (&Value, &Value),
         operation: &str,
     ) -> Result<Begun<C::Model>, Diagnostics> {
-        let pair = self.pair(context, value).await?;
-        let env = env(&pair, value, Ledger::from_value(objects), &context.provider).given_by(config);
+        let ledger = Ledger::from_value(objects);
+        let pair = self.pair(context, value, &ledger).await?;
+        let env = env(&pair, value, ledger, &context.provider).given_by(config);
         report::same_accounts(&env)?;
+        if !config.is_null() {
+            report::one_partition(self.composite.sides(value), &pair)?;
+        }
         let model = C::Model::from_value(value, &env);
         let mut cx = self.context(context, pair, &model, &env, timeout(value, operation));
         cx.forced =
@@ -231,8 +250,8 @@ impl<C: Composite> Resource for Composed<C> {
         &self.schema
     }
 
-    fn validate(&self, config: &Value, partition: Option<&str>) -> Diagnostics {
-        self.schema.check_rules(config, partition)
+    fn validate(&self, config: &Value, partitions: Partitions) -> Diagnostics {
+        self.schema.check_rules(config, partitions)
     }
 
     async fn plan(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
@@ -268,12 +287,13 @@ pub fn ownership<C: Composite>(composite: &C, model: &C::Model, env: &Env) -> Ow
 }
 
 fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env {
-    let region = |name: &str, side: Side| placeholder::text(value.get(name)).unwrap_or_else(|| pair.side(side).region().to_owned());
+    let home = |side: Side| pair.opened(side).unwrap_or(pair.side(Side::Workload)).region().to_owned();
+    let region = |name: &str, side: Side| placeholder::text(value.get(name)).unwrap_or_else(|| home(side));
     Env {
-        cluster: pair.identity(Side::Cluster).clone(),
+        cluster: pair.opened(Side::Cluster).map(|account| account.identity().clone()),
         workload: pair.identity(Side::Workload).clone(),
         region: region("cluster_region", Side::Cluster),
-        home_region: pair.cluster.region().to_owned(),
+        home_region: home(Side::Cluster),
         workload_region: region("workload_region", Side::Workload),
         default_tags: provider.default_tags.clone(),
         ignore_tags: provider.ignore_tags.clone(),

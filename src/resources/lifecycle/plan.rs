@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
-use crate::aws::accounts::Pair;
-use crate::diagnostics::{Diagnostics, Severity};
+use crate::aws::accounts::{Account, Pair};
+use crate::diagnostics::Diagnostics;
 use crate::engine::{self, Ledger, OnExisting};
 use crate::objects::{Context, Env};
 use crate::provider::configuration::Configured;
 use crate::provider::{Outcome, Plan, PlanRequest, RequestContext};
 use crate::resources::preflight;
 use crate::schema::{Value, placeholder};
+
+/// How the way past an error of a plan begins, for a resource that exists.
+const AS_IT_IS: &str = "To destroy the resource as it is";
 
 /// A planned value, and what it follows from.
 pub(super) struct Planned<M> {
@@ -24,16 +27,26 @@ pub(super) struct Planned<M> {
 
 impl<C: Composite> Composed<C> {
     pub(super) async fn plan_change(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
-        let PlanRequest { config, prior, replanned } = request;
-        if config.is_null() {
+        if request.config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
+        let exists = !request.prior.is_null();
+        let mut outcome = self.plan_of_configuration(context, request).await;
+        // Terraform begins a destroy with a plan of the whole configuration, unless it is told not to refresh.
+        if !exists {
+            report::destroy_past(&mut outcome.diagnostics, "To destroy the other resources of the configuration");
+        }
+        outcome
+    }
+
+    async fn plan_of_configuration(&self, context: &RequestContext, request: PlanRequest) -> Outcome<Plan> {
+        let PlanRequest { config, prior, replanned } = request;
         let value = self.schema.with_defaults(&config);
         let unknown = |this: &Self, diagnostics| Outcome::new(this.plan_without_accounts(value.clone(), &prior), diagnostics);
         if context.provider.unknown || value.get("workload_account").is_unknown() {
             return unknown(self, Diagnostics::new());
         }
-        let pair = match self.pair(context, &value).await {
+        let pair = match self.pair(context, &value, &Ledger::from_value(prior.get("objects"))).await {
             Ok(pair) => pair,
             // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
@@ -61,7 +74,14 @@ impl<C: Composite> Composed<C> {
             && !replanned
             && self.run.is_claimed_twice(&cx.ownership.resource, prior.is_null())
         {
-            diagnostics.extend(claimed_twice::<C>(claim));
+            let mut twice = claimed_twice::<C>(claim);
+            if !prior.is_null() {
+                report::destroy_past(&mut twice, AS_IT_IS);
+            }
+            diagnostics.extend(twice);
+        }
+        if let Err(apart) = report::one_partition(self.composite.sides(&planned.value), &cx.pair) {
+            diagnostics.extend(apart);
         }
         if !planned.open {
             self.note_creates(&cx, &planned);
@@ -136,7 +156,8 @@ impl<C: Composite> Composed<C> {
         let config = value.clone();
         for (name, side) in self.regions() {
             if value.get(name).is_null() {
-                value.insert(name, Value::string(prior.get(name).as_str().unwrap_or_else(|| pair.side(side).region())));
+                let region = prior.get(name).as_str().or_else(|| pair.opened(side).map(Account::region));
+                value.insert(name, Value::optional_string(region));
             }
         }
         for (name, planned) in self.schema.observed() {
@@ -201,9 +222,7 @@ impl<C: Composite> Composed<C> {
             self.composite.check(cx, &model, Change { value: &value, prior }, &env, &self.run),
         );
         if !prior.is_null() {
-            diagnostics.0.iter_mut().filter(|found| found.severity == Severity::Error).for_each(|error| {
-                error.detail.push_str("\n\nTo destroy the resource as it is, run terraform destroy -refresh=false.");
-            });
+            report::destroy_past(&mut diagnostics, AS_IT_IS);
         }
         diagnostics.extend(if prior.is_null() { foreign } else { foreign.as_warnings() });
         diagnostics

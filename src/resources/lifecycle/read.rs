@@ -64,7 +64,7 @@ impl<C: Composite> Composed<C> {
     ) -> Result<(), Diagnostics> {
         self.composite.refresh(cx, model, state, env, seen).await.map_err(|located| {
             let mut diagnostics = Diagnostics::new();
-            let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", explain(&located.error));
+            let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", explain(cx, &located.error));
             diagnostics.error(located.path, format!("Reading {} failed", C::NAME), text);
             diagnostics
         })?;

@@ -4,10 +4,13 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::aws::{Error, Kind, Side};
-use crate::diagnostics::{Diagnostics, Path, sentence};
+use super::Sides;
+use crate::aws::{Error, Kind, Pair, Side};
+use crate::diagnostics::{Diagnostics, Path, Severity, sentence};
 use crate::engine::{self, Accounts, Failure, Key, Ledger, Object, Observed, Owner, Tags};
 use crate::objects::{Context, Env, TAG_RESOURCE};
+use crate::provider::unexpected_caller;
+use crate::resources::attributes::two_partitions;
 use crate::schema::Value;
 
 /// What a report of an operation needs to know of it.
@@ -53,7 +56,7 @@ impl Operation<'_> {
     /// A read that failed.
     pub fn read_failed(&self, failure: &Failure<Error>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", explain(&failure.error));
+        let text = format!("{}\n\nNothing was changed, neither in AWS nor in the state.", explain(self.cx, &failure.error));
         diagnostics.error(Path::root(), format!("Reading {} failed at {}", self.name, failure.key), text);
         diagnostics
     }
@@ -61,13 +64,13 @@ impl Operation<'_> {
     /// What went wrong, in which account, and what AWS's answer advises.
     fn explain(&self, failure: &Failure<engine::Error<Error>>) -> String {
         let key = &failure.key;
-        let of_kind = |kind: Kind, message: String| explain(&Error::of_kind(kind, &key.kind, self.cx.label(key.side), message));
+        let of_kind = |kind: Kind, message: String| explain(self.cx, &Error::of_kind(kind, &key.kind, self.cx.label(key.side), message));
         match &failure.error {
             engine::Error::Interrupted => {
-                explain(&Error::of_kind(Kind::Other, "xeks", "this run", "interrupted: Terraform asked the provider to stop"))
+                explain(self.cx, &Error::of_kind(Kind::Other, "xeks", "this run", "interrupted: Terraform asked the provider to stop"))
             }
             engine::Error::Missing(what) => of_kind(Kind::Absent, what.clone()),
-            engine::Error::Foreign(observed) => explain(&foreign(self.cx, key, observed, &self.id)),
+            engine::Error::Foreign(observed) => explain(self.cx, &foreign(self.cx, key, observed, &self.id)),
             engine::Error::TakenOver => of_kind(
                 Kind::Exists,
                 format!(
@@ -93,7 +96,7 @@ impl Operation<'_> {
                 ),
             ),
             engine::Error::Read(error) | engine::Error::Create(error) | engine::Error::Update(error) | engine::Error::Delete(error) => {
-                explain(error)
+                explain(self.cx, error)
             }
         }
     }
@@ -198,21 +201,22 @@ pub fn missing(cx: &Context, object: &dyn Object<Context>) -> Error {
     Error::of_kind(Kind::Absent, &key.kind, cx.label(key.side), object.if_missing())
 }
 
-/// The error, and what to do about it.
-pub(super) fn explain(error: &Error) -> String {
-    match error.advice() {
-        Some(advice) => format!("{error}\n\n{advice}"),
-        None => error.to_string(),
-    }
+/// The error, and what to do about it. A denied caller may be another one than the user has in mind.
+pub(super) fn explain(cx: &Context, error: &Error) -> String {
+    let accounts = Side::BOTH.into_iter().filter_map(|side| cx.pair.opened(side));
+    let mut denied = accounts.filter(|account| error.is(Kind::Denied) && account.label() == error.account);
+    let caller = denied.find_map(unexpected_caller);
+    [Some(error.to_string()), error.advice(), caller].into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
 /// A caller in another account must not take an object's absence for its deletion.
 pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     for side in Side::BOTH {
-        let now = env.identity(side);
+        // Asked for only where the ledger has objects.
         let other = env.ledger.0.iter().find(|(key, entry)| key.side == side && entry.account_id != env.account_id(side));
         if let Some((key, entry)) = other {
+            let now = env.identity(side);
             diagnostics.error(
                 Path::root(),
                 format!("The provider's {side}_account is not the account in the state"),
@@ -226,6 +230,25 @@ pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
         }
     }
     if diagnostics.has_error() { Err(diagnostics) } else { Ok(()) }
+}
+
+/// Adds to the errors of a plan how to destroy all the same.
+pub(super) fn destroy_past(diagnostics: &mut Diagnostics, what: &str) {
+    for error in diagnostics.0.iter_mut().filter(|found| found.severity == Severity::Error) {
+        error.detail.push_str(&format!("\n\n{what}, run terraform destroy -refresh=false."));
+    }
+}
+
+/// The accounts of a connection are of one partition.
+pub(super) fn one_partition(sides: Sides, pair: &Pair) -> Result<(), Diagnostics> {
+    let Sides::Connected(why) = sides else { return Ok(()) };
+    let [cluster, workload] = Side::BOTH.map(|side| pair.identity(side).partition.as_str());
+    if cluster == workload {
+        return Ok(());
+    }
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.error(Path::root(), "The accounts are in two partitions", two_partitions(cluster, workload, why));
+    Err(diagnostics)
 }
 
 /// Says so where an apply found other objects than its plan did, with a state that is true. Without this, Terraform would report a defect.

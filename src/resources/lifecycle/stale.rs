@@ -161,7 +161,7 @@ mod tests {
     fn env_of(ledger: Ledger) -> Env {
         let account = Identity { account_id: "183295435445".into(), arn: String::new(), partition: "aws".into() };
         Env {
-            cluster: account.clone(),
+            cluster: Some(account.clone()),
             workload: account,
             region: String::new(),
             home_region: String::new(),

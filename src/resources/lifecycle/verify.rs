@@ -42,7 +42,7 @@ pub(super) async fn until_visible(
                 made.failures.extend(verified.taken_over.into_iter().map(taken_over));
             }
             Err(failure) => {
-                unreadable(&failure.error, "made", made.failures.is_empty(), diagnostics);
+                unreadable(cx, &failure.error, "made", made.failures.is_empty(), diagnostics);
                 break;
             }
         }
@@ -79,7 +79,7 @@ pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagn
                 }
             }
             Err(error) => {
-                unreadable(&error, "deleted", converged.failures.is_empty(), diagnostics);
+                unreadable(cx, &error, "deleted", converged.failures.is_empty(), diagnostics);
                 return;
             }
         }
@@ -87,12 +87,12 @@ pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagn
 }
 
 /// The calls are done, and the next read will meet the same error: a warning, unless a call has failed already, of which there is an error.
-fn unreadable(error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
+fn unreadable(cx: &Context, error: &Error, done: &str, alone: bool, diagnostics: &mut Diagnostics) {
     tracing::info!("what was {done} can't be read: {error}");
     if alone {
         let text = format!(
             "{}\n\nAWS accepted every call, and the state contains all objects. Run plan in a few minutes to verify them.",
-            explain(error)
+            explain(cx, error)
         );
         diagnostics.warning(Path::root(), format!("The objects just {done} can't be verified"), text);
     }

@@ -14,7 +14,7 @@ const DURATION: i32 = 7200;
 
 /// The policies that boundaries name.
 pub async fn prepare(root: &Pair) {
-    for account in [&root.cluster, &root.workload] {
+    for account in [root.side(Side::Cluster), root.side(Side::Workload)] {
         for name in ["boundary", "other"] {
             account.iam().create_policy().policy_name(name).policy_document(deny().to_string()).send().await.unwrap();
         }

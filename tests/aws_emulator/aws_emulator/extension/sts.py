@@ -1,6 +1,6 @@
 """STS as AWS does it: who may assume which role, and what the session is good for.
 
-Owns: AssumeRole, AssumeRoleWithWebIdentity, and the credentials that EC2 gives to an instance. Must not know: how a
+Owns: GetCallerIdentity, AssumeRole, AssumeRoleWithWebIdentity, and the credentials that EC2 gives to an instance. Must not know: how a
 trust policy is read (`trust`), who signed the call (`authentication`).
 """
 
@@ -13,7 +13,7 @@ import time
 
 from ministack.services import sts as stock
 
-from . import identities, issuers, permissions, service_authorization, trust
+from . import arns, identities, issuers, permissions, service_authorization, trust
 from .call import AwsError, Call, Caller, handles
 from .permissions import Need, needs
 
@@ -32,6 +32,13 @@ def issued() -> list[str]:
 def _by_trust(call: Call) -> list[Need]:
     """Decided together with the role's trust policy, below."""
     return []
+
+
+@handles("sts", "GetCallerIdentity")
+async def get_caller_identity(call: Call) -> dict:
+    """AWS General Reference, "Amazon Resource Names (ARNs)": an ARN begins with the partition of its account's region."""
+    answer = await call.stock()
+    return answer | {"Arn": ":".join(["arn", arns.partition(call.region), *answer["Arn"].split(":")[2:]])}
 
 
 @handles("sts", "AssumeRole")
