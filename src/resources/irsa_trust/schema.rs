@@ -5,7 +5,8 @@ use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::OWN_POLICIES;
 use crate::resources::attributes::{arns_in_partition, cluster_region, common_attributes, role_tag_keys, tags_attribute};
-use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, role_attributes};
+use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, refuse_service_linked, role_attributes};
+use crate::resources::trusted_principals;
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 /// The three ways to say whose tokens are trusted.
@@ -97,6 +98,11 @@ fn role() -> Vec<Attribute> {
         .optional()
         .check(validators::count(0, policy::ATTACHMENTS_NEVER))
         .check(validators::each_text(arn::is_policy)),
+        trusted_principals::attribute(
+            "ARNs of additional principals that can assume the role with sts:AssumeRole, such as a team's role. `*` and `?` in the part after \
+             the account are wildcards, such as in \
+             `arn:aws:iam::185863138492:role/aws-reserved/sso.amazonaws.com/ap-south-1/AWSReservedSSO_PowerUser_*`.",
+        ),
     ];
     attributes([role_attributes(ROLE, EXISTING), more])
 }
@@ -209,11 +215,13 @@ fn validate(config: &Value, partition: Option<&str>) -> Diagnostics {
     }
     subjects_fit(config.get("service_accounts"), &mut diagnostics);
     for attribute in ["role", "pod_role"] {
+        refuse_service_linked(config.get(attribute), &Path::of(attribute), &mut diagnostics);
         refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
     role_tag_keys(config, &["role", "pod_role"], &mut diagnostics);
     inline_policies_fit(config.at("role.inline_policies"), &mut diagnostics);
-    let paths = ["role.permissions_boundary", "role.managed_policy_arns", "pod_role.permissions_boundary"];
+    trusted_principals::fit(config, "role.trusted_principal_arns", &mut diagnostics);
+    let paths = ["role.permissions_boundary", "role.managed_policy_arns", "role.trusted_principal_arns", "pod_role.permissions_boundary"];
     arns_in_partition(partition, config, &paths, &mut diagnostics);
     diagnostics
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use serde_json::Value as Json;
 
-use super::RoleModel;
+use super::{RoleModel, protected};
 use crate::aws::arn::Arn;
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
@@ -42,6 +42,9 @@ impl Wanted<'_> {
         self.policies_of_account(env, &mut diagnostics);
         self.default_tag_keys(env, &mut diagnostics);
         let foreign = self.foreign(cx, env).await;
+        if let Some(facts) = &foreign {
+            protected::refuse_changes(self, facts, cx, &mut diagnostics);
+        }
         if !self.trust.is_empty() {
             if let Some(facts) = &foreign {
                 self.deleted_principals(cx, facts, &mut diagnostics);
@@ -71,19 +74,24 @@ impl Wanted<'_> {
         of_kind.filter_map(move |(key, entry)| Some((on_role(key)?, entry)))
     }
 
-    /// A managed policy of another account can't be attached (IAM, AttachRolePolicy).
+    /// A managed policy of another account can't be attached, and can't be a permissions boundary (IAM, AttachRolePolicy and
+    /// PutRolePermissionsBoundary).
     fn policies_of_account(&self, env: &Env, diagnostics: &mut Diagnostics) {
         let account = &env.identity(self.role.side).account_id;
-        for text in self.role.managed_policies.iter().flatten() {
+        let attached = self.role.managed_policies.iter().flatten().map(|text| (text, "managed_policy_arns", "attached to"));
+        let boundary =
+            self.role.settings.permissions_boundary.iter().map(|text| (text, "permissions_boundary", "the permissions boundary of"));
+        for (text, attribute, purpose) in attached.chain(boundary) {
             let Ok(arn) = Arn::parse(text) else { continue };
             if arn.account != "aws" && arn.account != *account {
                 diagnostics.error(
-                    Path::of(self.role.attribute.name).attribute("managed_policy_arns"),
-                    format!("{text} can't be attached to role {}", self.role.name),
+                    Path::of(self.role.attribute.name).attribute(attribute),
+                    format!("{text} can't be {purpose} role {}", self.role.name),
                     format!(
-                        "The policy belongs to account {}, and the role to account {account}. IAM attaches AWS managed policies and those of \
-                         the role's own account. Create the policy in {account}, or add its statements as an inline policy.",
-                        arn.account
+                        "The policy belongs to account {}, and the role to account {account}. IAM takes AWS managed policies and those of the \
+                         role's own account. Create the policy in {account}{}.",
+                        arn.account,
+                        if attribute == "managed_policy_arns" { ", or add its statements as an inline policy" } else { "" }
                     ),
                 );
             }
