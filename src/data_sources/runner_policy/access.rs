@@ -39,14 +39,10 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     entries(sides, wanted, &Entry { owner, role, principals, adopt });
 }
 
-/// The role of a permission set as one that exists under the path of IAM Identity Center, whatever its suffix.
+/// The role of a permission set as one that exists, whatever its suffix. IAM asks for a role that is gone by its ARN without the path.
 fn role_of_set(role: &Value) -> Option<Value> {
     let set = text(role, "permission_set")?;
-    Some(Value::object([
-        ("name", Value::string(format!("{}_*", identity_center::role_of(&set)))),
-        ("path", Value::string(format!("{}*", identity_center::PATH))),
-        ("existing", Value::Bool(true)),
-    ]))
+    Some(Value::object([("name", Value::string(format!("{}_*", identity_center::role_of(&set)))), ("existing", Value::Bool(true))]))
 }
 
 /// The access entry that is made: for which role of which account.

@@ -116,8 +116,9 @@ pub(super) fn trusted(sides: &mut Sides, role: &Value) {
             Some((Sort::Role, name)) if identity_center::lacks_path(&arn.resource) => {
                 ("iam:GetRole", vec![principal, place.iam("role", &format!("{}*", identity_center::PATH), &name)])
             }
-            Some((Sort::Role, _)) => ("iam:GetRole", vec![principal]),
-            Some((Sort::User, _)) => ("iam:GetUser", vec![principal]),
+            // IAM asks for one that does not exist by its ARN without the path.
+            Some((Sort::Role, name)) => ("iam:GetRole", vec![principal, place.iam("role", "/", &name)]),
+            Some((Sort::User, name)) => ("iam:GetUser", vec![principal, place.iam("user", "/", &name)]),
             None => continue,
         };
         for side in [&mut sides.cluster, &mut sides.workload].into_iter().filter(|side| side.place.account_id == arn.account) {

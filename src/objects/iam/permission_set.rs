@@ -14,16 +14,15 @@ pub struct PermissionSetRole {
 /// The role of that permission set.
 ///
 /// # Errors
-/// The account has none, or more than one: an account that moved to another organization may keep those of the former one.
+/// The account has none, or more than one.
 pub async fn find(cx: &Context, side: Side, permission_set: &str) -> Result<PermissionSetRole, Error> {
-    const CALL: &str = "iam:ListRoles";
     let iam = cx.iam(side);
     let pages = || iam.list_roles().path_prefix(identity_center::PATH).into_paginator().items().send().try_collect();
-    let listed: Vec<aws_sdk_iam::types::Role> = cx.ask(CALL, side, pages).await?;
+    let listed: Vec<aws_sdk_iam::types::Role> = cx.ask("iam:ListRoles", side, pages).await?;
     let names = listed.iter().map(|role| role.role_name().to_owned()).collect();
     let name = chosen(names, permission_set).map_err(|wrong| {
         let (kind, message) = wrong.explain(permission_set, cx.label(side));
-        Error::of_kind(kind, CALL, cx.label(side), message)
+        Error::of_kind(kind, "iam:ListRoles", cx.label(side), message)
     })?;
     let path = listed.iter().find(|role| role.role_name() == name).map_or(identity_center::PATH, |role| role.path());
     let identity = cx.account(side).identity();
