@@ -43,7 +43,7 @@ impl Wanted<'_> {
         self.default_tag_keys(env, &mut diagnostics);
         let foreign = self.foreign(cx, env).await;
         if let Some(facts) = &foreign {
-            protected::refuse_changes(self, facts, cx, &mut diagnostics);
+            protected::refuse_changes(self.role, &self.added(), facts, cx, &mut diagnostics);
         }
         if !self.trust.is_empty() {
             if let Some(facts) = &foreign {
@@ -54,6 +54,16 @@ impl Wanted<'_> {
         self.attachments_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
         self.inline_policies_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
         diagnostics
+    }
+
+    /// What the apply adds to a role that exists.
+    fn added(&self) -> Vec<&'static str> {
+        let added = [
+            ("a statement of its trust policy", !self.trust.is_empty()),
+            ("inline policies", !self.inline_policies.is_empty()),
+            ("managed policies", self.role.managed_policies.as_ref().is_some_and(|policies| !policies.is_empty())),
+        ];
+        added.into_iter().filter(|(_, is_added)| *is_added).map(|(what, _)| what).collect()
     }
 
     /// The role as it is, where this resource adds to one that others created. One that can't be read is checked as if it were new: the

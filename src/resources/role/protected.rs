@@ -3,7 +3,7 @@
 //! IAM user guide, "Create a service-linked role", and IAM Identity Center user guide, "Referencing permission sets in resource policies":
 //! both are known by their path, which no other role can have.
 
-use super::check::Wanted;
+use super::RoleModel;
 use crate::aws::identity_center;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::Context;
@@ -30,9 +30,9 @@ pub fn refuse_service_linked(role: &Value, path: &Path, diagnostics: &mut Diagno
     }
 }
 
-/// Refuses what the plan would add to a role that only AWS can change.
-pub(super) fn refuse_changes(wanted: &Wanted<'_>, facts: &RoleFacts, cx: &Context, diagnostics: &mut Diagnostics) {
-    let (role, account) = (wanted.role, cx.label(wanted.role.side));
+/// Refuses what the plan would add to a role that only AWS can change. `added` names it.
+pub(super) fn refuse_changes(role: &RoleModel, added: &[&str], facts: &RoleFacts, cx: &Context, diagnostics: &mut Diagnostics) {
+    let account = cx.label(role.side);
     if facts.path.starts_with(SERVICE_LINKED_PATH) {
         diagnostics.error(
             role.name_path(),
@@ -41,16 +41,7 @@ pub(super) fn refuse_changes(wanted: &Wanted<'_>, facts: &RoleFacts, cx: &Contex
         );
         return;
     }
-    if !facts.path.starts_with(identity_center::PATH) {
-        return;
-    }
-    let added = [
-        ("a statement of its trust policy", !wanted.trust.is_empty()),
-        ("inline policies", !wanted.inline_policies.is_empty()),
-        ("managed policies", role.managed_policies.as_ref().is_some_and(|policies| !policies.is_empty())),
-    ];
-    let added: Vec<&str> = added.iter().filter(|(_, is_added)| *is_added).map(|(what, _)| *what).collect();
-    if !added.is_empty() {
+    if facts.path.starts_with(identity_center::PATH) && !added.is_empty() {
         diagnostics.error(
             role.name_path(),
             format!("{} is a role of IAM Identity Center", role.name),
