@@ -18,6 +18,11 @@ pub fn instance_profile_name(text: &str) -> Result<(), String> {
     iam_name(text, 1, 128, "an instance profile name")
 }
 
+/// SSO Admin `PermissionSetName`: 1 to 32 of `[\w+=,.@-]`.
+pub fn permission_set_name(text: &str) -> Result<(), String> {
+    iam_name(text, 1, 32, "a permission set name")
+}
+
 /// IAM `policyNameType`: 1 to 128 of `[\w+=,.@-]`.
 pub fn policy_name(text: &str) -> Result<(), String> {
     iam_name(text, 1, 128, "a policy name")
@@ -178,6 +183,17 @@ pub fn profile_name(text: &str) -> Result<(), String> {
     Err(format!(
         "{text:?} is not a profile name: 1 to 255 letters, digits and the characters _-/.%@:+=, without spaces, brackets and line breaks, not \
          beginning with -, such as team@prac-eks-abhi."
+    ))
+}
+
+/// The name of a context or a user of a kubeconfig: one line, which is an argument of kubectl, too.
+pub fn kubeconfig_name(text: &str) -> Result<(), String> {
+    if (1..=255).contains(&text.chars().count()) && !text.starts_with('-') && !text.contains(is_control) && text.trim() == text {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is not a name of a kubeconfig: 1 to 255 characters of one line, not beginning with - and not beginning or ending with a space, \
+         such as team@prac-eks-abhi."
     ))
 }
 
@@ -342,6 +358,7 @@ mod tests {
         let (long, too_long) = ("x".repeat(64), "x".repeat(65));
         check(role_name, &["EKS-CrossAccount-Access-Role", "a", &long], &["", &too_long, "a b", "a/b", "ä", "a:b"]);
         assert_eq!(role_name(&too_long).unwrap_err(), format!("{too_long:?} has 65 characters; a role name has 1 to 64."));
+        check(permission_set_name, &["PowerUser", "Power_User.x", &"x".repeat(32)], &["", "Power User", &"x".repeat(33)]);
         check(session_name, &["i-0abc", "a@b"], &["a", "a b", &too_long]);
         check(instance_profile_name, &[&too_long], &[&"x".repeat(129)]);
         check(external_id, &["xeks", "arn:aws/x"], &["x", "a b"]);
@@ -482,6 +499,11 @@ mod tests {
             profile_name,
             &["eks", "EKS-CrossAccount-Access-Role@prac-eks-abhi", "xeks-c_1", "a/b:c.d+e%f=g,h"],
             &[example, "", "a b", "a]", "[a", "a\tb", "-a", "a\u{1b}", "ä", "a#b", "a;b", "a\"b", "a'b", "a\\b", "a$b", &"x".repeat(256)],
+        );
+        check(
+            kubeconfig_name,
+            &["a@b", "arn:aws:eks:ap-south-1:183295435445:cluster/c", "größe 1"],
+            &["", "-a", " a", "a\nb", "a\u{202e}"],
         );
         assert!(profile_name(example).unwrap_err().contains("brackets"));
         check(

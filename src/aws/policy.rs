@@ -96,7 +96,7 @@ fn shown(value: &Value) -> Value {
 }
 
 /// Whether two documents mean the same. Beyond the canonical form, actions, condition operators and condition keys differ only
-/// in case, and an account's root is the same in any partition's spelling.
+/// in case, ArnLike is ArnEquals, and an account's root is the same in any partition's spelling.
 pub fn equivalent(a: &Value, b: &Value) -> bool {
     folded(a) == folded(b)
 }
@@ -136,6 +136,15 @@ pub fn statements_of(document: &Value) -> Vec<&Value> {
         Some(Value::Null) | None => Vec::new(),
         Some(one) => vec![one],
     }
+}
+
+/// The values that a statement's conditions with one of these operators compare a key with. Neither is case-sensitive (IAM user guide, "AWS
+/// JSON policy elements: Condition").
+pub fn compared(statement: &Value, operators: &[&str], key: &str) -> Vec<String> {
+    let conditions = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
+    let of_operator = conditions.filter(|(operator, _)| operators.iter().any(|wanted| wanted.eq_ignore_ascii_case(operator)));
+    let keys = of_operator.filter_map(|(_, keys)| keys.as_object()).flatten();
+    keys.filter(|(found, _)| found.eq_ignore_ascii_case(key)).flat_map(|(_, values)| values_of(values)).collect()
 }
 
 /// The statement with this Sid.
@@ -323,7 +332,7 @@ fn folded(document: &Value) -> Value {
                 }
             }
             if let Some(Value::Object(operators)) = statement.get_mut("Condition") {
-                *operators = lower_keys(operators);
+                *operators = arn_like_as_equals(lower_keys(operators));
                 for keys in operators.values_mut().filter_map(Value::as_object_mut) {
                     *keys = lower_keys(keys);
                 }
@@ -332,6 +341,16 @@ fn folded(document: &Value) -> Value {
         sort(all);
     }
     document
+}
+
+/// ArnEquals and ArnLike behave the same (IAM user guide, "Amazon Resource Name condition operators").
+fn arn_like_as_equals(mut operators: Map<String, Value>) -> Map<String, Value> {
+    if !operators.contains_key("arnequals")
+        && let Some(keys) = operators.remove("arnlike")
+    {
+        operators.insert("arnequals".into(), keys);
+    }
+    sorted(&operators).into_iter().map(|(operator, keys)| (operator.clone(), keys.clone())).collect()
 }
 
 fn lower_keys(map: &Map<String, Value>) -> Map<String, Value> {

@@ -1,6 +1,6 @@
 //! Names, ARNs, blocks of addresses and durations: what is accepted is accepted as it is written again.
 
-use crate::aws::{arn, cidr, duration, names as rules};
+use crate::aws::{arn, cidr, duration, names as rules, principal_patterns};
 
 /// A rule for attributes.
 type Rule = fn(&str) -> Result<(), String>;
@@ -26,6 +26,7 @@ const RULES: &[Rule] = &[
     arn::is_policy,
     arn::is_access_policy,
     arn::is_principal,
+    principal_patterns::is_principal_or_pattern,
     cidr::is_block,
     duration::is_timeout,
 ];

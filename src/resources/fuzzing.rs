@@ -119,13 +119,14 @@ fn access(texts: &[String], ruled: bool, by_role_arn: bool, has_source: bool) {
     let args = args(region, if by_role_arn && has_source { source } else { profile }, cluster, by_role_arn.then_some(&role_arn));
     assert_eq!(made["exec"].get("args").strings(), args);
     assert_eq!(made["exec"].get("env").get("AWS_CONFIG_FILE").as_str(), Some(config_file));
+    let context = format!("{role}@{cluster}");
     let kubeconfig = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": {"server": endpoint, "certificate-authority-data": authority}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "current-context": name,
-        "users": [{"name": name, "user": {"exec": {
+        "contexts": [{"name": context, "context": {"cluster": name, "user": context}}],
+        "current-context": context,
+        "users": [{"name": context, "user": {"exec": {
             "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": "aws",
             "args": args,

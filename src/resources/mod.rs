@@ -11,5 +11,6 @@ mod lifecycle;
 mod lookups;
 mod preflight;
 mod role;
+mod trusted_principals;
 mod values;
 mod yaml;

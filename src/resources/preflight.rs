@@ -6,10 +6,13 @@ use super::lifecycle::{Located, Run, foreign, missing, taken_over};
 use crate::aws::accounts::AccountError;
 use crate::aws::arn::Arn;
 use crate::aws::error::{Error, Kind};
+use crate::aws::principals::{self, Sort};
+use crate::aws::{Side, identity_center, principal_patterns};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::engine::{Backend, Key, Ledger, Object, Observed, OnExisting, Origin, Owner, Reconcile};
 use crate::objects::iam::role;
 use crate::objects::{Context, Env, Missing};
+use crate::schema::placeholder;
 
 /// The warning of a check that could not be made. The same cause is reported once.
 pub fn skipped(error: &Error) -> Diagnostics {
@@ -121,30 +124,90 @@ fn is_known(cx: &Context, run: &Run, key: &Key, observed: &Observed) -> bool {
     }
 }
 
-/// Roles that a trust names in one of the two accounts must exist: IAM refuses a policy that names one that does not.
+/// Roles and users that a trust names in one of the two accounts must exist: IAM refuses a policy that names one that does not. Patterns
+/// need not match anything.
 pub async fn principals_exist(cx: &Context, env: &Env, principals: &[String], path: &Path) -> Diagnostics {
-    let looks = principals.iter().filter_map(|text| {
+    let named = principals.iter().filter(|text| !placeholder::is_in(text) && !principal_patterns::is_pattern(text));
+    let parsed = named.filter_map(|text| {
         let arn = Arn::parse(text).ok()?;
-        let side = env.side_of(&arn.account)?;
-        let (_, name) = arn.role()?;
-        Some(async move { (text, side, role::key(side, &name), role::exists(cx, side, &name).await) })
+        let (sort, name) = principals::named(&arn)?;
+        Some(Named { arn, sort, name })
+    });
+    let looks = parsed.map(|named| async move {
+        match env.side_of(&named.arn.account) {
+            Some(side) => named.look_up(cx, side, path).await,
+            None => named.out_of_reach(path),
+        }
     });
     let mut diagnostics = Diagnostics::new();
-    for (text, side, key, look) in join_all(looks).await {
-        match look {
-            Ok(true) => {}
-            Ok(false) => cx.lacks(Missing {
-                key: Some(key),
-                path: path.clone(),
-                summary: format!("{text} does not exist"),
-                detail: format!(
-                    "IAM rejects a trust policy that names a role that does not exist (looked in {}). Create the role first, or remove it \
-                     from the configuration.",
-                    cx.account(side).label()
-                ),
-            }),
-            Err(error) => diagnostics.extend(skipped(&error)),
-        }
-    }
+    join_all(looks).await.into_iter().for_each(|found| diagnostics.extend(found));
     diagnostics
+}
+
+/// A role or user that a trust names.
+struct Named {
+    arn: Arn,
+    sort: Sort,
+    name: String,
+}
+
+impl Named {
+    async fn look_up(&self, cx: &Context, side: Side, path: &Path) -> Diagnostics {
+        let look = match self.sort {
+            Sort::Role => role::arn(cx, side, &self.name).await,
+            Sort::User => principals::find(cx.account(side), Sort::User, &self.name).await.map(|user| user.map(|user| user.arn)),
+        };
+        let found = match look {
+            Ok(found) => found,
+            Err(error) => return skipped(&error),
+        };
+        // The ARN of a session has no path.
+        if found.as_deref().is_some_and(|found| self.arn.session().is_some() || found == self.arn.to_string()) {
+            return Diagnostics::new();
+        }
+        let sort = if self.sort == Sort::Role { "role" } else { "user" };
+        let detail = match &found {
+            Some(found) => format!(
+                "IAM rejects a trust policy that names a {sort} that does not exist: the {sort} {} of {} is {found}. {}",
+                self.name,
+                cx.label(side),
+                self.advice(Some(found)).unwrap_or_else(|| "Use that ARN.".to_owned())
+            ),
+            None => format!(
+                "IAM rejects a trust policy that names a {sort} that does not exist (looked in {}). {}",
+                cx.label(side),
+                self.advice(None).unwrap_or_else(|| format!("Create the {sort} first, or remove it from the configuration."))
+            ),
+        };
+        let summary = format!("{} does not exist", self.arn);
+        let mut diagnostics = Diagnostics::new();
+        if found.is_some() || identity_center::lacks_path(&self.arn.resource) {
+            // No apply creates it: its name is another role's, or IAM Identity Center's.
+            diagnostics.error(path.clone(), summary, detail);
+        } else {
+            let key = (self.sort == Sort::Role).then(|| role::key(side, &self.name));
+            cx.lacks(Missing { key, path: path.clone(), summary, detail });
+        }
+        diagnostics
+    }
+
+    /// A role of a third account can't be looked up, but one of IAM Identity Center has a path wherever it is.
+    fn out_of_reach(&self, path: &Path) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        if identity_center::lacks_path(&self.arn.resource)
+            && let Some(advice) = self.advice(None)
+        {
+            diagnostics.warning(
+                path.clone(),
+                format!("{} probably does not exist", self.arn),
+                format!("IAM rejects a trust policy that names a role that does not exist. {advice}"),
+            );
+        }
+        diagnostics
+    }
+
+    /// What is particular to roles of IAM Identity Center.
+    fn advice(&self, found: Option<&str>) -> Option<String> {
+        identity_center::advice(&self.arn, found)
+    }
 }

@@ -1,9 +1,11 @@
 //! The role attributes of a resource: as the configuration describes them, as objects, and as they are read.
 
 pub mod check;
+mod protected;
 
 use serde_json::Value as Json;
 
+pub use self::protected::refuse_service_linked;
 use super::attributes::tags_attribute;
 use super::lifecycle::{Located, missing};
 use super::values::{map_or_null, set_or_null};
@@ -38,6 +40,8 @@ pub struct RoleModel {
     pub attribute: RoleAttribute,
     pub side: Side,
     pub name: String,
+    /// The attribute of the nested object that says which role it is.
+    pub named_by: &'static str,
     pub existing: bool,
     /// Whether policies that others put on it are removed.
     pub exclusive: bool,
@@ -59,6 +63,7 @@ impl RoleModel {
             attribute,
             side: attribute.side,
             name: placeholder::text(role.get("name")).unwrap_or_default(),
+            named_by: "name",
             existing,
             exclusive: role.get("exclusive").as_bool() == Some(true),
             force_detach_policies: role.get("force_detach_policies").as_bool() == Some(true),
@@ -87,7 +92,7 @@ impl RoleModel {
 
     /// The attribute that names it: errors of the role point there.
     pub fn name_path(&self) -> Path {
-        Path::of(self.attribute.name).attribute("name")
+        Path::of(self.attribute.name).attribute(self.named_by)
     }
 
     /// The role's ARN; a placeholder where it may exist under a path that is not known.
@@ -179,7 +184,7 @@ pub fn role_attributes(attribute: RoleAttribute, existing: &'static str) -> Vec<
 
 /// Whether the role may change its `existing` without being replaced: one that was imported may turn out to be one to keep at destroy, and
 /// one that existed before is kept, whether the configuration calls it existing or adopted.
-fn may_turn_existing(attribute: RoleAttribute, prior: &Value, planned: &Value) -> bool {
+pub fn may_turn_existing(attribute: RoleAttribute, prior: &Value, planned: &Value) -> bool {
     let role = planned.get(attribute.name);
     let kept = planned.get("adopt").as_str() == Some("if_exists") || role.get("existing").as_bool() == Some(true);
     let Some(name) = role.get("name").as_str() else { return false };

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts
+from botocore.configloader import load_config
 from cross_account_access import ACCESS, ADDRESS, WORKLOAD, access
 from harness import clean_environment
 from instance import Instance, exec_of, run_aws
@@ -43,6 +44,10 @@ CASES = {
     ),
     "with a name for the profile": SignedIn(
         access(workload_role=PROFILE, more='client = { profile_name = "p" }'), SESSION
+    ),
+    "with a name that only IAM takes": SignedIn(
+        access('name = "a+b=c,d.e@f_g-h"', PROFILE),
+        f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/a+b=c,d.e@f_g-h/",
     ),
     "direct": SignedIn(access(None, PROFILE, more='mode = "direct"'), DIRECT_SESSION),
 }
@@ -76,6 +81,61 @@ def test_the_kubeconfig_names_the_cluster_and_holds_no_secret(workspace, aws):
     (user,) = kubeconfig["users"]
     assert set(user["user"]) == {"exec"}
     assert user["user"]["exec"]["interactiveMode"] == "Never"
+
+
+def test_files_of_several_connections_merge_without_a_collision(workspace, aws, tmp_path):
+    """kubectl merges by name, and the first file that has a name wins; the AWS CLI reads one section for each profile."""
+    accounts = Accounts(aws)
+    accounts.make_cluster("green", "API")
+    names = {"blue": (CLUSTER, "Blue"), "green": ("green", "Blue"), "ops": (CLUSTER, "Ops")}
+    resources = [
+        access(
+            f'name = "{role}"' + (", existing = true" if name == "green" else ""), f'name = "{name}"', name=name
+        ).replace(f'cluster_name = "{CLUSTER}"', f'cluster_name = "{cluster}"')
+        for name, (cluster, role) in names.items()
+    ]
+    direct = access(None, 'name = "direct"', more='mode = "direct"', name="direct")
+    root = workspace(resources[0] + resources[2] + direct)
+    root.apply()
+    root.write(resources[0] + resources[2] + direct + resources[1])
+    root.apply()
+    states = {name: root.state(f"xeks_cross_account_access.{name}") for name in [*names, "direct"]}
+
+    merged = merge([yaml.safe_load(state["kubeconfig"]) for state in states.values()])
+    assert set(merged["contexts"]) == {f"Blue@{CLUSTER}", "Blue@green", f"Ops@{CLUSTER}", f"direct@{CLUSTER}"}
+    assert set(merged["users"]) == set(merged["contexts"])
+    assert set(merged["clusters"]) == {state["cluster"]["arn"] for state in states.values()}
+    for name, context in merged["contexts"].items():
+        assert context["context"]["user"] == name
+        assert context["context"]["cluster"].endswith(f"/{name.split('@')[1]}")
+    configs = [state["aws_config"] for state in states.values() if state["aws_config"]]
+    (tmp_path / "config").write_text("\n".join(configs))
+    profiles = load_config(str(tmp_path / "config"))["profiles"]
+    assert set(profiles) == {f"Blue@{CLUSTER}", "Blue@green", f"Ops@{CLUSTER}"}
+    assert profiles[f"Ops@{CLUSTER}"]["role_arn"].endswith(":role/Ops")
+
+
+def merge(files: list[dict]) -> dict[str, dict]:
+    """As kubectl merges the files of KUBECONFIG ("Organizing Cluster Access Using kubeconfig Files"): entries by name, of
+    which the first one wins. Two that differ under one name are the collision that is looked for."""
+    merged = {"clusters": {}, "contexts": {}, "users": {}}
+    for file in files:
+        for kind, found in merged.items():
+            for entry in file[kind]:
+                assert found.setdefault(entry["name"], entry) == entry, entry["name"]
+    return merged
+
+
+def test_names_of_profile_context_and_user_can_be_chosen(workspace):
+    client = 'client = { profile_name = "p", context_name = "blue prod", user_name = "me" }'
+    root = workspace(access(more=client))
+    root.apply()
+    kubeconfig = yaml.safe_load(root.state(ADDRESS)["kubeconfig"])
+    (context,), (user,), (cluster,) = kubeconfig["contexts"], kubeconfig["users"], kubeconfig["clusters"]
+    assert kubeconfig["current-context"] == context["name"] == "blue prod"
+    assert (context["context"]["user"], user["name"]) == ("me", "me")
+    assert context["context"]["cluster"] == cluster["name"] == root.state(ADDRESS)["cluster"]["arn"]
+    assert "[profile p]" in root.state(ADDRESS)["aws_config"]
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")

@@ -1,10 +1,11 @@
 """Objects that are deleted outside Terraform: the next apply creates them again."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from accounts import CLUSTER, Accounts, traces
+from accounts import CLUSTER, TRUSTS_EC2, Accounts, traces
 from cross_account_access import ACCESS, ACCESS_ARN, STORY, WORKLOAD, access
 from every_object import all_of_all
 from irsa_trust import POD, ROLE, trust
@@ -135,5 +136,33 @@ def test_without_a_refresh_a_deleted_object_is_an_error_of_the_provider_and_the_
 
     root.apply()
     root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
+EXISTING = {
+    "access role": ("cluster", ACCESS, access(f'name = "{ACCESS}", existing = true')),
+    "workload role in mode direct": (
+        "workload",
+        WORKLOAD,
+        access(None, f'name = "{WORKLOAD}", existing = true', more='mode = "direct"'),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXISTING)
+def test_the_access_entry_of_an_existing_role_that_is_gone_is_still_read_and_deleted(workspace, aws, case):
+    """The state no longer has the role, and only the entry tells its path."""
+    account, role, hcl = EXISTING[case]
+    accounts = Accounts(aws)
+    before = aws.dump()
+    iam = accounts.iam(account)
+    iam.create_role(RoleName=role, Path="/theirs/", AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2))
+    root = workspace(hcl)
+    root.apply()
+    accounts.delete_role(account, role)
+    root.apply("-refresh-only")
+
+    assert f"{role} does not exist" in root.try_plan().text
     root.destroy()
     assert not traces(aws, before)

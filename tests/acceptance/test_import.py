@@ -15,6 +15,7 @@ THEIRS = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}
 )
 DEFAULT_TAGS = '  default_tags = { owner = "o" }\n'
+PATTERN = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_PowerUser_*"
 PEOPLE = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/people"
 
 CASES = {
@@ -22,6 +23,8 @@ CASES = {
     "a named instance profile": access(workload_role=f'name = "{WORKLOAD}", instance_profile = true, instance_profile_name = "p"'),
     "trust in the account": access(f'name = "{ACCESS}", trust = "account", external_id = "x-1", trusted_principal_arns = ["{PEOPLE}"]'),
     "more principals": access(f'name = "{ACCESS}", trusted_principal_arns = ["{PEOPLE}"]'),
+    "patterns": access(f'name = "{ACCESS}", external_id = "x-1", trusted_principal_arns = ["{PEOPLE}", "{PATTERN}"]'),
+    "patterns with trust in the account": access(f'name = "{ACCESS}", trust = "account", trusted_principal_arns = ["{PATTERN}"]'),
     "paths": access(f'name = "{ACCESS}", path = "/eks/"', f'name = "{WORKLOAD}", path = "/team/x/", instance_profile = true', 'username = "u", groups = ["g"], policies = { AmazonEKSEditPolicy = { scope = "namespace", namespaces = ["dev-*", "b"] } }'),
     "settings": access(f'name = "{ACCESS}", description = "d", max_session_duration = 7200', f'name = "{WORKLOAD}", trusted_services = ["ec2.amazonaws.com", "lambda.amazonaws.com"], managed_policy_arns = ["{BUCKETS}"]'),
     "tags": access(f'name = "{ACCESS}", tags = {{ side = "c", team = "y" }}', f'name = "{WORKLOAD}", instance_profile = true', more='tags = { team = "x" }'),
@@ -34,6 +37,8 @@ TRUSTS = {
     "several": trust(service_accounts='{ namespace = "a", name = "x" }, { namespace = "b*", name = "?" }', more='audiences = ["sts.amazonaws.com", "vault"]'),
     "settings": trust(f'name = "{ROLE}", path = "/irsa/", description = "d", max_session_duration = 7200, managed_policy_arns = ["{BUCKETS}"]'),
     "a set of one cluster": trust(clusters=f'cluster_names = ["{CLUSTER}"]'),
+    "principals": trust(f'name = "{ROLE}", trusted_principal_arns = ["arn:aws:iam::{CLUSTER_ACCOUNT}:root", "{PATTERN}"]'),
+    "chained with principals": trust(f'name = "{ROLE}", trusted_principal_arns = ["{PATTERN}"]', more=CHAINED),
     "tags": trust(f'name = "{ROLE}"', more='tags = { team = "x" }'),
     "chained": trust(f'name = "{ROLE}", tags = {{ side = "w" }}', more=CHAINED + '\ntags = { team = "x" }'),
     "chained with paths": trust(f'name = "{ROLE}", path = "/r/"', more=f'mode = "chained"\npod_role = {{ name = "{POD}", path = "/p/" }}'),

@@ -16,6 +16,7 @@ from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, BUCKETS, WORKLOAD,
 from irsa_trust import ADDRESS as TRUST
 from irsa_trust import CHAINED, POD, POLICY, ROLE, trust
 from network import Network
+from permission_sets import assign, assign_again
 from role_drift import DENY, READ_ONLY, boundary, prepare
 from runner_policies import ACCOUNTS, EVERYTHING, FILES, REGION, RUNNER, WITH_IDS, give, in_order, policies, rendered
 
@@ -76,6 +77,8 @@ REFUSED = {
         'cross_account_access = [{ cluster_name = "c", mode = "direct", workload_role = { name = "*", instance_profile = true, permissions_boundary = "arn:aws:iam::185863138492:policy/b" } }]',
         ["name", "pass"],
     ),
+    "no workload role": Refusal('cross_account_access = [{ cluster_name = "c", mode = "direct", workload_role = { existing = true } }]', ["workload_role.name"]),
+    "a permission set in mode assume_role": Refusal('cross_account_access = [{ cluster_name = "c", access_role = { name = "a" }, workload_role = { permission_set = "p" } }]', ["permission_set", "direct"]),
     "not a data source": Refusal('data_sources = ["aws_eks_cluster"]', ["xeks_access_path"]),
 }  # fmt: skip
 
@@ -274,6 +277,46 @@ def test_the_rendered_policies_suffice_for_a_whole_life_and_are_used(workspace, 
         seen, allowed = used(aws, account), actions(policy)
         assert seen <= allowed
         assert allowed - seen <= MAY_BE_UNUSED, f"{account}: never used: {sorted(allowed - seen)}"
+
+
+def test_a_permission_set_needs_no_right_to_write_in_the_workload_account(workspace, aws):
+    accounts = Accounts(aws)
+    assign(aws, "PowerUser")
+    lists = f'cross_account_access = [{{ cluster_name = "{CLUSTER}", mode = "direct", workload_role = {{ permission_set = "Power*" }} }}]'
+    wanted = rendered(workspace(policies(lists)))
+    give(accounts, wanted)
+    root = workspace(access(None, 'permission_set = "PowerUser"', more=f'mode = "direct"\n{TEAM}'))
+    aws.clear_calls()
+
+    root.apply()
+    root.assert_empty_plan()
+    assign_again(aws, "PowerUser")
+    root.apply()
+    root.assert_empty_plan()
+    id = root.state(ADDRESS)["id"]
+    root.forget(ADDRESS)
+    root.import_(ADDRESS, id).must_work()
+    root.assert_empty_plan()
+    root.destroy()
+
+    assert "iam:ListRoles" in used(aws, "workload")
+    for account, policy in wanted.items():
+        assert used(aws, account) <= actions(policy)
+    assert {action for action in actions(wanted["workload"]) if not action.startswith(("iam:Get", "iam:List"))} == set()
+
+
+def test_principals_of_both_resources_are_looked_up_with_the_rendered_policies(workspace, aws):
+    accounts = Accounts(aws)
+    accounts.iam("cluster").create_user(UserName="ann")
+    accounts.make_foreign_role("cluster", "people")
+    principals = json.dumps([f"arn:aws:iam::{ACCOUNTS['cluster']}:{name}" for name in ("user/ann", "role/people")])
+    roles = f'role = {{ name = "{ROLE}", trusted_principal_arns = {principals} }}'
+    lists = f'irsa_trust = [{{ {REGION}, cluster_name = "{CLUSTER}", {roles} }}]'
+    give(accounts, rendered(workspace(policies(lists))))
+    root = workspace(trust(f'name = "{ROLE}", trusted_principal_arns = {principals}'))
+    aws.clear_calls()
+    assert root.plan().warnings == []
+    assert {"iam:GetUser", "iam:GetRole"} <= used(aws, "cluster")
 
 
 @pytest.mark.parametrize("manage", ["existing", "shared"])

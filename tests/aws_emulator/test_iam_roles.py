@@ -184,6 +184,26 @@ def test_roles_that_aws_manages_are_not_changed(iam):
         iam.put_role_policy(RoleName="sso", PolicyName="own", PolicyDocument=READ_S3)
 
 
+def test_only_a_service_gets_a_role_under_the_path_of_service_linked_roles(iam):
+    """IAM answers so: pull request 9 of tilfin/aws-iam-policy-tool. User guide: only the service may change it."""
+    with refused("InvalidInput", "/aws-service-role/", 400):
+        iam.create_role(RoleName="x", Path="/aws-service-role/x.amazonaws.com/", AssumeRolePolicyDocument=TRUST)
+    made = iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")["Role"]
+    with refused("UnmodifiableEntity", "only modifiable by AWS", 400):
+        iam.update_assume_role_policy(RoleName=made["RoleName"], PolicyDocument=TRUST)
+
+
+def test_the_role_of_a_permission_set_is_another_one_after_it_was_assigned_again(aws, iam):
+    """IAM Identity Center user guide, "Referencing permission sets in resource policies"."""
+    region = aws.permission_set("workload", "Ops", "0123456789abcdef", {"Version": "2012-10-17", "Statement": []})
+    assert region.endswith("/sso.amazonaws.com/ap-south-1/AWSReservedSSO_Ops_0123456789abcdef")
+    aws.unassign_permission_set("workload", "Ops")
+    again = aws.permission_set("workload", "Ops", "fedcba9876543210", {}, region="us-east-1")
+    assert again.endswith("/sso.amazonaws.com/AWSReservedSSO_Ops_fedcba9876543210")
+    listed = iam.list_roles(PathPrefix="/aws-reserved/sso.amazonaws.com/")["Roles"]
+    assert [role["Arn"] for role in listed] == [again]
+
+
 def test_lists_come_in_pages(iam):
     """API reference, ListRoles: MaxItems, IsTruncated, Marker."""
     for number in range(5):

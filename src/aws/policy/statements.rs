@@ -22,8 +22,17 @@ pub fn trust_principals(sid: &str, principal_arns: &[String], external_id: Optio
 
 /// Lets these principals of one account assume the role, by name: they may be recreated, and need not exist yet.
 pub fn trust_account(sid: &str, account_root: &str, principal_arns: &[String], external_id: Option<&str>) -> Value {
+    trust_root(sid, account_root, ("ArnEquals", principal_arns), external_id)
+}
+
+/// Lets the principals of one account whose ARNs match one of these patterns assume the role.
+pub fn trust_patterns(sid: &str, account_root: &str, patterns: &[String], external_id: Option<&str>) -> Value {
+    trust_root(sid, account_root, ("ArnLike", patterns), external_id)
+}
+
+fn trust_root(sid: &str, account_root: &str, (operator, arns): (&str, &[String]), external_id: Option<&str>) -> Value {
     let mut statement = trust_principals(sid, &[account_root.to_owned()], external_id);
-    statement["Condition"]["ArnEquals"] = json!({"aws:PrincipalArn": one_or_many(principal_arns)});
+    statement["Condition"][operator] = json!({"aws:PrincipalArn": one_or_many(arns)});
     statement
 }
 
@@ -118,6 +127,16 @@ mod tests {
         let statement = trust_account("XeksAccess", "arn:aws:iam::185863138492:root", &[ROLE.into()], Some("xeks"));
         assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::185863138492:root"}));
         let expected = json!({"ArnEquals": {"aws:PrincipalArn": ROLE}, "StringEquals": {"sts:ExternalId": "xeks"}});
+        assert_eq!(statement["Condition"], expected);
+    }
+
+    #[test]
+    fn patterns_of_one_account_are_compared_with_arn_like() {
+        let patterns = ["arn:aws:iam::185863138492:role/b*".to_owned(), "arn:aws:iam::185863138492:role/a?".to_owned()];
+        let statement = trust_patterns("", "arn:aws:iam::185863138492:root", &patterns, Some("xeks"));
+        assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::185863138492:root"}));
+        let arns = json!(["arn:aws:iam::185863138492:role/a?", "arn:aws:iam::185863138492:role/b*"]);
+        let expected = json!({"ArnLike": {"aws:PrincipalArn": arns}, "StringEquals": {"sts:ExternalId": "xeks"}});
         assert_eq!(statement["Condition"], expected);
     }
 

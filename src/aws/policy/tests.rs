@@ -225,3 +225,20 @@ fn a_document_of_others_is_shown_without_what_a_terminal_obeys() {
     let plain = json!({"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "größe"}});
     assert_eq!(shown_text(&plain), canonical_text(&plain));
 }
+
+#[test]
+fn arn_like_and_arn_equals_mean_the_same_unless_a_statement_has_both() {
+    let with = |condition: Value| json!({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Condition": condition}});
+    let arn = json!({"aws:PrincipalArn": "arn:aws:iam::185863138492:role/team-*"});
+    let (like, equals) = (with(json!({"ArnLike": arn})), with(json!({"ArnEquals": arn})));
+    assert!(equivalent(&like, &equals));
+    assert!(!equivalent(&like, &with(json!({"StringLike": arn}))));
+    assert!(!equivalent(&like, &with(json!({"ArnLike": arn, "ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::185863138492:role/a"}}))));
+}
+
+#[test]
+fn what_a_condition_compares_is_found_in_any_case() {
+    let statement = json!({"Condition": {"arnlike": {"AWS:principalarn": ["a", "b"]}, "StringEquals": {"aws:PrincipalArn": "c"}}});
+    assert_eq!(compared(&statement, &["ArnLike", "ArnEquals"], "aws:PrincipalArn"), ["a", "b"]);
+    assert_eq!(compared(&statement, &["StringEquals"], "sts:ExternalId"), Vec::<String>::new());
+}

@@ -8,13 +8,14 @@ use super::Sides;
 use super::grants::ALWAYS;
 use super::place::{Place, both, flag, like, text};
 use super::roles::{self, Use};
-use crate::aws::arn;
+use crate::aws::{arn, identity_center};
 use crate::schema::Value;
 
 pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     let adopt = text(wanted, "adopt").as_deref() == Some("if_exists");
     let direct = text(wanted, "mode").as_deref() == Some("direct");
-    let workload_role = wanted.get("workload_role");
+    let role_of_set = role_of_set(wanted.get("workload_role"));
+    let workload_role = role_of_set.as_ref().unwrap_or(wanted.get("workload_role"));
     let may_assume = !direct && flag(workload_role, "manage_policy", true);
     let workload = Use { role: workload_role, adopt, trusted: false, inline: may_assume };
     workload.grant(&mut sides.workload.grants, &sides.workload.place);
@@ -29,20 +30,19 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
         (&sides.cluster.place, access.arns(&sides.cluster.place))
     };
     let owner = owner.account_id.clone();
-    trusted(sides, wanted);
+    if role_of_set.is_some() {
+        // The role is found by its path. ListRoles knows no resource.
+        sides.workload.grants.allow("RolesOfPermissionSets", &["iam:ListRoles"], &["*".to_owned()], ALWAYS);
+    }
+    roles::trusted(sides, wanted.get("access_role"));
     let role = text(if direct { workload_role } else { wanted.get("access_role") }, "name").unwrap_or_default();
     entries(sides, wanted, &Entry { owner, role, principals, adopt });
 }
 
-/// Roles that the trust names are looked for before they are written.
-fn trusted(sides: &mut Sides, wanted: &Value) {
-    for principal in wanted.at("access_role.trusted_principal_arns").strings() {
-        for side in [&mut sides.cluster, &mut sides.workload] {
-            if arn::Arn::parse(&principal).is_ok_and(|arn| arn.account == side.place.account_id && arn.role().is_some()) {
-                side.grants.allow("RolesTrusted", &["iam:GetRole"], std::slice::from_ref(&principal), ALWAYS);
-            }
-        }
-    }
+/// The role of a permission set as one that exists, whatever its suffix. IAM asks for a role that is gone by its ARN without the path.
+fn role_of_set(role: &Value) -> Option<Value> {
+    let set = text(role, "permission_set")?;
+    Some(Value::object([("name", Value::string(format!("{}_*", identity_center::role_of(&set)))), ("existing", Value::Bool(true))]))
 }
 
 /// The access entry that is made: for which role of which account.

@@ -4,8 +4,11 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Sides;
 use super::grants::{ALWAYS, Grants};
 use super::place::{Place, both, flag, like, text};
+use crate::aws::principals::{self, Sort};
+use crate::aws::{Arn, identity_center};
 use crate::schema::Value;
 
 /// Looking at a role, as reads and imports do.
@@ -106,6 +109,31 @@ impl Use<'_> {
             None => ALWAYS,
             Some("*") => json!({"Null": {"iam:PermissionsBoundary": "false"}}),
             Some(boundary) => json!({"ArnLike": {"iam:PermissionsBoundary": boundary}}),
+        }
+    }
+}
+
+/// Roles and users that the trust policy of a role names are looked for before they are written.
+pub(super) fn trusted(sides: &mut Sides, role: &Value) {
+    for principal in role.get("trusted_principal_arns").strings() {
+        let Ok(arn) = Arn::parse(&principal) else { continue };
+        let place = Place { partition: arn.partition.clone(), account_id: arn.account.clone(), region: String::new() };
+        let (call, asked) = match principals::named(&arn) {
+            // The ARN of a session has no path: the role of that name may have any.
+            Some((Sort::Role, name)) if arn.session().is_some() => {
+                ("iam:GetRole", ["/", "/*/"].map(|path| place.iam("role", path, &name)).to_vec())
+            }
+            // A role of IAM Identity Center that is named without its path is found under it.
+            Some((Sort::Role, name)) if identity_center::lacks_path(&arn.resource) => {
+                ("iam:GetRole", vec![principal, place.iam("role", &format!("{}*", identity_center::PATH), &name)])
+            }
+            // IAM asks for one that does not exist by its ARN without the path.
+            Some((Sort::Role, name)) => ("iam:GetRole", vec![principal, place.iam("role", "/", &name)]),
+            Some((Sort::User, name)) => ("iam:GetUser", vec![principal, place.iam("user", "/", &name)]),
+            None => continue,
+        };
+        for side in [&mut sides.cluster, &mut sides.workload].into_iter().filter(|side| side.place.account_id == arn.account) {
+            side.grants.allow("RolesTrusted", &[call], &asked, ALWAYS);
         }
     }
 }

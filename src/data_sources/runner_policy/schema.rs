@@ -78,17 +78,16 @@ fn found() -> Vec<Attribute> {
 fn access() -> Vec<Attribute> {
     let access_role = [
         role("The role may already exist: the pipeline writes only its trust policy and the inline policy of xeks."),
-        vec![
-            Attribute::set_of_strings(
-                "trusted_principal_arns",
-                "ARNs of additional roles that the trust policy names; the pipeline looks them up.",
-            )
-            .optional(),
-        ],
+        vec![trusted_principals()],
     ];
+    let mut workload = role("The role already exists: the pipeline writes only the assume policy.");
+    workload[0] = name("name", "Name of the role; wildcards are allowed. Required unless `permission_set` is set.").optional();
     let workload_role = [
-        role("The role already exists: the pipeline writes only the assume policy."),
+        workload,
         vec![
+            Attribute::string("permission_set", "As in the resource, in mode `direct`; wildcards are allowed.")
+                .optional()
+                .check(validators::text(pattern)),
             Attribute::bool("manage_policy", "As in the resource. Default: true.").optional(),
             Attribute::bool("instance_profile", "As in the resource. Default: false.").optional(),
             name("instance_profile_name", "Default: the role's name.").optional(),
@@ -146,6 +145,7 @@ fn trust() -> Vec<Attribute> {
             Attribute::map_of_strings("inline_policies", "Inline policies of the role. For an existing role: whether it gets any.")
                 .optional(),
             managed_policies(),
+            trusted_principals(),
         ],
     ];
     let provider = vec![
@@ -217,6 +217,14 @@ fn managed_policies() -> Attribute {
     .optional()
 }
 
+fn trusted_principals() -> Attribute {
+    Attribute::set_of_strings(
+        "trusted_principal_arns",
+        "ARNs of additional roles and users that the trust policy names; the pipeline looks them up.",
+    )
+    .optional()
+}
+
 fn cluster_name() -> Attribute {
     name("cluster_name", "Name of the cluster; wildcards are allowed.")
 }
@@ -259,12 +267,32 @@ fn issuer(text: &str) -> Result<(), String> {
     names::issuer_url(&text.replace(['*', '?'], "x"))
 }
 
+/// The workload role goes by its name, or in mode `direct` by the permission set that it is of.
+fn workload_role_is_named_once(wanted: &Value, path: &Path, direct: bool, diagnostics: &mut Diagnostics) {
+    let role = wanted.get("workload_role");
+    let (name, set) = (role.get("name"), role.get("permission_set"));
+    if role.entries().is_some() && name.is_null() && set.is_null() {
+        validators::refuse(&path.attribute("name"), "Set the name of the workload role, such as \"team-*\".", diagnostics);
+    }
+    if set.is_given() && (name.is_given() || !direct && !wanted.get("mode").is_unknown()) {
+        let why =
+            "permission_set is for mode \"direct\", in place of name. Remove permission_set, or set mode = \"direct\" and remove name.";
+        validators::refuse(&path.attribute("permission_set"), why, diagnostics);
+    }
+}
+
 /// Rules over several attributes.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for (index, wanted) in config.get("cross_account_access").members().iter().enumerate() {
-        let path = Path::of("cross_account_access").index(index).attribute("access_role");
         let direct = wanted.get("mode").as_str() == Some("direct");
+        workload_role_is_named_once(
+            wanted,
+            &Path::of("cross_account_access").index(index).attribute("workload_role"),
+            direct,
+            &mut diagnostics,
+        );
+        let path = Path::of("cross_account_access").index(index).attribute("access_role");
         if direct && wanted.get("access_role").is_given() {
             validators::refuse(&path, "Mode \"direct\" has no access role. Remove access_role.", &mut diagnostics);
         }

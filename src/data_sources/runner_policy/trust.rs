@@ -2,7 +2,7 @@
 
 use super::grants::{ALWAYS, Grants};
 use super::place::{Place, flag, text};
-use super::roles::Use;
+use super::roles::{self, Use};
 use super::{Side, Sides};
 use crate::aws::arn;
 use crate::schema::Value;
@@ -19,6 +19,7 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
     let has_inline = role.get("inline_policies").is_given() || !flag(role, "existing", false);
     let target = Use { role, adopt, trusted: true, inline: has_inline };
     target.grant(&mut sides.workload.grants, &sides.workload.place);
+    roles::trusted(sides, role);
     let chained = text(wanted, "mode").as_deref() == Some("chained");
     if chained {
         let pod_role = Use { role: wanted.get("pod_role"), adopt, trusted: true, inline: true };

@@ -67,7 +67,9 @@ impl Object<Context> for PolicyAssociation {
     }
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
-        let all = entries::policies(cx, Some(&self.region), &self.cluster, &self.principal_arn).await?;
+        let known = principal::known(cx, (&self.cluster, &self.role), &self.principal_arn, reconcile).await?;
+        let Some(principal) = known.as_deref() else { return Ok(None) };
+        let all = entries::policies(cx, Some(&self.region), &self.cluster, principal).await?;
         let Some(policy) = all.iter().find(|p| p.policy_arn() == Some(&self.policy_arn)) else { return Ok(None) };
         let found = Association::of(policy);
         let differs = found.as_ref() != Some(&self.wanted());

@@ -1,11 +1,14 @@
 //! The principal of an access entry: a role, which the ledger names by its bare name.
 
+use std::borrow::Cow;
+
 use super::entries;
 use crate::aws::{Arn, Error, Side, arn};
-use crate::engine::Entry;
+use crate::engine::{Entry, Reconcile};
 use crate::objects::Context;
 use crate::objects::context::CLEANUP;
 use crate::objects::iam::role;
+use crate::schema::placeholder;
 
 /// The principal of the entry for the role of that name: as the composite's ledger has the role, else looked up among the cluster's
 /// entries, since the entry's own key has neither its account nor its path. `None` where there is none.
@@ -35,6 +38,21 @@ pub(super) async fn find(cx: &Context, cluster: &str, role: &str, entry: &Entry)
         found = ours;
     }
     Ok(found.pop())
+}
+
+/// The ARN to read an entry of the ledger by. It is not known of a role that exists under some path, once the role is gone: then it is that of
+/// the entry. `None` where there is no such entry.
+pub(super) async fn known<'a>(
+    cx: &Context,
+    (cluster, role): (&str, &str),
+    arn: &'a str,
+    reconcile: &Reconcile,
+) -> Result<Option<Cow<'a, str>>, Error> {
+    match &reconcile.entry {
+        _ if !placeholder::is_in(arn) => Ok(Some(Cow::Borrowed(arn))),
+        Some(entry) => Ok(find(cx, cluster, role, entry).await?.map(Cow::Owned)),
+        None => Ok(None),
+    }
 }
 
 fn is_role(principal: &str, name: &str) -> bool {

@@ -8,6 +8,7 @@ pub mod inline_policy;
 pub mod instance_profile;
 pub mod instance_profile_role;
 pub mod oidc_provider;
+pub mod permission_set;
 pub mod policy_attachment;
 pub mod quotas;
 pub mod role;

@@ -1,7 +1,7 @@
 //! Checks at plan time that only this resource has: the cluster's mode, its policies and its principals. How far its rights reach is in `reach`.
 
 use super::model::Model;
-use super::{objects, reach};
+use super::{objects, permission_set, reach};
 use crate::aws::{Side, arn};
 use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
@@ -14,6 +14,7 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -
     let mut diagnostics = Diagnostics::new();
     mode(model, env, &mut diagnostics);
     diagnostics.extend(reach::warnings(model, change, env));
+    diagnostics.extend(permission_set::warn_of_another_role(model, env));
     let principals = "access_role.trusted_principal_arns";
     let roles = roles(model, cx, env);
     let (roles, policies, principals) = futures::join!(

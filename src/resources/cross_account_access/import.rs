@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use serde_json::Value as Json;
 
-use super::model::{Model, default_service};
-use crate::aws::{Side, arn, policy};
+use super::model::{Model, PERMISSION_SET, ROLE_OF_SET, default_service};
+use crate::aws::{Side, arn, identity_center, policy, principal_patterns};
 use crate::engine::{Refreshed, Tags};
 use crate::objects::eks::entries::EntryFacts;
 use crate::objects::iam::instance_profile;
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
+use crate::resources::trusted_principals;
 use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
 use crate::terminal::visible;
@@ -59,7 +60,13 @@ impl ImportId for AccessId {
         value.insert("cluster_name", Value::string(&self.cluster));
         self.location.configure(&mut value);
         value.insert("mode", Value::string(if direct { "direct" } else { "assume_role" }));
-        value.insert("workload_role", named(&self.workload_role));
+        match identity_center::permission_set_of(&self.workload_role).filter(|_| direct) {
+            Some(set) => {
+                value.insert("workload_role", Value::object([(PERMISSION_SET, Value::string(set))]));
+                value.insert(ROLE_OF_SET, Value::string(&self.workload_role));
+            }
+            None => value.insert("workload_role", named(&self.workload_role)),
+        }
         value.insert("kubernetes", Value::object([("username", Value::Null), ("groups", Value::Null), ("policies", Value::Null)]));
         if !direct {
             value.insert("access_role", named(&self.access_role));
@@ -99,6 +106,9 @@ async fn discover_workload_role(
     seen: &Refreshed,
     tags: &Tags,
 ) -> Result<(), Located> {
+    if model.permission_set.is_some() {
+        return Ok(());
+    }
     let Some(found) = Discovered::of(&model.workload, value, cx, seen, tags) else { return Ok(()) };
     let (existing, attachments) = (found.is_existing(), found.attachments());
     let mut role = found.value;
@@ -133,19 +143,17 @@ fn discovered_entry(facts: &EntryFacts, env: &Env) -> Value {
 
 /// External id, kind of trust and further principals of the access role's trust policy.
 fn discover_trust(role: &mut Value, trust: &[&Json], workload_arn: &str) {
-    let mut others = Vec::new();
     for statement in trust {
         let condition = &statement["Condition"];
         if let Some(id) = condition["StringEquals"]["sts:ExternalId"].as_str() {
             role.insert("external_id", Value::string(visible(id)));
         }
-        if !condition["ArnEquals"]["aws:PrincipalArn"].is_null() {
+        if trusted_principals::compared(statement).iter().any(|arn| !principal_patterns::is_pattern(arn)) {
             role.insert("trust", Value::string("account"));
-            continue;
         }
-        others.extend(policy::values_of(&statement["Principal"]["AWS"]).into_iter().filter(|arn| arn != workload_arn));
     }
-    role.insert("trusted_principal_arns", set_or_null(others, &Value::Null));
+    let others = trusted_principals::discovered(trust, Some(workload_arn)).into_iter().collect();
+    role.insert(trusted_principals::NAME, set_or_null(others, &Value::Null));
 }
 
 fn trusted_services(trust: &Json) -> Vec<String> {
@@ -174,6 +182,9 @@ mod tests {
         assert_eq!(value.get("workload_account"), &Value::string("payments"));
         assert_eq!(value.get("cluster_region"), &Value::string("eu-west-1"));
         assert_eq!(parsed("c//w").unwrap().get("mode"), &Value::string("direct"));
+        let value = parsed("c//AWSReservedSSO_PowerUser_0123456789abcdef").unwrap();
+        assert_eq!(value.at("workload_role.permission_set"), &Value::string("PowerUser"));
+        assert!(value.at("workload_role.name").is_null());
     }
 
     #[test]
@@ -186,10 +197,25 @@ mod tests {
     #[test]
     fn trust_is_read_back_as_it_would_be_written() {
         let mut role = named("a");
-        let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:w", "arn:other"]}, "Action": "sts:AssumeRole",
+        let (workload, other) = ("arn:aws:iam::185863138492:role/w", "arn:aws:iam::185863138492:role/other");
+        let trust = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": [workload, other]}, "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": {"sts:ExternalId": "x1"}}}]});
-        discover_trust(&mut role, &policy::statements_of(&trust), "arn:w");
+        discover_trust(&mut role, &policy::statements_of(&trust), workload);
         assert_eq!(role.get("external_id"), &Value::string("x1"));
-        assert_eq!(role.get("trusted_principal_arns"), &Value::set_of_strings(["arn:other"]));
+        assert_eq!(role.get("trusted_principal_arns"), &Value::set_of_strings([other]));
+        assert!(role.get("trust").is_null());
+    }
+
+    #[test]
+    fn a_condition_on_the_workload_role_is_trust_in_the_account_and_one_on_a_pattern_is_a_principal() {
+        let (root, workload, pattern) =
+            ("arn:aws:iam::185863138492:root", "arn:aws:iam::185863138492:role/w", "arn:aws:iam::185863138492:role/team-*");
+        let compared = |operator: &str, arn: &str| json!({"Principal": {"AWS": root}, "Condition": {operator: {"aws:PrincipalArn": arn}}});
+        let mut role = named("a");
+        discover_trust(&mut role, &[&compared("ArnLike", pattern)], workload);
+        assert!(role.get("trust").is_null());
+        discover_trust(&mut role, &[&compared("ArnEquals", workload), &compared("ArnLike", pattern)], workload);
+        assert_eq!(role.get("trust"), &Value::string("account"));
+        assert_eq!(role.get("trusted_principal_arns"), &Value::set_of_strings([pattern]));
     }
 }

@@ -8,6 +8,7 @@ mod import;
 mod model;
 mod objects;
 mod outputs;
+mod permission_set;
 mod reach;
 mod refresh;
 mod rules;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::import::AccessId;
-use self::model::Model;
+use self::model::{Model, ROLE_OF_SET};
 use super::lifecycle::{Change, Composed, Composite, Located, Run, Sides, ownership};
 use super::lookups;
 use super::role;
@@ -27,6 +28,7 @@ use crate::aws::Side;
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
 use crate::objects::eks::cluster::{self, ClusterDescription};
+use crate::objects::iam;
 use crate::objects::{Context, Env};
 use crate::provider::Resource;
 use crate::schema::{Value, placeholder};
@@ -54,7 +56,7 @@ impl Composite for CrossAccountAccess {
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
         let cluster = format!("{}/{}/{}", env.identity(Side::Cluster).account_id, env.region, model.cluster);
         let access = model.access.as_ref().map(|access| access.name.clone()).unwrap_or_default();
-        vec![cluster, access, format!("{}/{}", env.workload.account_id, model.workload.name)]
+        vec![cluster, access, format!("{}/{}", env.workload.account_id, model.workload_identity())]
     }
 
     fn sides(&self, _: &Value) -> Sides {
@@ -90,9 +92,11 @@ impl Composite for CrossAccountAccess {
     }
 
     async fn resolve(&self, cx: &Context, model: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
-        let roles = [Some(&model.workload), model.access.as_ref()].into_iter().flatten();
+        // The role of a permission set is looked up by that.
+        let workload = Some(&model.workload).filter(|_| model.permission_set.is_none());
+        let roles = [workload, model.access.as_ref()].into_iter().flatten();
         let lookups = roles.map(|role| role::look_up_role(cx, env, role));
-        let (cluster, arns) = futures::join!(
+        let (cluster, arns, role_of_set) = futures::join!(
             async {
                 if value.get("cluster").is_wholly_known() {
                     return Ok(None);
@@ -100,7 +104,16 @@ impl Composite for CrossAccountAccess {
                 lookups::cluster(cx, &env.region, &model.cluster, "cluster_name").await.map(Some)
             },
             futures::future::join_all(lookups),
+            permission_set::look_up(cx, model),
         );
+        match role_of_set? {
+            Some(role) => {
+                env.arns.insert(iam::role::key(Side::Workload, &role.name), role.arn);
+                value.insert(ROLE_OF_SET, Value::string(role.name));
+            }
+            None if model.permission_set.is_none() => value.insert(ROLE_OF_SET, Value::Null),
+            None => {}
+        }
         for arn in arns {
             env.arns.extend(arn?);
         }
@@ -119,6 +132,7 @@ impl Composite for CrossAccountAccess {
         if let Some(cluster) = cluster::describe(cx, &env.region, &model.cluster).await.map_err(Located::at("cluster_name"))? {
             value.insert("cluster", cluster_value(&cluster));
         }
+        permission_set::refresh(cx, model, value).await?;
         refresh::refresh(model, &cx.ownership, value, env, seen);
         Ok(())
     }

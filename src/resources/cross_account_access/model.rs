@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::Side;
+use crate::aws::{Side, identity_center};
 use crate::engine::{Key, OnExisting, Tags};
 use crate::objects::Env;
 use crate::objects::eks::entries::{Reach, Scope};
@@ -16,6 +16,11 @@ use crate::schema::{Value, placeholder};
 pub const ACCESS_ROLE: RoleAttribute = RoleAttribute { name: "access_role", side: Side::Cluster, lists_policies: false };
 pub const WORKLOAD_ROLE: RoleAttribute = RoleAttribute { name: "workload_role", side: Side::Workload, lists_policies: true };
 
+/// The attribute of the workload role that stands in place of its name.
+pub const PERMISSION_SET: &str = "permission_set";
+/// The attribute with the name of the permission set's role.
+pub const ROLE_OF_SET: &str = "permission_set_role_name";
+
 #[derive(Clone, Debug)]
 pub struct Model {
     pub cluster: String,
@@ -23,6 +28,8 @@ pub struct Model {
     /// The access role; `None` in mode `direct`.
     pub access: Option<RoleModel>,
     pub workload: RoleModel,
+    /// The permission set whose role the workload role is.
+    pub permission_set: Option<String>,
     pub external_id: Option<String>,
     pub trust_account: bool,
     pub trusted_principals: Vec<String>,
@@ -50,7 +57,11 @@ impl FromValue for Model {
         let (access, workload) = (value.get(ACCESS_ROLE.name), value.get(WORKLOAD_ROLE.name));
         let direct = value.get("mode").as_str() == Some("direct");
         let policies = value.at("kubernetes.policies").entries().into_iter().flatten();
-        let workload_role = RoleModel::of(WORKLOAD_ROLE, value, &tags, env);
+        let permission_set = placeholder::text(workload.get(PERMISSION_SET));
+        let workload_role = match &permission_set {
+            Some(_) => role_of_set(value, &tags, env),
+            None => RoleModel::of(WORKLOAD_ROLE, value, &tags, env),
+        };
         let has_profile = workload.get("instance_profile").as_bool() == Some(true);
         let profile_name = placeholder::text(workload.get("instance_profile_name"));
         Model {
@@ -72,8 +83,20 @@ impl FromValue for Model {
             on_existing: if value.get("adopt").as_str() == Some("if_exists") { OnExisting::Adopt } else { OnExisting::Fail },
             upgrade: value.get("on_config_map").as_str() == Some("upgrade"),
             workload: workload_role,
+            permission_set,
             tags,
         }
+    }
+}
+
+/// The role that IAM Identity Center keeps for the permission set: looked up, and AWS's alone to change.
+fn role_of_set(value: &Value, tags: &Tags, env: &Env) -> RoleModel {
+    RoleModel {
+        name: placeholder::text(value.get(ROLE_OF_SET)).unwrap_or_else(placeholder::unknown),
+        named_by: PERMISSION_SET,
+        existing: true,
+        on_existing: OnExisting::MustExist,
+        ..RoleModel::of(WORKLOAD_ROLE, value, tags, env)
     }
 }
 
@@ -88,6 +111,22 @@ impl Model {
     /// The role that the access entry is for.
     pub fn principal(&self) -> &RoleModel {
         self.access.as_ref().unwrap_or(&self.workload)
+    }
+
+    /// What the workload role is called in the resource's identity. The role of a permission set gets another name when the set is assigned
+    /// again, and stays the same connection, however the configuration names it.
+    pub fn workload_identity(&self) -> String {
+        match (&self.permission_set, identity_center::permission_set_of(&self.workload.name)) {
+            (Some(set), _) => identity_center::role_of(set),
+            (None, Some(set)) if self.access.is_none() => identity_center::role_of(set),
+            _ => self.workload.name.clone(),
+        }
+    }
+
+    /// What clients call the connection, unless they are configured otherwise.
+    pub fn client_name(&self) -> String {
+        let role = self.access.as_ref().map_or_else(|| self.permission_set.as_ref().unwrap_or(&self.workload.name), |access| &access.name);
+        format!("{role}@{}", self.cluster)
     }
 
     pub fn entry_key(&self) -> Key {

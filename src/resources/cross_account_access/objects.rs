@@ -14,6 +14,7 @@ use crate::objects::iam::instance_profile::InstanceProfile;
 use crate::objects::iam::instance_profile_role::InstanceProfileRole;
 use crate::objects::{Context, Env, Ownership};
 use crate::resources::role::{RoleModel, document_text};
+use crate::resources::trusted_principals;
 
 /// The inline policy with which the access role finds the cluster: name and document.
 pub fn describe_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String, String) {
@@ -79,14 +80,14 @@ pub fn access_trust(model: &Model, env: &Env) -> Vec<Json> {
     let external_id = model.external_id.as_deref();
     if !model.trust_account {
         let mut principals = vec![workload_arn];
-        principals.extend(model.trusted_principals.iter().cloned());
-        return vec![statements::trust_principals("", &principals, external_id)];
+        principals.extend(trusted_principals::exact(&model.trusted_principals));
+        let mut trust = vec![statements::trust_principals("", &principals, external_id)];
+        trust.extend(trusted_principals::trust_of_patterns(&model.trusted_principals, external_id));
+        return trust;
     }
     let root = arn::account_root(&env.workload.partition, &env.workload.account_id);
     let mut trust = vec![statements::trust_account("", &root, &[workload_arn], external_id)];
-    if !model.trusted_principals.is_empty() {
-        trust.push(statements::trust_principals("", &model.trusted_principals, external_id));
-    }
+    trust.extend(trusted_principals::trust(&model.trusted_principals, external_id));
     trust
 }
 

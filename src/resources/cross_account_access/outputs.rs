@@ -50,6 +50,9 @@ struct Client {
     cluster: String,
     region: String,
     profile: Option<String>,
+    /// Names of context and user in the kubeconfig.
+    context: String,
+    user: String,
     config_file: Option<String>,
     session_name: Option<String>,
     credential_source: String,
@@ -67,7 +70,7 @@ impl Client {
         let by_role_arn = client.get("auth").as_str() == Some("role_arn");
         let profile = match (text("profile_name"), &model.access) {
             (Some(name), _) => Some(name),
-            (None, Some(_)) if !by_role_arn => Some(format!("xeks-{}", model.cluster)),
+            (None, Some(_)) if !by_role_arn => Some(model.client_name()),
             // The workload role's own credentials, as the instance finds them.
             _ => None,
         };
@@ -75,6 +78,8 @@ impl Client {
             cluster: model.cluster.clone(),
             region: env.region.clone(),
             profile,
+            context: text("context_name").unwrap_or_else(|| model.client_name()),
+            user: text("user_name").unwrap_or_else(|| model.client_name()),
             config_file: text("config_file"),
             session_name: text("session_name"),
             credential_source: text("credential_source").unwrap_or_else(|| "Ec2InstanceMetadata".to_owned()),
@@ -113,23 +118,26 @@ impl Client {
         ])
     }
 
+    /// Cluster, context and user have names of their own, so that kubectl merges several files (kubectl, "Organizing Cluster Access Using
+    /// kubeconfig Files"). The cluster is called by its ARN, as `aws eks update-kubeconfig` does.
     fn kubeconfig(&self, cluster: &Value) -> Value {
         if cluster.is_null() {
             return Value::Null;
         }
         let text = |name: &str| placeholder::text(cluster.get(name)).unwrap_or_default();
-        let name = text("arn");
         let env: Vec<_> = self.env().into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         let mut yaml = String::from("apiVersion: v1\nkind: Config\n");
         // Writing to a string has no error of its own.
         let _ = write!(
             yaml,
             "clusters:\n- name: {name}\n  cluster:\n    server: {server}\n    certificate-authority-data: {ca}\n\
-             contexts:\n- name: {name}\n  context:\n    cluster: {name}\n    user: {name}\n\
-             current-context: {name}\n\
-             users:\n- name: {name}\n  user:\n    exec:\n      apiVersion: {EXEC_API_VERSION}\n      command: aws\n      args: {args}\n      \
+             contexts:\n- name: {context}\n  context:\n    cluster: {name}\n    user: {user}\n\
+             current-context: {context}\n\
+             users:\n- name: {user}\n  user:\n    exec:\n      apiVersion: {EXEC_API_VERSION}\n      command: aws\n      args: {args}\n      \
              env: {env}\n      interactiveMode: Never\n",
-            name = yaml::text(&name),
+            name = yaml::text(&text("arn")),
+            context = yaml::text(&self.context),
+            user = yaml::text(&self.user),
             server = yaml::text(&text("endpoint")),
             ca = yaml::text(&text("certificate_authority")),
             args = yaml::flow(&json!(self.args())),
@@ -162,7 +170,9 @@ mod tests {
         Client {
             cluster: "prac-eks-abhi".into(),
             region: "ap-south-1".into(),
-            profile: Some("xeks-prac-eks-abhi".into()),
+            profile: Some("EKS-Access@prac-eks-abhi".into()),
+            context: "EKS-Access@prac-eks-abhi".into(),
+            user: "EKS-Access@prac-eks-abhi".into(),
             config_file: None,
             session_name: None,
             credential_source: "Ec2InstanceMetadata".into(),
@@ -182,7 +192,7 @@ mod tests {
         ]);
         let yaml = client().kubeconfig(&cluster);
         let yaml = yaml.as_str().unwrap();
-        assert!(yaml.contains(r#"args: ["--region","ap-south-1","--profile","xeks-prac-eks-abhi","eks","get-token","--cluster-name","prac-eks-abhi","--output","json"]"#), "{yaml}");
+        assert!(yaml.contains(r#"args: ["--region","ap-south-1","--profile","EKS-Access@prac-eks-abhi","eks","get-token","--cluster-name","prac-eks-abhi","--output","json"]"#), "{yaml}");
         assert!(yaml.contains("apiVersion: client.authentication.k8s.io/v1beta1") && yaml.contains("interactiveMode: Never"), "{yaml}");
     }
 

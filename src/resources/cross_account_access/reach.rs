@@ -1,12 +1,12 @@
 //! Warnings of a plan about access that reaches far: on create and when the attribute changes, not for ever.
 
 use super::model::Model;
-use crate::aws::Arn;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::Env;
 use crate::objects::eks::access_entry::policy_name;
 use crate::objects::eks::entries::Scope;
 use crate::resources::lifecycle::Change;
+use crate::resources::trusted_principals::{self, Trusting};
 
 const PRINCIPALS: &str = "access_role.trusted_principal_arns";
 
@@ -24,7 +24,7 @@ pub fn warnings(model: &Model, change: Change<'_>, env: &Env) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     cluster_wide_policies(model, change, &mut diagnostics);
     trusted_role_name(model, change, &mut diagnostics);
-    trusted_accounts(model, change, env, &mut diagnostics);
+    diagnostics.extend(trusted(model, change, env));
     diagnostics
 }
 
@@ -71,37 +71,16 @@ fn trusted_role_name(model: &Model, change: Change<'_>, diagnostics: &mut Diagno
     }
 }
 
-/// An account's root stands for every principal of the account that its own policies allow the call (IAM user guide, "AWS JSON policy
-/// elements: Principal").
-fn trusted_accounts(model: &Model, change: Change<'_>, env: &Env, diagnostics: &mut Diagnostics) {
+fn trusted(model: &Model, change: Change<'_>, env: &Env) -> Diagnostics {
     let Some(access) = model.access.as_ref().filter(|_| change.changes(PRINCIPALS) || change.changes("access_role.external_id")) else {
-        return;
+        return Diagnostics::new();
     };
-    let roots = model.trusted_principals.iter().filter_map(|text| Arn::parse(text).ok()).filter(|arn| arn.resource == "root");
-    for account in roots.map(|root| root.account) {
-        let is_third = env.side_of(&account).is_none();
-        let reach = format!(
-            "Each principal of account {account} that a policy of that account allows sts:AssumeRole on role {} can assume it and gets \
-             this access to cluster {}.",
-            access.name, model.cluster
-        );
-        let narrower = "List the ARNs of roles to limit this.";
-        if is_third && model.external_id.is_none() {
-            diagnostics.warning(
-                Path::of(PRINCIPALS),
-                format!("The access role trusts all of account {account} without an external ID"),
-                format!(
-                    "{reach} The account is neither the cluster account nor the workload account. If it acts for several customers, another \
-                     one can have it assume this role (the confused deputy problem). {narrower} Set access_role.external_id if the account \
-                     belongs to a third party."
-                ),
-            );
-        } else {
-            diagnostics.warning(
-                Path::of(PRINCIPALS),
-                format!("The access role trusts all of account {account}"),
-                format!("{reach} {narrower}"),
-            );
-        }
-    }
+    let trusting = Trusting {
+        path: PRINCIPALS,
+        what: "The access role",
+        role: &access.name,
+        gets: format!("this access to cluster {}", model.cluster),
+        third_account: model.external_id.is_none().then_some("Set access_role.external_id if the account belongs to a third party."),
+    };
+    trusted_principals::warnings(&model.trusted_principals, &trusting, env)
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::{arn, names, policy};
+use super::model::PERMISSION_SET;
+use crate::aws::{arn, names};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::resources::attributes;
-use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing};
+use crate::resources::role::{KEPT_BY_EXISTING, refuse_on_existing, refuse_service_linked};
+use crate::resources::trusted_principals;
 use crate::schema::{Partitions, Value, validators};
 
 /// What does not work across partitions.
@@ -32,12 +34,17 @@ pub fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
             &mut diagnostics,
         );
     }
+    workload_role_is_named_once(workload, config.get("mode"), &mut diagnostics);
+    profile_can_be_named(config, &mut diagnostics);
+    refuse_service_linked(access, &Path::of("access_role"), &mut diagnostics);
+    refuse_service_linked(workload, &Path::of("workload_role"), &mut diagnostics);
     refuse_on_existing(access, &Path::of("access_role"), KEPT_BY_EXISTING, &mut diagnostics);
     refuse_on_existing(workload, &Path::of("workload_role"), KEPT_BY_EXISTING, &mut diagnostics);
     refuse_on_existing(workload, &Path::of("workload_role"), &["trusted_services"], &mut diagnostics);
     if workload.get("manage_policy").as_bool() == Some(false)
         && workload.get("existing").as_bool() != Some(true)
         && !workload.get("existing").is_unknown()
+        && workload.get(PERMISSION_SET).is_null()
     {
         refuse(
             "workload_role.manage_policy",
@@ -76,25 +83,70 @@ pub fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
     }
     attributes::role_tag_keys(config, &["access_role", "workload_role"], &mut diagnostics);
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
-    principals_fit(config.at("access_role.trusted_principal_arns"), &mut diagnostics);
+    trusted_principals::fit(config, "access_role.trusted_principal_arns", &mut diagnostics);
     attributes::one_partition(config, partitions, &Path::of("cluster_name"), ONE_PARTITION, &mut diagnostics);
     partitions_agree(config, attributes::partition_of(config, partitions), &mut diagnostics);
     diagnostics
 }
 
-/// More principals than any trust policy has room for, regardless of its other statements; the plan measures it in full.
-fn principals_fit(principals: &Value, diagnostics: &mut Diagnostics) {
-    let quotes_and_comma = 3;
-    let size: usize = principals.strings().iter().map(|arn| arn.len() + quotes_and_comma).sum();
-    if size > policy::TRUST_NEVER {
-        let why = format!(
-            "{} principals need {size} characters in the role's trust policy. IAM allows at most {}, and {} unless the quota was raised. \
-             Trust a role that they all assume.",
-            principals.members().len(),
-            policy::TRUST_NEVER,
-            policy::TRUST_LIMIT
+/// The workload role goes by its name or by the permission set that it is of.
+fn workload_role_is_named_once(workload: &Value, mode: &Value, diagnostics: &mut Diagnostics) {
+    const CHANGES: &[&str] = &[
+        "path",
+        "description",
+        "permissions_boundary",
+        "max_session_duration",
+        "trusted_services",
+        "instance_profile_name",
+        "managed_policy_arns",
+        "tags",
+    ];
+    if workload.entries().is_none() {
+        return;
+    }
+    let path = Path::of("workload_role");
+    let set = workload.get(PERMISSION_SET);
+    match (workload.get("name").is_null(), set.is_null()) {
+        (true, true) => validators::refuse(
+            &path.attribute("name"),
+            "The workload role needs a name. Set name, or in mode direct permission_set for a permission set of IAM Identity Center.",
+            diagnostics,
+        ),
+        (false, false) if workload.get("name").is_given() && set.is_given() => {
+            validators::refuse(&path.attribute(PERMISSION_SET), "Set either name or permission_set. Remove one of them.", diagnostics);
+        }
+        _ => {}
+    }
+    if set.is_null() {
+        return;
+    }
+    if !mode.is_unknown() && mode.as_str() != Some("direct") {
+        validators::refuse(
+            &path.attribute(PERMISSION_SET),
+            "A role of IAM Identity Center can't be given the policy that mode assume_role needs. Set mode = \"direct\". For mode assume_role, \
+             allow sts:AssumeRole in the permission set, and set access_role.trusted_principal_arns to the ARNs of its roles, such as \
+             arn:aws:iam::185863138492:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_PowerUser_*.",
+            diagnostics,
         );
-        validators::refuse(&Path::of("access_role.trusted_principal_arns"), why, diagnostics);
+    }
+    let has_profile = workload.get("instance_profile").as_bool() == Some(true);
+    for name in CHANGES.iter().copied().filter(|name| workload.get(name).is_given()).chain(has_profile.then_some("instance_profile")) {
+        let why = format!(
+            "Only AWS can change the role of a permission set. Remove {name}, or change the permission set in IAM Identity Center."
+        );
+        validators::refuse(&path.attribute(name), why, diagnostics);
+    }
+}
+
+/// The default of the profile's name is made of the access role's, which may begin as an option of the AWS CLI does.
+fn profile_can_be_named(config: &Value, diagnostics: &mut Diagnostics) {
+    let client = config.get("client");
+    let default = config.at("access_role.name").as_str().filter(|name| names::role_name(name).is_ok());
+    let Some(role) = default.filter(|_| client.get("profile_name").is_null() && !client.is_unknown()) else { return };
+    if role.starts_with('-') {
+        let why =
+            format!("The default, which begins with {role:?}, is an option to the AWS CLI. Set profile_name, context_name and user_name.");
+        validators::refuse(&Path::of("client.profile_name"), why, diagnostics);
     }
 }
 
@@ -202,6 +254,31 @@ mod tests {
         assert_eq!(refused(&[("mode", Value::string("direct"))]), ["access_role"]);
         assert_eq!(refused(&[("access_role", Value::Null)]), ["access_role"]);
         assert_eq!(refused(&[("mode", Value::string("other"))]), ["mode"]);
+    }
+
+    #[test]
+    fn a_workload_role_has_a_name_or_a_permission_set_which_only_direct_mode_takes() {
+        let set = |more: &[(&str, Value)]| {
+            let mut role = Value::object([("permission_set", Value::string("PowerUser"))]);
+            more.iter().for_each(|(name, value)| role.insert(name, value.clone()));
+            [("mode", Value::string("direct")), ("access_role", Value::Null), ("workload_role", role)]
+        };
+        assert_eq!(refused(&set(&[])), Vec::<String>::new());
+        assert_eq!(refused(&set(&[("manage_policy", Value::Bool(false)), ("existing", Value::Bool(true))])), Vec::<String>::new());
+        assert_eq!(refused(&set(&[("name", Value::string("w"))])), ["workload_role.permission_set"]);
+        assert_eq!(refused(&set(&[])[2..]), ["workload_role.permission_set"]);
+        assert_eq!(refused(&set(&[("instance_profile", Value::Bool(true))])), ["workload_role.instance_profile"]);
+        assert_eq!(refused(&set(&[("description", Value::string("d"))])), ["workload_role.description"]);
+        assert_eq!(refused(&set(&[("permission_set", Value::string("a b"))])), ["workload_role.permission_set"]);
+        assert_eq!(refused(&[("workload_role", Value::object([("existing", Value::Bool(true))]))]), ["workload_role.name"]);
+    }
+
+    #[test]
+    fn an_access_role_that_begins_like_an_option_needs_a_name_for_its_profile() {
+        let access = [("access_role", role(&[("name", Value::string("-x"))]))];
+        assert_eq!(refused(&access), ["client.profile_name"]);
+        let client = Value::object([("profile_name", Value::string("x"))]);
+        assert_eq!(refused(&[access[0].clone(), ("client", client)]), Vec::<String>::new());
     }
 
     #[test]

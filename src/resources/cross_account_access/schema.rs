@@ -1,10 +1,11 @@
 //! The attributes of `xeks_cross_account_access`.
 
-use super::model::{ACCESS_ROLE, WORKLOAD_ROLE};
-use super::rules;
+use super::model::{ACCESS_ROLE, PERMISSION_SET, ROLE_OF_SET, WORKLOAD_ROLE};
+use super::{permission_set, rules};
 use crate::aws::{arn, names, policy};
 use crate::resources::attributes::{cluster_region, common_attributes};
-use crate::resources::role::{also_trusted_attribute, role_attributes};
+use crate::resources::role::{also_trusted_attribute, may_turn_existing, role_attributes};
+use crate::resources::trusted_principals;
 use crate::schema::{Attribute, Nesting, Schema, Type, Value, attributes, validators};
 
 pub fn schema() -> Schema {
@@ -66,13 +67,11 @@ fn access_role() -> Vec<Attribute> {
         .default_value(Value::string("role"))
         .decides_objects()
         .check(validators::one_of(&["role", "account"])),
-        Attribute::set_of_strings(
-            "trusted_principal_arns",
-            "ARNs of additional principals that can assume the role, such as a team's SSO \
-                                                             role.",
-        )
-        .optional()
-        .check(validators::each_text(arn::is_principal)),
+        trusted_principals::attribute(
+            "ARNs of additional principals that can assume the role, such as a team's role. `*` and `?` in the part after the account are \
+             wildcards, such as in `arn:aws:iam::185863138492:role/aws-reserved/sso.amazonaws.com/ap-south-1/AWSReservedSSO_PowerUser_*` \
+             for a permission set of IAM Identity Center, whose suffix changes.",
+        ),
     ];
     let existing = "Use an existing role: xeks adds only its trust statement and its inline policy, and removes them at destroy.";
     attributes([role_attributes(ACCESS_ROLE, existing), more])
@@ -81,6 +80,15 @@ fn access_role() -> Vec<Attribute> {
 fn workload_role() -> Vec<Attribute> {
     let more =
         vec![
+        Attribute::string(
+            PERMISSION_SET,
+            "Name of a permission set of IAM Identity Center, in place of `name`: the role that Identity Center keeps for it in the workload \
+             account is looked up, and looked up again after the permission set was assigned again. In mode `direct`.",
+        )
+        .optional()
+        .decides_objects()
+        .replaces_unless(permission_set::is_kept)
+        .check(validators::text(names::permission_set_name)),
         Attribute::bool(
             "manage_policy",
             "Whether xeks writes the policy that allows the role to assume the access role. Set `false` for roles that can't be edited, \
@@ -108,10 +116,17 @@ fn workload_role() -> Vec<Attribute> {
             .check(validators::count(0, policy::ATTACHMENTS_NEVER))
             .check(validators::each_text(arn::is_policy)),
     ];
-    attributes([
-        role_attributes(WORKLOAD_ROLE, "Use an existing role: xeks adds only the policy that allows it to assume the access role."),
-        more,
-    ])
+    let existing = "Use an existing role: xeks adds only the policy that allows it to assume the access role.";
+    let common = role_attributes(WORKLOAD_ROLE, existing).into_iter().map(|mut attribute| match attribute.name {
+        "name" => {
+            attribute.required = false;
+            attribute.optional().replaces_unless(permission_set::is_kept)
+        }
+        "existing" => attribute
+            .replaces_unless(|prior, planned| may_turn_existing(WORKLOAD_ROLE, prior, planned) || permission_set::is_kept(prior, planned)),
+        _ => attribute,
+    });
+    attributes([common.collect(), more])
 }
 
 fn kubernetes() -> Vec<Attribute> {
@@ -143,9 +158,22 @@ fn kubernetes() -> Vec<Attribute> {
 
 fn client() -> Vec<Attribute> {
     vec![
-        Attribute::string("profile_name", "AWS profile that the kubeconfig uses. Default `xeks-CLUSTER`; none in mode `direct`.")
+        Attribute::string(
+            "profile_name",
+            "AWS profile that the kubeconfig uses. Default: the access role and the cluster, as `EKS-Access@prod`; none in mode `direct`.",
+        )
+        .optional()
+        .check(validators::text(names::profile_name)),
+        Attribute::string(
+            "context_name",
+            "Name of the kubeconfig's context. Default: the access role and the cluster, as `EKS-Access@prod`; in mode `direct` the workload \
+             role or permission set and the cluster.",
+        )
+        .optional()
+        .check(validators::text(names::kubeconfig_name)),
+        Attribute::string("user_name", "Name of the kubeconfig's user. Default: as for `context_name`.")
             .optional()
-            .check(validators::text(names::profile_name)),
+            .check(validators::text(names::kubeconfig_name)),
         Attribute::string("config_file", "Path of the AWS config file that contains the profile, if it is not the default file.")
             .optional()
             .check(validators::text(names::file_path)),
@@ -182,6 +210,8 @@ fn computed() -> Vec<Attribute> {
         Attribute::string("access_role_id", "RoleId of the access role.").computed(),
         Attribute::string("workload_role_arn", "ARN of the workload role.").computed(),
         Attribute::string("workload_role_id", "RoleId of the workload role.").computed(),
+        Attribute::string(ROLE_OF_SET, "Name of the role of `workload_role.permission_set`; null without one.")
+            .observed(permission_set::planned),
         Attribute::string("instance_profile_arn", "ARN of the instance profile.").computed(),
         also_trusted_attribute(),
         Attribute::string("access_entry_arn", "ARN of the access entry.").computed(),

@@ -13,6 +13,7 @@ use crate::objects::iam::inline_policy;
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
+use crate::resources::trusted_principals;
 use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
 use crate::terminal::visible;
@@ -112,7 +113,10 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env,
             trust = found.trust(cx);
         }
         let (existing, attachments, names) = (found.is_existing(), found.attachments(), found.facts.inline_policies.clone());
+        let pod_role_arn = model.pod_role.as_ref().map(|pod_role| pod_role.arn(env));
+        let principals = trusted_principals::discovered(&found.trust(cx), pod_role_arn.as_deref());
         let mut role = found.value;
+        role.insert(trusted_principals::NAME, set_or_null(principals.into_iter().collect(), &Value::Null));
         let mut policies = BTreeMap::new();
         // Those of an existing role carry no mark of this resource: they belong to others.
         for name in names.into_iter().filter(|_| !existing) {

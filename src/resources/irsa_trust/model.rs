@@ -9,6 +9,7 @@ use crate::objects::Env;
 use crate::objects::iam::oidc_provider::{self, Manage};
 use crate::resources::lifecycle::FromValue;
 use crate::resources::role::{RoleAttribute, RoleModel};
+use crate::resources::trusted_principals;
 use crate::resources::values::Location;
 use crate::schema::{Value, placeholder};
 
@@ -38,6 +39,8 @@ pub struct Model {
     /// The role in the cluster account; `None` in mode `federated`.
     pub pod_role: Option<RoleModel>,
     pub role: RoleModel,
+    /// More principals that can assume the role: ARNs, and patterns of ARNs.
+    pub trusted_principals: Vec<String>,
     /// Name and JSON, as the user wrote it.
     pub inline_policies: Vec<(String, String)>,
     pub audiences: Vec<String>,
@@ -60,6 +63,7 @@ impl FromValue for Model {
             service_accounts: service_accounts(value.get("service_accounts")),
             pod_role: chained.then(|| RoleModel::of(POD_ROLE, value, &tags, env)),
             role: RoleModel::of(ROLE, value, &tags, env),
+            trusted_principals: placeholder::texts(value.get(ROLE.name).get(trusted_principals::NAME)),
             inline_policies: placeholder::map(value.at("role.inline_policies")).into_iter().collect(),
             audiences: match placeholder::texts(value.get("audiences")) {
                 audiences if audiences.is_empty() => vec![STS_AUDIENCE.to_owned()],

@@ -11,6 +11,7 @@ use crate::objects::iam::inline_policy::InlinePolicy;
 use crate::objects::iam::oidc_provider::OidcProvider;
 use crate::objects::{Context, Env, Ownership, statement_digest};
 use crate::resources::role::{RoleModel, document_text};
+use crate::resources::trusted_principals;
 use crate::resources::values::users_document;
 
 /// Name of the inline policy that lets the pod role assume the role.
@@ -22,16 +23,16 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
     let role = &model.role;
     let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
     let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
-    let trust = web_identity_trust(model, env);
     let inline_policies = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
     match &model.pod_role {
-        None => objects.push(Box::new(role.object(&trust, inline_policies, providers))),
+        None => objects.push(Box::new(role.object(&role_trust(model, env), inline_policies, providers))),
         Some(pod_role) => {
             let (name, document) = assume_policy(model, env, ownership);
-            objects.push(Box::new(pod_role.object(&trust, vec![name.clone()], providers)));
+            let trust = web_identity_trust(model, env);
             let relies_on = trust.iter().map(statement_digest).collect();
+            objects.push(Box::new(pod_role.object(&trust, vec![name.clone()], providers)));
             objects.push(Box::new(InlinePolicy { relies_on, ..pod_role.inline_policy(&name, document, pod_role.name_path()) }));
-            objects.push(Box::new(role.object(&target_trust(pod_role, env), inline_policies, vec![pod_role.key()])));
+            objects.push(Box::new(role.object(&role_trust(model, env), inline_policies, vec![pod_role.key()])));
         }
     }
     for (name, document) in &model.inline_policies {
@@ -46,8 +47,18 @@ pub fn assume_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String
     (assume_policy_name(model, ownership), document_text(&statements::assume_policy(&[model.role.arn(env)])))
 }
 
-/// The trust of a role that pods reach through the pod role.
-pub fn target_trust(pod_role: &RoleModel, env: &Env) -> Vec<Json> {
+/// The trust of the role: in the pods, or in the pod role where there is one, and in more principals.
+pub fn role_trust(model: &Model, env: &Env) -> Vec<Json> {
+    let mut trust = match &model.pod_role {
+        Some(pod_role) => target_trust(pod_role, env),
+        None => web_identity_trust(model, env),
+    };
+    trust.extend(trusted_principals::trust(&model.trusted_principals, None));
+    trust
+}
+
+/// The trust in the pod role.
+fn target_trust(pod_role: &RoleModel, env: &Env) -> Vec<Json> {
     vec![statements::trust_principals("", &[pod_role.arn(env)], None)]
 }
 

@@ -7,7 +7,8 @@ use crate::objects::OWN_POLICIES;
 use crate::resources::attributes::{
     arns_in_partition, cluster_region, common_attributes, one_partition, partition_of, role_tag_keys, tags_attribute,
 };
-use crate::resources::role::{KEPT_BY_EXISTING, also_trusted_attribute, refuse_on_existing, role_attributes};
+use crate::resources::role::{KEPT_BY_EXISTING, also_trusted_attribute, refuse_on_existing, refuse_service_linked, role_attributes};
+use crate::resources::trusted_principals;
 use crate::schema::{Attribute, Nesting, Partitions, Schema, Type, Value, attributes, validators};
 
 /// The three ways to say whose tokens are trusted.
@@ -106,6 +107,11 @@ fn role() -> Vec<Attribute> {
         .optional()
         .check(validators::count(0, policy::ATTACHMENTS_NEVER))
         .check(validators::each_text(arn::is_policy)),
+        trusted_principals::attribute(
+            "ARNs of additional principals that can assume the role with sts:AssumeRole, such as a team's role. `*` and `?` in the part after \
+             the account are wildcards, such as in \
+             `arn:aws:iam::185863138492:role/aws-reserved/sso.amazonaws.com/ap-south-1/AWSReservedSSO_PowerUser_*`.",
+        ),
     ];
     attributes([role_attributes(ROLE, EXISTING), more])
 }
@@ -228,17 +234,20 @@ fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
     }
     subjects_fit(config.get("service_accounts"), &mut diagnostics);
     for attribute in ["role", "pod_role"] {
+        refuse_service_linked(config.get(attribute), &Path::of(attribute), &mut diagnostics);
         refuse_on_existing(config.get(attribute), &Path::of(attribute), KEPT_BY_EXISTING, &mut diagnostics);
     }
     role_tag_keys(config, &["role", "pod_role"], &mut diagnostics);
     inline_policies_fit(config.at("role.inline_policies"), &mut diagnostics);
+    trusted_principals::fit(config, "role.trusted_principal_arns", &mut diagnostics);
     partitions_fit(config, partitions, chained, &mut diagnostics);
     diagnostics
 }
 
 /// A federated trust may be of another partition than its cluster: the role and its policies are of the workload account's.
 fn partitions_fit(config: &Value, partitions: Partitions, chained: bool, diagnostics: &mut Diagnostics) {
-    let (role, pod_role) = (["role.permissions_boundary", "role.managed_policy_arns"], ["pod_role.permissions_boundary"]);
+    let (role, pod_role) =
+        (["role.permissions_boundary", "role.managed_policy_arns", "role.trusted_principal_arns"], ["pod_role.permissions_boundary"]);
     if chained {
         one_partition(config, partitions, &Path::of("mode"), ONE_PARTITION, diagnostics);
         let partition = partition_of(config, partitions);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use serde_json::Value as Json;
 
-use super::RoleModel;
+use super::{RoleModel, protected};
 use crate::aws::arn::Arn;
 use crate::aws::policy;
 use crate::diagnostics::{Diagnostics, Path};
@@ -44,6 +44,9 @@ impl Wanted<'_> {
         self.default_tag_keys(env, &mut diagnostics);
         self.policies_exist(cx, env, &mut diagnostics).await;
         let foreign = self.foreign(cx, env).await;
+        if let Some(facts) = &foreign {
+            protected::refuse_changes(self.role, &self.added(), facts, cx, &mut diagnostics);
+        }
         if !self.trust.is_empty() {
             if let Some(facts) = &foreign {
                 self.deleted_principals(cx, facts, &mut diagnostics);
@@ -53,6 +56,16 @@ impl Wanted<'_> {
         self.attachments_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
         self.inline_policies_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
         diagnostics
+    }
+
+    /// What the apply adds to a role that exists.
+    fn added(&self) -> Vec<&'static str> {
+        let added = [
+            ("a statement of its trust policy", !self.trust.is_empty()),
+            ("inline policies", !self.inline_policies.is_empty()),
+            ("managed policies", self.role.managed_policies.as_ref().is_some_and(|policies| !policies.is_empty())),
+        ];
+        added.into_iter().filter(|(_, is_added)| *is_added).map(|(what, _)| what).collect()
     }
 
     /// The role as it is, where this resource adds to one that others created. One that can't be read is checked as if it were new: the
@@ -73,19 +86,24 @@ impl Wanted<'_> {
         of_kind.filter_map(move |(key, entry)| Some((on_role(key)?, entry)))
     }
 
-    /// A managed policy of another account can't be attached (IAM, AttachRolePolicy).
+    /// A managed policy of another account can't be attached, and can't be a permissions boundary (IAM, AttachRolePolicy and
+    /// PutRolePermissionsBoundary).
     fn policies_of_account(&self, env: &Env, diagnostics: &mut Diagnostics) {
         let account = &env.identity(self.role.side).account_id;
-        for text in self.role.managed_policies.iter().flatten() {
+        let attached = self.role.managed_policies.iter().flatten().map(|text| (text, "managed_policy_arns", "attached to"));
+        let boundary =
+            self.role.settings.permissions_boundary.iter().map(|text| (text, "permissions_boundary", "the permissions boundary of"));
+        for (text, attribute, purpose) in attached.chain(boundary) {
             let Ok(arn) = Arn::parse(text) else { continue };
             if arn.account != "aws" && arn.account != *account {
                 diagnostics.error(
-                    Path::of(self.role.attribute.name).attribute("managed_policy_arns"),
-                    format!("{text} can't be attached to role {}", self.role.name),
+                    Path::of(self.role.attribute.name).attribute(attribute),
+                    format!("{text} can't be {purpose} role {}", self.role.name),
                     format!(
-                        "The policy belongs to account {}, and the role to account {account}. IAM attaches AWS managed policies and those of \
-                         the role's own account. Create the policy in {account}, or add its statements as an inline policy.",
-                        arn.account
+                        "The policy belongs to account {}, and the role to account {account}. IAM takes AWS managed policies and those of the \
+                         role's own account. Create the policy in {account}{}.",
+                        arn.account,
+                        if attribute == "managed_policy_arns" { ", or add its statements as an inline policy" } else { "" }
                     ),
                 );
             }

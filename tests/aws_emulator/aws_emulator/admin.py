@@ -158,6 +158,11 @@ def _permission_set(body: dict) -> dict:
     return {"arn": identity_center.make_role(**({"region": accounts.REGION} | body))}
 
 
+def _unassign_permission_set(body: dict) -> dict:
+    identity_center.delete_role(**({"region": accounts.REGION} | body))
+    return {}
+
+
 def _service_account_token(body: dict) -> dict:
     return {"token": issuers.service_account_token(**({"region": accounts.REGION} | body))}
 
@@ -173,6 +178,10 @@ def _review_token(body: dict) -> dict:
 
 def _instance_session(body: dict) -> dict:
     return {"Credentials": sts.instance_session(**body)}
+
+
+def _person_session(body: dict) -> dict:
+    return {"Credentials": sts.person_session(**body)}
 
 
 ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
@@ -202,9 +211,11 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "cluster-answer": _cluster_answer,
     "api-server": _api_server,
     "permission-set": _permission_set,
+    "permission-set/unassign": _unassign_permission_set,
     "service-account-token": _service_account_token,
     "review-token": _review_token,
     "instance-session": _instance_session,
+    "person-session": _person_session,
     "issued": lambda _: {"secrets": sts.issued()},
 }
 

@@ -313,11 +313,15 @@ class Aws:
         """`up`; `stopped`: its endpoint refuses connections; `impostor`: another authority's certificate."""
         self.admin("api-server", cluster=cluster, state=state, account=self.accounts[account].id)
 
-    def permission_set(self, account: str, name: str, suffix: str, policy: dict) -> str:
+    def permission_set(self, account: str, name: str, suffix: str, policy: dict, **more: str) -> str:
         """The role that IAM Identity Center makes of a permission set; only AWS may change it. Returns its
-        ARN."""
+        ARN. `more`: the `region` of Identity Center."""
         body = {"account": self.accounts[account].id, "permission_set": name, "suffix": suffix, "policy": policy}
-        return self.admin("permission-set", **body)["arn"]
+        return self.admin("permission-set", **body, **more)["arn"]
+
+    def unassign_permission_set(self, account: str, name: str) -> None:
+        """Remove the last assignment of a permission set to the account: its role is deleted."""
+        self.admin("permission-set/unassign", account=self.accounts[account].id, permission_set=name)
 
     def service_account_token(
         self, cluster: str, namespace: str, name: str, audience: str | list[str] = "sts.amazonaws.com", **more: Any
@@ -337,6 +341,11 @@ class Aws:
         """What the metadata service gives to an instance that runs with this role."""
         body = {"account": self.accounts[account].id, "role_name": role, "instance": instance}
         return _credentials_of(self.admin("instance-session", **body))
+
+    def person_credentials(self, account: str, role: str, person: str = "ann@example.com") -> Credentials:
+        """What the access portal of IAM Identity Center gives to a person with the permission set of this role."""
+        body = {"account": self.accounts[account].id, "role_name": role, "person": person}
+        return _credentials_of(self.admin("person-session", **body))
 
     def issued_secrets(self) -> list[str]:
         """Secret keys and session tokens of every session that was given since the start."""

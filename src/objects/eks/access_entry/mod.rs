@@ -97,7 +97,8 @@ impl Object<Context> for AccessEntry {
     }
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
-        let principal = self.principal_arn(reconcile);
+        let known = principal::known(cx, (&self.cluster, &self.role), self.principal_arn(reconcile), reconcile).await?;
+        let Some(principal) = known.as_deref() else { return Ok(None) };
         let (entry, policies) = tokio::try_join!(
             describe(cx, Some(&self.region), &self.cluster, principal),
             entries::policies(cx, Some(&self.region), &self.cluster, principal),

@@ -334,10 +334,6 @@ pub async fn arn(cx: &Context, side: Side, name: &str) -> Result<Option<String>,
     Ok(get(cx, side, name).await?.map(|role| role.arn))
 }
 
-pub async fn exists(cx: &Context, side: Side, name: &str) -> Result<bool, Error> {
-    Ok(get(cx, side, name).await?.is_some())
-}
-
 /// What a role is, without its policies; `None` where there is none.
 pub async fn facts_of(cx: &Context, side: Side, name: &str) -> Result<Option<RoleFacts>, Error> {
     Ok(get(cx, side, name).await?.map(|role| facts(&role, Tags::new())))

@@ -17,7 +17,10 @@ from .iam_policy import trust_document
 
 @handles("iam", "CreateRole")
 def create(call):
+    """The path of service-linked roles is reserved: answer as in pull request 9 of tilfin/aws-iam-policy-tool."""
     name, path = call.params["RoleName"], call.params.get("Path", "/")
+    if path.startswith("/aws-service-role/"):
+        raise AwsError("InvalidInput", "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles")
     # IAM identifiers: "names of ... roles ... must be unique within the account and are not distinguished by case".
     if any(taken.lower() == name.lower() for taken in iam._roles):
         raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.")

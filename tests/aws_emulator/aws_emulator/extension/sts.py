@@ -131,6 +131,19 @@ def instance_session(account: str, role_name: str, instance: str) -> dict:
     return credentials | {"Expiration": credentials["Expiration"].isoformat()}
 
 
+def person_session(account: str, role_name: str, person: str) -> dict:
+    """The credentials that the access portal gives to a person with this permission set.
+
+    IAM Identity Center user guide, "Referencing permission sets in resource policies": a session of the role of the
+    permission set, which trusts Identity Center's SAML provider alone; it is named after the user.
+    """
+    role = identities.role(account, role_name)
+    if role is None or not role["Path"].startswith("/aws-reserved/sso.amazonaws.com/"):
+        raise ValueError(f"no permission set has the role {role_name} in {account}")
+    credentials = _begin_session(role, person, 6 * 3600, {})["Credentials"]
+    return credentials | {"Expiration": credentials["Expiration"].isoformat()}
+
+
 def _role(arn: str) -> dict | None:
     match = _ROLE_ARN.fullmatch(arn)
     role = identities.role(match[2], match[3]) if match else None
