@@ -1,7 +1,7 @@
 """STS as AWS does it: who may assume which role, and what the session is good for.
 
-Owns: GetCallerIdentity, AssumeRole, AssumeRoleWithWebIdentity, and the credentials that EC2 gives to an instance. Must not know: how a
-trust policy is read (`trust`), who signed the call (`authentication`).
+Owns: GetCallerIdentity, AssumeRole, AssumeRoleWithWebIdentity, and the credentials that EC2 gives to an instance. Must
+not know: how a trust policy is read (`trust`), who signed the call (`authentication`).
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ def _by_trust(call: Call) -> list[Need]:
 
 @handles("sts", "GetCallerIdentity")
 async def get_caller_identity(call: Call) -> dict:
-    """AWS General Reference, "Amazon Resource Names (ARNs)": an ARN begins with the partition of its account's region."""
+    """AWS General Reference, "Amazon Resource Names (ARNs)": an ARN has the partition of its account's region."""
     answer = await call.stock()
     return answer | {"Arn": ":".join(["arn", arns.partition(call.region), *answer["Arn"].split(":")[2:]])}
 
