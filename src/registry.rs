@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::data_sources::{access_path, cluster, irsa_path, runner_policy};
 use crate::provider::{DataSource, Ephemeral, Function, Resource};
-use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
+use crate::resources::{Run, cluster_peering, cross_account_access, irsa_trust};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
-    vec![cluster_peering::resource(), cross_account_access::resource(), irsa_trust::resource()]
+    let run = Run::default();
+    vec![cluster_peering::resource(run.clone()), cross_account_access::resource(run.clone()), irsa_trust::resource(run)]
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {

@@ -11,5 +11,8 @@ mod lifecycle;
 mod lookups;
 mod preflight;
 mod role;
+mod swapped;
 mod values;
 mod yaml;
+
+pub use lifecycle::Run;

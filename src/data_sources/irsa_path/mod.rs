@@ -16,6 +16,7 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity::assume_role;
 use super::steps::{self, Accounts};
+use super::swapped;
 use crate::aws::arn;
 use crate::diagnostics::Diagnostics;
 use crate::objects::eks::cluster;
@@ -86,11 +87,14 @@ async fn issuer(accounts: &Accounts, region: &str, question: &Question) -> (Opti
     let name = question.cluster.as_deref().unwrap_or_default();
     let owner = &accounts.cluster.identity().account_id;
     let object = arn::cluster(&accounts.cluster.identity().partition, region, owner, name);
-    let (issuer, hop) = match cluster::describe_in(&accounts.cluster, region, name).await {
-        Err(error) => (None, Hop::unreadable(ISSUER, object, &error)),
+    let found = cluster::describe_in(&accounts.cluster, region, name).await;
+    let hint = swapped::hint(&found, &accounts.cluster, accounts.workload.as_deref(), region, name).await;
+    let (issuer, hop) = match found {
+        Err(error) => (None, Hop::unreadable(ISSUER, object, &error).or_fix(hint)),
         Ok(None) => {
             let reason = format!("No cluster {name} exists in region {region} of account {owner}.");
-            (None, Hop::broken(ISSUER, object, reason, "Correct cluster_name, region or the provider's cluster_account."))
+            let hop = Hop::broken(ISSUER, object, reason, "Correct cluster_name, region or the provider's cluster_account.");
+            (None, hop.or_fix(hint))
         }
         Ok(Some(cluster)) => match cluster.issuer {
             Some(url) => {

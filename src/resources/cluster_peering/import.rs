@@ -5,15 +5,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::model::Model;
-use super::network;
 use super::objects::route_attributes;
-use crate::aws::Side;
+use super::{REUSED, network};
 use crate::aws::ec2::RouteTable;
-use crate::engine::Refreshed;
-use crate::objects::Context;
+use crate::aws::{Error, Side, cidr};
+use crate::engine::{Refreshed, Tags};
 use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
 use crate::objects::ec2::peering::connection::ConnectionFacts;
+use crate::objects::ec2::peering::{Untagged, usage};
 use crate::objects::ec2::security_group_rule;
+use crate::objects::{Context, TAG_RESOURCE};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::values::Location;
 use crate::schema::{Schema, Value};
@@ -62,6 +63,15 @@ impl ImportId for PeeringId {
     }
 }
 
+/// Whether the connection that an import names is another owner's, which this resource only uses: it carries the tag of another resource, or
+/// none and the note of one that used it. `resource` is what the tag of a connection of this resource says.
+pub fn is_of_another(tags: &Tags, resource: &str) -> bool {
+    match tags.get(TAG_RESOURCE) {
+        Some(owner) => owner != resource,
+        None => usage::is_used_by(tags, &format!("{resource}:{REUSED}")),
+    }
+}
+
 /// Fills in what the first read found: what exists only in part is what the configuration must have named.
 pub async fn discover(model: &Model, cx: &Context, value: &mut Value, seen: &Refreshed) -> Result<(), Located> {
     let near = seen.observed.get(&accepter::key(&model.link)).and_then(|observed| observed.facts.get());
@@ -69,26 +79,52 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, seen: &Ref
     let on =
         near.is_some_and(|facts: &AccepterFacts| facts.dns_resolution) && far.is_some_and(|facts: &ConnectionFacts| facts.dns_resolution);
     value.insert("dns_resolution", Value::Bool(on));
-    let rules = seen.observed.keys().any(|key| key.kind == security_group_rule::KIND);
-    value.insert("allow_https", Value::Bool(rules));
+    let id = model.link.id.as_deref().unwrap_or_default();
+    let notes = notes(model, cx, id).await.map_err(Located::at("peering_connection_id"))?;
     for side in Side::BOTH {
         let (end, attributes) = (model.link.end(side), route_attributes(side));
         let all = network::tables(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(attributes.tables))?;
-        let id = model.link.id.as_deref().unwrap_or_default();
-        let (found_tables, found_blocks) = over(&all, id);
+        let is_ours = |table: &str, block: &str| {
+            let route = Untagged::route(side, table, block);
+            notes.as_ref().is_none_or(|tags| usage::is_noted_by(tags, &cx.ownership.resource, &route))
+        };
+        let (found_tables, found_blocks) = over(&all, id, is_ours);
         for (name, found) in [(attributes.tables, found_tables), (attributes.blocks, found_blocks)] {
             let default: BTreeSet<String> = value.get("network").get(name).strings().into_iter().collect();
             let as_default = found.is_empty() || found == default;
             value.insert(name, if as_default { Value::Null } else { Value::set_of_strings(found) });
         }
     }
+    discover_https(model, cx, value, seen).await.map_err(Located::at("https_source_cidrs"))
+}
+
+/// Where HTTPS is allowed from: the rules of this resource, and those that it would need by default.
+async fn discover_https(model: &Model, cx: &Context, value: &mut Value, seen: &Refreshed) -> Result<(), Error> {
+    let mut sources = security_group_rule::own_blocks(cx, &cx.region, &model.group).await?;
+    let is_there = |block: &&String| seen.observed.contains_key(&security_group_rule::key(&model.group, block));
+    sources.extend(model.https_sources.iter().filter(is_there).cloned());
+    let workload_cidrs = value.get("workload_cidrs");
+    let defaults = if workload_cidrs.is_null() { value.at("network.workload_cidrs") } else { workload_cidrs };
+    let as_default = sources.is_empty() || sources == defaults.strings().iter().map(|block| cidr::canonical(block)).collect();
+    value.insert("allow_https", Value::Bool(!sources.is_empty()));
+    value.insert("https_source_cidrs", if as_default { Value::Null } else { Value::set_of_strings(sources) });
     Ok(())
 }
 
-/// The tables with routes over the connection, and the blocks that these lead to.
-fn over(tables: &[RouteTable], id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let routes = tables.iter().flat_map(|table| table.routes.iter().filter(|route| route.target == id).map(move |route| (table, route)));
-    routes.map(|(table, route)| (table.id.clone(), route.destination.clone())).unzip()
+/// The tags of another owner's connection, which note the routes that are this resource's.
+async fn notes(model: &Model, cx: &Context, id: &str) -> Result<Option<Tags>, Error> {
+    if !model.reuses {
+        return Ok(None);
+    }
+    let found = model.link.describe_live(cx, Side::Cluster, id).await?;
+    Ok(found.map(|found| found.tags).filter(|tags| usage::is_used_by(tags, &cx.ownership.resource)))
+}
+
+/// The tables with such routes over the connection, and the blocks that these lead to.
+fn over(tables: &[RouteTable], id: &str, is_ours: impl Fn(&str, &str) -> bool) -> (BTreeSet<String>, BTreeSet<String>) {
+    let all = tables.iter().flat_map(|table| table.routes.iter().map(move |route| (table, route)));
+    let ours = all.filter(|(table, route)| route.target == id && is_ours(&table.id, &route.destination));
+    ours.map(|(table, route)| (table.id.clone(), route.destination.clone())).unzip()
 }
 
 #[cfg(test)]

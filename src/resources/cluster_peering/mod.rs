@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use self::import::PeeringId;
 use self::model::Model;
-use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run};
+use super::lifecycle::{Change, Claim, Composed, Composite, FromValue, Located, Run, ownership};
 use super::values::known;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Object, Refreshed};
@@ -26,11 +26,14 @@ use crate::objects::{Context, Env};
 use crate::provider::Resource;
 use crate::schema::{Value, placeholder};
 
+/// Ends the identity of a resource that uses the connection of another.
+const REUSED: &str = "reused";
+
 struct ClusterPeering;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(ClusterPeering, schema::schema())
+pub fn resource(run: Run) -> Arc<dyn Resource> {
+    Composed::offered(ClusterPeering, schema::schema(), run)
 }
 
 #[async_trait]
@@ -44,7 +47,7 @@ impl Composite for ClusterPeering {
         let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, model.link.workload.vpc_id)];
         // Beside the resource that has the connection, another of the same cluster and VPC may use it.
         if model.reuses {
-            identity.push("reused".to_owned());
+            identity.push(REUSED.to_owned());
         }
         identity
     }
@@ -65,7 +68,14 @@ impl Composite for ClusterPeering {
     }
 
     async fn resolve(&self, cx: &Context, _: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
-        network::resolve(cx, value, env).await
+        if let Some(connection) = network::resolve(cx, value, env).await? {
+            let own = ownership(self, &Model::from_value(value, env), env);
+            if import::is_of_another(&connection.tags, &own.resource) {
+                // As if the configuration named it: a destroy keeps it.
+                env.given.insert("peering_connection_id".to_owned());
+            }
+        }
+        Ok(())
     }
 
     async fn refresh(&self, cx: &Context, model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {

@@ -20,9 +20,9 @@ use async_trait::async_trait;
 
 use self::import::AccessId;
 use self::model::Model;
-use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
-use super::lookups;
-use super::role;
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, ownership};
+use super::values::known;
+use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
 use crate::objects::eks::cluster::{self, ClusterDescription};
@@ -33,8 +33,8 @@ use crate::schema::Value;
 struct CrossAccountAccess;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(CrossAccountAccess, schema::schema())
+pub fn resource(run: Run) -> Arc<dyn Resource> {
+    Composed::offered(CrossAccountAccess, schema::schema(), run)
 }
 
 /// What clients of a configuration are handed, while nothing of it exists yet.
@@ -113,6 +113,18 @@ impl Composite for CrossAccountAccess {
 
     async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
         check::check(model, cx, change, env).await
+    }
+
+    fn claim(&self, model: &Model) -> Option<Claim> {
+        let (cluster, principal, workload) = (known(&model.cluster), known(&model.principal().name), known(&model.workload.name));
+        if [cluster, principal, workload].contains(&"") {
+            return None;
+        }
+        let through = model.access.as_ref().map(|access| format!(" through role {}", access.name)).unwrap_or_default();
+        let advice = format!(
+            "Two resources give role {workload} access to cluster {cluster}{through}. Keep one of them, with the policies and groups of both, or              choose other roles for one of the two."
+        );
+        Some(Claim { what: None, attribute: model.principal().name_path(), advice })
     }
 }
 

@@ -18,7 +18,8 @@ use async_trait::async_trait;
 
 use self::import::TrustId;
 use self::model::{Model, Source};
-use super::lifecycle::{Change, Composed, Composite, Located, Run, ownership};
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, ownership};
+use super::values::known;
 use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
@@ -29,8 +30,8 @@ use crate::schema::{Value, placeholder};
 struct IrsaTrust;
 
 /// The resource, for the registry.
-pub fn resource() -> Arc<dyn Resource> {
-    Composed::offered(IrsaTrust, schema::schema())
+pub fn resource(run: Run) -> Arc<dyn Resource> {
+    Composed::offered(IrsaTrust, schema::schema(), run)
 }
 
 /// What pods of a configuration are handed, while nothing of it exists yet.
@@ -106,5 +107,17 @@ impl Composite for IrsaTrust {
 
     async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
         check::check(model, cx, change, env).await
+    }
+
+    fn claim(&self, model: &Model) -> Option<Claim> {
+        let names = model.pod_role.iter().chain([&model.role]).map(|role| known(&role.name));
+        if names.chain(model.clusters().iter().map(|name| known(name))).any(str::is_empty) {
+            return None;
+        }
+        let advice = format!(
+            "Two resources let pods use role {} in the same way. Keep one of them, with the service accounts of both, or choose another role              for one of the two.",
+            model.role.name
+        );
+        Some(Claim { what: None, attribute: model.role.name_path(), advice })
     }
 }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod import;
+mod names;
 mod plan;
 mod read;
 mod report;
@@ -36,6 +37,9 @@ use crate::schema::{DecodeError, Schema, Value, placeholder};
 
 /// How long an operation may take where `timeouts` says nothing.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Ends errors of a plan that concern what exists: Terraform plans before it destroys.
+pub const PAST_A_PLAN: &str = "To destroy the resource as it is, run terraform destroy -refresh=false.";
 
 /// A resource that consists of objects. `value` is always an object of the resource's schema with defaults in place.
 ///
@@ -151,8 +155,8 @@ struct Begun<M> {
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
-    pub fn offered(composite: C, schema: Schema) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, schema, run: Run::default() })
+    pub fn offered(composite: C, schema: Schema, run: Run) -> Arc<dyn Resource> {
+        Arc::new(Composed { composite, schema, run })
     }
 
     async fn pair(&self, context: &RequestContext, value: &Value) -> Result<Pair, AccountError> {

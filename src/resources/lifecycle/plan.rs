@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
+use super::{Change, Claim, Composed, Composite, FromValue, PAST_A_PLAN, env, names, report, stale, timeout};
 use crate::aws::accounts::Pair;
 use crate::diagnostics::{Diagnostics, Severity};
 use crate::engine::{self, Ledger};
@@ -48,7 +48,7 @@ impl<C: Composite> Composed<C> {
                 diagnostics.extend(elsewhere);
             }
             if !replaces.is_empty() {
-                self.run.replaces(&planned.env.ledger);
+                self.run.replaces(C::NAME, &planned.env.ledger);
             } else if !planned.open {
                 let objects = self.composite.objects(&planned.model, &planned.env);
                 diagnostics.extend(stale::warn(&objects, &planned.env, planned.value.get("objects"), &prior));
@@ -61,6 +61,10 @@ impl<C: Composite> Composed<C> {
             && self.run.is_claimed_twice(&cx.ownership.resource, prior.is_null())
         {
             diagnostics.extend(claimed_twice::<C>(claim));
+        }
+        if !planned.open {
+            let objects = self.composite.objects(&planned.model, &planned.env);
+            diagnostics.extend(names::check(&objects, &planned.env, &cx.ownership.resource, &self.run));
         }
         let plan = Plan { planned: planned.value.clone(), replaces };
         // Terraform plans the create half of a replacement once more, as a create: what is in its way is reported then.
@@ -158,7 +162,8 @@ impl<C: Composite> Composed<C> {
         );
         if !prior.is_null() {
             diagnostics.0.iter_mut().filter(|found| found.severity == Severity::Error).for_each(|error| {
-                error.detail.push_str("\n\nTo destroy the resource as it is, run terraform destroy -refresh=false.");
+                error.detail.push_str("\n\n");
+                error.detail.push_str(PAST_A_PLAN);
             });
         }
         diagnostics.extend(if prior.is_null() { foreign } else { foreign.as_warnings() });
@@ -168,6 +173,7 @@ impl<C: Composite> Composed<C> {
 
 fn claimed_twice<C: Composite>(claim: Claim) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(claim.attribute, format!("Another {} of this configuration manages the same objects", C::NAME), claim.advice);
+    let detail = format!("{}\n\n{PAST_A_PLAN}", claim.advice);
+    diagnostics.error(claim.attribute, format!("Another {} of this configuration manages the same objects", C::NAME), detail);
     diagnostics
 }
