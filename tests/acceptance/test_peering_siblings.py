@@ -9,7 +9,6 @@ from network import Network, vpc
 GREEN = "green"
 PODS = "100.64.0.0/16"
 PAST = "terraform destroy -refresh=false"
-OTHER = "xeks_cluster_peering.other"
 
 
 @pytest.fixture
@@ -61,18 +60,10 @@ def test_two_clusters_with_one_pod_block_are_refused_by_the_plan(workspace, netw
     before = network.left()
     root = workspace(hub(network))
     run = root.try_plan().must_fail(f"Two resources of this configuration route {PODS}", "cluster_cidrs", PAST)
-    (error,) = run.errors
-    (other,) = {named(CLUSTER, network.workload_vpc), named(GREEN, network.workload_vpc)} - {
-        named(name, network.workload_vpc)
-        for name in (CLUSTER, GREEN)
-        if f"{named(name, network.workload_vpc)} routes" not in error.detail
-    }
-    assert f"xeks_cluster_peering:183295435445/ap-south-1/{other}" in error.detail
+    assert any(f"ap-south-1/{named(name, network.workload_vpc)} routes {PODS}" in run.text for name in (CLUSTER, GREEN))
     assert "delete-route" not in run.text
     assert network.left() == before
 
-    root.write(hub(network, 'cluster_cidrs = ["10.20.0.0/16", "10.50.0.0/16"]'))
-    root.try_plan().must_fail("10.50.0.0/16 of", PAST) if False else None
     blue = peering(network.workload_vpc, 'cluster_cidrs = ["10.20.0.0/16"]')
     root.write(blue + peering(network.workload_vpc, 'cluster_cidrs = ["10.50.0.0/16"]', name="other", cluster=GREEN))
     root.apply()
@@ -144,7 +135,7 @@ def test_two_workload_vpcs_with_one_block_are_refused_at_one_cluster(workspace, 
     assert "delete-route" not in run.text
 
 
-def test_a_narrower_block_and_another_table_are_no_conflict(workspace, aws, network, green):
+def test_another_table_is_no_conflict(workspace, network, green):
     tables = [table["RouteTableId"] for table in network.tables("workload")]
     blue = peering(network.workload_vpc, f'workload_route_table_ids = ["{tables[0]}"]')
     other = peering(network.workload_vpc, f'workload_route_table_ids = ["{tables[1]}"]', name="other", cluster=GREEN)
@@ -152,12 +143,10 @@ def test_a_narrower_block_and_another_table_are_no_conflict(workspace, aws, netw
     root.apply()
     root.assert_empty_plan()
 
-    root.write(
-        peering(network.workload_vpc, 'cluster_cidrs = ["10.20.0.0/16", "100.64.0.0/17"]')
-        + peering(
-            network.workload_vpc, 'cluster_cidrs = ["10.50.0.0/16", "100.64.0.0/16"]', name="other", cluster=GREEN
-        )
-    )
+
+def test_a_narrower_block_is_no_conflict(workspace, network, green):
+    blue = peering(network.workload_vpc, 'cluster_cidrs = ["10.20.0.0/16", "100.64.0.0/17"]')
+    root = workspace(blue + peering(network.workload_vpc, name="other", cluster=GREEN))
     root.apply()
     root.assert_empty_plan()
 
@@ -195,21 +184,3 @@ def test_a_route_that_another_resource_noted_on_a_foreign_connection_is_its_own(
         PODS, f"a route of xeks_cluster_peering:183295435445/ap-south-1/{named(GREEN, network.workload_vpc)}"
     )
     assert "delete-route" not in run.text
-
-
-def test_the_same_ipv6_block_in_another_spelling_is_the_same_route(workspace, aws, network, green):
-    block = next(block for block in ipv6(network) if ":" in block)
-    root = workspace(peering(network.workload_vpc))
-    root.apply()
-    spelt = block.replace("::", ":0:0:0:0:") if block.count(":") < 6 else block
-    root.write(
-        peering(network.workload_vpc)
-        + peering(network.workload_vpc, f'cluster_cidrs = ["{block}"]', name="other", cluster=GREEN)
-    )
-    assert spelt
-    root.try_plan().must_fail(block, "a route of xeks_cluster_peering")
-
-
-def ipv6(network: Network) -> list[str]:
-    network.add_block("cluster")
-    return network.blocks("cluster")

@@ -106,7 +106,7 @@ EXISTING = {
     "workload role": (access('name = "a"', f'name = "{ACCESS}", existing = true'), "cluster", ACCESS, "workload_role"),
     "workload role, direct": (access(None, f'name = "{ACCESS}", existing = true', more='mode = "direct"'), "cluster", ACCESS, "workload_role"),
     "role": (trust(f'name = "{POD}", existing = true'), "cluster", POD, "role"),
-    "pod role": (trust(f'name = "r"', more=f'mode = "chained"\npod_role = {{ name = "{ROLE}", existing = true }}'), "workload", ROLE, "pod_role"),
+    "pod role": (trust('name = "r"', more=f'mode = "chained"\npod_role = {{ name = "{ROLE}", existing = true }}'), "workload", ROLE, "pod_role"),
 }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use super::model::Model;
 use super::objects::route_attributes;
 use super::{REUSED, network};
+use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
-use crate::aws::{Error, Side, cidr};
+use crate::aws::{Error, Side};
 use crate::engine::{Refreshed, Tags};
 use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
 use crate::objects::ec2::peering::connection::ConnectionFacts;
@@ -90,7 +91,7 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, seen: &Ref
         };
         let (found_tables, found_blocks) = over(&all, id, is_ours);
         for (name, found) in [(attributes.tables, found_tables), (attributes.blocks, found_blocks)] {
-            let default: BTreeSet<String> = value.get("network").get(name).strings().into_iter().collect();
+            let default: BTreeSet<String> = value.get("network").get(name).strings().iter().map(|text| cidr::canonical(text)).collect();
             let as_default = found.is_empty() || found == default;
             value.insert(name, if as_default { Value::Null } else { Value::set_of_strings(found) });
         }
@@ -120,16 +121,17 @@ async fn notes(model: &Model, cx: &Context, id: &str) -> Result<Option<Tags>, Er
     Ok(found.map(|found| found.tags).filter(|tags| usage::is_used_by(tags, &cx.ownership.resource)))
 }
 
-/// The tables with such routes over the connection, and the blocks that these lead to.
+/// The tables with such routes over the connection, and the blocks that these lead to. A prefix list is no block that a configuration names.
 fn over(tables: &[RouteTable], id: &str, is_ours: impl Fn(&str, &str) -> bool) -> (BTreeSet<String>, BTreeSet<String>) {
-    let all = tables.iter().flat_map(|table| table.routes.iter().map(move |route| (table, route)));
-    let ours = all.filter(|(table, route)| route.target == id && is_ours(&table.id, &route.destination));
-    ours.map(|(table, route)| (table.id.clone(), route.destination.clone())).unzip()
+    let routes = tables.iter().flat_map(|table| table.routes.iter().filter(|route| route.target == id).map(move |route| (table, route)));
+    let blocks = routes.filter_map(|(table, route)| Some((&table.id, Cidr::parse(&route.destination)?.to_string())));
+    blocks.filter(|(table, block)| is_ours(table, block)).map(|(table, block)| (table.clone(), block)).unzip()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::ec2::Route;
 
     fn parsed(id: &str) -> Result<Value, NotAnId> {
         let id: PeeringId = id.parse()?;
@@ -144,6 +146,32 @@ mod tests {
         assert_eq!((text("cluster_name").as_deref(), text("peering_connection_id").as_deref()), (Some("c"), Some("pcx-1")));
         assert_eq!((text("workload_account").as_deref(), text("cluster_region").as_deref()), (Some("payments"), Some("eu-west-1")));
         assert!(parsed("c/pcx-1//eu-west-1").unwrap().get("workload_account").is_null());
+    }
+
+    #[test]
+    fn only_this_connections_routes_to_blocks_are_imported_in_one_spelling() {
+        let route = |destination: &str, target: &str| Route { destination: destination.into(), target: target.into(), ..Route::default() };
+        let all = [("2001:DB8:0::/56", "pcx-1"), ("pl-1", "pcx-1"), ("10.0.0.0/16", "pcx-2"), ("10.1.0.0/16", "pcx-1")];
+        let routes = all.map(|(block, target)| route(block, target)).to_vec();
+        let tables = [RouteTable { id: "rtb-1".into(), routes, ..RouteTable::default() }];
+        let found = |is_ours: fn(&str, &str) -> bool| over(&tables, "pcx-1", is_ours).1.into_iter().collect::<Vec<_>>();
+        assert_eq!(found(|_, _| true), ["10.1.0.0/16", "2001:db8::/56"]);
+        assert_eq!(found(|_, block| block != "10.1.0.0/16"), ["2001:db8::/56"]);
+    }
+
+    #[test]
+    fn a_connection_is_anothers_by_its_tag_or_by_the_note_of_a_resource_that_used_it() {
+        let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<Tags>();
+        for (pairs, another) in [
+            (&[][..], false),
+            (&[(TAG_RESOURCE, "ours")], false),
+            (&[(TAG_RESOURCE, "theirs")], true),
+            (&[("xeks:use:i1", "ours:reused")], true),
+            (&[("xeks:use:i1", "theirs:reused")], false),
+            (&[(TAG_RESOURCE, "ours"), ("xeks:use:i1", "ours:reused")], false),
+        ] {
+            assert_eq!(is_of_another(&tags(pairs), "ours"), another, "{pairs:?}");
+        }
     }
 
     #[test]

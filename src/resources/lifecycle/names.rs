@@ -20,15 +20,26 @@ pub(super) fn check(objects: &[Box<dyn Object<Context>>], env: &Env, resource: &
         if let Some(other) = own.insert(name.clone(), object) {
             within(other, object, account_id, &mut diagnostics);
         }
-        if object.on_existing() == OnExisting::Fail && env.ledger.get(&key).is_none() {
-            let planned = run.wants(&name, resource, &key.name);
-            let known = run.knows_in_another_case(account_id, &key).map(|(resource, key)| (resource, key.name));
-            if let Some((other, as_named)) = planned.into_iter().chain(known).find(|(other, _)| other != resource) {
-                between(object, (&other, &as_named), account_id, &mut diagnostics);
+        if object.on_existing() == OnExisting::Fail {
+            let others = match env.ledger.get(&key) {
+                // Terraform plans in any order: the other one may have been planned before this one's state was read.
+                Some(_) => run.others_want(&name, resource).into_iter().filter(|(_, as_named)| *as_named != key.name).collect(),
+                None => others(run, (&name, &key), account_id, resource),
+            };
+            if let Some((other, as_named)) = others.first() {
+                between(object, (other, as_named), account_id, &mut diagnostics);
             }
         }
     }
     diagnostics
+}
+
+/// Identity, and name as written, of what creates or has an object of that name besides the resource with that identity.
+fn others(run: &Run, (name, key): (&str, &Key), account_id: &str, resource: &str) -> Vec<(String, String)> {
+    let mut others = run.wants(name, resource, &key.name);
+    others.extend(run.knows_in_another_case(account_id, key).map(|(resource, key)| (resource, key.name)));
+    others.retain(|(other, _)| other != resource);
+    others
 }
 
 fn is_named(key: &Key) -> bool {

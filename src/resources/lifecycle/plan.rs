@@ -56,6 +56,9 @@ impl<C: Composite> Composed<C> {
         }
         let cx = self.context(context, pair, &planned.model, &planned.env, timeout(&planned.value, "read"));
         self.run.has_state(&cx.ownership.resource, &planned.env.ledger);
+        if replanned {
+            self.run.replans(&cx.ownership.resource);
+        }
         if let Some(claim) = self.composite.claim(&planned.model)
             && !replanned
             && self.run.is_claimed_twice(&cx.ownership.resource, prior.is_null())

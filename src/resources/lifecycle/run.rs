@@ -81,6 +81,20 @@ impl Run {
         known.extend(own_ids(ledger).map(Known::Deleted));
     }
 
+    /// The create half of a replacement is planned under that identity: what is the composite's alone is deleted before. The identity may be
+    /// longer than the one that its state has, unless another composite of this run has it.
+    pub fn replans(&self, resource: &str) {
+        let known = &mut self.0.lock().known;
+        let has_state = known.iter().any(|known| matches!(known, Known::Object { resource: of, .. } if of == resource));
+        let is_of = |own: &str| own == resource || !has_state && resource.strip_prefix(own).is_some_and(|rest| rest.starts_with(':'));
+        let own = known.iter().filter_map(|known| match known {
+            Known::Own { resource, id } if is_of(resource) => Some(Known::Deleted(id.clone())),
+            _ => None,
+        });
+        let deleted: Vec<Known> = own.collect();
+        known.extend(deleted);
+    }
+
     /// Whether a state of this run names the object that the composite with that identity is about to create.
     pub fn knows(&self, resource: &str, account_id: &str, key: &Key, instance: Option<&str>) -> bool {
         let known = &self.0.lock().known;
@@ -117,10 +131,14 @@ impl Run {
 
     /// Records that the composite will have a thing, and how. The other composites of this run that will have it: identity and how.
     pub fn wants(&self, thing: &str, resource: &str, how: &str) -> Vec<(String, String)> {
-        let mut memory = self.0.lock();
-        let all = memory.wanted.entry(thing.to_owned()).or_default();
-        all.insert(resource.to_owned(), how.to_owned());
-        all.iter().filter(|(other, _)| *other != resource).map(|(other, how)| (other.clone(), how.clone())).collect()
+        self.0.lock().wanted.entry(thing.to_owned()).or_default().insert(resource.to_owned(), how.to_owned());
+        self.others_want(thing, resource)
+    }
+
+    /// The other composites of this run that will have the thing: identity and how.
+    pub fn others_want(&self, thing: &str, resource: &str) -> Vec<(String, String)> {
+        let all = self.0.lock().wanted.get(thing).cloned().unwrap_or_default();
+        all.into_iter().filter(|(other, _)| other != resource).collect()
     }
 
     /// Records that a plan claims that. Whether another one of this run does too, and one of them has yet to create it.
@@ -176,6 +194,13 @@ mod tests {
         assert!(run.owns("owner", "pcx-1") && !run.owns("user", "pcx-1") && !run.deletes("pcx-1"));
         run.replaces("xeks_cluster_peering", &ledger(Origin::Adopted));
         assert!(!run.deletes("pcx-1"), "a replacement keeps what was adopted");
+        run.has_state("owner:reused", &ledger(Origin::Adopted));
+        run.replans("owner:reused");
+        assert!(!run.deletes("pcx-1"), "another resource has that state");
+        let forced = Run::default();
+        forced.has_state("owner", &ledger(Origin::Imported));
+        forced.replans("owner:reused");
+        assert!(forced.deletes("pcx-1"), "the same one, whose configuration names the connection");
         run.replaces("xeks_cluster_peering", &ledger(Origin::Created));
         assert!(run.deletes("pcx-1") && run.owns("user", "pcx-1"));
     }
