@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::data_sources::{access_path, cluster, irsa_path, runner_policy};
 use crate::provider::{DataSource, Ephemeral, Function, Resource};
-use crate::resources::{cluster_peering, cross_account_access, irsa_trust};
+use crate::resources::{Run, cluster_peering, cross_account_access, irsa_trust};
 
 pub fn resources() -> Vec<Arc<dyn Resource>> {
-    let run = Arc::default();
-    vec![cluster_peering::resource(&run), cross_account_access::resource(&run), irsa_trust::resource(&run)]
+    let run = Run::default();
+    vec![cluster_peering::resource(run.clone()), cross_account_access::resource(run.clone()), irsa_trust::resource(run)]
 }
 
 pub fn data_sources() -> Vec<Arc<dyn DataSource>> {

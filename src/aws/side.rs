@@ -21,6 +21,13 @@ impl Side {
         }
     }
 
+    pub fn other(self) -> Self {
+        match self {
+            Side::Cluster => Side::Workload,
+            Side::Workload => Side::Cluster,
+        }
+    }
+
     /// Reads what `as_str` writes.
     pub fn parse(text: &str) -> Option<Self> {
         Self::BOTH.into_iter().find(|side| side.as_str() == text)

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::swapped;
 use crate::aws::tags::IgnoreTags;
 use crate::aws::{Account, Error, Kind, names};
 use crate::diagnostics::{Diagnostics, Path};
@@ -51,8 +52,15 @@ impl DataSource for Cluster {
         let region = config.get("region").as_str().unwrap_or(account.region()).to_owned();
         let found = match cluster::describe_in(&account, &region, &name).await {
             Ok(Some(found)) => found,
-            Ok(None) => return Outcome::new(Value::Null, absent(&account, &region, &name)),
-            Err(error) => return Outcome::new(Value::Null, failed(&name, &error)),
+            not_found => {
+                let workload = if swapped::is_possible(&not_found) { context.provider.workload(None).await.ok() } else { None };
+                let hint = swapped::hint(&not_found, &account, workload.as_deref(), &region, &name).await;
+                let diagnostics = match not_found {
+                    Err(error) => failed(&name, &error, hint.as_deref()),
+                    Ok(_) => absent(&account, &region, &name, hint.as_deref()),
+                };
+                return Outcome::new(Value::Null, diagnostics);
+            }
         };
         match entries(&account, &region, &found).await {
             Ok(entries) => Outcome::new(state(&region, &found, Some(&entries), &context.provider.ignore_tags), Diagnostics::new()),
@@ -63,7 +71,7 @@ impl DataSource for Cluster {
                 diagnostics.warning(Path::of("access_entries"), format!("Access entries of cluster {name} can't be read"), detail);
                 Outcome::new(state(&region, &found, None, &context.provider.ignore_tags), diagnostics)
             }
-            Err(error) => Outcome::new(Value::Null, failed(&name, &error)),
+            Err(error) => Outcome::new(Value::Null, failed(&name, &error, None)),
         }
     }
 }
@@ -125,20 +133,18 @@ fn entry_value(entry: &EntryFacts) -> Value {
     ])
 }
 
-fn absent(account: &Account, region: &str, name: &str) -> Diagnostics {
+fn absent(account: &Account, region: &str, name: &str, hint: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let detail = format!(
-        "eks:DescribeCluster found no cluster of that name in region {region} of account {account}. Correct name or region, or the \
-         provider's cluster_account."
-    );
+    let to_do = hint.unwrap_or("Correct name or region, or the provider's cluster_account.");
+    let detail = format!("eks:DescribeCluster found no cluster of that name in region {region} of account {account}. {to_do}");
     diagnostics.error(Path::of("name"), format!("Cluster {name} does not exist"), detail);
     diagnostics
 }
 
-fn failed(name: &str, error: &Error) -> Diagnostics {
+fn failed(name: &str, error: &Error, hint: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let detail = match error.advice() {
-        Some(advice) => format!("{error}. {advice}"),
+    let detail = match hint.map(str::to_owned).or_else(|| error.advice().map(Into::into)) {
+        Some(to_do) => format!("{error}. {to_do}"),
         None => error.to_string(),
     };
     diagnostics.error(Path::of("name"), format!("Cluster {name} can't be read"), detail);

@@ -105,6 +105,11 @@ impl Hop {
         self
     }
 
+    /// Another fix, where there is one.
+    pub fn or_fix(self, fix: Option<String>) -> Self {
+        Hop { fix: fix.or(self.fix), ..self }
+    }
+
     fn new(status: Status, name: &'static str, object: String, reason: String, fix: Option<String>) -> Self {
         Hop { name, account_id: None, object, status, reason, fix }
     }

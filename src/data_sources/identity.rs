@@ -49,7 +49,9 @@ pub(super) fn assume_role(caller: &Step, target: &Step, external_id: Option<&Sec
     hop.in_account(&target.arn.account)
 }
 
-/// Whether the last principal may describe the cluster, as `aws eks update-kubeconfig` does.
+/// Whether the last principal may describe the cluster. The API server asks for no IAM permission: only `aws eks update-kubeconfig` calls
+/// eks:DescribeCluster (EKS user guide, "Connect kubectl to an EKS cluster by creating a kubeconfig file"), so the hop never holds up the
+/// chain for a principal that exists.
 pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
     let (object, account) = (last.known_arn(), cluster_arn.split(':').nth(4).unwrap_or_default());
     if last.arn.account != account {
@@ -61,24 +63,23 @@ pub(super) fn role_policy(last: &Step, cluster_arn: &str) -> Hop {
         return Hop::ok(ROLE_POLICY, object, reason).in_account(&last.arn.account);
     }
     let request = Request::signed(last.caller(), "eks:DescribeCluster", cluster_arn);
+    let needless = "The cluster needs no IAM permission; only aws eks update-kubeconfig calls eks:DescribeCluster";
     let hop = match (&last.found, evaluate::permissions(&last.identity(), &request)) {
         (Found::Absent, _) => Hop::unknown(ROLE_POLICY, object, format!("Not checked: the {} does not exist.", last.title())),
         (_, Answer::Allowed(grant)) => Hop::ok(ROLE_POLICY, object, format!("{} allows eks:DescribeCluster.", sentence(&grant.statement))),
-        (found, Answer::Unknown(why)) => undecided(ROLE_POLICY, object, found, &why),
+        (found, Answer::Unknown(why)) => {
+            let undecided = undecided(ROLE_POLICY, object.clone(), found, &why);
+            let reason = format!("{needless}. Whether the {} is allowed to is not known. {}", last.title(), undecided.reason);
+            Hop::ok(ROLE_POLICY, object, reason)
+        }
         (_, Answer::Denied(denial)) => {
-            let reason = format!("The {} is not allowed to call eks:DescribeCluster on {cluster_arn}: {}.", last.title(), nearest(&denial));
-            let fix = match &denial {
-                Denial::Explicit { statement } => lift(statement, last),
-                Denial::NoMatch { layer, .. } if is_boundary(layer) => widen(last, "eks:DescribeCluster", cluster_arn),
-                Denial::NoMatch { .. } => allow(
-                    last,
-                    "eks:DescribeCluster",
-                    cluster_arn,
-                    "access_role of xeks_cross_account_access does this with the inline policy xeks-describe-CLUSTER-HASH",
-                    &denial,
-                ),
-            };
-            Hop::broken(ROLE_POLICY, object, reason, fix)
+            let reason = format!(
+                "{needless}, which the {} is not allowed to do: {}. Give it a kubeconfig with the endpoint and certificate authority, such as \
+                 the attribute kubeconfig of xeks_cross_account_access.",
+                last.title(),
+                nearest(&denial)
+            );
+            Hop::ok(ROLE_POLICY, object, reason)
         }
     };
     hop.in_account(account)
@@ -358,12 +359,22 @@ mod tests {
     }
 
     #[test]
-    fn a_role_of_another_account_can_not_describe_the_cluster_and_need_not() {
+    fn no_principal_needs_to_describe_the_cluster() {
         assert_eq!(role_policy(&target(trusting(CALLER)), CLUSTER).status, Status::Ok);
         let hop = role_policy(&caller(), CLUSTER);
         assert_eq!(hop.status, Status::Ok);
         assert!(hop.reason.contains("the kubeconfig must contain the endpoint"), "{}", hop.reason);
-        assert_eq!(role_policy(&role(TARGET, trusting(CALLER), allowing("s3:*")), CLUSTER).status, Status::Broken);
+        let hop = role_policy(&role(TARGET, trusting(CALLER), allowing("s3:*")), CLUSTER);
+        assert_eq!(hop.status, Status::Ok);
+        assert!(
+            hop.reason.contains("only aws eks update-kubeconfig calls eks:DescribeCluster, which the role access is not"),
+            "{}",
+            hop.reason
+        );
+        let denied = Error::from_code("iam:ListRolePolicies", "183295435445 (cluster)", "AccessDenied", "no", None);
+        let Found::Here(principal, _) = target(trusting(CALLER)).found else { unreachable!() };
+        let hop = role_policy(&Step { found: Found::Here(principal, Err(denied)), ..target(trusting(CALLER)) }, CLUSTER);
+        assert_eq!((hop.status, hop.reason.contains("lack iam:ListRolePolicies")), (Status::Ok, true), "{}", hop.reason);
     }
 
     #[test]

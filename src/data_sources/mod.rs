@@ -7,3 +7,4 @@ mod identity;
 pub mod irsa_path;
 pub mod runner_policy;
 mod steps;
+mod swapped;

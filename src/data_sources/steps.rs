@@ -63,6 +63,10 @@ impl Accounts {
         self.cluster.iter().chain(&self.workload)
     }
 
+    pub fn workload(&self) -> Option<&Account> {
+        self.workload.as_deref()
+    }
+
     /// The workload account, else the cluster's: a chain may live there alone.
     pub fn workload_or<'a>(&'a self, cluster: &'a Arc<Account>) -> &'a Arc<Account> {
         self.workload.as_ref().unwrap_or(cluster)

@@ -117,3 +117,20 @@ async fn what_is_attached_to_a_foreign_object_under_the_name_of_ours_is_foreign_
     let left: Vec<String> = read.ledger.0.keys().map(Key::to_string).collect();
     assert_eq!(left, ["cluster/leaf/b/q", "cluster/root/b", "cluster/root/c"]);
 }
+
+#[tokio::test]
+async fn what_is_attached_to_an_object_that_must_exist_is_kept_with_it_after_an_import() {
+    let trees = |on_existing| {
+        let mut root = root("a", "1", &[]);
+        root.on_existing = on_existing;
+        boxed(&[root, leaf("a", "p", "1")])
+    };
+    for (on_existing, origin, left) in [(OnExisting::Fail, Origin::Imported, 0), (OnExisting::MustExist, Origin::Adopted, 2)] {
+        let backend = Toy::new();
+        converge(&backend, &trees(OnExisting::Fail), Ledger::default(), "i1").await;
+        let imported = import(&backend, &trees(on_existing)).await.unwrap().ledger;
+        assert!(imported.0.values().all(|entry| entry.origin == origin), "{imported:?}");
+        delete_all(&backend, imported).await;
+        assert_eq!(backend.contents().len(), left);
+    }
+}

@@ -88,29 +88,50 @@ fn drop_orphans<B: Backend>(recorded: &[&dyn Object<B>], refreshed: &mut Refresh
     }
 }
 
-/// Reads every object and records what is found as imported; objects that are shared or must exist keep their own origin.
+/// Reads every object and records what is found as imported; objects that are shared or must exist keep their own origin, and what is
+/// attached to one that must exist is kept with it unless it is marked as this resource's.
 pub async fn import<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>]) -> Result<Refreshed, Failure<B::Error>> {
-    let reads = objects.iter().map(|object| async move {
+    let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
+    let (attached, others): (Vec<_>, Vec<_>) = objects.iter().map(AsRef::as_ref).partition(|object| parent_of(*object).is_some());
+    for objects in [others, attached] {
+        read_for_import(backend, &objects, &mut refreshed).await?;
+    }
+    inherit_instances(objects, &mut refreshed);
+    Ok(refreshed)
+}
+
+async fn read_for_import<B: Backend>(backend: &B, objects: &[&dyn Object<B>], refreshed: &mut Refreshed) -> Result<(), Failure<B::Error>> {
+    let ledger = refreshed.ledger.clone();
+    let reads = objects.iter().map(|object| {
         let origin = match object.on_existing() {
             OnExisting::Share => Origin::Shared,
             OnExisting::MustExist => Origin::Adopted,
             _ => Origin::Imported,
         };
-        (object.key(), object.region(), origin, object.read(backend, &Reconcile::unrecorded(origin)).await)
+        let dependencies = ledger.select(object.depends_on());
+        async move { (object, origin, object.read(backend, &Reconcile { dependencies, ..Reconcile::unrecorded(origin) }).await) }
     });
-    let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
-    for (key, region, origin, read) in join_all(reads).await {
+    for (object, mut origin, read) in join_all(reads).await {
+        let key = object.key();
         let read = read.map_err(|error| Failure { key: key.clone(), error })?;
         let Some(observed) = read else { continue };
-        let mut entry = found(backend.account_id(key.side), region, origin);
+        let parent = parent_of(*object).and_then(|parent| ledger.get(&parent));
+        if observed.owner == Owner::Parent && parent.is_some_and(|parent| parent.origin == Origin::Adopted) {
+            origin = Origin::Adopted;
+        }
+        let mut entry = found(backend.account_id(key.side), object.region(), origin);
         if let (Owner::Tagged { instance, .. }, Origin::Imported) = (&observed.owner, origin) {
             entry.instance.clone_from(instance);
         }
         refreshed.ledger.0.insert(key.clone(), observed.recorded_in(&entry));
         refreshed.observed.insert(key, observed);
     }
-    inherit_instances(objects, &mut refreshed);
-    Ok(refreshed)
+    Ok(())
+}
+
+/// The object that decides what happens to this one, where it is attached to another.
+fn parent_of<B: Backend>(object: &dyn Object<B>) -> Option<Key> {
+    if let OnExisting::InheritFrom(parent) = object.on_existing() { Some(parent) } else { None }
 }
 
 /// An entry without tags that names no instance has that of the object that it is attached to.

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value as Json, json};
 
-use super::{cross_account_access, irsa_trust};
+use super::{Run, cross_account_access, irsa_trust};
 use crate::aws::{Identity, arn, names};
 use crate::engine::{Ledger, Tags};
 use crate::objects::Env;
@@ -55,10 +55,8 @@ const TRUST: [Field; 9] = [
     ("pod_role.path", "/"),
 ];
 
-static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> = LazyLock::new(|| {
-    let run = Arc::default();
-    [cross_account_access::resource(&run), irsa_trust::resource(&run)]
-});
+static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> =
+    LazyLock::new(|| [cross_account_access::resource(Run::default()), irsa_trust::resource(Run::default())]);
 
 /// The first byte says which files and whether the rules of attributes are asked; the rest is texts.
 ///

@@ -1,6 +1,7 @@
 //! What a resource looks up before its objects are known.
 
 use super::lifecycle::Located;
+use super::swapped;
 use crate::aws::{Error, Kind, Side};
 use crate::objects::Context;
 use crate::objects::eks::cluster::{self, ClusterDescription};
@@ -12,8 +13,11 @@ pub async fn cluster(cx: &Context, region: &str, name: &str, path: &str) -> Resu
             format!("cluster {name} does not exist in region {region}; check the name, cluster_region and the provider's cluster_account");
         Error::of_kind(Kind::Absent, "eks:DescribeCluster", cx.account(Side::Cluster).label(), message)
     };
-    let found = cluster::describe(cx, region, name).await.map_err(Located::at(path))?;
-    let cluster = found.ok_or_else(absent).map_err(Located::at(path))?;
+    let found = cluster::describe(cx, region, name).await.and_then(|found| found.ok_or_else(absent));
+    let cluster = match found {
+        Ok(cluster) => cluster,
+        Err(failed) => return Err(Located::at(path)(swapped::cluster(cx, region, name, failed).await)),
+    };
     match cluster.status.as_deref() {
         Some("ACTIVE" | "UPDATING") => Ok(cluster),
         status => {

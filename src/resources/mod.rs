@@ -11,6 +11,9 @@ mod lifecycle;
 mod lookups;
 mod preflight;
 mod role;
+mod swapped;
 mod trusted_principals;
 mod values;
 mod yaml;
+
+pub use lifecycle::Run;

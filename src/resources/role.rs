@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 pub use self::protected::refuse_service_linked;
 use super::attributes::tags_attribute;
 use super::lifecycle::{Located, missing};
+use super::swapped;
 use super::values::{map_or_null, set_or_null};
 use crate::aws::{Side, arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
@@ -212,10 +213,13 @@ pub async fn look_up_role(cx: &Context, env: &Env, model: &RoleModel) -> Result<
         return Ok(None);
     }
     let at = |error| Located { path: model.name_path(), error, key: Some(key.clone()) };
-    match role::arn(cx, model.side, &model.name).await.map_err(at)? {
-        Some(arn) => Ok(Some((key, arn))),
-        None if model.existing => Err(at(missing(cx, &model.object(&[], vec![], vec![])))),
-        None => {
+    let elsewhere = |failed| swapped::existing_role(cx, model.side, &model.name, model.attribute.name, failed);
+    match role::arn(cx, model.side, &model.name).await {
+        Err(failed) if model.existing => Err(at(elsewhere(failed).await)),
+        Err(failed) => Err(at(failed)),
+        Ok(Some(arn)) => Ok(Some((key.clone(), arn))),
+        Ok(None) if model.existing => Err(at(elsewhere(missing(cx, &model.object(&[], vec![], vec![]))).await)),
+        Ok(None) => {
             let identity = env.identity(model.side);
             let path = model.settings.path.as_deref().unwrap_or("/");
             Ok(Some((key, arn::role(&identity.partition, &identity.account_id, path, &model.name))))

@@ -19,6 +19,7 @@ from manual_access_changes import (
 BROKEN = setups_iam.BROKEN + setups_entry.BROKEN
 
 SOUND = [
+    *setups_iam.WITHOUT_DESCRIBE,
     sound("As the story has it: workload role, access role, entry, cluster administrator"),
     sound("The same, tried (live)", live=True),
     sound("Direct: the workload role has the entry itself", direct=True),

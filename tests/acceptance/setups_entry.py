@@ -14,22 +14,40 @@ from manual_access_changes import (
 
 ACCESS_ENTRY = [
     broken(
-        "There is no access entry",
+        "There is no access entry, and the cluster is on API",
+        hop="access_entry",
+        reason="so it answers 401",
+        breaks=on_cluster("API", lambda c: c.remove_entry()),
+        fix="create-access-entry",
+    ),
+    broken(
+        "There is no access entry, and the cluster is on API_AND_CONFIG_MAP",
+        hop="access_entry",
+        status="unknown",
+        reason="the aws-auth ConfigMap may contain the principal",
+        breaks=lambda c: c.remove_entry(),
+        fix="Set live = true",
+    ),
+    broken(
+        "The same, tried (live)",
         hop="access_entry",
         reason="so it answers 401",
         breaks=lambda c: c.remove_entry(),
         fix="create-access-entry",
+        live=True,
     ),
     broken(
         "There is no access entry (direct)",
         hop="access_entry",
-        reason="so it answers 401",
+        status="unknown",
+        reason="the aws-auth ConfigMap may contain the principal",
         breaks=lambda c: c.remove_entry(),
         direct=True,
     ),
     broken(
         "The access entry is for the workload role, not for the access role",
         hop="access_entry",
+        status="unknown",
         reason="the cluster sees only the last principal",
         breaks=entry_for_the_first_role,
     ),
@@ -53,6 +71,7 @@ ACCESS_ENTRY = [
     broken(
         "The access entry is for a role of that name under another path (direct)",
         hop="access_entry",
+        status="unknown",
         reason="a different principal with the same name",
         breaks=in_turn(
             lambda c: c.recreate_workload("/new/"),

@@ -15,6 +15,7 @@ from cross_account_access import ADDRESS as RESOURCE
 from cross_account_access import WORKLOAD, access
 from instance import Instance
 from manual_access import ADMIN, VIEW, ManualAccess, allow, trusting
+from manual_access_changes import through_another_role
 from profiles import write_profiles
 from setups import Asked, read
 
@@ -55,7 +56,8 @@ def test_a_check_passes_while_access_works_and_shows_the_chain_when_it_fails(wor
     Accounts(aws).eks.delete_access_entry(clusterName=CLUSTER, principalArn=root.state(RESOURCE)["access_role_arn"])
     (warning,) = [w for w in root.try_plan("-refresh-only").warnings if "Check block" in w.summary]
 
-    assert "✖ access_entry" in warning.detail and "Not allowed. Broken: access_entry." in warning.detail
+    # The story's cluster reads its aws-auth ConfigMap too: only the cluster knows whether that contains the role.
+    assert "? access_entry" in warning.detail and "Not confirmed. Unknown: access_entry" in warning.detail
     assert "✔ assume_role" in warning.detail
 
 
@@ -121,6 +123,42 @@ def test_a_denied_read_makes_its_hop_unknown_and_names_the_permission(cli, aws, 
     first = next(found for found in state["hops"] if found["status"] == "unknown")
     assert (first["name"], state["allowed"], state["broken"]) == (hop, False, hop)
     assert f"{service}:{action}" in first["reason"] and f"Grant {service}:{action}" in first["fix"]
+
+
+@pytest.mark.parametrize("way", ["in the cluster account", "by a role", "of the workload account", "by two roles"])
+def test_access_needs_no_permission_to_describe_the_cluster(cli, aws, tmp_path, way):
+    """As `aws eks get-token` does not: only update-kubeconfig asks for the endpoint."""
+    accounts = Accounts(aws)
+    connection = ManualAccess(accounts, "a", direct=way == "of the workload account")
+    if not connection.direct:
+        accounts.iam("cluster").delete_role_policy(RoleName=connection.access, PolicyName="describe")
+    if way == "in the cluster account":
+        connection.arguments |= {"principal_arn": connection.access_arn, "via_role_arns": []}
+    if way == "by two roles":
+        through_another_role(connection)
+
+    state = asked(cli, aws, tmp_path / "root", connection)
+
+    assert state["allowed"], state["text"]
+    hop = next(hop for hop in state["hops"] if hop["name"] == "role_policy")
+    assert hop["status"] == "ok" and "eks:DescribeCluster" in hop["reason"]
+    assert connection.direct or "only aws eks update-kubeconfig calls eks:DescribeCluster" in hop["reason"]
+
+
+@pytest.mark.parametrize("mode, status", [("API", "broken"), ("API_AND_CONFIG_MAP", "unknown")])
+def test_a_principal_without_an_entry_may_be_in_the_config_map_of_a_cluster_that_reads_it(
+    cli, aws, tmp_path, mode, status
+):
+    accounts = Accounts(aws)
+    accounts.make_cluster("own", mode)
+    connection = ManualAccess(accounts, "a", cluster="own")
+    connection.remove_entry()
+
+    state = asked(cli, aws, tmp_path / "root", connection)
+
+    assert (statuses(state)["access_entry"], state["allowed"]) == (status, False)
+    hop = next(hop for hop in state["hops"] if hop["name"] == "access_entry")
+    assert "create-access-entry" in hop["fix"] and ("live = true" in hop["fix"]) == (status == "unknown")
 
 
 def test_a_principal_of_a_third_account_is_external(cli, aws, tmp_path):

@@ -4,7 +4,8 @@ What they say of each broken network is in `setups_network.py`.
 """
 
 import pytest
-from accounts import WORKLOAD_ACCOUNT, Accounts, traces
+from accounts import CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, traces
+from network import vpc
 from setups import read
 from setups_network import NetworkedAccess, sound
 
@@ -64,6 +65,41 @@ def test_hops_beyond_a_transit_gateway_are_external_and_do_not_deny_access(look,
     assert state["allowed"] is True
     assert set(hops(state, "external")) == {"route", "peering"}
     assert "tgw-0123456789abcdef0" in hops(state, "external")["peering"]["reason"]
+
+
+@pytest.mark.parametrize("side", ["workload", "cluster"])
+@pytest.mark.parametrize("tagged", [True, False], ids=["another resource's", "by hand"])
+def test_a_route_over_a_foreign_connection_is_named_with_its_vpcs_and_its_resource(look, aws, side, tagged):
+    network = NetworkedAccess(Accounts(aws), "1")
+    site, block = (network.here, network.there.block) if side == "workload" else (network.there, network.here.block)
+    other = vpc(aws, "cluster" if side == "workload" else "workload", "10.77.0.0/16")
+    made, own = connect(aws, network, other, side), "xeks_cluster_peering:183295435445/ap-south-1/other"
+    if tagged:
+        site.ec2.create_tags(Resources=[made], Tags=[{"Key": "xeks:resource", "Value": own}])
+    site.unroute(block)
+    site.route(block, VpcPeeringConnectionId=made)
+
+    state = look(network)
+
+    (route,) = hops(state, "broken").values()
+    assert route["name"] == "route" and f"{made} connects " in route["reason"] and other in route["reason"]
+    assert f"{network.peering} is the connection between them" in route["reason"]
+    attribute = "cluster_cidrs" if side == "workload" else "workload_cidrs"
+    if tagged:
+        assert own in route["reason"] and route["fix"].startswith(f"Leave {block} out of the {attribute} of {own}")
+    else:
+        assert "belongs to" not in route["reason"] and network.peering in route["fix"]
+
+
+def connect(aws, network: NetworkedAccess, other: str, side: str) -> str:
+    """A connection of that side's VPC and another one of the other account."""
+    here, there = (network.here.vpc, other) if side == "workload" else (other, network.there.vpc)
+    asked = network.here.ec2.create_vpc_peering_connection(VpcId=here, PeerVpcId=there, PeerOwnerId=CLUSTER_ACCOUNT)
+    made = asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    network.wait(made, "pending-acceptance")
+    network.there.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=made)
+    network.wait(made, "active")
+    return made
 
 
 def test_a_public_endpoint_needs_no_reads_in_the_cluster_vpc(look, aws):

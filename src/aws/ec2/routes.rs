@@ -3,6 +3,7 @@
 use super::request::Parameters;
 use super::xml::Element;
 use super::{Ec2, Error, Select, Tags};
+use crate::aws::cidr;
 
 /// A route table as DescribeRouteTables returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,9 +26,10 @@ impl RouteTable {
         self.associations.iter().any(|a| a.subnet_id.as_deref() == Some(subnet_id))
     }
 
-    /// The route to exactly this destination.
+    /// The route to exactly this destination, however it is written: IPv6 blocks have several forms.
     pub fn route_to(&self, destination: &str) -> Option<&Route> {
-        self.routes.iter().find(|route| route.destination == destination)
+        let wanted = cidr::canonical(destination);
+        self.routes.iter().find(|route| cidr::canonical(&route.destination) == wanted)
     }
 }
 

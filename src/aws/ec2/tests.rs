@@ -251,6 +251,15 @@ async fn route_tables_tell_their_routes_and_whom_they_serve() {
     assert_eq!(target("10.0.0.0/8"), None);
 }
 
+#[test]
+fn a_route_is_found_by_its_block_however_the_block_is_written() {
+    let route = |destination: &str| Route { destination: destination.into(), ..Route::default() };
+    let table = RouteTable { routes: vec![route("2001:0DB8:0:0::/56"), route("pl-1")], ..RouteTable::default() };
+    assert_eq!(table.route_to("2001:db8::/56"), Some(&route("2001:0DB8:0:0::/56")));
+    assert_eq!(table.route_to("pl-1"), Some(&route("pl-1")));
+    assert_eq!(table.route_to("2001:db8::/64"), None);
+}
+
 #[tokio::test]
 async fn a_peering_request_is_tagged_and_answers_with_both_sides() {
     let http = Canned::new([answer(

@@ -7,6 +7,7 @@ use super::question::Question;
 use crate::aws::{Account, Arn, Error};
 use crate::data_sources::hops::Hop;
 use crate::data_sources::steps::{Found, Step};
+use crate::diagnostics::sentence;
 use crate::objects::eks::admission;
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::eks::entries::{EntryFacts, Reach};
@@ -14,6 +15,9 @@ use crate::objects::eks::entries::{EntryFacts, Reach};
 const ENTRY: &str = "access_entry";
 const POLICY: &str = "access_policy";
 
+/// How the reason ends where only the cluster knows whether it admits a principal without an entry.
+pub(super) const MAY_BE_MAPPED: &str = ". The authentication mode is API_AND_CONFIG_MAP: the aws-auth ConfigMap may contain the principal, \
+                                        which only the cluster knows.";
 /// The type of an entry for people and programs.
 const STANDARD: &str = "STANDARD";
 
@@ -48,10 +52,10 @@ pub(super) async fn look<'a>(
 }
 
 impl Door<'_> {
-    /// `access_entry` and `access_policy`.
-    pub fn hops(&self, question: &Question, account_id: &str, region: &str, steps: &[Step]) -> Vec<Hop> {
+    /// `access_entry` and `access_policy`. `elsewhere` is what to do where another account has the cluster.
+    pub fn hops(&self, question: &Question, account_id: &str, region: &str, steps: &[Step], elsewhere: Option<String>) -> Vec<Hop> {
         let Some(last) = steps.last() else { return Vec::new() };
-        let entry = self.entry(question, account_id, region, steps, last);
+        let entry = self.entry(question, account_id, region, steps, last).or_fix(elsewhere);
         let policy = self.policy(question, last);
         [entry, policy].into_iter().map(|hop| hop.in_account(account_id)).collect()
     }
@@ -90,30 +94,33 @@ impl Door<'_> {
         }
         match &self.entry {
             Err(error) => Hop::unreadable(ENTRY, object, error),
-            Ok(None) => self.no_entry(cluster, &object, &principal, steps),
+            Ok(None) => self.no_entry(cluster, &object, &principal, steps, question.live),
             Ok(Some(entry)) => standing(name, &object, &principal, entry, last),
         }
     }
 
-    fn no_entry(&self, cluster: &ClusterDescription, object: &str, principal: &str, steps: &[Step]) -> Hop {
-        let mut reason = format!("Cluster {} has no access entry for {principal}, so it answers 401.", cluster.name);
+    /// A cluster that takes entries only answers 401. One that reads its aws-auth ConfigMap too may know the principal by that.
+    fn no_entry(&self, cluster: &ClusterDescription, object: &str, principal: &str, steps: &[Step], live: bool) -> Hop {
+        let mut reason = format!("Cluster {} has no access entry for {principal}", cluster.name);
         let before = steps.iter().rev().skip(1).map(Step::known_arn).find(|arn| self.others.contains(arn));
         if let Some(before) = before {
             reason.push_str(&format!(
-                " It has one for {before}, but the chain continues from there, and the cluster sees only the last principal."
+                ". It has one for {before}, but the chain continues from there, and the cluster sees only the last principal"
             ));
         } else if let Some(like) = self.others.iter().find(|other| same_name(other, principal)) {
-            reason.push_str(&format!(" It has one for {like}, which is a different principal with the same name."));
+            reason.push_str(&format!(". It has one for {like}, which is a different principal with the same name"));
         }
-        if cluster.authentication_mode.as_deref() == Some("API_AND_CONFIG_MAP") {
-            reason.push_str(" Its aws-auth ConfigMap may contain the principal, which only live = true can check.");
-        }
-        let fix = format!(
-            "Configure kubernetes in xeks_cross_account_access, which creates the entry, or run aws eks create-access-entry \
+        let create = format!(
+            "configure kubernetes in xeks_cross_account_access, which creates the entry, or run aws eks create-access-entry \
              --cluster-name {} --principal-arn {principal}.",
             cluster.name
         );
-        Hop::broken(ENTRY, object, reason, fix)
+        if cluster.authentication_mode.as_deref() != Some("API_AND_CONFIG_MAP") {
+            return Hop::broken(ENTRY, object, format!("{reason}, so it answers 401."), sentence(&create));
+        }
+        let ask = if live { "" } else { "Set live = true to ask the cluster. " };
+        let fix = format!("{ask}To grant access with an entry, {create}");
+        Hop::unknown(ENTRY, object, format!("{reason}{MAY_BE_MAPPED}")).with_fix(fix)
     }
 
     fn policy(&self, question: &Question, last: &Step) -> Hop {
@@ -245,6 +252,26 @@ mod tests {
 
     fn status(entry: &EntryFacts, step: &Step) -> Status {
         standing("prod", "prod", ACCESS, entry, step).status
+    }
+
+    #[test]
+    fn a_principal_without_an_entry_may_be_in_the_config_map_of_a_cluster_that_reads_it() {
+        let cluster = |mode: &str| {
+            let status = Some("ACTIVE".into());
+            ClusterDescription { name: "prod".into(), status, authentication_mode: Some(mode.into()), ..ClusterDescription::default() }
+        };
+        let of = |mode: &str, live| {
+            let found = Ok(Some(cluster(mode)));
+            let door = Door { cluster: &found, entry: Ok(None), policies: Ok(BTreeMap::new()), others: Vec::new() };
+            let question = Question { cluster: "prod".into(), live, ..Question::default() };
+            door.hops(&question, "183295435445", "ap-south-1", &[step(1)], None).swap_remove(0)
+        };
+        let hop = of("API", false);
+        assert!(hop.status == Status::Broken && hop.reason.ends_with("so it answers 401."), "{hop:?}");
+        let hop = of("API_AND_CONFIG_MAP", false);
+        assert!(hop.status == Status::Unknown && hop.reason.contains("the aws-auth ConfigMap may contain the principal"), "{hop:?}");
+        assert!(hop.fix.unwrap().starts_with("Set live = true"));
+        assert!(of("API_AND_CONFIG_MAP", true).fix.unwrap().starts_with("To grant access with an entry, configure kubernetes"));
     }
 
     #[test]

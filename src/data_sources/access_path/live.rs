@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::entry::MAY_BE_MAPPED;
 use super::question::{Action, Question};
 use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
 use crate::aws::sessions::{self, Credentials};
@@ -14,6 +15,8 @@ use crate::data_sources::steps::Step;
 use crate::objects::eks::cluster::ClusterDescription;
 
 const API_SERVER: &str = "api_server";
+/// How the reason begins where the API server knows no such identity.
+const UNRECOGNIZED: &str = "The API server answers 401";
 
 /// Where the question goes: the cluster, and with whose credentials.
 pub(super) struct Trial<'a> {
@@ -36,6 +39,8 @@ impl Trial<'_> {
         let (user, hop) = self.ask(&session, &self.session_name()).await;
         if user.is_some() {
             admitted(chain, hop.status == Status::Ok && !self.question.actions.is_empty());
+        } else if hop.reason.starts_with(UNRECOGNIZED) {
+            unrecognized(chain);
         }
         chain.0.push(hop.in_account(self.cluster_account));
     }
@@ -142,8 +147,10 @@ impl Trial<'_> {
         let endpoint = self.endpoint();
         match silence {
             Silence::Unauthorized => {
-                let reason = "The API server answers 401: it does not recognize this identity. The access entry does not exist, or it was \
-                              created for an earlier role of the same name.";
+                let reason = format!(
+                    "{UNRECOGNIZED}: it does not recognize this identity. The access entry does not exist, or it was created for an earlier \
+                     role of the same name."
+                );
                 Hop::broken(API_SERVER, endpoint, reason, "See the access_entry hop; create the access entry, or recreate it.")
             }
             Silence::Forbidden(why) => {
@@ -244,6 +251,16 @@ fn admitted(chain: &mut Chain, may: bool) {
     }
 }
 
+/// The cluster does not know the principal: its aws-auth ConfigMap does not contain it either. Another caller's answer says nothing of that.
+fn unrecognized(chain: &mut Chain) {
+    let is_another = chain.0.iter().any(|hop| hop.name == "identity" && hop.status == Status::Unknown);
+    let entries = chain.0.iter_mut().filter(|hop| hop.name == "access_entry" && hop.reason.ends_with(MAY_BE_MAPPED));
+    for hop in entries.filter(|_| !is_another) {
+        hop.status = Status::Broken;
+        hop.reason = format!("{}, so it answers 401.", hop.reason.trim_end_matches(MAY_BE_MAPPED));
+    }
+}
+
 fn attempt(action: &Action) -> Attempt<'_> {
     Attempt { verb: &action.verb, group: &action.group, resource: &action.resource, namespace: action.namespace.as_deref() }
 }
@@ -311,6 +328,18 @@ mod tests {
         admitted(&mut chain, false);
         assert!(chain.allowed());
         assert_eq!(chain.0[1].fix, None);
+    }
+
+    #[test]
+    fn who_is_not_recognized_is_in_no_config_map_either_unless_another_was_asked_for() {
+        let of = |identity| {
+            let entry = Hop::unknown("access_entry", "a", format!("Cluster c has no access entry for a{MAY_BE_MAPPED}")).with_fix("make");
+            let mut chain = Chain(vec![Hop { status: identity, ..Hop::ok("identity", "a", "b") }, entry]);
+            unrecognized(&mut chain);
+            (chain.0[1].status, chain.0[1].reason.clone())
+        };
+        assert_eq!(of(Status::Ok), (Status::Broken, "Cluster c has no access entry for a, so it answers 401.".to_owned()));
+        assert_eq!(of(Status::Unknown).0, Status::Unknown);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity;
 use super::steps::{self, Accounts};
+use super::swapped;
 use crate::aws::{Account, arn};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path};
 use crate::objects::eks::cluster::{self, ClusterDescription};
@@ -68,16 +69,17 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
     let cluster_found = cluster.as_ref().ok().and_then(Option::as_ref);
     let seen = last.entry_arn();
-    let (door, network) = futures::join!(
+    let (door, network, hint) = futures::join!(
         entry::look(&account, &region, &question.cluster, seen.as_deref(), &cluster),
         network(accounts.workload_or(&account), &account, &region, cluster_found, question),
+        swapped::hint(&cluster, &account, accounts.workload(), &region, &question.cluster),
     );
 
     let mut chain = Chain(vec![identity::identity(first)]);
     chain.extend(steps.windows(2).map(|pair| identity::assume_role(&pair[0], &pair[1], question.external_id.as_ref())));
     let cluster_arn = arn::cluster(&owner.partition, &region, &owner.account_id, &question.cluster);
     chain.extend([identity::role_policy(last, &cluster_arn)]);
-    chain.extend(door.hops(question, &owner.account_id, &region, &steps));
+    chain.extend(door.hops(question, &owner.account_id, &region, &steps, hint));
     chain.extend(network);
     if question.live {
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());

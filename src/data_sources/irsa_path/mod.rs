@@ -16,6 +16,7 @@ use self::question::Question;
 use super::hops::{Chain, Hop};
 use super::identity::assume_role;
 use super::steps::{self, Accounts};
+use super::swapped;
 use crate::aws::{Account, arn};
 use crate::diagnostics::Diagnostics;
 use crate::objects::eks::cluster;
@@ -81,7 +82,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
             (accounts, Source::Cluster { owner, region, name: question.cluster.as_deref().unwrap_or_default() })
         }
     };
-    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&source));
+    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&source, accounts.workload()));
     let (Some(taker), Some(role)) = (steps.first(), steps.last()) else { return Ok((None, Chain::default())) };
     let providers = provider::look(&accounts, taker, issuer.as_deref()).await;
 
@@ -98,7 +99,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
 }
 
 /// The issuer's name without `https://`, where it is known, and the hop that tells of it.
-async fn issuer(source: &Source<'_>) -> (Option<String>, Hop) {
+async fn issuer(source: &Source<'_>, workload: Option<&Account>) -> (Option<String>, Hop) {
     let (account, region, name) = match source {
         Source::Cluster { owner, region, name } => (owner, region, *name),
         Source::Issuer(url) => {
@@ -108,11 +109,14 @@ async fn issuer(source: &Source<'_>) -> (Option<String>, Hop) {
     };
     let owner = &account.identity().account_id;
     let object = arn::cluster(&account.identity().partition, region, owner, name);
-    let (issuer, hop) = match cluster::describe_in(account, region, name).await {
-        Err(error) => (None, Hop::unreadable(ISSUER, object, &error)),
+    let found = cluster::describe_in(account, region, name).await;
+    let hint = swapped::hint(&found, account, workload, region, name).await;
+    let (issuer, hop) = match found {
+        Err(error) => (None, Hop::unreadable(ISSUER, object, &error).or_fix(hint)),
         Ok(None) => {
             let reason = format!("No cluster {name} exists in region {region} of account {owner}.");
-            (None, Hop::broken(ISSUER, object, reason, "Correct cluster_name, region or the provider's cluster_account."))
+            let hop = Hop::broken(ISSUER, object, reason, "Correct cluster_name, region or the provider's cluster_account.");
+            (None, hop.or_fix(hint))
         }
         Ok(Some(cluster)) => match cluster.issuer {
             Some(url) => {

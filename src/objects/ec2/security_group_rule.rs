@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::peering::link::retag;
 use super::peering::note::{self, USER};
 use crate::aws::ec2::{IngressRule, SecurityGroupRule as Found, Select};
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, cidr};
 use crate::diagnostics::Path;
 use crate::engine::{
     Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Owner, Planned, Reconcile, Tags,
@@ -73,6 +73,16 @@ pub async fn rules_of(cx: &Context, region: &str, group: &str) -> Result<Vec<Fou
     let ec2 = cx.ec2(Side::Cluster, Some(region));
     let select = Select::by("group-id", [group]);
     cx.patiently(|| ec2.describe_security_group_rules(&select)).await
+}
+
+/// The blocks that the group lets in by rules that this resource created or noted that it uses.
+pub async fn own_blocks(cx: &Context, region: &str, group: &str) -> Result<BTreeSet<String>, Error> {
+    let resource = &cx.ownership.resource;
+    let is_own =
+        |rule: &Found| rule.tags.get(TAG_RESOURCE) == Some(resource) || !note::earlier_creates(&rule.tags, None, resource).is_empty();
+    let rules = rules_of(cx, region, group).await?;
+    let blocks = rules.iter().filter(|rule| is_own(rule)).filter_map(|rule| Some((rule, block_of(rule)?)));
+    Ok(blocks.filter(|(rule, block)| is_https_from(rule, block)).map(|(_, block)| cidr::canonical(block)).collect())
 }
 
 #[async_trait]

@@ -75,6 +75,11 @@ pub async fn describe_in(account: &Account, region: &str, name: &str) -> Result<
     answer.and_then(|a| a.cluster).map(|c| checked(account.label(), name, described(&c))).transpose()
 }
 
+/// Whether that account has a cluster of that name in the region, as far as it may be asked.
+pub async fn exists_in(account: &Account, region: &str, name: &str) -> bool {
+    account.eks(Some(region)).describe_cluster().name(name).send().await.is_ok()
+}
+
 /// ARNs of the access policies that EKS knows in the region.
 pub async fn access_policies(cx: &Context, region: &str) -> Result<Vec<String>, Error> {
     let ask = || async {

@@ -1,18 +1,20 @@
 //! Checks at plan time that only this resource has: blocks that overlap, tables that are not the VPC's, routes in the way, and whether
 //! traffic to the cluster goes over the peering at all.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::model::Model;
 use super::network;
 use super::objects::route_attributes;
 use crate::aws::cidr::{self, Cidr};
-use crate::aws::ec2::RouteTable;
+use crate::aws::ec2::Route;
 use crate::aws::{Error, Side};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{OnExisting, Tags};
 use crate::objects::ec2::peering::{Untagged, route, usage};
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::{Context, Env, TAG_RESOURCE};
-use crate::resources::lifecycle::{Change, Run};
+use crate::resources::lifecycle::{Change, PAST_A_PLAN, Run};
 use crate::resources::preflight;
 use crate::schema::placeholder;
 
@@ -24,6 +26,7 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, r
             endpoint_access(cluster, &mut diagnostics);
         }
         overlap(model, &mut diagnostics);
+        replaces_what_it_names(model, run, &mut diagnostics);
     }
     if change.value.get("workload_vpc_id").is_unknown() {
         return diagnostics;
@@ -40,8 +43,7 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, r
             return diagnostics;
         }
     };
-    // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
-    let checks = Routes { model: &model, cx, env, run: creates.then_some(run), notes: notes.as_ref() };
+    let checks = Routes { model: &model, cx, env, run, creates, notes: notes.as_ref() };
     let (near, far) = futures::join!(checks.of(Side::Cluster), checks.of(Side::Workload));
     for found in [near, far] {
         // Terraform plans an update before it destroys: what is in the way of an update is refused by the apply.
@@ -82,6 +84,19 @@ fn overlap(model: &Model, diagnostics: &mut Diagnostics) {
             ),
         );
     }
+}
+
+/// A replacement deletes the connection that the configuration names, as it does after an import.
+fn replaces_what_it_names(model: &Model, run: &Run, diagnostics: &mut Diagnostics) {
+    let Some(id) = model.link.id.as_deref().filter(|id| model.on_existing == OnExisting::MustExist && run.deletes(id)) else { return };
+    diagnostics.error(
+        Path::of("peering_connection_id"),
+        format!("The replacement deletes {id}, which peering_connection_id names"),
+        format!(
+            "{id} belongs to this resource: it is deleted before the new one is created, and then does not exist. Remove \
+             peering_connection_id to have xeks create another connection.\n\n{PAST_A_PLAN}"
+        ),
+    );
 }
 
 /// EKS user guide, "Cluster API server endpoint": with public access on, its name resolves to public addresses outside of the
@@ -129,8 +144,8 @@ struct Routes<'a> {
     model: &'a Model,
     cx: &'a Context,
     env: &'a Env,
-    /// What the states of this run name, where it matters.
-    run: Option<&'a Run>,
+    run: &'a Run,
+    creates: bool,
     /// The tags of a connection that is not this resource's own.
     notes: Option<&'a Tags>,
 }
@@ -157,14 +172,16 @@ impl Routes<'_> {
                 missing.push(id);
                 continue;
             };
-            if !self.is_own(side, id, block) {
-                in_the_way(model, side, table, block, &mut diagnostics);
-                let noted = self.notes.is_none_or(|tags| usage::is_noted(tags, &Untagged::route(side, id, block)));
-                if !noted && table.route_to(block).is_some_and(|found| model.link.id.as_deref() == Some(&found.target)) {
-                    foreign.push(format!("{id} to {block}"));
-                }
+            let Some(found) = table.route_to(block).filter(|found| found.target != "local" && !self.is_own(side, id, block, found)) else {
+                continue;
+            };
+            if model.link.id.as_deref() != Some(&found.target) {
+                self.in_the_way(side, id, block, found, &mut diagnostics).await;
+            } else if !self.notes.is_none_or(|tags| usage::is_noted(tags, &Untagged::route(side, id, block))) {
+                foreign.push(format!("{id} to {block}"));
             }
         }
+        self.wanted_twice(side, &wanted, &mut diagnostics);
         if !foreign.is_empty() {
             foreign_routes(model, side, &foreign, &mut diagnostics);
         }
@@ -179,20 +196,52 @@ impl Routes<'_> {
         diagnostics
     }
 
-    fn is_own(&self, side: Side, table: &str, block: &str) -> bool {
-        let key = route::key(side, table, block);
-        let (resource, account_id) = (&self.cx.ownership.resource, &self.env.identity(side).account_id);
-        self.env.ledger.get(&key).is_some() || self.run.is_some_and(|run| run.knows(resource, account_id, &key, None))
+    /// Whether the route leads over a connection that is this resource's or that a replacement deletes. That the ledger has the route does not
+    /// say so: it has those too whose call was refused.
+    fn is_own(&self, side: Side, table: &str, block: &str, found: &Route) -> bool {
+        let entry = self.env.ledger.get(&route::key(side, table, block));
+        let is_recorded = entry.is_some_and(|entry| entry.id.as_ref() == Some(&found.target));
+        // What a state names is this resource's own only in a replacement: else it has left the ledger because it was changed.
+        is_recorded || self.creates && self.run.owns(&self.cx.ownership.resource, &found.target)
     }
-}
 
-fn in_the_way(model: &Model, side: Side, table: &RouteTable, block: &str, diagnostics: &mut Diagnostics) {
-    let Some(found) = table.route_to(block).filter(|found| found.target != "local") else { return };
-    if model.link.id.as_deref() == Some(&found.target) {
-        return;
+    async fn in_the_way(&self, side: Side, table: &str, block: &str, found: &Route, diagnostics: &mut Diagnostics) {
+        let (region, attributes) = (&self.model.link.end(side).region, route_attributes(side));
+        let user = usage::resource_of(self.cx, side, region, &found.target, &Untagged::route(side, table, block)).await;
+        let text = route::in_the_way(found, side, region, table, attributes.listed, user.as_deref());
+        let (path, summary) = match user {
+            Some(_) => (attributes.blocks, format!("A route to {block} belongs to another resource")),
+            None => (attributes.tables, format!("A route to {block} has another target")),
+        };
+        diagnostics.error(Path::of(path), summary, self.past(text));
     }
-    let text = route::in_the_way(found, side, &model.link.end(side).region, &table.id, route_attributes(side).listed);
-    diagnostics.error(Path::of(route_attributes(side).tables), format!("A route to {block} has another target"), text);
+
+    /// Blocks that another resource of this run will route in the same tables, to another VPC.
+    fn wanted_twice(&self, side: Side, wanted: &BTreeSet<(String, String)>, diagnostics: &mut Diagnostics) {
+        let (end, attributes) = (self.model.link.end(side), route_attributes(side));
+        let to = &self.model.link.end(side.other()).vpc_id;
+        let mut twice: BTreeMap<(&String, String, String), Vec<&str>> = BTreeMap::new();
+        for (table, block) in wanted {
+            let thing = format!("{}/{}/{table}/{block}", end.account_id, end.region);
+            for (other, its) in self.run.wants(&thing, &self.cx.ownership.resource, to).into_iter().filter(|(_, its)| its != to) {
+                twice.entry((block, other, its)).or_default().push(table);
+            }
+        }
+        for ((block, other, its), tables) in twice {
+            let text = format!(
+                "{other} routes {block} to {its} in {} of account {}, and this resource routes it to {to}. {}",
+                tables.join(", "),
+                end.account_id,
+                route::one_target(block, attributes.listed)
+            );
+            diagnostics.error(Path::of(attributes.blocks), format!("Two resources of this configuration route {block}"), self.past(text));
+        }
+    }
+
+    /// The text of an error, which may hold up the destroy of what exists.
+    fn past(&self, text: String) -> String {
+        if self.creates { format!("{text}\n\n{PAST_A_PLAN}") } else { text }
+    }
 }
 
 /// Routes that no resource of this provider noted: their creator deletes them, even if another resource uses them.

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use self::import::PeeringId;
 use self::model::Model;
-use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides};
+use super::lifecycle::{Change, Claim, Composed, Composite, FromValue, Located, Run, Sides, ownership};
 use super::lookups;
 use super::values::known;
 use crate::aws::Side;
@@ -28,10 +28,13 @@ use crate::objects::{Context, Env};
 use crate::provider::Resource;
 use crate::schema::{Value, placeholder};
 
+/// Ends the identity of a resource that uses the connection of another.
+const REUSED: &str = "reused";
+
 struct ClusterPeering;
 
 /// The resource, for the registry.
-pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+pub fn resource(run: Run) -> Arc<dyn Resource> {
     Composed::offered(ClusterPeering, schema::schema(), run)
 }
 
@@ -46,7 +49,7 @@ impl Composite for ClusterPeering {
         let mut identity = vec![cluster, format!("{}/{}", env.workload.account_id, model.link.workload.vpc_id)];
         // Beside the resource that has the connection, another of the same cluster and VPC may use it.
         if model.reuses {
-            identity.push("reused".to_owned());
+            identity.push(REUSED.to_owned());
         }
         identity
     }
@@ -79,7 +82,14 @@ impl Composite for ClusterPeering {
     }
 
     async fn resolve(&self, cx: &Context, _: &Model, value: &mut Value, env: &mut Env) -> Result<(), Located> {
-        network::resolve(cx, value, env).await
+        if let Some(connection) = network::resolve(cx, value, env).await? {
+            let own = ownership(self, &Model::from_value(value, env), env);
+            if import::is_of_another(&connection.tags, &own.resource) {
+                // As if the configuration named it: a destroy keeps it.
+                env.given.insert("peering_connection_id".to_owned());
+            }
+        }
+        Ok(())
     }
 
     async fn refresh(&self, cx: &Context, model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {

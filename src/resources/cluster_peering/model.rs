@@ -38,11 +38,17 @@ pub struct Model {
     pub tags: Tags,
 }
 
-/// Whether the configuration names the connection. Naming the one that this resource created changes nothing.
-fn is_given(env: &Env, entry: Option<&Entry>) -> bool {
-    env.given.contains("peering_connection_id") && entry.is_none_or(|entry| entry.origin != Origin::Created)
+/// Whether the configuration names another owner's connection. Naming the one that this resource created changes nothing, nor does naming
+/// it after an import, as the configuration does that Terraform generates.
+fn is_given(env: &Env, entry: Option<&Entry>, named: Option<&str>) -> bool {
+    env.given.contains("peering_connection_id") && entry.is_none_or(|entry| !is_own(entry, named))
 }
 
+/// Whether this resource created the connection. An imported one that no tags say this of may be another owner's.
+fn is_own(entry: &Entry, named: Option<&str>) -> bool {
+    let is_tagged = entry.instance.is_some() && entry.id.as_deref() == named;
+    entry.origin == Origin::Created || entry.origin == Origin::Imported && is_tagged
+}
 impl FromValue for Model {
     fn from_value(value: &Value, env: &Env) -> Self {
         let text = |path: &str| placeholder::text(value.at(path)).unwrap_or_default();
@@ -67,8 +73,9 @@ impl FromValue for Model {
             attribute: Path::of("peering_connection_id"),
         };
         let entry = env.ledger.get(&link.key());
-        link.id = value.get("peering_connection_id").as_str().map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
-        let (given, adopt) = (is_given(env, entry), value.get("adopt").as_str() == Some("if_exists"));
+        let named = value.get("peering_connection_id").as_str();
+        link.id = named.map(str::to_owned).or_else(|| entry.and_then(|entry| entry.id.clone()));
+        let (given, adopt) = (is_given(env, entry, named), value.get("adopt").as_str() == Some("if_exists"));
         let on_existing = match (given, adopt) {
             (true, _) => OnExisting::MustExist,
             (false, true) => OnExisting::Adopt,

@@ -3,7 +3,7 @@
 //! A read brings it up to date, and the plan that follows sees what came or went; an apply looks it up only where no read has.
 
 use super::model::Model;
-use crate::aws::ec2::{RouteTable, Select, Vpc};
+use crate::aws::ec2::{PeeringConnection, RouteTable, Select, Vpc};
 use crate::aws::{Error, Kind, Side};
 use crate::engine::{Entry, Origin, Refreshed, found};
 use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
@@ -13,25 +13,26 @@ use crate::objects::ec2::security_group_rule as rule;
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::{Context, Env, TAG_INSTANCE};
 use crate::resources::lifecycle::Located;
-use crate::resources::lookups;
+use crate::resources::{lookups, swapped};
 use crate::schema::{Value, placeholder};
 
-/// Fills in what is unknown. On an import the VPC is the connection's other end.
-pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+/// Fills in what is unknown. On an import the VPC is the other end of the connection, which is returned.
+pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<Option<PeeringConnection>, Located> {
     let name = placeholder::text(value.get("cluster_name")).unwrap_or_default();
     if !value.get("network").is_unknown() && !value.get("network").is_null() || placeholder::is_in(&name) || placeholder::is_in(&env.region)
     {
-        return Ok(());
+        return Ok(None);
     }
     let cluster = lookups::cluster(cx, &env.region, &name, "cluster_name").await?;
-    if value.get("workload_vpc_id").is_null() {
-        find_workload_vpc(cx, &cluster, value, env).await?;
-    }
+    let imported = match value.get("workload_vpc_id").is_null() {
+        true => Some(find_workload_vpc(cx, &cluster, value, env).await?),
+        false => None,
+    };
     let network = look(cx, &cluster, value, env).await?;
     value.insert("cluster_vpc_id", network.get("cluster_vpc_id").clone());
     value.insert("network", network);
     env.clusters.insert(name, cluster);
-    Ok(())
+    Ok(imported)
 }
 
 /// Brings the network and the status up to date, and records in the ledger what others turned on, or changed on objects of this resource.
@@ -85,8 +86,10 @@ async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &E
     let far = async {
         let Some(id) = workload_vpc.filter(|_| !placeholder::is_in(&env.workload_region)) else { return Ok(None) };
         let region = &env.workload_region;
-        let both = tokio::try_join!(vpc(cx, Side::Workload, region, id), tables(cx, Side::Workload, region, id));
-        both.map(Some).map_err(Located::at("workload_vpc_id"))
+        match tokio::try_join!(vpc(cx, Side::Workload, region, id), tables(cx, Side::Workload, region, id)) {
+            Ok(both) => Ok(Some(both)),
+            Err(failed) => Err(Located::at("workload_vpc_id")(swapped::workload_vpc(cx, region, id, failed).await)),
+        }
     };
     let ((near, near_tables), far) = tokio::try_join!(near, far)?;
     let set = |members: Vec<String>| Value::set_of_strings(members);
@@ -105,7 +108,12 @@ async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &E
 }
 
 /// From the connection that an import names to the VPC at its other end.
-async fn find_workload_vpc(cx: &Context, cluster: &ClusterDescription, value: &mut Value, env: &mut Env) -> Result<(), Located> {
+async fn find_workload_vpc(
+    cx: &Context,
+    cluster: &ClusterDescription,
+    value: &mut Value,
+    env: &mut Env,
+) -> Result<PeeringConnection, Located> {
     let at = || Located::at("peering_connection_id");
     let id = value.get("peering_connection_id").as_str().unwrap_or_default().to_owned();
     let refuse =
@@ -119,7 +127,7 @@ async fn find_workload_vpc(cx: &Context, cluster: &ClusterDescription, value: &m
             value.insert("workload_vpc_id", Value::string(&other.vpc_id));
             value.insert("workload_region", Value::string(&other.region));
             env.workload_region.clone_from(&other.region);
-            Ok(())
+            Ok(found.clone())
         }
         Some(other) => Err(refuse(format!(
             "{id} connects to {} in account {}, but the workload account is {}: use the workload_accounts key of the right account in the \

@@ -28,12 +28,12 @@ pub fn route_attributes(side: Side) -> RouteAttributes {
         Side::Cluster => RouteAttributes {
             tables: "cluster_route_table_ids",
             blocks: "workload_cidrs",
-            listed: "cluster_route_table_ids or workload_cidrs",
+            listed: "workload_cidrs or cluster_route_table_ids",
         },
         Side::Workload => RouteAttributes {
             tables: "workload_route_table_ids",
             blocks: "cluster_cidrs",
-            listed: "workload_route_table_ids or cluster_cidrs",
+            listed: "cluster_cidrs or workload_route_table_ids",
         },
     }
 }

@@ -31,7 +31,8 @@ pub fn schema() -> Schema {
         Attribute::string(
             "peering_connection_id",
             "ID of an existing peering connection between the two VPCs. xeks accepts it if it is pending acceptance, adds its routes, \
-             rules and options, removes them at destroy, and never deletes the connection. On a connection that no \
+             rules and options, removes them at destroy, and never deletes the connection. Setting the ID of the connection that this resource \
+             created, also after an import, changes nothing. On a connection that no \
              `xeks_cluster_peering` created, xeks uses routes that already exist, including those of an interrupted run, and never \
              deletes them; they disappear when their owner deletes them. Give resources that share such a connection different route \
              tables or CIDR blocks. Default: xeks creates a connection.",

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use serde_json::Value as Json;
 
 use super::model::{Model, PERMISSION_SET, ROLE_OF_SET, default_service};
+use super::objects::assume_policy_name;
 use crate::aws::{Side, arn, identity_center, policy, principal_patterns};
 use crate::engine::{Refreshed, Tags};
 use crate::objects::eks::entries::EntryFacts;
-use crate::objects::iam::instance_profile;
+use crate::objects::iam::{inline_policy, instance_profile};
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
@@ -118,6 +119,7 @@ async fn discover_workload_role(
         role.insert("trusted_services", if default { Value::Null } else { set_or_null(services, &Value::Null) });
     }
     role.insert("managed_policy_arns", attachments);
+    role.insert("manage_policy", Value::Bool(!existing || assumes(model, cx, seen)));
     let profile = instance_profile::to_import(cx, &model.workload.name, existing).await.map_err(Located::at("workload_role.name"))?;
     if let Some(profile) = profile {
         role.insert("instance_profile", Value::Bool(true));
@@ -125,6 +127,13 @@ async fn discover_workload_role(
     }
     value.insert("workload_role", role);
     Ok(())
+}
+
+/// Whether the workload role has the policy that lets it assume the access role. An existing role without it is one that can't be edited.
+fn assumes(model: &Model, cx: &Context, seen: &Refreshed) -> bool {
+    let Some(access) = &model.access else { return true };
+    let name = assume_policy_name(access, &cx.ownership);
+    seen.observed.contains_key(&inline_policy::key(model.workload.side, &model.workload.name, &name))
 }
 
 fn discovered_entry(facts: &EntryFacts, env: &Env) -> Value {

@@ -21,9 +21,9 @@ use async_trait::async_trait;
 
 use self::import::AccessId;
 use self::model::{Model, ROLE_OF_SET};
-use super::lifecycle::{Change, Composed, Composite, Located, Run, Sides, ownership};
-use super::lookups;
-use super::role;
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides, ownership};
+use super::values::known;
+use super::{lookups, role};
 use crate::aws::Side;
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
@@ -36,7 +36,7 @@ use crate::schema::{Value, placeholder};
 struct CrossAccountAccess;
 
 /// The resource, for the registry.
-pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+pub fn resource(run: Run) -> Arc<dyn Resource> {
     Composed::offered(CrossAccountAccess, schema::schema(), run)
 }
 
@@ -143,6 +143,18 @@ impl Composite for CrossAccountAccess {
 
     async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
         check::check(model, cx, change, env).await
+    }
+
+    fn claim(&self, model: &Model) -> Option<Claim> {
+        let (cluster, principal, workload) = (known(&model.cluster), known(&model.principal().name), known(&model.workload.name));
+        if [cluster, principal, workload].contains(&"") {
+            return None;
+        }
+        let through = model.access.as_ref().map(|access| format!(" through role {}", access.name)).unwrap_or_default();
+        let advice = format!(
+            "Two resources give role {workload} access to cluster {cluster}{through}. Keep one of them, with the policies and groups of both, or              choose other roles for one of the two."
+        );
+        Some(Claim { what: None, attribute: model.principal().name_path(), advice })
     }
 }
 

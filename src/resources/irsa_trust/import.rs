@@ -10,7 +10,7 @@ use super::model::{Model, STS_AUDIENCE, Source};
 use crate::aws::{Side, names, policy};
 use crate::engine::Refreshed;
 use crate::objects::iam::inline_policy;
-use crate::objects::{Context, Env};
+use crate::objects::{Context, Env, OWN_POLICIES};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
 use crate::resources::trusted_principals;
@@ -118,8 +118,8 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env,
         let mut role = found.value;
         role.insert(trusted_principals::NAME, set_or_null(principals.into_iter().collect(), &Value::Null));
         let mut policies = BTreeMap::new();
-        // Those of an existing role carry no mark of this resource: they belong to others.
-        for name in names.into_iter().filter(|_| !existing) {
+        // Those of an existing role carry no mark of this resource, and other resources of this provider write those with its prefix.
+        for name in names.into_iter().filter(|name| !existing && !name.starts_with(OWN_POLICIES)) {
             let document = inline_policy::document(cx, Side::Workload, &model.role.name, &name).await;
             let document = document.map_err(Located::at("role.inline_policies"))?;
             policies.extend(document.map(|document| (name, Value::string(document))));

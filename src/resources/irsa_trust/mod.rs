@@ -18,7 +18,8 @@ use async_trait::async_trait;
 
 use self::import::TrustId;
 use self::model::{Model, Source};
-use super::lifecycle::{Change, Composed, Composite, Located, Run, Sides, ownership};
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides, ownership};
+use super::values::known;
 use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{Object, Refreshed};
@@ -29,7 +30,7 @@ use crate::schema::{Value, placeholder};
 struct IrsaTrust;
 
 /// The resource, for the registry.
-pub fn resource(run: &Arc<Run>) -> Arc<dyn Resource> {
+pub fn resource(run: Run) -> Arc<dyn Resource> {
     Composed::offered(IrsaTrust, schema::schema(), run)
 }
 
@@ -127,5 +128,17 @@ impl Composite for IrsaTrust {
 
     async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
         check::check(model, cx, change, env).await
+    }
+
+    fn claim(&self, model: &Model) -> Option<Claim> {
+        let names = model.pod_role.iter().chain([&model.role]).map(|role| known(&role.name));
+        if names.chain(model.clusters().iter().map(|name| known(name))).any(str::is_empty) {
+            return None;
+        }
+        let advice = format!(
+            "Two resources let pods use role {} in the same way. Keep one of them, with the service accounts of both, or choose another role              for one of the two.",
+            model.role.name
+        );
+        Some(Claim { what: None, attribute: model.role.name_path(), advice })
     }
 }

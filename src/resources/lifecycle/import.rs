@@ -1,7 +1,7 @@
 //! Import: from an id to the state of what exists. Writes nothing.
 
 use super::report::explain;
-use super::{Composed, Composite, FromValue, ImportId, Located, env, timeout};
+use super::{Composed, Composite, FromValue, ImportId, Located, env, ownership, timeout};
 use crate::aws::{Account, Error};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
@@ -32,8 +32,8 @@ impl<C: Composite> Composed<C> {
         }
         let mut env = env(&pair, &value, Ledger::default(), &context.provider);
         let model = C::Model::from_value(&value, &env);
-        let cx = self.context(context, pair, &model, &env, timeout(&value, "read"));
-        let mut seen = match self.read_for_import(&cx, &model, &mut value, &mut env).await {
+        let mut cx = self.context(context, pair, &model, &env, timeout(&value, "read"));
+        let mut seen = match self.read_for_import(&mut cx, &model, &mut value, &mut env).await {
             Ok(seen) => seen,
             Err(Located { path, error, .. }) => {
                 diagnostics.error(path, summary, explain(&cx, &error));
@@ -56,8 +56,10 @@ impl<C: Composite> Composed<C> {
 
     /// Reads twice: first to find out what exists, then to take it into the ledger. Where a role has a path, which no id says, what goes by
     /// its ARN is read once more.
-    async fn read_for_import(&self, cx: &Context, model: &C::Model, value: &mut Value, env: &mut Env) -> Result<Refreshed, Located> {
+    async fn read_for_import(&self, cx: &mut Context, model: &C::Model, value: &mut Value, env: &mut Env) -> Result<Refreshed, Located> {
         self.composite.resolve(cx, model, value, env).await?;
+        // An id may leave out a part of the identity, such as the VPC of a connection.
+        cx.ownership = ownership(&self.composite, &C::Model::from_value(value, env), env);
         let mut first = self.read_as_imported(cx, value, env).await?;
         env.learn(&first.ledger);
         let has_path = |(key, entry): (&Key, &Entry)| {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod import;
+mod names;
 mod plan;
 mod read;
 mod report;
@@ -36,6 +37,9 @@ use crate::schema::{DecodeError, Partitions, Schema, Value, placeholder};
 
 /// How long an operation may take where `timeouts` says nothing.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Ends errors of a plan that concern what exists: Terraform plans before it destroys.
+pub const PAST_A_PLAN: &str = "To destroy the resource as it is, run terraform destroy -refresh=false.";
 
 /// A resource that consists of objects. `value` is always an object of the resource's schema with defaults in place.
 ///
@@ -156,8 +160,7 @@ impl Located {
 pub struct Composed<C> {
     composite: C,
     schema: Schema,
-    /// Of all resources of the provider.
-    run: Arc<Run>,
+    run: Run,
 }
 
 /// What an operation works with.
@@ -169,8 +172,8 @@ struct Begun<M> {
 
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
-    pub fn offered(composite: C, schema: Schema, run: &Arc<Run>) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, schema, run: run.clone() })
+    pub fn offered(composite: C, schema: Schema, run: Run) -> Arc<dyn Resource> {
+        Arc::new(Composed { composite, schema, run })
     }
 
     /// The accounts that the value works in and those that the ledger has objects in.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Change, Claim, Composed, Composite, FromValue, env, report, stale, timeout};
+use super::{Change, Claim, Composed, Composite, FromValue, env, names, report, stale, timeout};
 use crate::aws::accounts::{Account, Pair};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{self, Ledger, OnExisting};
@@ -62,7 +62,7 @@ impl<C: Composite> Composed<C> {
                 diagnostics.extend(elsewhere);
             }
             if !replaces.is_empty() {
-                self.run.replaces(&planned.env.ledger);
+                self.run.replaces(C::NAME, &planned.env.ledger);
             } else if !planned.open {
                 let objects = self.composite.objects(&planned.model, &planned.env);
                 diagnostics.extend(stale::warn(&objects, &planned.env, planned.value.get("objects"), &prior));
@@ -70,6 +70,9 @@ impl<C: Composite> Composed<C> {
         }
         let cx = self.context(context, pair, &planned.model, &planned.env, timeout(&planned.value, "read"));
         self.run.has_state(&cx.ownership.resource, &planned.env.ledger);
+        if replanned {
+            self.run.replans(&cx.ownership.resource);
+        }
         if let Some(claim) = self.composite.claim(&planned.model)
             && !replanned
             && self.run.is_claimed_twice(&cx.ownership.resource, prior.is_null())
@@ -85,6 +88,10 @@ impl<C: Composite> Composed<C> {
         }
         if !planned.open {
             self.note_creates(&cx, &planned);
+        }
+        if !planned.open {
+            let objects = self.composite.objects(&planned.model, &planned.env);
+            diagnostics.extend(names::check(&objects, &planned.env, &cx.ownership.resource, &self.run));
         }
         let plan = Plan { planned: planned.value.clone(), replaces };
         // Terraform plans the create half of a replacement once more, as a create: what is in its way is reported then.
@@ -231,6 +238,7 @@ impl<C: Composite> Composed<C> {
 
 fn claimed_twice<C: Composite>(claim: Claim) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    diagnostics.error(claim.attribute, format!("Another {} of this configuration manages the same objects", C::NAME), claim.advice);
+    let detail = claim.advice;
+    diagnostics.error(claim.attribute, format!("Another {} of this configuration manages the same objects", C::NAME), detail);
     diagnostics
 }

@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Sides;
 use crate::aws::{Error, Kind, Pair, Side};
-use crate::diagnostics::{Diagnostics, Path, Severity, sentence};
+use crate::diagnostics::{Diagnostic, Diagnostics, Path, Severity, sentence};
 use crate::engine::{self, Accounts, Failure, Key, Ledger, Object, Observed, Owner, Tags};
 use crate::objects::{Context, Env, TAG_RESOURCE};
 use crate::provider::unexpected_caller;
@@ -232,10 +232,14 @@ pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
     if diagnostics.has_error() { Err(diagnostics) } else { Ok(()) }
 }
 
-/// Adds to the errors of a plan how to destroy all the same.
+/// The way past a plan that fails.
+const PAST: &str = "terraform destroy -refresh=false";
+
+/// Adds to the errors of a plan how to destroy all the same, where they don't say it.
 pub(super) fn destroy_past(diagnostics: &mut Diagnostics, what: &str) {
-    for error in diagnostics.0.iter_mut().filter(|found| found.severity == Severity::Error) {
-        error.detail.push_str(&format!("\n\n{what}, run terraform destroy -refresh=false."));
+    let is_error = |found: &&mut Diagnostic| found.severity == Severity::Error && !found.detail.contains(PAST);
+    for error in diagnostics.0.iter_mut().filter(is_error) {
+        error.detail.push_str(&format!("\n\n{what}, run {PAST}."));
     }
 }
 

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use crate::engine::{Entry, Key, Ledger};
 use crate::provider::configuration::Configured;
 
-/// One for all resources of the provider.
-#[derive(Debug, Default)]
-pub struct Run(Mutex<Memory>);
+/// All resources of the provider share one.
+#[derive(Clone, Debug, Default)]
+pub struct Run(Arc<Mutex<Memory>>);
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -25,6 +25,8 @@ struct Memory {
     created: BTreeSet<(String, String, String)>,
     /// The composites whose last plan did not find everything that they need.
     incomplete: BTreeSet<String>,
+    /// Of each thing, which composites will have it, and how.
+    wanted: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a state of this run names.
@@ -32,10 +34,14 @@ struct Memory {
 enum Known {
     /// An object of the composite with that identity.
     Object { resource: String, account_id: String, key: Key },
-    /// An object that is to be replaced, under whatever identity.
-    Replaced { account_id: String, key: Key },
+    /// An object that a resource of that type is going to replace, under whatever identity.
+    Replaced { resource_type: String, account_id: String, key: Key },
     /// The instance of what is to be replaced.
     Instance(String),
+    /// The ID of an object that is the composite's alone.
+    Own { resource: String, id: String },
+    /// The ID of an object that a replacement deletes.
+    Deleted(String),
 }
 
 /// How many plans of this run claim a thing.
@@ -61,15 +67,36 @@ impl Run {
             account_id: entry.account_id.clone(),
             key: key.clone(),
         };
-        self.0.lock().known.extend(ledger.0.iter().map(object));
+        let known = &mut self.0.lock().known;
+        known.extend(ledger.0.iter().map(object));
+        known.extend(own_ids(ledger).map(|id| Known::Own { resource: resource.to_owned(), id }));
     }
 
-    /// What the ledger has is going to be replaced.
-    pub fn replaces(&self, ledger: &Ledger) {
-        let mut memory = self.0.lock();
-        let replaced = |(key, entry): (&Key, &Entry)| Known::Replaced { account_id: entry.account_id.clone(), key: key.clone() };
-        memory.known.extend(ledger.0.iter().map(replaced));
-        memory.known.extend(ledger.0.values().filter_map(|entry| entry.instance.clone().map(Known::Instance)));
+    /// What the ledger of a resource of that type has is going to be replaced.
+    pub fn replaces(&self, resource_type: &str, ledger: &Ledger) {
+        let known = &mut self.0.lock().known;
+        let replaced = |(key, entry): (&Key, &Entry)| Known::Replaced {
+            resource_type: resource_type.to_owned(),
+            account_id: entry.account_id.clone(),
+            key: key.clone(),
+        };
+        known.extend(ledger.0.iter().map(replaced));
+        known.extend(ledger.0.values().filter_map(|entry| entry.instance.clone().map(Known::Instance)));
+        known.extend(own_ids(ledger).map(Known::Deleted));
+    }
+
+    /// The create half of a replacement is planned under that identity: what is the composite's alone is deleted before. The identity may be
+    /// longer than the one that its state has, unless another composite of this run has it.
+    pub fn replans(&self, resource: &str) {
+        let known = &mut self.0.lock().known;
+        let has_state = known.iter().any(|known| matches!(known, Known::Object { resource: of, .. } if of == resource));
+        let is_of = |own: &str| own == resource || !has_state && resource.strip_prefix(own).is_some_and(|rest| rest.starts_with(':'));
+        let own = known.iter().filter_map(|known| match known {
+            Known::Own { resource, id } if is_of(resource) => Some(Known::Deleted(id.clone())),
+            _ => None,
+        });
+        let deleted: Vec<Known> = own.collect();
+        known.extend(deleted);
     }
 
     /// Whether a state of this run names the object that the composite with that identity is about to create.
@@ -77,7 +104,7 @@ impl Run {
         let known = &self.0.lock().known;
         let (account_id, key) = (account_id.to_owned(), key.clone());
         known.contains(&Known::Object { resource: resource.to_owned(), account_id: account_id.clone(), key: key.clone() })
-            || known.contains(&Known::Replaced { account_id, key })
+            || known.contains(&Known::Replaced { resource_type: type_of(resource).to_owned(), account_id, key })
             || instance.is_some_and(|instance| known.contains(&Known::Instance(instance.to_owned())))
     }
 
@@ -106,6 +133,43 @@ impl Run {
         self.0.lock().incomplete.contains(resource)
     }
 
+    /// Whether the object with that ID is the composite's alone, or is deleted by a replacement.
+    pub fn owns(&self, resource: &str, id: &str) -> bool {
+        let known = &self.0.lock().known;
+        known.contains(&Known::Own { resource: resource.to_owned(), id: id.to_owned() }) || known.contains(&Known::Deleted(id.to_owned()))
+    }
+
+    /// Whether a replacement deletes the object with that ID.
+    pub fn deletes(&self, id: &str) -> bool {
+        self.0.lock().known.contains(&Known::Deleted(id.to_owned()))
+    }
+
+    /// The object of a state, and its composite, that differs from this one in the case of its name only and is not to be replaced.
+    pub fn knows_in_another_case(&self, account_id: &str, key: &Key) -> Option<(String, Key)> {
+        let known = &self.0.lock().known;
+        let is_replaced = |replaced: &Key| known.iter().any(|known| matches!(known, Known::Replaced { key, .. } if key == replaced));
+        known.iter().find_map(|known| match known {
+            Known::Object { resource, account_id: account, key: other }
+                if account == account_id && differ_in_case(key, other) && !is_replaced(other) =>
+            {
+                Some((resource.clone(), other.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Records that the composite will have a thing, and how. The other composites of this run that will have it: identity and how.
+    pub fn wants(&self, thing: &str, resource: &str, how: &str) -> Vec<(String, String)> {
+        self.0.lock().wanted.entry(thing.to_owned()).or_default().insert(resource.to_owned(), how.to_owned());
+        self.others_want(thing, resource)
+    }
+
+    /// The other composites of this run that will have the thing: identity and how.
+    pub fn others_want(&self, thing: &str, resource: &str) -> Vec<(String, String)> {
+        let all = self.0.lock().wanted.get(thing).cloned().unwrap_or_default();
+        all.into_iter().filter(|(other, _)| other != resource).collect()
+    }
+
     /// Records that a plan claims that. Whether another one of this run does too, and one of them has yet to create it.
     pub fn is_claimed_twice(&self, claim: &str, creates: bool) -> bool {
         let mut memory = self.0.lock();
@@ -114,6 +178,19 @@ impl Run {
         claims.all += 1;
         claims.creates > 0 && claims.all > 1
     }
+}
+
+/// The first part of an identity.
+fn type_of(resource: &str) -> &str {
+    resource.split(':').next().unwrap_or_default()
+}
+
+fn own_ids(ledger: &Ledger) -> impl Iterator<Item = String> {
+    ledger.0.values().filter(|entry| entry.origin.is_own()).filter_map(|entry| entry.id.clone())
+}
+
+fn differ_in_case(one: &Key, other: &Key) -> bool {
+    one.kind == other.kind && one.name != other.name && one.name.eq_ignore_ascii_case(&other.name)
 }
 
 #[cfg(test)]
@@ -130,8 +207,54 @@ mod tests {
         run.has_state("ours", &ledger);
         assert!(run.knows("ours", "183295435445", &key, None));
         assert!(!run.knows("ours", "185863138492", &key, None) && !run.knows("theirs", "183295435445", &key, None));
-        run.replaces(&ledger);
-        assert!(run.knows("renamed", "183295435445", &key, None));
+        run.replaces("xeks_irsa_trust", &ledger);
+        assert!(run.knows("xeks_irsa_trust:renamed", "183295435445", &key, None));
+        assert!(!run.knows("xeks_cross_account_access:other", "183295435445", &key, None), "nothing says that it goes first");
+    }
+
+    #[test]
+    fn ids_are_owned_by_the_composite_whose_state_names_them_until_a_replacement_deletes_them() {
+        let entry = |origin| Entry { id: Some("pcx-1".into()), ..found("185863138492", None, origin) };
+        let ledger = |origin| Ledger([(Key::new(Side::Workload, "ec2_vpc_peering_connection", "c/v"), entry(origin))].into());
+        let run = Run::default();
+        run.has_state("user", &ledger(Origin::Adopted));
+        assert!(!run.owns("user", "pcx-1"));
+        run.has_state("owner", &ledger(Origin::Created));
+        assert!(run.owns("owner", "pcx-1") && !run.owns("user", "pcx-1") && !run.deletes("pcx-1"));
+        run.replaces("xeks_cluster_peering", &ledger(Origin::Adopted));
+        assert!(!run.deletes("pcx-1"), "a replacement keeps what was adopted");
+        run.has_state("owner:reused", &ledger(Origin::Adopted));
+        run.replans("owner:reused");
+        assert!(!run.deletes("pcx-1"), "another resource has that state");
+        let forced = Run::default();
+        forced.has_state("owner", &ledger(Origin::Imported));
+        forced.replans("owner:reused");
+        assert!(forced.deletes("pcx-1"), "the same one, whose configuration names the connection");
+        run.replaces("xeks_cluster_peering", &ledger(Origin::Created));
+        assert!(run.deletes("pcx-1") && run.owns("user", "pcx-1"));
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_found_in_any_state_of_the_run_unless_it_is_replaced() {
+        let role = |name: &str| Key::new(Side::Cluster, "iam_role", name);
+        let ledger = Ledger([(role("Deployer"), found("183295435445", None, Origin::Created))].into());
+        let run = Run::default();
+        run.has_state("xeks_irsa_trust:a", &ledger);
+        let found = |account: &str, key: &Key| run.knows_in_another_case(account, key).map(|(_, key)| key.name);
+        assert_eq!(found("183295435445", &role("deployer")).as_deref(), Some("Deployer"));
+        assert_eq!(found("183295435445", &role("Deployer")), None);
+        assert_eq!(found("185863138492", &role("deployer")), None);
+        run.replaces("xeks_irsa_trust", &ledger);
+        assert_eq!(found("183295435445", &role("deployer")), None);
+    }
+
+    #[test]
+    fn what_several_composites_want_is_listed_with_how_and_without_their_own() {
+        let run = Run::default();
+        assert_eq!(run.wants("rtb-1/10.0.0.0/16", "blue", "pcx-1"), []);
+        assert_eq!(run.wants("rtb-1/10.0.0.0/16", "blue", "pcx-1"), [], "planned again");
+        assert_eq!(run.wants("rtb-2/10.0.0.0/16", "green", "pcx-2"), []);
+        assert_eq!(run.wants("rtb-1/10.0.0.0/16", "green", "pcx-2"), [("blue".to_owned(), "pcx-1".to_owned())]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub there: Place,
     /// Those between the two VPCs.
     pub peerings: Seen<Vec<PeeringConnection>>,
+    /// Others that routes lead over, with the tags of both accounts' views, as far as they could be read.
+    pub other_peerings: Vec<PeeringConnection>,
     /// Blocks of the prefix lists that routes and rules name.
     pub prefix_lists: BTreeMap<String, Seen<Vec<String>>>,
     /// Those that the source's routes name.

@@ -46,7 +46,8 @@ pub(super) async fn facts(
         (id, blocks)
     };
     let lists = join_all(lists.into_iter().map(|(near, id)| read(near, id)));
-    let (nat_gateways, lists) = futures::join!(nat_gateways(&here, &near.tables), lists);
+    let (nat_gateways, lists, other_peerings) =
+        futures::join!(nat_gateways(&here, &near.tables), lists, other_peerings([(&here, &near), (&there, &far)], &peerings));
     if !private {
         gateways_acls(&here, &mut near, &nat_gateways, &source.subnet_id).await;
     }
@@ -57,7 +58,7 @@ pub(super) async fn facts(
             prefix_lists.insert(id, blocks);
         }
     }
-    Facts { source: source.clone(), cluster: cluster.clone(), here: near, there: far, peerings, prefix_lists, nat_gateways }
+    Facts { source: source.clone(), cluster: cluster.clone(), here: near, there: far, peerings, other_peerings, prefix_lists, nat_gateways }
 }
 
 /// What to read of one side.
@@ -111,6 +112,26 @@ async fn peerings(ec2: &Ec2, one: &str, other: &str) -> Seen<Vec<PeeringConnecti
     asking.extend(asked);
     asking.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(asking)
+}
+
+/// Those that routes lead over and that are none between the two VPCs. They only help to explain: what can't be read is left out.
+async fn other_peerings(places: [(&Ec2, &Place); 2], between: &Seen<Vec<PeeringConnection>>) -> Vec<PeeringConnection> {
+    let known: BTreeSet<&String> = between.iter().flatten().map(|peering| &peering.id).collect();
+    let views = places.map(|(ec2, place)| {
+        let routes = place.tables.iter().flatten().flat_map(|table| &table.routes).map(|route| &route.target);
+        let ids: BTreeSet<&String> = routes.filter(|id| id.starts_with("pcx-") && !known.contains(id)).collect();
+        unless(ids.is_empty(), async move || {
+            ec2.describe_peering_connections(&Select::by("vpc-peering-connection-id", ids.iter().copied())).await
+        })
+    });
+    let mut found: Vec<PeeringConnection> = Vec::new();
+    for seen in join_all(views).await.into_iter().flatten().flatten() {
+        match found.iter_mut().find(|other| other.id == seen.id) {
+            Some(other) => other.tags.extend(seen.tags),
+            None => found.push(seen),
+        }
+    }
+    found
 }
 
 /// Those that routes of the source's side lead to.

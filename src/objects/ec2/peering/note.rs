@@ -79,6 +79,16 @@ pub fn is_noted(tags: &Tags, digest: &str) -> bool {
     users(tags).any(|(of, _)| names(tags, of, digest))
 }
 
+/// A resource that uses the connection.
+pub fn any_user(tags: &Tags) -> Option<&str> {
+    users(tags).next().map(|(_, user)| user.as_str())
+}
+
+/// A resource that has noted it.
+pub fn user_of<'a>(tags: &'a Tags, digest: &str) -> Option<&'a str> {
+    users(tags).find(|(of, _)| names(tags, of, digest)).map(|(_, user)| user.as_str())
+}
+
 /// Whether that instance, or another create of this resource, has noted it.
 pub fn is_noted_by(tags: &Tags, instance: Option<&str>, resource: &str, digest: &str) -> bool {
     users(tags).any(|(of, user)| (instance == Some(of) || user == resource) && names(tags, of, digest))

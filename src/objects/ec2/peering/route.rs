@@ -45,17 +45,30 @@ pub fn table_and_destination(key: &Key) -> Result<(&str, &str), BadName> {
 }
 
 /// What is wrong with a route that has another target, and what to do about it. `listed_by` names the attributes that say which routes
-/// there are.
-pub fn in_the_way(found: &Found, side: Side, region: &str, table: &str, listed_by: &str) -> String {
+/// there are, `user` the resource of this provider whose route it is.
+pub fn in_the_way(found: &Found, side: Side, region: &str, table: &str, listed_by: &str, user: Option<&str>) -> String {
     let gone = if found.state == "blackhole" { ", which no longer exists (the route is a blackhole)" } else { "" };
+    let target = if found.target.is_empty() { "a target that EC2 does not report" } else { &found.target };
+    let beginning = format!("{table} already has a route to {}, with the target {target}{gone}.", found.destination);
+    if let Some(user) = user {
+        return format!(
+            "{beginning} It is a route of {user}, by the tags of {target}. {} Keep that route: its resource creates it again",
+            one_target(&found.destination, listed_by)
+        );
+    }
     format!(
-        "{table} already has a route to {}, with the target {}{gone}. xeks never overwrites a route with another target. Delete it (`aws ec2 \
-         delete-route --region {region} --route-table-id {table} --{} {}` in the {side} account), or exclude the route table or the CIDR \
-         block with {listed_by}",
-        found.destination,
-        if found.target.is_empty() { "a target that EC2 does not report" } else { &found.target },
+        "{beginning} xeks never overwrites a route with another target. Exclude the CIDR block or the route table with {listed_by}, or delete the \
+         route: `aws ec2 delete-route --region {region} --route-table-id {table} --{} {}` in the {side} account",
         if found.destination.contains(':') { "destination-ipv6-cidr-block" } else { "destination-cidr-block" },
         found.destination,
+    )
+}
+
+/// What to do where two resources route one block in one table.
+pub fn one_target(block: &str, listed_by: &str) -> String {
+    format!(
+        "A route table sends a block to one target only. Leave {block} out of one of the two resources with {listed_by}: the API server needs \
+         no more than the blocks of the cluster's subnets, and no block that pods alone use."
     )
 }
 
@@ -121,7 +134,8 @@ impl Object<Context> for Route {
                     // The answer to a first attempt was lost.
                     Some(found) if found.target == id => {}
                     Some(found) => {
-                        let message = in_the_way(&found, self.side, region, &self.table, self.listed_by);
+                        let user = usage::resource_of(cx, self.side, region, &found.target, &self.untagged()).await;
+                        let message = in_the_way(&found, self.side, region, &self.table, self.listed_by, user.as_deref());
                         return Err(Error { message, ..error });
                     }
                     None => return Err(error),
@@ -227,11 +241,19 @@ mod tests {
     #[test]
     fn a_route_in_the_way_is_described_with_its_target_and_how_to_delete_it() {
         let found = Found { destination: "2001:db8::/56".into(), target: "nat-1".into(), ..Found::default() };
-        let text = in_the_way(&found, Side::Cluster, "ap-south-1", "rtb-1", "route_table_ids or cidrs");
+        let text = in_the_way(&found, Side::Cluster, "ap-south-1", "rtb-1", "cidrs or route_table_ids", None);
         assert!(text.contains("with the target nat-1.") && text.contains("--destination-ipv6-cidr-block 2001:db8::/56"), "{text}");
-        assert!(text.ends_with("with route_table_ids or cidrs"), "{text}");
+        assert!(text.contains("with cidrs or route_table_ids, or delete"), "{text}");
         let gone = Found { state: "blackhole".into(), ..found };
-        assert!(in_the_way(&gone, Side::Cluster, "r", "t", "").contains("which no longer exists"));
+        assert!(in_the_way(&gone, Side::Cluster, "r", "t", "", None).contains("which no longer exists"));
+    }
+
+    #[test]
+    fn a_route_of_another_resource_is_named_and_never_to_be_deleted() {
+        let found = Found { destination: "100.64.0.0/16".into(), target: "pcx-1".into(), ..Found::default() };
+        let text = in_the_way(&found, Side::Workload, "ap-south-1", "rtb-1", "cluster_cidrs", Some("xeks_cluster_peering:blue"));
+        assert!(text.contains("a route of xeks_cluster_peering:blue") && text.contains("Leave 100.64.0.0/16 out"), "{text}");
+        assert!(text.contains("with cluster_cidrs") && !text.contains("delete-route"), "{text}");
     }
 
     #[test]

@@ -180,9 +180,34 @@ pub async fn owner_of(cx: &Context, link: &Link, reconcile: &Reconcile, id: &str
     Ok(if ours { tagged() } else { Owner::Parent })
 }
 
+/// The resource of this provider whose route over a live connection that is, by its tags in either account: the one that noted the route,
+/// else the one that created the connection. It explains a refusal; where it can't be read, there is none.
+pub async fn resource_of(cx: &Context, side: Side, region: &str, id: &str, route: &Untagged) -> Option<String> {
+    let (own, noted) = futures::join!(link::describe(cx, side, Some(region), id), link::describe(cx, Side::Cluster, None, id));
+    let views = [noted, own].into_iter().filter_map(|view| view.ok().flatten().filter(link::is_live)).map(|found| found.tags);
+    let views: Vec<Tags> = views.collect();
+    let user = views.iter().find_map(|tags| note::user_of(tags, &route.digest()));
+    user.or_else(|| views.iter().find_map(named_in)).map(str::to_owned)
+}
+
+/// The resource of this provider that created a connection with these tags, else one that uses it.
+pub fn named_in(tags: &Tags) -> Option<&str> {
+    tags.get(TAG_RESOURCE).map(String::as_str).or_else(|| note::any_user(tags))
+}
+
 /// Whether any resource has noted it, by the tags of the cluster account's view.
 pub fn is_noted(tags: &Tags, untagged: &Untagged) -> bool {
     note::is_noted(tags, &untagged.digest())
+}
+
+/// Whether that resource has noted it.
+pub fn is_noted_by(tags: &Tags, resource: &str, untagged: &Untagged) -> bool {
+    note::is_noted_by(tags, None, resource, &untagged.digest())
+}
+
+/// Whether that resource has a note on the connection.
+pub fn is_used_by(tags: &Tags, resource: &str) -> bool {
+    !note::earlier_creates(tags, None, resource).is_empty()
 }
 
 /// Whether it must be kept when the entry's resource is destroyed: another resource has noted it, or a later create of the same resource
@@ -207,6 +232,7 @@ pub fn is_taken_over(cx: &Context, tags: &Tags, entry: &Entry) -> bool {
 fn imported(cx: &Context, reconcile: &Reconcile, tags: &Tags) -> Owner {
     let resource = &cx.ownership.resource;
     let open = reconcile.entry.as_ref().is_none_or(|entry| entry.instance.is_none());
-    let noted = note::instance_of(tags, resource).filter(|_| open && !tags.contains_key(TAG_RESOURCE));
+    let is_own = tags.get(TAG_RESOURCE) == Some(resource);
+    let noted = note::instance_of(tags, resource).filter(|_| open && !is_own);
     noted.map_or(Owner::Parent, |instance| cx.ownership.owner(instance))
 }

@@ -2,6 +2,7 @@
 
 use crate::aws::ec2::Route;
 use crate::data_sources::hops::{Hop, Status};
+use crate::objects::ec2::peering::usage;
 
 use super::super::facts::{Facts, Place};
 use super::is_public;
@@ -58,7 +59,7 @@ fn decided(facts: &Facts, place: &Place, route: &Route) -> Lead {
     let Route { destination, target, state, .. } = route;
     let kind = target.split_once('-').map_or(target.as_str(), |(kind, _)| kind);
     if kind == "pcx" {
-        return if facts.is_private() { over_peering(facts, route) } else { Lead::broken(not_to_the_internet(route)) };
+        return if facts.is_private() { over_peering(facts, place, route) } else { Lead::broken(not_to_the_internet(route)) };
     }
     if state == "blackhole" {
         return Lead::broken(format!("its route {destination} is a blackhole: {target} does not exist or is not attached."));
@@ -82,7 +83,7 @@ fn decided(facts: &Facts, place: &Place, route: &Route) -> Lead {
 }
 
 /// The connection itself is the next hop's matter: one that is not active yet is led to all the same, as a blackhole.
-fn over_peering(facts: &Facts, route: &Route) -> Lead {
+fn over_peering(facts: &Facts, place: &Place, route: &Route) -> Lead {
     let Route { destination, target, .. } = route;
     let peerings = match &facts.peerings {
         Ok(peerings) => peerings,
@@ -95,11 +96,37 @@ fn over_peering(facts: &Facts, route: &Route) -> Lead {
             Lead::broken(format!("its route {destination} has the target {target}, which is {}.{another}", peering.status))
         }
         Some(_) => Lead::ok(format!("through {target}")),
-        None => Lead::broken(format!(
-            "its route {destination} has the target {target}, which is not a peering connection between {} and {}.{another}",
-            facts.here.vpc_id, facts.there.vpc_id
-        )),
+        None => {
+            let lead = Lead::broken(format!(
+                "its route {destination} has the target {target}, which is not a peering connection between {} and {}.{}{another}",
+                facts.here.vpc_id,
+                facts.there.vpc_id,
+                whose(facts, target)
+            ));
+            Lead { fix: theirs(facts, place, route), ..lead }
+        }
     }
+}
+
+/// Which VPCs another connection connects, and which resource of this provider has it, by its tags.
+fn whose(facts: &Facts, id: &str) -> String {
+    let Some(peering) = facts.other_peerings.iter().find(|peering| peering.id == id) else { return String::new() };
+    let user = usage::named_in(&peering.tags).map_or_else(String::new, |user| format!(" and belongs to {user}"));
+    format!(" {id} connects {} and {}{user}.", peering.requester.vpc_id, peering.accepter.vpc_id)
+}
+
+/// What to do about a route of another resource of this provider, which creates it again if it is changed.
+fn theirs(facts: &Facts, place: &Place, route: &Route) -> Option<String> {
+    let peering = facts.other_peerings.iter().find(|peering| peering.id == route.target)?;
+    let user = usage::named_in(&peering.tags)?;
+    let (blocks, tables) = match place.vpc_id == facts.here.vpc_id {
+        true => ("cluster_cidrs", "workload_route_table_ids"),
+        false => ("workload_cidrs", "cluster_route_table_ids"),
+    };
+    let destination = &route.destination;
+    Some(format!(
+        "Leave {destination} out of the {blocks} of {user}, or use another route table ({tables}): it would create the route again."
+    ))
 }
 
 fn over_nat(facts: &Facts, place: &Place, route: &Route) -> Lead {

@@ -1,6 +1,25 @@
 //! Routes, peering connections and the way to the internet: sound, and with one thing broken.
 
 use super::*;
+use crate::aws::ec2::PeerVpc;
+
+fn peering_of_another(id: &str) -> PeeringConnection {
+    let side = |vpc_id: &str| PeerVpc { vpc_id: vpc_id.into(), ..PeerVpc::default() };
+    let tags = [("xeks:resource".to_owned(), "xeks_cluster_peering:other".to_owned())].into();
+    PeeringConnection { id: id.into(), requester: side("vpc-other"), accepter: side("vpc-cluster"), tags, ..PeeringConnection::default() }
+}
+
+#[test]
+fn a_route_of_another_resource_is_not_to_be_changed() {
+    let mut facts = peered();
+    table(&mut facts.here, 0)[1].target = "pcx-9".into();
+    facts.other_peerings = vec![peering_of_another("pcx-9")];
+    let fix = |facts: &Facts| evaluate(facts).into_iter().find(|hop| hop.name == "route").and_then(|hop| hop.fix).unwrap();
+    let text = fix(&facts);
+    assert!(text.starts_with("Leave 10.20.0.0/16 out of the cluster_cidrs of xeks_cluster_peering:other"), "{text}");
+    facts.other_peerings[0].tags.clear();
+    assert!(fix(&facts).starts_with("Change the target of route 10.20.0.0/16 to pcx-1"), "it is nothing of this provider's");
+}
 
 #[test]
 fn routes_lead_there_and_back_by_the_longest_prefix() {
@@ -48,6 +67,15 @@ fn routes_lead_there_and_back_by_the_longest_prefix() {
                 "route",
                 Status::Broken,
                 "pcx-9, which is not a peering connection between vpc-source and vpc-cluster. pcx-1 is the connection",
+            ),
+            (
+                |f| {
+                    table(&mut f.there, 0)[1].target = "pcx-9".into();
+                    f.other_peerings = vec![peering_of_another("pcx-9")];
+                },
+                "route",
+                Status::Broken,
+                "pcx-9 connects vpc-other and vpc-cluster and belongs to xeks_cluster_peering:other. pcx-1 is the connection",
             ),
             (|f| table(&mut f.here, 0)[1].target = "igw-1".into(), "route", Status::Broken, "has the target igw-1, the internet"),
             (|f| f.here.tables = Err(refused("DescribeRouteTables")), "route", Status::Unknown, "lack ec2:DescribeRouteTables"),

@@ -58,6 +58,7 @@ pub fn peered() -> Facts {
         here,
         there,
         peerings: Ok(vec![peering]),
+        other_peerings: vec![],
         prefix_lists: Default::default(),
         nat_gateways: Ok(vec![]),
     };
