@@ -7,7 +7,7 @@ use crate::aws::arn;
 use crate::aws::policy::statements;
 use crate::diagnostics::Path;
 use crate::engine::Object;
-use crate::objects::iam::oidc_provider::OidcProvider;
+use crate::objects::iam::oidc_provider::{OidcProvider, Settings};
 use crate::objects::{Context, Env, Ownership};
 use crate::resources::role::{RoleModel, document_text};
 use crate::resources::values::users_document;
@@ -19,7 +19,7 @@ pub fn assume_policy_name(model: &Model, ownership: &Ownership) -> String {
 
 pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn Object<Context>>> {
     let role = &model.role;
-    let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
+    let mut objects: Vec<Box<dyn Object<Context>>> = providers(model).map(|provider| Box::new(provider) as _).collect();
     let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
     let trust = web_identity_trust(model, env);
     let inline_policies = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
@@ -29,7 +29,7 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
             let (name, document) = assume_policy(model, env, ownership);
             objects.push(Box::new(pod_role.object(&trust, vec![name.clone()], providers)));
             objects.push(Box::new(pod_role.inline_policy(&name, document, pod_role.name_path())));
-            objects.push(Box::new(role.object(&target_trust(pod_role, env), inline_policies, vec![pod_role.key()])));
+            objects.push(Box::new(role.object(&target_trust(model, pod_role, env), inline_policies, vec![pod_role.key()])));
         }
     }
     for (name, document) in &model.inline_policies {
@@ -41,12 +41,12 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
 
 /// The inline policy that lets the pod role assume the role: name and document.
 pub fn assume_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String, String) {
-    (assume_policy_name(model, ownership), document_text(&statements::assume_policy(&[model.role.arn(env)])))
+    (assume_policy_name(model, ownership), document_text(&statements::assume_policy_passing(&[model.role.arn(env)], model.passed)))
 }
 
 /// The trust of a role that pods reach through the pod role.
-pub fn target_trust(pod_role: &RoleModel, env: &Env) -> Vec<Json> {
-    vec![statements::trust_principals("", &[pod_role.arn(env)], None)]
+pub fn target_trust(model: &Model, pod_role: &RoleModel, env: &Env) -> Vec<Json> {
+    statements::trust_principals_passing(&[pod_role.arn(env)], model.external_id.as_deref(), model.passed)
 }
 
 /// One statement for each issuer: condition keys carry the issuer's name.
@@ -59,14 +59,15 @@ pub fn web_identity_trust(model: &Model, env: &Env) -> Vec<Json> {
     model.issuers.iter().map(statement).collect()
 }
 
-fn provider(model: &Model, issuer: &str) -> OidcProvider {
-    OidcProvider {
+/// The OIDC providers of the issuers.
+pub fn providers(model: &Model) -> impl Iterator<Item = OidcProvider> {
+    let settings = Settings { thumbprints: model.thumbprints.clone(), tags: model.oidc_tags.clone(), inherited_tags: model.tags.clone() };
+    model.issuers.iter().map(move |issuer| OidcProvider {
         side: model.trusting_side(),
         issuer: issuer.to_owned(),
         client_ids: model.audiences.iter().cloned().collect(),
-        thumbprints: model.thumbprints.clone(),
-        tags: model.oidc_tags.clone(),
+        settings: settings.clone(),
         manage: model.manage,
         attribute: Path::of("oidc_provider.manage"),
-    }
+    })
 }

@@ -20,6 +20,8 @@ struct Memory {
     provider: Weak<Configured>,
     known: BTreeSet<Known>,
     claims: BTreeMap<String, Claims>,
+    /// What is wanted of shared objects, by each composite.
+    wants: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a state of this run names.
@@ -84,6 +86,14 @@ impl Run {
         claims.all += 1;
         claims.creates > 0 && claims.all > 1
     }
+
+    /// Records what a composite's plan wants of a shared object. Another composite of this run that wants something else, and what.
+    pub fn wants(&self, what: &str, resource: &str, value: &str) -> Option<(String, String)> {
+        let mut memory = self.0.lock();
+        let all = memory.wants.entry(what.to_owned()).or_default();
+        all.insert(resource.to_owned(), value.to_owned());
+        all.iter().find(|(_, other)| *other != value).map(|(resource, other)| (resource.clone(), other.clone()))
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +112,16 @@ mod tests {
         assert!(!run.knows("ours", "185863138492", &key, None) && !run.knows("theirs", "183295435445", &key, None));
         run.replaces(&ledger);
         assert!(run.knows("renamed", "183295435445", &key, None));
+    }
+
+    #[test]
+    fn two_composites_that_want_different_things_of_one_object_are_found_and_one_that_changed_its_mind_is_not() {
+        let run = Run::default();
+        assert_eq!(run.wants("thumbprints", "one", "a"), None);
+        assert_eq!(run.wants("thumbprints", "one", "b"), None, "planned again");
+        assert_eq!(run.wants("thumbprints", "two", "b"), None);
+        assert_eq!(run.wants("tag", "two", "c"), None, "another setting");
+        assert_eq!(run.wants("thumbprints", "three", "c"), Some(("one".into(), "b".into())));
     }
 
     #[test]
