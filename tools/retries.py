@@ -95,7 +95,7 @@ LOOPS = (
     ),
     Loop(
         "iam:AddClientIDToOpenIDConnectProvider",
-        "objects/iam/oidc_provider.rs",
+        "objects/iam/oidc_provider/mod.rs",
         "update",
         Repeat(("Absent",), "PROPAGATION", PROVIDER_EXISTS),
     ),
@@ -119,7 +119,7 @@ LOOPS = (
     ),
     Loop(
         "iam:GetOpenIDConnectProvider",
-        "objects/iam/oidc_provider.rs",
+        "objects/iam/oidc_provider/mod.rs",
         "create",
         Repeat(("Absent",), "PROPAGATION", PROVIDER_EXISTS),
     ),
@@ -131,7 +131,13 @@ LOOPS = (
     ),
     Loop(
         "iam:TagOpenIDConnectProvider",
-        "objects/iam/oidc_provider.rs",
+        "objects/iam/oidc_provider/mod.rs",
+        "update",
+        Repeat(("Absent",), "PROPAGATION", PROVIDER_EXISTS),
+    ),
+    Loop(
+        "iam:UntagOpenIDConnectProvider",
+        "objects/iam/oidc_provider/mod.rs",
         "update",
         Repeat(("Absent",), "PROPAGATION", PROVIDER_EXISTS),
     ),
@@ -144,6 +150,12 @@ LOOPS = (
             "PROPAGATION",
             "on a role that xeks did not create, which is read again before each attempt; without the SDK's attempts",
         ),
+    ),
+    Loop(
+        "iam:UpdateOpenIDConnectProviderThumbprint",
+        "objects/iam/oidc_provider/mod.rs",
+        "update",
+        Repeat(("Absent",), "PROPAGATION", PROVIDER_EXISTS),
     ),
     *(
         # As the provider is configured, and as a profile or the environment is.

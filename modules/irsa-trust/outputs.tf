@@ -19,6 +19,6 @@ output "service_account_manifests" {
 }
 
 output "aws_config" {
-  description = "Contents of the AWS config file for AWS_CONFIG_FILE in the pods; null without a pod role."
+  description = "Contents of an AWS config file for AWS_CONFIG_FILE in the pods. Without a pod role, pods need it only to use several roles."
   value       = xeks_irsa_trust.this.aws_config
 }

@@ -95,7 +95,7 @@ impl Account {
         let sts = credentials::sts_client(settings, &config, config.credentials_provider());
         let identity = match identity(&sts, &name).await {
             Ok(identity) => identity,
-            Err(error) => return Err(AccountError::Aws { error, origin: Box::new(origin) }),
+            Err(error) => return Err(AccountError::Aws { error: Box::new(error), origin: Box::new(origin) }),
         };
         let label = match key {
             Some(key) => format!("{} ({side} {key:?})", identity.account_id),

@@ -231,6 +231,12 @@ pub fn service_account(text: &str) -> Result<(), String> {
     kubernetes_name(text, 253, ".", "a service account name")
 }
 
+/// A Kubernetes object whose name is a DNS subdomain, up to `most` characters: lower-case letters, digits, `-` and `.` (Kubernetes, "Object
+/// Names and IDs").
+pub fn kubernetes_object(text: &str, most: usize) -> Result<(), String> {
+    kubernetes_name(text, most, ".", "the name of a Kubernetes object")
+}
+
 /// A service account in which `*` and `?` stand for any characters.
 pub fn service_account_pattern(text: &str) -> Result<(), String> {
     kubernetes_name(text, 253, ".*?", "a service account name")

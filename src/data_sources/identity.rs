@@ -191,8 +191,8 @@ fn by_trust(caller: &Step, target: &Step, denial: &Denial, external_id: Option<&
             (
                 reason,
                 format!(
-                    "Set external_id to the external ID in {trust} (access_role.external_id of xeks_cross_account_access), or correct the \
-                     trust policy."
+                    "Set external_id to the external ID in {trust} (access_role.external_id of xeks_cross_account_access, external_id \
+                     of xeks_irsa_trust), or correct the trust policy."
                 ),
             )
         }

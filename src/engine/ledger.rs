@@ -56,6 +56,8 @@ pub enum Added {
     ClientId(String),
     /// The mark that says that this resource uses the object.
     UseMark,
+    /// All of it: this resource created an object that others use too.
+    Creation,
     /// Nothing added: the instance that the object carried before it was taken over, until the new one is written on it.
     PreviousInstance(String),
 }
@@ -65,6 +67,7 @@ impl Added {
     fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             None if text == "use" => Some(Added::UseMark),
+            None if text == "creation" => Some(Added::Creation),
             Some(("tag", key)) => Some(Added::Tag(key.to_owned())),
             Some(("client-id", id)) => Some(Added::ClientId(id.to_owned())),
             Some(("instance", instance)) => Some(Added::PreviousInstance(instance.to_owned())),
@@ -79,6 +82,7 @@ impl fmt::Display for Added {
             Added::Tag(key) => write!(f, "tag:{key}"),
             Added::ClientId(id) => write!(f, "client-id:{id}"),
             Added::UseMark => f.write_str("use"),
+            Added::Creation => f.write_str("creation"),
             Added::PreviousInstance(instance) => write!(f, "instance:{instance}"),
         }
     }
@@ -247,7 +251,14 @@ mod tests {
             document: Some("{}".into()),
             tags: Some(Tags::from([("k".into(), "v".into())])),
             instance: Some("0123".into()),
-            added: [Added::Tag("k:v".into()), Added::ClientId("c".into()), Added::UseMark, Added::PreviousInstance("i".into())].into(),
+            added: [
+                Added::Tag("k:v".into()),
+                Added::ClientId("c".into()),
+                Added::UseMark,
+                Added::Creation,
+                Added::PreviousInstance("i".into()),
+            ]
+            .into(),
             pending: true,
         };
         let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));

@@ -79,6 +79,8 @@ pub struct Observed {
     pub label: Option<String>,
     /// What to do about it where it is foreign, where its kind knows better than the general advice.
     pub if_foreign: Option<String>,
+    /// What the ledger is to say that this resource added to it, where the object itself says so; `None` keeps what the entry says.
+    pub added: Option<BTreeSet<Added>>,
     /// What the resource wants to know for its own attributes.
     pub facts: Facts,
 }
@@ -98,6 +100,7 @@ impl Observed {
             differs,
             label: None,
             if_foreign: None,
+            added: None,
             facts,
         }
     }
@@ -124,6 +127,7 @@ impl Observed {
             id: self.id.clone().or_else(|| entry.id.clone()),
             document: self.document.clone(),
             tags: self.tags.clone(),
+            added: self.added.clone().unwrap_or_else(|| entry.added.clone()),
             ..entry.clone()
         }
     }

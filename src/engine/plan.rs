@@ -33,9 +33,8 @@ impl<B: Backend> Plan<'_, B> {
         };
         let tags = match (origin, entry) {
             (Some(Origin::Adopted), _) => planned.adopted_tags.clone(),
-            // A shared object gets its tags when it is created, and keeps them.
-            (Some(Origin::Shared), Some(entry)) => certain(entry, tags_value(entry.tags.as_ref())),
-            (Some(Origin::Shared), None) => Value::Unknown,
+            // Which tags of a shared object are this resource's depends on whether it creates it.
+            (Some(Origin::Shared), entry) if entry.is_none_or(|entry| entry.pending) => Value::Unknown,
             (Some(_), _) => planned.tags.clone(),
             (None, _) => if_equal(&planned.tags, &planned.adopted_tags),
         };

@@ -29,15 +29,32 @@ pub async fn exclusive(arn: &str) -> OwnedMutexGuard<()> {
     named(&EXCLUSIVE, arn).lock_owned().await
 }
 
-/// The shared objects that a request relies on: no other request of this process deletes them before it ends.
+/// What `exclusive` takes for the settings of a shared object: deleting it takes its ARN.
+pub fn settings(arn: &str) -> String {
+    format!("{arn}/settings")
+}
+
+/// The shared objects that a request relies on: no other request of this process deletes them before it ends. And what it wrote to them.
 #[derive(Debug, Default)]
-pub struct Held(Mutex<Vec<OwnedRwLockReadGuard<()>>>);
+pub struct Held {
+    guards: Mutex<Vec<OwnedRwLockReadGuard<()>>>,
+    written: Mutex<HashSet<(String, String)>>,
+}
 
 impl Held {
     /// Relies on the object from now on. Waits while another request deletes it.
     pub async fn hold(&self, arn: &str) {
         let guard = named(&SHARED, arn).read_owned().await;
-        self.0.lock().push(guard);
+        self.guards.lock().push(guard);
+    }
+
+    /// Records that the request writes that setting of the object: what a read shows of it may be older.
+    pub fn mark_written(&self, arn: &str, setting: &str) {
+        self.written.lock().insert((arn.to_owned(), setting.to_owned()));
+    }
+
+    pub fn has_written(&self, arn: &str, setting: &str) -> bool {
+        self.written.lock().contains(&(arn.to_owned(), setting.to_owned()))
     }
 }
 

@@ -18,4 +18,4 @@ pub use context::{Context, Missing};
 pub use env::Env;
 pub use kinds::KINDS;
 pub use locks::Held;
-pub use ownership::{OWN_POLICIES, Ownership, TAG_INSTANCE, TAG_RESOURCE, statement_digest};
+pub use ownership::{OWN_POLICIES, Ownership, TAG_INSTANCE, TAG_RESOURCE, digest, statement_digest};

@@ -43,7 +43,7 @@ const ACCESS: [Field; 10] = [
     ("workload_role.name", "Workload"),
 ];
 
-const TRUST: [Field; 9] = [
+const TRUST: [Field; 12] = [
     ("cluster_name", "prac-eks-abhi"),
     ("cluster_region", "ap-south-1"),
     ("service_accounts.namespace", "nodejs"),
@@ -53,6 +53,9 @@ const TRUST: [Field; 9] = [
     ("role.path", "/"),
     ("pod_role.name", "pod"),
     ("pod_role.path", "/"),
+    ("external_id", "xeks"),
+    ("client.profile_name", "default"),
+    ("client.object_name", "app"),
 ];
 
 static RESOURCES: LazyLock<[Arc<dyn Resource>; 2]> =
@@ -69,7 +72,7 @@ pub fn files(data: &[u8]) {
         return;
     }
     let option = |bit: u8| options & (1 << bit) != 0;
-    if option(0) { trust(&texts, option(1), option(2)) } else { access(&texts, option(1), option(2), option(3)) }
+    if option(0) { trust(&texts, option(1), option(2), option(3)) } else { access(&texts, option(1), option(2), option(3)) }
 }
 
 fn access(texts: &[String], ruled: bool, by_role_arn: bool, has_source: bool) {
@@ -149,10 +152,11 @@ fn access(texts: &[String], ruled: bool, by_role_arn: bool, has_source: bool) {
     }
 }
 
-fn trust(texts: &[String], ruled: bool, chained: bool) {
+fn trust(texts: &[String], ruled: bool, chained: bool, named: bool) {
     let configured = |texts: &[String]| {
         let text = |at: usize| Value::string(&texts[at]);
         let role = |at: usize| Value::object([("name", text(at)), ("path", text(at + 1))]);
+        let client = || Value::object([("profile_name", text(10)), ("object_name", text(11))]);
         filled(
             1,
             [
@@ -163,23 +167,33 @@ fn trust(texts: &[String], ruled: bool, chained: bool) {
                 ("role", role(5)),
                 ("pod_role", if chained { role(7) } else { Value::Null }),
                 ("mode", Value::string(if chained { "chained" } else { "federated" })),
+                ("external_id", if chained { text(9) } else { Value::Null }),
+                ("client", if named { client() } else { Value::Null }),
             ],
         )
     };
     let texts = accepted(1, &TRUST, texts, ruled, configured);
     let made = irsa_trust::files(&configured(&texts), &env(&texts[1]));
 
-    let [_, region, namespace, name, audience, role, path, pod, pod_path] = first(&texts);
+    let [_, region, namespace, name, audience, role, path, pod, pod_path, external_id, profile, object] = first(&texts);
+    let derived = irsa_trust::object_name(role);
+    assert_eq!(names::kubernetes_object(&derived, 200), Ok(()));
+    let (profile, object) = if named { (profile, object) } else { ("default", derived.as_str()) };
     let role_arn = arn::role("aws", WORKLOAD_ACCOUNT, path, role);
     let pod_arn = arn::role("aws", CLUSTER_ACCOUNT, pod_path, pod);
-    let common = [("sts_regional_endpoints", "regional"), ("region", region)];
-    let target = [&[("role_arn", role_arn.as_str()), ("source_profile", "xeks-pod")], &common[..]].concat();
-    let token = ("web_identity_token_file", "/var/run/secrets/xeks/serviceaccount/token");
-    let source = [&[("role_arn", pod_arn.as_str()), token], &common[..]].concat();
-    let config = made["aws_config"].as_str();
-    assert_eq!(config.is_some(), chained);
-    if let Some(config) = config {
-        holds(config, &[("default", &target), ("xeks-pod", &source)], ruled);
+    let source = if profile == "default" { "xeks-pod".to_owned() } else { format!("xeks-pod-{profile}") };
+    // A role of another partition than the cluster's is used in its own.
+    let near = if chained || arn::partition_of(region) == "aws" { region } else { "ap-south-1" };
+    let common = [("sts_regional_endpoints", "regional"), ("region", near)];
+    let config = made["aws_config"].as_str().unwrap_or_else(|| panic!("a file"));
+    if chained {
+        let assumes = [("role_arn", role_arn.as_str()), ("source_profile", &source), ("external_id", external_id)];
+        let token = ("web_identity_token_file", "/var/run/secrets/xeks/serviceaccount/token");
+        let pods = [("role_arn", pod_arn.as_str()), token];
+        holds(config, &[(profile, &[&assumes[..], &common[..]].concat()), (&source, &[&pods[..], &common[..]].concat())], ruled);
+    } else {
+        let token = ("web_identity_token_file", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
+        holds(config, &[(profile, &[&[("role_arn", role_arn.as_str()), token], &common[..]].concat())], ruled);
     }
     let mut metadata = json!({"namespace": namespace, "name": name});
     if !chained {
@@ -189,16 +203,18 @@ fn trust(texts: &[String], ruled: bool, chained: bool) {
         }
     }
     let mut expected = vec![json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})];
-    if let Some(config) = config {
-        let config_map = json!({"namespace": namespace, "name": format!("{name}-aws-config")});
+    if chained || named {
+        let config_map = json!({"namespace": namespace, "name": format!("{object}-aws-config")});
         expected.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": config_map, "data": {"config": config}}));
-        expected.push(pod_template(namespace, name, audience));
+    }
+    if chained {
+        expected.push(pod_template(namespace, name, audience, object));
     }
     let has_wildcard = format!("{namespace}{name}").contains(['*', '?']);
     assert_eq!(documents(&made["service_account_manifests"]), if has_wildcard { Vec::new() } else { expected });
 }
 
-fn pod_template(namespace: &str, name: &str, audience: &str) -> Json {
+fn pod_template(namespace: &str, name: &str, audience: &str, object: &str) -> Json {
     let token = json!({"serviceAccountToken": {"audience": audience, "expirationSeconds": 86_400, "path": "token"}});
     let container = json!({
         "name": "app",
@@ -211,10 +227,10 @@ fn pod_template(namespace: &str, name: &str, audience: &str) -> Json {
     });
     let volumes = json!([
         {"name": "xeks-token", "projected": {"sources": [token]}},
-        {"name": "xeks-aws-config", "configMap": {"name": format!("{name}-aws-config")}},
+        {"name": "xeks-aws-config", "configMap": {"name": format!("{object}-aws-config")}},
     ]);
     let spec = json!({"serviceAccountName": name, "containers": [container], "volumes": volumes});
-    let metadata = json!({"name": format!("{name}-chained"), "namespace": namespace});
+    let metadata = json!({"name": format!("{object}-chained"), "namespace": namespace});
     json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": metadata, "template": {"spec": spec}})
 }
 

@@ -115,7 +115,7 @@ impl Trusting<'_> {
             "Each {kind} of account {account} that a policy of that account allows sts:AssumeRole on role {role} can assume it and gets {gets}."
         );
         let narrower = "List the ARNs of roles to limit this.";
-        let is_third = env.side_of(&account).is_none();
+        let is_third = env.side_of(account).is_none();
         let (summary, detail) = match self.third_account.filter(|_| is_third) {
             Some(advice) => (
                 format!("{what} trusts all of account {account} without an external ID"),

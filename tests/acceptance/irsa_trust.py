@@ -1,6 +1,6 @@
 """`xeks_irsa_trust` as HCL: its modes, options and updates, the names of its objects, and what a pod gets from STS."""
 
-from accounts import CLUSTER, WORKLOAD_ACCOUNT, role_arn
+from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, role_arn
 from configurations import Update
 
 ADDRESS = "xeks_irsa_trust.app"
@@ -39,6 +39,9 @@ CASES = {
     "thumbprints": trust(more='oidc_provider = { thumbprints = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"] }'),
     "chained": trust(more=CHAINED),
     "tags": trust(f'name = "{ROLE}", tags = {{ side = "w" }}', more='tags = { team = "x" }'),
+    "chained with all that pods pass": trust(more=f'{CHAINED}\nexternal_id = "team-x"\nsession_tags = true\nsource_identity = true'),
+    "names of profile and objects": trust(more='client = { profile_name = "p", object_name = "o" }'),
+    "tags of the provider": trust(more='oidc_provider = { tags = { team = "y" } }\ntags = { team = "x" }'),
 }  # fmt: skip
 
 #: What changes in place.
@@ -50,7 +53,22 @@ UPDATES = {
     "managed policies": Update(trust(), trust(f'name = "{ROLE}", managed_policy_arns = ["{BUCKETS}"]')),
     "session duration": Update(trust(), trust(f'name = "{ROLE}", max_session_duration = 7200')),
     "tags": Update(trust(more='tags = { a = "1" }'), trust(more='tags = { b = "2" }')),
+    "tags of the provider": Update(trust(more='oidc_provider = { tags = { a = "1" } }'), trust(more='oidc_provider = { tags = { b = "2" } }')),
+    "external id": Update(trust(more=CHAINED), trust(more=f'{CHAINED}\nexternal_id = "team-x"')),
+    "session tags": Update(trust(more=f'{CHAINED}\nexternal_id = "team-x"'), trust(more=f'{CHAINED}\nexternal_id = "team-x"\nsession_tags = true')),
+    "names": Update(trust(more=CHAINED), trust(more=f'{CHAINED}\nclient = {{ profile_name = "p" }}')),
 }  # fmt: skip
+
+
+def pod_credentials(aws, role: str = POD):
+    """What a pod of nodejs/nodejs-sa gets with its token: a session of the pod role."""
+    answer = aws.client("cluster", "sts").assume_role_with_web_identity(
+        RoleArn=role_arn(CLUSTER_ACCOUNT, role),
+        RoleSessionName="pod",
+        WebIdentityToken=aws.service_account_token(CLUSTER, "nodejs", "nodejs-sa"),
+    )
+    keys = answer["Credentials"]
+    return type(aws.accounts["cluster"].root)(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
 def assume(aws, namespace: str, name: str, cluster: str = CLUSTER) -> str:

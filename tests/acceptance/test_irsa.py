@@ -4,9 +4,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn, traces
+from accounts import CLUSTER, WORKLOAD_ACCOUNT, Accounts, role_arn, traces
 from configurations import Refusal
-from irsa_trust import ADDRESS, CASES, POD, ROLE, UPDATES, assume, trust
+from irsa_trust import ADDRESS, CASES, ROLE, UPDATES, assume, pod_credentials, trust
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -180,14 +180,7 @@ def test_chained_pods_reach_the_role_through_the_pod_role_without_a_provider_the
     accounts = Accounts(aws)
 
     assert accounts.oidc_providers() == []
-    pod = role_arn(CLUSTER_ACCOUNT, POD)
-    token = aws.service_account_token(CLUSTER, "nodejs", "nodejs-sa")
-    first = aws.client("cluster", "sts").assume_role_with_web_identity(
-        RoleArn=pod, RoleSessionName="pod", WebIdentityToken=token
-    )
-    keys = first["Credentials"]
-    credentials = type(aws.accounts["cluster"].root)(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    assert aws.assume("cluster", role_arn(WORKLOAD_ACCOUNT, ROLE), credentials).session_token
+    assert aws.assume("workload", role_arn(WORKLOAD_ACCOUNT, ROLE), pod_credentials(aws)).session_token
     assert not root.state(ADDRESS)["service_account_annotations"]
 
 

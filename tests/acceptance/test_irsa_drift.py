@@ -1,7 +1,4 @@
-"""A sample of what drifts of `xeks_irsa_trust` is detected and corrected. tests/objects/drift has every attribute of every object.
-
-The OIDC provider is shared: its tags and thumbprints are set at creation, and later changes to them are no drift.
-"""
+"""A sample of what drifts of `xeks_irsa_trust` is detected and corrected. tests/objects/drift has every attribute of every object."""
 
 import pytest
 from accounts import Accounts
@@ -13,7 +10,7 @@ from role_drift import DENY, boundary, prepare
 FEDERATED = trust(
     f'name = "{ROLE}", description = "d", max_session_duration = 7200, permissions_boundary = "{boundary("workload")}", '
     f'tags = {{ side = "w" }}, managed_policy_arns = ["{BUCKETS}"], inline_policies = {{ bucket = {POLICY} }}',
-    more='tags = { team = "x" }',
+    more=f'tags = {{ team = "x" }}\noidc_provider = {{ thumbprints = ["{"a" * 40}"], tags = {{ side = "p" }} }}',
 )
 IN_CHAIN = trust(
     f'name = "{ROLE}", inline_policies = {{ bucket = {POLICY} }}',
@@ -28,6 +25,30 @@ IN_CHAIN = trust(
 def provider(accounts: Accounts) -> dict | None:
     found = accounts.oidc_providers()
     return {"clients": sorted(accounts.oidc_provider(found[0])["ClientIDList"])} if found else None
+
+
+def provider_settings(accounts: Accounts) -> dict:
+    (arn,) = accounts.oidc_providers()
+    found = accounts.oidc_provider(arn)
+    return {"prints": found["ThumbprintList"], "tags": sorted((tag["Key"], tag["Value"]) for tag in found["Tags"])}
+
+
+def change_thumbprints(accounts: Accounts) -> None:
+    iam, (arn,) = accounts.iam("workload"), accounts.oidc_providers()
+    iam.update_open_id_connect_provider_thumbprint(OpenIDConnectProviderArn=arn, ThumbprintList=["b" * 40])
+
+
+def tag_provider(key: str, value: str | None):
+    """Sets a tag, or removes it."""
+
+    def change(accounts: Accounts) -> None:
+        iam, (arn,) = accounts.iam("workload"), accounts.oidc_providers()
+        if value is None:
+            iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=[key])
+        else:
+            iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=[{"Key": key, "Value": value}])
+
+    return change
 
 
 def drop_client(accounts: Accounts) -> None:
@@ -52,6 +73,10 @@ PROVIDER = 'objects["workload/iam_oidc_provider'
 ROWS = {
     "federated": [
         Row("OIDC provider: client id removed", provider, drop_client, PROVIDER),
+        Row("OIDC provider: thumbprints", provider_settings, change_thumbprints, "oidc_provider.thumbprints"),
+        Row("OIDC provider: own tag changed", provider_settings, tag_provider("side", "z"), "oidc_provider.tags"),
+        Row("OIDC provider: own tag removed", provider_settings, tag_provider("side", None), "oidc_provider.tags"),
+        Row("OIDC provider: inherited tag changed", provider_settings, tag_provider("team", "z"), PROVIDER),
         Row("OIDC provider: deleted", provider, drop_provider, PROVIDER),
     ],
     "chained": [Row("role: inline policy changed", document, change_policy, "role.inline_policies")],

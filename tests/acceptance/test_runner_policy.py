@@ -242,6 +242,7 @@ MAY_BE_UNUSED = {
     "iam:AddClientIDToOpenIDConnectProvider",
     "iam:RemoveClientIDFromOpenIDConnectProvider",
     "iam:UntagOpenIDConnectProvider",
+    "iam:UpdateOpenIDConnectProviderThumbprint",
     "iam:GetAccountSummary",
     "iam:ListInstanceProfilesForRole",
     "eks:ListAccessEntries",
@@ -336,6 +337,35 @@ def test_a_foreign_oidc_provider_is_used_with_the_rendered_policies(workspace, a
     calls = {f"iam:{call}OpenIDConnectProvider" for call in there_and_back}
     assert calls <= used(aws, "workload") <= actions(wanted["workload"])
     assert ("iam:CreateOpenIDConnectProvider" in actions(wanted["workload"])) == (manage == "shared")
+
+
+@pytest.mark.parametrize("manage", ["shared", "retain"])
+@pytest.mark.parametrize("mode", ["federated", "chained"])
+def test_settings_of_an_oidc_provider_change_with_the_rendered_policies(workspace, aws, manage, mode):
+    """Thumbprints only on providers that xeks created, by their tag."""
+    accounts = Accounts(aws)
+    chained = f'mode = "chained", pod_role = {{ name = "{POD}" }}, ' if mode == "chained" else ""
+    lists = f'irsa_trust = [{{ {REGION}, {chained}cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }}, oidc_provider = {{ manage = "{manage}" }} }}]'
+    give(accounts, rendered(workspace(policies(lists))))
+    account = "cluster" if mode == "chained" else "workload"
+
+    def hcl(settings: str) -> str:
+        more = f'oidc_provider = {{ manage = "{manage}", {settings} }}'
+        return trust(more=f"{CHAINED}\n{more}" if mode == "chained" else more)
+
+    root = workspace(hcl(f'thumbprints = ["{"a" * 40}"], tags = {{ a = "1" }}'))
+    root.apply()
+    root.write(hcl(f'thumbprints = ["{"b" * 40}"], tags = {{ b = "1" }}'))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    used(aws, account)
+
+    foreign = "https://oidc.eks.ap-south-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"
+    arn = accounts.iam(account).create_open_id_connect_provider(Url=foreign)["OpenIDConnectProviderArn"]
+    update = aws.client(account, "iam", "runner").update_open_id_connect_provider_thumbprint
+    with pytest.raises(ClientError, match="AccessDenied"):
+        update(OpenIDConnectProviderArn=arn, ThumbprintList=["b" * 40])
 
 
 TRUSTS_EC2 = json.dumps(

@@ -248,3 +248,27 @@ def test_a_trust_policy_can_ask_for_the_roles_own_tags(aws, workload):
         aws.assume("workload", ACCESS, workload)
     aws.client("cluster", "iam").tag_role(RoleName="access", Tags=[{"Key": "open", "Value": "yes"}])
     aws.assume("workload", ACCESS, workload)
+
+
+@pytest.mark.parametrize(
+    "passed, action",
+    [
+        ({"Tags": [{"Key": "team", "Value": "x"}], "TransitiveTagKeys": ["team"]}, "sts:TagSession"),
+        ({"SourceIdentity": "me"}, "sts:SetSourceIdentity"),
+    ],
+)
+def test_each_role_of_a_chain_must_allow_what_its_sessions_pass_on(aws, workload, passed, action):
+    """Guide, "Chaining roles with session tags": transitive tags go on to the next session; "Monitor and control
+    actions taken with assumed roles": a source identity persists when a role is used to assume another one."""
+    onward = {"Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Resource": "*"}
+    everything = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    make_role(aws, "cluster", "access", trusting({"AWS": ROLE}, action=everything), allow=onward)
+    last = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/last"
+    make_role(aws, "cluster", "last", trusting({"AWS": ACCESS}))
+    session = aws.assume("workload", ACCESS, workload, **passed)
+    with refused("AccessDenied", f"{action} on resource: {last}", 403):
+        aws.assume("cluster", last, session)
+    aws.assume("cluster", last, aws.assume("workload", ACCESS, workload))
+    trust = trusting({"AWS": ACCESS}, action=["sts:AssumeRole", action])
+    aws.client("cluster", "iam").update_assume_role_policy(RoleName="last", PolicyDocument=trust)
+    aws.assume("cluster", last, session)

@@ -60,6 +60,9 @@ pub enum OnProfile {
 #[derive(Clone, Debug)]
 pub enum OnProvider {
     RemoveClient(&'static str),
+    Thumbprint(&'static str),
+    Tag(&'static str, &'static str),
+    Untag(&'static str),
     Delete,
 }
 
@@ -188,6 +191,17 @@ impl OnProvider {
             OnProvider::RemoveClient(id) => {
                 let remove = iam.remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(arn).client_id(*id);
                 remove.send().await.map(drop).unwrap();
+            }
+            OnProvider::Thumbprint(thumbprint) => {
+                let update = iam.update_open_id_connect_provider_thumbprint().open_id_connect_provider_arn(arn);
+                update.thumbprint_list(*thumbprint).send().await.map(drop).unwrap();
+            }
+            OnProvider::Tag(key, value) => {
+                let tag = aws_sdk_iam::types::Tag::builder().key(*key).value(*value).build().unwrap();
+                iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn).tags(tag).send().await.map(drop).unwrap();
+            }
+            OnProvider::Untag(key) => {
+                iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(*key).send().await.map(drop).unwrap();
             }
             OnProvider::Delete => iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.map(drop).unwrap(),
         }

@@ -10,7 +10,7 @@ use xeks::aws::policy::without_sid;
 use xeks::diagnostics::Path;
 use xeks::engine::{Added, Ledger, Object, OnExisting, Origin, Tags, converge, delete_all, refresh};
 use xeks::objects::Context;
-use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider};
+use xeks::objects::iam::oidc_provider::{self, Manage, OidcProvider, Settings};
 use xeks::objects::iam::role::{Role, RoleSettings};
 
 use crate::emulator::{Aws, WORKLOAD_ACCOUNT, text};
@@ -32,7 +32,7 @@ async fn two_trusts_share_one_new_provider_and_the_last_one_removes_it() {
     assert_eq!(ids, [STS, "vault"]);
     let key = oidc_provider::key(Side::Workload, ISSUER);
     let entry = made_one.get(&key).unwrap();
-    assert_eq!((entry.origin, entry.added.len()), (Origin::Shared, 0));
+    assert_eq!((entry.origin, entry.added.contains(&Added::Creation)), (Origin::Shared, made_two.get(&key).unwrap().added.is_empty()));
     aws.calls();
     assert_eq!(refresh(&one, &objects("one", STS, Manage::Shared), made_one.clone()).await.unwrap().ledger, made_one);
     let again = converge(&one, &objects("one", STS, Manage::Shared), made_one.clone(), "i-one").await;
@@ -152,17 +152,41 @@ async fn a_retained_provider_stays_and_a_required_one_must_be_there() {
     assert!(client_ids(&aws).await.is_some());
 }
 
+#[tokio::test]
+async fn what_one_trust_set_another_one_does_not_change_and_may_once_it_has_left() {
+    let _alone = ALONE.lock().await;
+    let aws = Aws::lease().await;
+    let (a, b) = ("a".repeat(40), "b".repeat(40));
+    let wanting = |name: &str, thumbprint: &str| {
+        let named = Settings {
+            thumbprints: Some(vec![thumbprint.to_owned()]),
+            tags: Tags::from([("x".into(), name.into())]),
+            ..Settings::default()
+        };
+        let mut objects = objects(name, STS, Manage::Shared);
+        objects[0] = Box::new(OidcProvider { settings: named, ..provider(STS, Manage::Shared) });
+        objects
+    };
+    let one = converge(&aws.cx(&["one"]).await, &wanting("one", &a), Ledger::default(), "i-one").await;
+    assert!(one.failures.is_empty());
+    let two = converge(&aws.cx(&["two"]).await, &wanting("two", &b), Ledger::default(), "i-two").await;
+    let refused = text(&two.failures[0].error);
+    assert!(refused.contains("oidc_provider.t") && refused.contains("xeks:settings:"), "{refused}");
+    assert_eq!(thumbprints(&aws).await, [a.clone()]);
+    // The role of the second one was not made: it depends on the provider, and made by hand it keeps that.
+    let trust = json!({"Version": "2012-10-17", "Statement": trust(STS)});
+    let root = aws.root().await;
+    root.workload.iam().create_role().role_name("two").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    assert!(delete_all(&aws.cx(&["one"]).await, one.ledger).await.failures.is_empty());
+    root.workload.iam().delete_role().role_name("two").send().await.unwrap();
+    let two = converge(&aws.cx(&["two"]).await, &wanting("two", &b), two.ledger, "i-two").await;
+    assert!(two.failures.is_empty(), "{:?}", two.failures);
+    assert_eq!(thumbprints(&aws).await, [b]);
+}
+
 /// The objects of one trust: the provider and a role that names it.
 fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Context>>> {
-    let provider = OidcProvider {
-        side: Side::Workload,
-        issuer: ISSUER.into(),
-        client_ids: BTreeSet::from([audience.to_owned()]),
-        thumbprints: None,
-        tags: Tags::from([("owner".into(), "platform".into())]),
-        manage,
-        attribute: Path::root(),
-    };
+    let provider = provider(audience, manage);
     let role = Role {
         side: Side::Workload,
         name: name.into(),
@@ -180,6 +204,17 @@ fn objects(name: &str, audience: &str, manage: Manage) -> Vec<Box<dyn Object<Con
         depends_on: vec![provider.key()],
     };
     vec![Box::new(provider), Box::new(role)]
+}
+
+fn provider(audience: &str, manage: Manage) -> OidcProvider {
+    OidcProvider {
+        side: Side::Workload,
+        issuer: ISSUER.into(),
+        client_ids: BTreeSet::from([audience.to_owned()]),
+        settings: Settings { inherited_tags: Tags::from([("owner".into(), "platform".into())]), ..Settings::default() },
+        manage,
+        attribute: Path::root(),
+    }
 }
 
 fn trust(audience: &str) -> serde_json::Value {
@@ -207,4 +242,11 @@ async fn client_ids(aws: &Aws) -> Option<Vec<String>> {
     let mut ids = answer.client_id_list().to_vec();
     ids.sort();
     Some(ids)
+}
+
+async fn thumbprints(aws: &Aws) -> Vec<String> {
+    let root = aws.root().await;
+    let arn = oidc_provider("aws", WORKLOAD_ACCOUNT, ISSUER);
+    let found = root.workload.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.unwrap();
+    found.thumbprint_list().to_vec()
 }

@@ -33,6 +33,23 @@ resource "xeks_irsa_trust" "reports" {
   role             = { name = "reports-writer", managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3FullAccess"] }
 }
 
+# A second role for the same pods. Its profile has a name of its own, so that the files of both trusts can be joined, and its ConfigMap is
+# named after the role. The pods pass an external ID, and may pass session tags.
+resource "xeks_irsa_trust" "archive" {
+  cluster_name     = "prac-eks-abhi"
+  mode             = "chained"
+  service_accounts = [{ namespace = "reports", name = "writer" }]
+  pod_role         = { name = "reports-archive-pod" }
+  role             = { name = "reports-archive", managed_policy_arns = ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"] }
+  external_id      = "reports"
+  session_tags     = true
+  client           = { profile_name = "archive" }
+}
+
+output "aws_config" {
+  value = join("\n", [xeks_irsa_trust.reports.aws_config, xeks_irsa_trust.archive.aws_config])
+}
+
 # By issuer URL, if the cluster account can't be accessed.
 resource "xeks_irsa_trust" "backup" {
   issuer_urls      = ["https://oidc.eks.ap-south-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"]

@@ -70,7 +70,7 @@ locals {
   chart_values = yamlencode({
     image          = var.image
     serviceAccount = { name = local.service_account, annotations = xeks_irsa_trust.app.service_account_annotations }
-    aws            = { config = xeks_irsa_trust.app.aws_config == null ? "" : xeks_irsa_trust.app.aws_config }
+    aws            = { config = var.mode == "chained" ? xeks_irsa_trust.app.aws_config : "" }
     bucket         = { name = local.bucket.name, region = local.bucket.region, prefix = local.prefix }
   })
 }

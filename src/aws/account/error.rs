@@ -41,7 +41,7 @@ pub enum AccountError {
     },
     /// The caller could not be asked for.
     Aws {
-        error: Error,
+        error: Box<Error>,
         origin: Box<Origin>,
     },
 }

@@ -20,6 +20,47 @@ pub fn trust_principals(sid: &str, principal_arns: &[String], external_id: Optio
     statement
 }
 
+/// What a caller hands on to the session of a role that it assumes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    pub session_tags: bool,
+    pub source_identity: bool,
+}
+
+impl Passed {
+    /// The actions that both sides must allow besides sts:AssumeRole, also for what the caller's own session has already: transitive tags and
+    /// a source identity go on from session to session (IAM user guide, "Pass session tags in AWS STS", "Monitor and control actions taken
+    /// with assumed roles").
+    fn actions(self) -> Vec<String> {
+        let all = [(self.session_tags, "sts:TagSession"), (self.source_identity, "sts:SetSourceIdentity")];
+        all.into_iter().filter(|(is_passed, _)| *is_passed).map(|(_, action)| action.to_owned()).collect()
+    }
+
+    /// What a statement of a trust policy or of an identity policy lets through.
+    pub fn of_statement(statement: &Value) -> Self {
+        let actions = super::values_of(&statement["Action"]);
+        let allows = |name: &str| actions.iter().any(|action| action.eq_ignore_ascii_case(name));
+        Passed { session_tags: allows("sts:TagSession"), source_identity: allows("sts:SetSourceIdentity") }
+    }
+}
+
+/// Lets these principals assume the role and hand that on. Those actions carry no sts:ExternalId (Service Authorization Reference, "AWS
+/// Security Token Service"): with one, they have a statement of their own, which admits no session by itself.
+pub fn trust_principals_passing(principal_arns: &[String], external_id: Option<&str>, passed: Passed) -> Vec<Value> {
+    let mut assume = trust_principals("", principal_arns, external_id);
+    let actions = passed.actions();
+    if actions.is_empty() {
+        return vec![assume];
+    }
+    if external_id.is_none() {
+        assume["Action"] = one_or_many(&[actions, vec!["sts:AssumeRole".to_owned()]].concat());
+        return vec![assume];
+    }
+    let mut pass = trust_principals("", principal_arns, None);
+    pass["Action"] = one_or_many(&actions);
+    vec![assume, pass]
+}
+
 /// Lets these principals of one account assume the role, by name: they may be recreated, and need not exist yet.
 pub fn trust_account(sid: &str, account_root: &str, principal_arns: &[String], external_id: Option<&str>) -> Value {
     trust_root(sid, account_root, ("ArnEquals", principal_arns), external_id)
@@ -90,7 +131,13 @@ pub fn describe_cluster_policy(cluster_arn: &str) -> Value {
 
 /// Lets the role assume other roles.
 pub fn assume_policy(role_arns: &[String]) -> Value {
-    document([json!({"Sid": "AssumeRole", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": one_or_many(role_arns)})])
+    assume_policy_passing(role_arns, Passed::default())
+}
+
+/// Lets the role assume other roles and hand that on to their sessions.
+pub fn assume_policy_passing(role_arns: &[String], passed: Passed) -> Value {
+    let actions = [passed.actions(), vec!["sts:AssumeRole".to_owned()]].concat();
+    document([json!({"Sid": "AssumeRole", "Effect": "Allow", "Action": one_or_many(&actions), "Resource": one_or_many(role_arns)})])
 }
 
 /// A scalar for one, a sorted list for more: the form that comes back from AWS reads the same.
@@ -120,6 +167,22 @@ mod tests {
         assert_eq!(plain, expected);
         let with = trust_principals("XeksAccess", &[ROLE.into()], Some("xeks"));
         assert_eq!(with["Condition"], json!({"StringEquals": {"sts:ExternalId": "xeks"}}));
+    }
+
+    #[test]
+    fn what_is_passed_on_is_allowed_on_both_sides_and_apart_from_an_external_id_which_it_does_not_carry() {
+        let all = Passed { session_tags: true, source_identity: true };
+        let actions = json!(["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]);
+        let [one] = &trust_principals_passing(&[ROLE.into()], None, all)[..] else { panic!("one statement") };
+        assert_eq!(one["Action"], actions);
+        assert_eq!(assume_policy_passing(&[ROLE.into()], all)["Statement"][0]["Action"], actions);
+        let [assume, pass] = &trust_principals_passing(&[ROLE.into()], Some("xeks"), all)[..] else { panic!("two statements") };
+        assert_eq!((&assume["Action"], &assume["Condition"]["StringEquals"]["sts:ExternalId"]), (&json!("sts:AssumeRole"), &json!("xeks")));
+        assert_eq!((&pass["Action"], &pass["Condition"]), (&json!(["sts:SetSourceIdentity", "sts:TagSession"]), &Value::Null));
+        let tags = Passed { session_tags: true, ..Passed::default() };
+        let of_tags = trust_principals_passing(&[ROLE.into()], Some("xeks"), tags);
+        assert_eq!(of_tags.iter().map(Passed::of_statement).collect::<Vec<_>>(), [Passed::default(), tags]);
+        assert_eq!(trust_principals_passing(&[ROLE.into()], None, Passed::default()), [trust_principals("", &[ROLE.into()], None)]);
     }
 
     #[test]

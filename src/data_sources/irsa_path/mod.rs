@@ -88,7 +88,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
 
     let mut hops = Chain(vec![first, provider::hop(&providers, taker, question), trust::hop(&providers, taker, question)]);
     if question.pod_role.is_some() {
-        hops.extend([assume_role(taker, role, None)]);
+        hops.extend([assume_role(taker, role, question.external_id.as_ref())]);
     }
     hops.extend([permissions::hop(role, question)]);
     let region = match source {

@@ -2,6 +2,7 @@
 
 use crate::aws::policy::statements::ServiceAccount;
 use crate::schema::Value;
+use crate::secrets::Secret;
 
 const AUDIENCE: &str = "sts.amazonaws.com";
 
@@ -15,6 +16,7 @@ pub(super) struct Question {
     pub issuer: Option<String>,
     pub service_account: ServiceAccount,
     pub audience: String,
+    pub external_id: Option<Secret>,
     pub workload_account: Option<String>,
     pub actions: Vec<String>,
     /// Never empty.
@@ -37,6 +39,7 @@ impl Question {
                 name: text("service_account").unwrap_or_default(),
             },
             audience: text("audience").unwrap_or_else(|| AUDIENCE.to_owned()),
+            external_id: text("external_id").map(Secret::unlisted),
             workload_account: text("workload_account"),
             actions: value.get("actions").strings(),
             resources: if resources.is_empty() { vec!["*".to_owned()] } else { resources },

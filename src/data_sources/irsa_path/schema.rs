@@ -46,6 +46,10 @@ fn asked() -> Vec<Attribute> {
         )
         .optional()
         .check(validators::text(arn::is_role)),
+        Attribute::string("external_id", "External ID to pass if `pod_role_arn` assumes `role_arn` (`external_id` of `xeks_irsa_trust`).")
+            .optional()
+            .sensitive()
+            .check(validators::text(names::external_id)),
         Attribute::string(
             "workload_account",
             "Key of the workload account in the provider's `workload_accounts`. Default: the provider's `workload_account`.",
@@ -79,6 +83,10 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     }
     if issuer.is_given() && config.get("region").is_given() {
         validators::refuse(&Path::of("region"), "issuer_url already contains the region. Remove region.", &mut diagnostics);
+    }
+    if config.get("external_id").is_given() && config.get("pod_role_arn").is_null() {
+        let why = "Pods pass no external ID with their token. Set pod_role_arn, the role that passes it, or remove external_id.";
+        validators::refuse(&Path::of("external_id"), why, &mut diagnostics);
     }
     if config.get("resources").is_given() && config.get("actions").is_null() {
         validators::refuse(&Path::of("resources"), "resources requires actions. Set the actions to check on them.", &mut diagnostics);
@@ -120,6 +128,12 @@ mod tests {
         assert_eq!(refusals(&[("cluster_name", "c"), ("issuer_url", "https://i")]), ["cluster_name"]);
         assert!(refusals(&[("cluster_name", "c"), ("region", "r")]).is_empty());
         assert_eq!(refusals(&[("issuer_url", "https://i"), ("region", "r")]), ["region"]);
+    }
+
+    #[test]
+    fn an_external_id_needs_the_role_that_passes_it() {
+        assert_eq!(refusals(&[("cluster_name", "c"), ("external_id", "xeks")]), ["external_id"]);
+        assert!(refusals(&[("cluster_name", "c"), ("external_id", "xeks"), ("pod_role_arn", "arn")]).is_empty());
     }
 
     #[test]

@@ -231,6 +231,7 @@ mod tests {
             issuer: None,
             service_account: ServiceAccount { namespace: "a".into(), name: "b".into() },
             audience: "sts.amazonaws.com".into(),
+            external_id: None,
             workload_account: None,
             actions: vec![],
             resources: vec!["*".into()],

@@ -1,5 +1,7 @@
 //! What `xeks_irsa_trust` needs on either side.
 
+use serde_json::json;
+
 use super::grants::{ALWAYS, Grants};
 use super::place::{Place, flag, text};
 use super::roles::{self, Use};
@@ -37,19 +39,27 @@ fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<
         urls => urls.iter().map(|url| arn::oidc_provider(&place.partition, &place.account_id, url)).collect(),
     };
     let manage = text(wanted, "oidc_provider.manage");
+    let (is_existing, is_retained) = (manage.as_deref() == Some("existing"), manage.as_deref() == Some("retain"));
     let mut allow = |actions: &[&str]| grants.allow("Providers", actions, &providers, ALWAYS);
-    // On a foreign provider, a tag marks each client ID that is added.
-    allow(&["iam:GetOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"]);
-    if manage.as_deref() != Some("existing") {
+    // A tag marks each client ID that is added to a foreign provider, and each setting that is changed on one that xeks created.
+    allow(&["iam:GetOpenIDConnectProvider", "iam:AddClientIDToOpenIDConnectProvider"]);
+    allow(&["iam:TagOpenIDConnectProvider", "iam:UntagOpenIDConnectProvider"]);
+    if !is_existing {
         allow(&["iam:CreateOpenIDConnectProvider"]);
     }
-    if manage.as_deref() == Some("retain") {
-        return;
-    }
-    if manage.as_deref() != Some("existing") {
+    if !is_existing && !is_retained {
         allow(&["iam:DeleteOpenIDConnectProvider"]);
     }
-    allow(&["iam:RemoveClientIDFromOpenIDConnectProvider", "iam:UntagOpenIDConnectProvider"]);
+    if !is_retained {
+        allow(&["iam:RemoveClientIDFromOpenIDConnectProvider"]);
+    }
+    if !is_existing {
+        let created_by_xeks = json!({"StringEquals": {"aws:ResourceTag/xeks:managed": "shared"}});
+        grants.allow("ProvidersCreatedByXeks", &["iam:UpdateOpenIDConnectProviderThumbprint"], &providers, created_by_xeks);
+    }
+    if is_retained {
+        return;
+    }
     // Whoever leaves looks whether a role still names the provider, or its audience. ListRoles knows no resource.
     grants.allow("RolesThatNameAProvider", &["iam:ListRoles"], &["*".to_owned()], ALWAYS);
 }

@@ -287,6 +287,7 @@ impl SecurityGroupRule {
             created: None,
             label: None,
             if_foreign: None,
+            added: None,
             facts: Facts::new(RuleFacts { of_provider, earlier }),
         }
     }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde_json::Value as Json;
 
 use super::model::{Model, STS_AUDIENCE, Source};
+use crate::aws::policy::statements::Passed;
 use crate::aws::{Side, names, policy};
 use crate::engine::Refreshed;
 use crate::objects::iam::inline_policy;
@@ -112,6 +113,9 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env,
         if model.pod_role.is_none() {
             trust = found.trust(cx);
         }
+        if model.pod_role.is_some() {
+            discover_passed(value, &found.trust(cx));
+        }
         let (existing, attachments, names) = (found.is_existing(), found.attachments(), found.facts.inline_policies.clone());
         let pod_role_arn = model.pod_role.as_ref().map(|pod_role| pod_role.arn(env));
         let principals = trusted_principals::discovered(&found.trust(cx), pod_role_arn.as_deref());
@@ -133,6 +137,19 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env,
         discover_subjects(value, &trust);
     }
     Ok(())
+}
+
+/// External ID, and what the pod role may hand on, from the trust policy of the role that it assumes.
+fn discover_passed(value: &mut Value, trust: &[&Json]) {
+    for statement in trust {
+        if let Some(id) = statement["Condition"]["StringEquals"]["sts:ExternalId"].as_str() {
+            value.insert("external_id", Value::string(visible(id)));
+        }
+        let passed = Passed::of_statement(statement);
+        for (name, _) in [("session_tags", passed.session_tags), ("source_identity", passed.source_identity)].iter().filter(|(_, is)| *is) {
+            value.insert(name, Value::Bool(true));
+        }
+    }
 }
 
 /// Service accounts and audiences from the conditions of web identity trusts.
@@ -189,6 +206,15 @@ mod tests {
         for id in ["", "c", "c/", "/r", "c/>r", "c/p>", "c/r/k/r/x", "https://*.example.com/r", "https://a.b/${x}/r", "https://a.b,c/r"] {
             assert_eq!(parsed(id), Err(NotAnId), "{id}");
         }
+    }
+
+    #[test]
+    fn what_a_chain_passes_is_read_back_from_the_trust() {
+        let mut value = parsed("c/pod>r").unwrap();
+        let assume = json!({"Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": "xeks"}}});
+        discover_passed(&mut value, &[&assume, &json!({"Action": "sts:TagSession"})]);
+        assert_eq!(value.get("external_id"), &Value::string("xeks"));
+        assert_eq!((value.get("session_tags"), value.get("source_identity")), (&Value::Bool(true), &Value::Null));
     }
 
     #[test]

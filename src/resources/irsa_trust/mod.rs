@@ -4,6 +4,7 @@
 //! chained: service account token → OIDC provider of the cluster account → pod role → may assume → role.
 
 mod check;
+mod client;
 mod import;
 mod model;
 mod objects;
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 
 use self::import::TrustId;
 use self::model::{Model, Source};
-use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides, ownership};
+use super::lifecycle::{Change, Claim, Composed, Composite, Located, Run, Sides, Want, ownership};
 use super::values::known;
 use super::{lookups, role};
 use crate::diagnostics::Diagnostics;
@@ -40,6 +41,10 @@ pub fn files(value: &Value, env: &Env) -> BTreeMap<&'static str, Value> {
     use super::lifecycle::FromValue;
     outputs::outputs(&Model::from_value(value, env), env, &Value::Unknown)
 }
+
+/// The name of Kubernetes objects that follows from a role's.
+#[cfg(any(test, fuzzing))]
+pub use client::derived_from as object_name;
 
 #[async_trait]
 impl Composite for IrsaTrust {
@@ -126,8 +131,12 @@ impl Composite for IrsaTrust {
         import::discover(model, cx, value, env, seen).await
     }
 
-    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
-        check::check(model, cx, change, env).await
+    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics {
+        check::check(model, cx, change, env, run).await
+    }
+
+    fn wants(&self, model: &Model, env: &Env) -> Vec<Want> {
+        check::wants(model, env)
     }
 
     fn claim(&self, model: &Model) -> Option<Claim> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::policy::statements::ServiceAccount;
+use super::client::Client;
+use crate::aws::policy::statements::{Passed, ServiceAccount};
 use crate::aws::{Side, arn};
 use crate::engine::{Key, Tags};
 use crate::objects::Env;
@@ -46,7 +47,15 @@ pub struct Model {
     pub audiences: Vec<String>,
     pub manage: Manage,
     pub thumbprints: Option<Vec<String>>,
+    /// Those of `oidc_provider` itself.
     pub oidc_tags: Tags,
+    /// The resource's, which an OIDC provider gets that it creates.
+    pub tags: Tags,
+    /// What the pod role must pass to assume the role.
+    pub external_id: Option<String>,
+    /// What the pod role may hand on to the role's session.
+    pub passed: Passed,
+    pub client: Client,
 }
 
 impl FromValue for Model {
@@ -75,7 +84,14 @@ impl FromValue for Model {
                 _ => Manage::Shared,
             },
             thumbprints: (!oidc.get("thumbprints").is_null()).then(|| placeholder::texts(oidc.get("thumbprints"))),
-            oidc_tags: env.tags_over(&tags, oidc.get("tags")),
+            oidc_tags: placeholder::map(oidc.get("tags")),
+            external_id: placeholder::text(value.get("external_id")),
+            passed: Passed {
+                session_tags: value.get("session_tags").as_bool().unwrap_or(false),
+                source_identity: value.get("source_identity").as_bool().unwrap_or(false),
+            },
+            client: Client::of(value.get("client"), &placeholder::text(value.at("role.name")).unwrap_or_default()),
+            tags,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::aws::policy::statements;
 use crate::diagnostics::Path;
 use crate::engine::Object;
 use crate::objects::iam::inline_policy::InlinePolicy;
-use crate::objects::iam::oidc_provider::OidcProvider;
+use crate::objects::iam::oidc_provider::{OidcProvider, Settings};
 use crate::objects::{Context, Env, Ownership, statement_digest};
 use crate::resources::role::{RoleModel, document_text};
 use crate::resources::trusted_principals;
@@ -21,7 +21,7 @@ pub fn assume_policy_name(model: &Model, ownership: &Ownership) -> String {
 
 pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn Object<Context>>> {
     let role = &model.role;
-    let mut objects: Vec<Box<dyn Object<Context>>> = model.issuers.iter().map(|issuer| Box::new(provider(model, issuer)) as _).collect();
+    let mut objects: Vec<Box<dyn Object<Context>>> = providers(model).map(|provider| Box::new(provider) as _).collect();
     let providers = model.issuers.iter().map(|issuer| model.provider_key(issuer)).collect();
     let inline_policies = model.inline_policies.iter().map(|(name, _)| name.clone()).collect();
     match &model.pod_role {
@@ -44,13 +44,13 @@ pub fn objects(model: &Model, env: &Env, ownership: &Ownership) -> Vec<Box<dyn O
 
 /// The inline policy that lets the pod role assume the role: name and document.
 pub fn assume_policy(model: &Model, env: &Env, ownership: &Ownership) -> (String, String) {
-    (assume_policy_name(model, ownership), document_text(&statements::assume_policy(&[model.role.arn(env)])))
+    (assume_policy_name(model, ownership), document_text(&statements::assume_policy_passing(&[model.role.arn(env)], model.passed)))
 }
 
 /// The trust of the role: in the pods, or in the pod role where there is one, and in more principals.
 pub fn role_trust(model: &Model, env: &Env) -> Vec<Json> {
     let mut trust = match &model.pod_role {
-        Some(pod_role) => target_trust(pod_role, env),
+        Some(pod_role) => target_trust(model, pod_role, env),
         None => web_identity_trust(model, env),
     };
     trust.extend(trusted_principals::trust(&model.trusted_principals, None));
@@ -58,8 +58,8 @@ pub fn role_trust(model: &Model, env: &Env) -> Vec<Json> {
 }
 
 /// The trust in the pod role.
-fn target_trust(pod_role: &RoleModel, env: &Env) -> Vec<Json> {
-    vec![statements::trust_principals("", &[pod_role.arn(env)], None)]
+fn target_trust(model: &Model, pod_role: &RoleModel, env: &Env) -> Vec<Json> {
+    statements::trust_principals_passing(&[pod_role.arn(env)], model.external_id.as_deref(), model.passed)
 }
 
 /// One statement for each issuer: condition keys carry the issuer's name.
@@ -72,14 +72,15 @@ pub fn web_identity_trust(model: &Model, env: &Env) -> Vec<Json> {
     model.issuers.iter().map(statement).collect()
 }
 
-fn provider(model: &Model, issuer: &str) -> OidcProvider {
-    OidcProvider {
+/// The OIDC providers of the issuers.
+pub fn providers(model: &Model) -> impl Iterator<Item = OidcProvider> {
+    let settings = Settings { thumbprints: model.thumbprints.clone(), tags: model.oidc_tags.clone(), inherited_tags: model.tags.clone() };
+    model.issuers.iter().map(move |issuer| OidcProvider {
         side: model.trusting_side(),
         issuer: issuer.to_owned(),
         client_ids: model.audiences.iter().cloned().collect(),
-        thumbprints: model.thumbprints.clone(),
-        tags: model.oidc_tags.clone(),
+        settings: settings.clone(),
         manage: model.manage,
         attribute: Path::of("oidc_provider.manage"),
-    }
+    })
 }

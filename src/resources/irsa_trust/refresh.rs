@@ -8,6 +8,7 @@ use crate::aws::{Side, policy};
 use crate::engine::Refreshed;
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::iam::inline_policy;
+use crate::objects::iam::oidc_provider::{self, Setting};
 use crate::objects::{Context, Env};
 use crate::resources::lifecycle::Located;
 use crate::resources::role::{self, RoleModel};
@@ -27,6 +28,7 @@ pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, 
     refresh_documents(model, value, seen);
     let roles: Vec<&RoleModel> = model.pod_role.iter().chain([&model.role]).collect();
     role::refresh_also_trusted(value, &roles, seen);
+    refresh_provider(model, value, seen);
 
     let clusters = model.clusters().iter().map(|name| cluster::describe(cx, &env.region, name));
     let clusters = futures::future::try_join_all(clusters).await.map_err(Located::at("cluster_name"))?;
@@ -39,6 +41,32 @@ pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, 
 
 pub fn issuers(clusters: &[ClusterDescription]) -> Value {
     Value::set_of_strings(clusters.iter().filter_map(|cluster| cluster.issuer.clone()))
+}
+
+/// Thumbprints and tags of `oidc_provider` as they are: of several providers, as on the first one that has others than configured.
+fn refresh_provider(model: &Model, value: &mut Value, seen: &Refreshed) {
+    let providers = model.issuers.iter().filter_map(|issuer| seen.observed.get(&model.provider_key(issuer)));
+    let mut drifted = BTreeMap::new();
+    providers.rev().for_each(|observed| drifted.extend(oidc_provider::drifted(observed)));
+    let mut provider = value.get("oidc_provider").clone();
+    for (setting, found) in drifted {
+        match (setting, found) {
+            (Setting::Thumbprints, found) => {
+                let listed = found.unwrap_or_default();
+                let listed = listed.split(", ").filter(|thumbprint| !thumbprint.is_empty()).map(Value::string);
+                provider.insert("thumbprints", Value::List(listed.collect()));
+            }
+            (Setting::Tag(key), found) => {
+                let mut tags = provider.get("tags").entries().cloned().unwrap_or_default();
+                match found {
+                    Some(found) => tags.insert(key, Value::string(found)),
+                    None => tags.remove(&key),
+                };
+                provider.insert("tags", Value::Map(tags));
+            }
+        }
+    }
+    value.insert("oidc_provider", provider);
 }
 
 /// The user's inline policies as they are: the user's own text where it means the same.

@@ -1,9 +1,11 @@
 //! The attributes of `xeks_irsa_trust`, and the rules that need no AWS.
 
+use super::client;
 use super::model::{POD_ROLE, ROLE};
 use crate::aws::{arn, names, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::OWN_POLICIES;
+use crate::objects::iam::oidc_provider::are_same_thumbprints;
 use crate::resources::attributes::{
     arns_in_partition, cluster_region, common_attributes, one_partition, partition_of, role_tag_keys, tags_attribute,
 };
@@ -66,6 +68,26 @@ pub fn schema() -> Schema {
         Attribute::nested("role", Nesting::Single, role(), "The role in the workload account that the pods use.")
             .decides_objects()
             .required(),
+        Attribute::string(
+            "external_id",
+            "External ID that the role's trust policy requires of the pod role, and that `aws_config` passes. In mode `chained` only.",
+        )
+        .optional()
+        .check(validators::text(names::external_id)),
+        Attribute::bool(
+            "session_tags",
+            "Allow pods to assume the role with session tags, also with transitive ones of their own session: `sts:TagSession` in the role's \
+             trust policy and in the pod role's policy. In mode `chained` only. Default `false`.",
+        )
+        .decides_objects()
+        .optional(),
+        Attribute::bool(
+            "source_identity",
+            "Allow pods to assume the role with a source identity: `sts:SetSourceIdentity` in the role's trust policy and in the pod role's \
+             policy. In mode `chained` only. Default `false`.",
+        )
+        .decides_objects()
+        .optional(),
         Attribute::set_of_strings(
             "audiences",
             "Audiences of the tokens. Default `sts.amazonaws.com`. Another audience also appears in \
@@ -77,6 +99,7 @@ pub fn schema() -> Schema {
         Attribute::nested("oidc_provider", Nesting::Single, oidc_provider(), "How xeks manages the account's OIDC provider.")
             .decides_objects()
             .optional(),
+        Attribute::nested("client", Nesting::Single, client::attributes(), "Names in `aws_config` and `service_account_manifests`.").optional(),
     ];
     Schema::new(doc, attributes([own, computed(), common_attributes()])).ruled_by(validate)
 }
@@ -128,13 +151,17 @@ fn oidc_provider() -> Vec<Attribute> {
         .check(validators::one_of(&["shared", "existing", "retain"])),
         Attribute::list_of_strings(
             "thumbprints",
-            "SHA-1 thumbprints of the issuer's certificate, set when xeks creates the provider. EKS \
-                                                   needs none.",
+            "SHA-1 thumbprints of the issuer's certificate. EKS needs none. xeks changes them on a provider that it created; on another one, a \
+             value that differs is an error. If they are removed, the provider keeps those that it has.",
         )
         .optional()
+        .equivalent(same_thumbprints)
         .check(validators::count(1, 5))
         .check(validators::each_text(is_thumbprint)),
-        tags_attribute("Tags of the OIDC provider, set when xeks creates it."),
+        tags_attribute(
+            "Tags of the OIDC provider. They override `tags`. xeks changes them on a provider that it created; on another one, a value that \
+             differs is an error. Tags of `tags` and `default_tags` follow the resource that created the provider.",
+        ),
     ]
 }
 
@@ -153,10 +180,19 @@ fn computed() -> Vec<Attribute> {
         .computed(),
         Attribute::string(
             "service_account_manifests",
-            "Kubernetes manifests as YAML: the service accounts and, in mode `chained`, the objects that the pods also need.",
+            "Kubernetes manifests as YAML: the service accounts; in mode `chained` also a ConfigMap with `aws_config`, and for each service \
+             account a PodTemplate to merge into the workload's own; in mode `federated` also the ConfigMap if `client` is set.",
         )
         .computed(),
-        Attribute::string("aws_config", "The AWS config file of the pods in mode `chained`; null otherwise.").computed(),
+        Attribute::string(
+            "aws_config",
+            "An AWS config file for the pods, with the profile `client.profile_name`. Mode `federated`: it gets the role with the token that EKS \
+             mounts for an annotated service account, so that one token serves several roles. Programs must name a profile of another role \
+             than the annotation's themselves, because the variables that EKS injects take precedence. Mode `chained`: it assumes the role, \
+             with the pod role's credentials from a second profile. Files of several trusts can be concatenated if their `profile_name` \
+             differs.",
+        )
+        .computed(),
     ]
 }
 
@@ -232,6 +268,9 @@ fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
             &mut diagnostics,
         );
     }
+    if !chained && !config.get("mode").is_unknown() {
+        chained_only(config, &mut diagnostics);
+    }
     subjects_fit(config.get("service_accounts"), &mut diagnostics);
     for attribute in ["role", "pod_role"] {
         refuse_service_linked(config.get(attribute), &Path::of(attribute), &mut diagnostics);
@@ -255,6 +294,20 @@ fn partitions_fit(config: &Value, partitions: Partitions, chained: bool, diagnos
         arns_in_partition(partition, config, &role, diagnostics);
     } else {
         arns_in_partition(partitions.workload, config, &role, diagnostics);
+    }
+}
+
+/// AssumeRoleWithWebIdentity takes neither an external ID nor tags nor a source identity (STS API reference); Kubernetes puts neither of the latter
+/// two into its tokens.
+fn chained_only(config: &Value, diagnostics: &mut Diagnostics) {
+    for (name, what) in [("external_id", "external ID"), ("session_tags", "session tags"), ("source_identity", "source identity")] {
+        let given = config.get(name);
+        if given.as_str().is_some() || given.as_bool() == Some(true) {
+            let why = format!(
+                "In mode federated, pods get the role with their token alone, which passes no {what}. Remove {name}, or set mode = \"chained\"."
+            );
+            validators::refuse(&Path::of(name), why, diagnostics);
+        }
     }
 }
 
@@ -305,6 +358,11 @@ fn policy_names(policies: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// IAM stores thumbprints in lower case, and ignores their order.
+fn same_thumbprints(new: &Value, old: &Value) -> bool {
+    new.is_wholly_known() && old.is_wholly_known() && are_same_thumbprints(&new.strings(), &old.strings())
+}
+
 /// IAM `thumbprintType`: 40 hexadecimal digits.
 fn is_thumbprint(text: &str) -> Result<(), String> {
     if text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -347,6 +405,17 @@ mod tests {
         assert_eq!(refused(&[("mode", Value::string("chained"))]), ["pod_role"]);
         assert_eq!(refused(&[("pod_role", pod.clone())]), ["pod_role"]);
         assert_eq!(refused(&[("mode", Value::string("chained")), ("pod_role", pod)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_only_a_chain_can_pass_is_refused_of_a_federation() {
+        let text = || Value::string("xeks");
+        let given = [("external_id", text()), ("session_tags", Value::Bool(true)), ("source_identity", Value::Bool(true))];
+        assert_eq!(refused(&given), ["external_id", "session_tags", "source_identity"]);
+        let chained = [("mode", Value::string("chained")), ("pod_role", Value::object([("name", text())]))];
+        assert_eq!(refused(&[&given[..], &chained[..]].concat()), Vec::<String>::new());
+        assert_eq!(refused(&[("session_tags", Value::Bool(false)), ("source_identity", Value::Unknown)]), Vec::<String>::new());
+        assert_eq!(refused(&[&chained[..], &[("external_id", Value::string("x"))]].concat()), ["external_id"], "too short");
     }
 
     #[test]

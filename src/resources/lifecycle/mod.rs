@@ -85,6 +85,10 @@ pub trait Composite: Send + Sync + 'static {
     fn claim(&self, _model: &Self::Model) -> Option<Claim> {
         None
     }
+    /// What the resource wants of objects that it shares with others of its kind: those of one run must agree.
+    fn wants(&self, _model: &Self::Model, _env: &Env) -> Vec<Want> {
+        Vec::new()
+    }
 }
 
 /// The accounts that a resource works in: the only ones that are opened for it, besides those that its ledger has objects in.
@@ -137,6 +141,34 @@ pub struct Claim {
     pub attribute: Path,
     /// What to do instead.
     pub advice: String,
+}
+
+/// What a resource wants of an object that it shares with others.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Names the object and what of it, such as an OIDC provider's thumbprints.
+    pub what: String,
+    pub value: String,
+    pub attribute: Path,
+}
+
+impl Want {
+    /// The error where another resource of this run wants something else.
+    pub fn agreed(&self, run: &Run, resource: &str) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        if let Some((other, otherwise)) = run.wants_otherwise(&self.what, resource, &self.value) {
+            let Want { what, value, attribute } = self;
+            diagnostics.error(
+                attribute.clone(),
+                format!("Two resources set the {what} differently"),
+                format!(
+                    "{other}, which this configuration has too, sets {attribute} to {otherwise:?}, and this resource to {value:?}. Both share the \
+                     object, which has one value for all. Set the same value in all of them, or set it in one of them only."
+                ),
+            );
+        }
+        diagnostics
+    }
 }
 
 /// An error of AWS, with the attribute that it is about.

@@ -93,6 +93,10 @@ impl<C: Composite> Composed<C> {
             let objects = self.composite.objects(&planned.model, &planned.env);
             diagnostics.extend(names::check(&objects, &planned.env, &cx.ownership.resource, &self.run));
         }
+        // Also those of a resource that does not change: another one may.
+        for want in self.composite.wants(&planned.model, &planned.env) {
+            diagnostics.extend(want.agreed(&self.run, &cx.ownership.resource));
+        }
         let plan = Plan { planned: planned.value.clone(), replaces };
         // Terraform plans the create half of a replacement once more, as a create: what is in its way is reported then.
         let differs = plan.planned != prior && plan.replaces.is_empty();

@@ -178,6 +178,11 @@ impl Run {
         claims.all += 1;
         claims.creates > 0 && claims.all > 1
     }
+
+    /// Records what a composite's plan wants of a shared object. Another composite of this run that wants something else, and what.
+    pub fn wants_otherwise(&self, what: &str, resource: &str, value: &str) -> Option<(String, String)> {
+        self.wants(what, resource, value).into_iter().find(|(_, other)| other != value)
+    }
 }
 
 /// The first part of an identity.
@@ -255,6 +260,16 @@ mod tests {
         assert_eq!(run.wants("rtb-1/10.0.0.0/16", "blue", "pcx-1"), [], "planned again");
         assert_eq!(run.wants("rtb-2/10.0.0.0/16", "green", "pcx-2"), []);
         assert_eq!(run.wants("rtb-1/10.0.0.0/16", "green", "pcx-2"), [("blue".to_owned(), "pcx-1".to_owned())]);
+    }
+
+    #[test]
+    fn two_composites_that_want_different_things_of_one_object_are_found_and_one_that_changed_its_mind_is_not() {
+        let run = Run::default();
+        assert_eq!(run.wants_otherwise("thumbprints", "one", "a"), None);
+        assert_eq!(run.wants_otherwise("thumbprints", "one", "b"), None, "planned again");
+        assert_eq!(run.wants_otherwise("thumbprints", "two", "b"), None);
+        assert_eq!(run.wants_otherwise("tag", "two", "c"), None, "another setting");
+        assert_eq!(run.wants_otherwise("thumbprints", "three", "c"), Some(("one".into(), "b".into())));
     }
 
     #[test]

@@ -1,6 +1,4 @@
 //! Every attribute of every object of `xeks_irsa_trust`.
-//!
-//! The OIDC provider is shared: its tags and thumbprints are set at creation, and later changes to them are no drift.
 
 use serde_json::{Value as Json, json};
 use xeks::aws::Side;
@@ -20,7 +18,8 @@ async fn each_change_of_a_federated_trust_by_hand_is_named_by_the_plan_and_corre
     run(&aws, async |root| {
         role::prepare(root).await;
         let more = json!({"managed_policy_arns": [BUCKETS], "inline_policies": {"bucket": bucket()}});
-        (trust(&role::configured(Side::Workload, ROLE, more), json!({})), federated_rows())
+        let provider = json!({"oidc_provider": {"thumbprints": ["a".repeat(40)], "tags": {"side": "p"}}});
+        (trust(&role::configured(Side::Workload, ROLE, more), provider), federated_rows())
     })
     .await;
 }
@@ -42,6 +41,14 @@ fn federated_rows() -> Vec<Row> {
     rows.extend([
         Row::new("role: managed policy detached", on_role(OnRole::Detach(BUCKETS)), "role.managed_policy_arns"),
         Row::new("OIDC provider: client id removed", Change::Provider(OnProvider::RemoveClient("sts.amazonaws.com")), provider),
+        Row::new(
+            "OIDC provider: thumbprints",
+            Change::Provider(OnProvider::Thumbprint("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb")),
+            "oidc_provider.thumbprints",
+        ),
+        Row::new("OIDC provider: own tag changed", Change::Provider(OnProvider::Tag("side", "z")), "oidc_provider.tags"),
+        Row::new("OIDC provider: own tag removed", Change::Provider(OnProvider::Untag("side")), "oidc_provider.tags"),
+        Row::new("OIDC provider: inherited tag changed", Change::Provider(OnProvider::Tag("team", "z")), provider),
         Row::new("OIDC provider: deleted", Change::Provider(OnProvider::Delete), provider),
     ]);
     rows

@@ -228,6 +228,7 @@ impl Connection {
             created: None,
             label: None,
             if_foreign: Some(if_foreign),
+            added: None,
             facts: Facts::new(ConnectionFacts { status: found.status, dns_resolution }),
         }
     }

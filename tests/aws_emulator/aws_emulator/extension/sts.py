@@ -58,9 +58,12 @@ def assume_role(call: Call) -> dict:
         raise _denied(caller, "sts:AssumeRole", arn)
     asker = trust.Asker("AWS", caller.arn, caller, call.region, _context(call, role, tags))
     _require(call, role, "sts:AssumeRole", asker)
-    if tags:
+    # IAM user guide, "Chaining roles with session tags", "Monitor and control actions taken with assumed roles": both
+    # persist in a chain; each role of it needs the permission, whether the call or the session before set them.
+    source_identity = params.get("SourceIdentity") or (caller.session or {}).get("_source_identity")
+    if tags or inherited:
         _require(call, role, "sts:TagSession", asker)
-    if params.get("SourceIdentity"):
+    if source_identity:
         _require(call, role, "sts:SetSourceIdentity", asker)
     transitive = inherited | {name: tags[name] for name in params.get("TransitiveTagKeys") or [] if name in tags}
     return _begin_session(
@@ -73,7 +76,7 @@ def assume_role(call: Call) -> dict:
             "SessionTags": [{"Key": name, "Value": value} for name, value in (inherited | tags).items()],
             "SessionPolicies": _session_policies(params),
             "_transitive_tags": transitive,
-            "_source_identity": params.get("SourceIdentity") or (caller.session or {}).get("_source_identity"),
+            "_source_identity": source_identity,
         },
     )
 

@@ -1,29 +1,33 @@
 //! The OIDC provider of a cluster's issuer, named by the issuer without `https://`. One per issuer and account, shared by every role that
 //! trusts it, so that it belongs to no resource: the last one to use it deletes it, if its tag says that xeks created it.
 //!
-//! Ledger: `arn`, `document` (which of the configured client IDs it has, and whether it is to be retained), `tags` (null on an existing
-//! one), `added` (the client IDs that a foreign provider lacked). Thumbprints and tags are set when it is created, never after.
+//! Ledger: `arn`, `document` (which of the configured client IDs it has, its thumbprints if they are configured, and whether it is to be
+//! retained), `tags` (those that this resource sees to; null on an existing one), `added` (the client IDs that a foreign provider lacked;
+//! of one that xeks created those tags, and whether this resource created it).
 //!
 //! On a foreign provider a tag for each client ID says that it was added, before it is: so what a killed run added is known again, and of
 //! several resources that rely on a client ID the last one removes it.
 
-use std::collections::BTreeSet;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput as Found;
 use aws_sdk_iam::types::Tag;
 use serde_json::{Value, json};
 
+use self::settings::Compared;
+pub use self::settings::{Refused, Setting, Settings, Values, are_same_thumbprints};
 use super::federation::{audiences, takes, trusts_in};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
-    parts,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts,
 };
 use crate::objects::ownership::digest;
 use crate::objects::{Context, Env, locks, tags};
-use crate::schema::{self, placeholder};
+use crate::schema::placeholder;
 
 pub const KIND: &str = "iam_oidc_provider";
 
@@ -51,29 +55,41 @@ pub struct OidcProvider {
     /// With or without `https://`.
     pub issuer: String,
     pub client_ids: BTreeSet<String>,
-    /// None: those that IAM finds itself.
-    pub thumbprints: Option<Vec<String>>,
-    pub tags: Tags,
+    pub settings: Settings,
     pub manage: Manage,
     pub attribute: Path,
 }
 
 /// What a provider is, beyond what the ledger has.
+#[derive(Default)]
 struct ProviderFacts {
     client_ids: BTreeSet<String>,
     /// Those of the configured client IDs that a tag says were added.
     marked: BTreeSet<String>,
     /// Whether xeks created it.
     is_managed: bool,
+    /// Whether xeks did, and this resource may change its settings.
+    is_ours: bool,
+    /// Whether this resource created it.
+    is_creator: bool,
+    /// Whether its thumbprints or tags are others than this resource wants.
+    settings_differ: bool,
+    /// What the ledger said of its settings when it was read.
+    known: Values,
+    /// The settings that were changed since, other than by another trust.
+    drifted: BTreeMap<Setting, Option<String>>,
 }
 
 pub fn key(side: Side, issuer: &str) -> Key {
     Key::new(side, KIND, arn::issuer_host(issuer))
 }
 
-/// What the ledger says of a provider.
-pub fn document<'a>(client_ids: impl IntoIterator<Item = &'a String>, manage: Manage) -> String {
+/// What the ledger says of a provider. `thumbprints`: None where the configuration names none.
+pub fn document<'a>(client_ids: impl IntoIterator<Item = &'a String>, manage: Manage, thumbprints: Option<&[String]>) -> String {
     let mut document = json!({"ClientIDList": client_ids.into_iter().collect::<BTreeSet<_>>()});
+    if let Some(thumbprints) = thumbprints {
+        document["ThumbprintList"] = json!(settings::normal(thumbprints));
+    }
     if manage == Manage::Retain {
         document["Retain"] = json!(true);
     }
@@ -105,13 +121,13 @@ impl Object<Context> for OidcProvider {
 
     fn planned(&self, env: &Env) -> Planned {
         let identity = env.identity(self.side);
-        let document = placeholder::value(document(&self.client_ids, self.manage));
+        let document = placeholder::value(self.document());
+        let is_creator = env.ledger.get(&self.key()).is_some_and(|entry| entry.added.contains(&Added::Creation));
         Planned {
             arn: placeholder::value(arn::oidc_provider(&identity.partition, &identity.account_id, arn::issuer_host(&self.issuer))),
             adopted_document: document.clone(),
             document,
-            // Set when it is created, never changed.
-            tags: schema::Value::Unknown,
+            tags: placeholder::map_value(&self.settings.tags_of(is_creator)),
             ..Planned::default()
         }
     }
@@ -181,13 +197,13 @@ impl Kind<Context> for OidcProviderKind {
 
     /// Deletes a provider that xeks created once no role trusts it; removes the added client IDs from a foreign one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
-        if is_retained(entry) {
-            return Ok(Deleted::Now);
-        }
         let arn = provider_arn(cx, key);
         // Resources that are destroyed at the same time come here one after the other: the last one sees that no user is left.
         let _exclusive = locks::exclusive(&arn).await;
         let Some(found) = get(cx, key.side, &arn).await? else { return Ok(Deleted::Now) };
+        if is_retained(entry) {
+            return remove_mark(cx, key, &arn, &found).await;
+        }
         if entry.origin == Origin::Shared && is_managed(&found) {
             return delete_if_unused(cx, key, entry, &arn, &found).await;
         }
@@ -202,23 +218,39 @@ impl Kind<Context> for OidcProviderKind {
 
 impl OidcProvider {
     async fn make(&self, cx: &Context) -> Result<Written, Error> {
-        let mut all = self.tags.clone();
+        let mut all = self.settings.tags_at_creation(&cx.ownership);
         all.insert(TAG_MANAGED.into(), SHARED.into());
-        let client_ids = self.client_ids.iter().cloned().collect();
-        make(cx, self.side, arn::issuer_host(&self.issuer), client_ids, self.thumbprints.clone(), tags::to_iam(&all)).await?;
+        let (client_ids, thumbprints) = (self.client_ids.iter().cloned().collect(), self.settings.thumbprints.clone());
+        make(cx, self.side, arn::issuer_host(&self.issuer), client_ids, thumbprints, tags::to_iam(&all)).await?;
         Ok(Written {
             arn: Some(provider_arn(cx, &self.key())),
-            document: Some(document(&self.client_ids, self.manage)),
-            tags: Some(self.tags.clone()),
+            document: Some(self.document()),
+            tags: Some(self.settings.tags_of(true)),
+            added: self.settings.added(true),
             ..Written::default()
         })
     }
 
-    /// Adds the client IDs that it lacks.
+    /// As the configuration wants it.
+    fn document(&self) -> String {
+        document(&self.client_ids, self.manage, self.settings.thumbprints.as_deref())
+    }
+
+    /// Whether a trust may set thumbprints and tags of the provider.
+    fn is_ours(&self, found: &Found) -> bool {
+        self.manage != Manage::Existing && is_managed(found)
+    }
+
+    /// Adds the client IDs that it lacks, and brings thumbprints and tags to what is configured.
     async fn add(&self, cx: &Context, reconcile: &Reconcile, observed: &Observed) -> Result<Written, Error> {
-        let none = ProviderFacts { client_ids: BTreeSet::new(), marked: BTreeSet::new(), is_managed: false };
+        let none = ProviderFacts::default();
         let facts = observed.facts.get().unwrap_or(&none);
         let mut added = reconcile.added();
+        self.write_settings(cx, facts, &added).await?;
+        added.retain(|added| matches!(added, Added::ClientId(_)));
+        if facts.is_ours {
+            added.extend(self.settings.added(facts.is_creator));
+        }
         added.extend(facts.marked.iter().cloned().map(Added::ClientId));
         let arn = provider_arn(cx, &self.key());
         let iam = cx.iam(self.side);
@@ -232,21 +264,81 @@ impl OidcProvider {
             let send = || iam.add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(&arn).client_id(id).send();
             cx.ask_until_visible("iam:AddClientIDToOpenIDConnectProvider", self.side, send).await?;
         }
-        let document = Some(document(&self.client_ids, self.manage));
-        Ok(Written { arn: Some(arn), id: None, document, tags: observed.tags.clone(), added })
+        let tags = observed.tags.as_ref().map(|_| self.settings.tags_of(facts.is_creator));
+        Ok(Written { arn: Some(arn), id: None, document: Some(self.document()), tags, added })
+    }
+
+    /// Tags first: the mark says who wrote the thumbprints.
+    async fn write_settings(&self, cx: &Context, facts: &ProviderFacts, recorded: &BTreeSet<Added>) -> Result<(), Error> {
+        if !facts.settings_differ {
+            return Ok(());
+        }
+        let arn = provider_arn(cx, &self.key());
+        // Of several trusts with the same new value, one writes it.
+        let _exclusive = locks::exclusive(&locks::settings(&arn)).await;
+        let Some(found) = get(cx, self.side, &arn).await? else {
+            let gone = format!("the OIDC provider {arn} was deleted");
+            return Err(Error::of_kind(ErrorKind::Absent, "iam:GetOpenIDConnectProvider", cx.label(self.side), gone));
+        };
+        let compared = Compared::new(&self.settings, &cx.ownership, self.is_ours(&found), facts.is_creator, &found);
+        // What this request wrote may not show yet.
+        let is_new = |refused: &Refused| !cx.held.has_written(&arn, &refused.setting.to_string());
+        if let Some(refused) = compared.refused(&facts.known).into_iter().find(is_new) {
+            let detail = refused.detail(&arn, cx.label(self.side), self.manage == Manage::Existing);
+            return Err(Error::of_kind(ErrorKind::Invalid, KIND, cx.label(self.side), detail));
+        }
+        let writes = compared.writes(recorded);
+        self.settings.named().keys().for_each(|setting| cx.held.mark_written(&arn, &setting.to_string()));
+        let iam = cx.iam(self.side);
+        if !writes.tags.set.is_empty() {
+            let tags = tags::to_iam(&writes.tags.set);
+            let send = || iam.tag_open_id_connect_provider().open_id_connect_provider_arn(&arn).set_tags(Some(tags.clone())).send();
+            cx.ask_until_visible("iam:TagOpenIDConnectProvider", self.side, send).await?;
+        }
+        if !writes.tags.unset.is_empty() {
+            let keys = &writes.tags.unset;
+            let send = || iam.untag_open_id_connect_provider().open_id_connect_provider_arn(&arn).set_tag_keys(Some(keys.clone())).send();
+            cx.ask_until_visible("iam:UntagOpenIDConnectProvider", self.side, send).await?;
+        }
+        if let Some(list) = &writes.thumbprints {
+            let send = || {
+                let call = iam.update_open_id_connect_provider_thumbprint().open_id_connect_provider_arn(&arn);
+                call.set_thumbprint_list(Some(list.clone())).send()
+            };
+            cx.ask_until_visible("iam:UpdateOpenIDConnectProviderThumbprint", self.side, send).await?;
+        }
+        Ok(())
     }
 
     fn observed(&self, cx: &Context, reconcile: &Reconcile, arn: String, found: &Found) -> Observed {
         let client_ids: BTreeSet<String> = found.client_id_list().iter().cloned().collect();
         let marked: BTreeSet<String> = self.client_ids.iter().filter(|id| is_marked(found, id)).cloned().collect();
-        let (_, tags) = cx.ownership.split(tags::from_iam(found.tags()));
+        let (mut recorded, is_ours) = (reconcile.added(), self.is_ours(found));
+        let is_creator = is_ours && settings::is_creator(&cx.ownership, found);
+        recorded.remove(&Added::Creation);
+        let compared = Compared::new(&self.settings, &cx.ownership, is_ours, is_creator, found);
+        recorded.extend(compared.added());
+        let known = reconcile.entry.as_ref().map(settings::recorded_in).unwrap_or_default();
+        let settings_differ = !compared.writes(&recorded).is_none() || !compared.refused(&known).is_empty();
         // A resource that comes to rely on what others added is as responsible for it as they are.
-        let differs = !self.client_ids.is_subset(&client_ids) || (reconcile.entry.is_none() && !marked.is_empty());
+        let relies = reconcile.entry.is_none() && !marked.is_empty();
+        let differs = !self.client_ids.is_subset(&client_ids) || relies || settings_differ;
+        let thumbprints = self.settings.thumbprints.as_ref().map(|_| found.thumbprint_list());
         Observed {
             arn: Some(arn),
-            document: Some(document(self.client_ids.intersection(&client_ids), self.manage)),
-            tags: (reconcile.origin != Origin::Adopted).then_some(tags),
-            facts: Facts::new(ProviderFacts { client_ids, marked, is_managed: is_managed(found) }),
+            document: Some(document(self.client_ids.intersection(&client_ids), self.manage, thumbprints)),
+            tags: (reconcile.origin != Origin::Adopted).then(|| compared.shown_tags(&recorded)),
+            added: Some(recorded),
+            facts: Facts::new(ProviderFacts {
+                client_ids,
+                marked,
+                is_managed: is_managed(found),
+                is_ours,
+                is_creator,
+                settings_differ,
+                known,
+                drifted: compared.drifted(),
+            }),
             // Never refused: it belongs to no resource alone.
             ..Observed::attached(differs)
         }
@@ -279,12 +371,12 @@ async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, fou
     let side = key.side;
     let in_use = |trusts: &Option<Vec<Value>>| trusts.as_ref().is_none_or(|t| !t.is_empty());
     if in_use(&trusts_in(cx, side, arn).await?) {
-        return Ok(Deleted::Now);
+        return remove_mark(cx, key, arn, found).await;
     }
     // Roles are listed again while no request of this process comes to hold the provider: one that held it may have created its role.
-    let Some(_exclusive) = locks::try_exclusive(arn) else { return Ok(Deleted::Now) };
+    let Some(_exclusive) = locks::try_exclusive(arn) else { return remove_mark(cx, key, arn, found).await };
     if in_use(&trusts_in(cx, side, arn).await?) {
-        return Ok(Deleted::Now);
+        return remove_mark(cx, key, arn, found).await;
     }
     let iam = cx.iam(side);
     let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
@@ -296,6 +388,16 @@ async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, fou
         return Ok(Deleted::Now);
     }
     Ok(Deleted::Eventually(Box::new(entry.clone())))
+}
+
+/// The provider stays, with the settings that it has; other trusts may change what this one wrote.
+async fn remove_mark(cx: &Context, key: &Key, arn: &str, found: &Found) -> Result<Deleted, Error> {
+    if let Some(mark) = settings::mark_in(&cx.ownership, found) {
+        let iam = cx.iam(key.side);
+        let send = || iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(&mark).send();
+        cx.ask("iam:UntagOpenIDConnectProvider", key.side, send).await.absent_is_none()?;
+    }
+    Ok(Deleted::Now)
 }
 
 /// Creates a provider again as it was, and with the client IDs that the trust policies ask for: one may have come since it was read.
@@ -325,6 +427,20 @@ async fn make(
         call.set_thumbprint_list(thumbprints.clone()).set_tags(Some(tags.clone())).send()
     };
     cx.ask_issuer("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
+}
+
+/// The settings of a provider that exists and that this trust may not change. `known`: what it knew them to be.
+pub async fn refused(cx: &Context, provider: &OidcProvider, known: &Values) -> Result<Vec<(Setting, String)>, Error> {
+    let arn = provider_arn(cx, &provider.key());
+    let Some(found) = get(cx, provider.side, &arn).await? else { return Ok(Vec::new()) };
+    let compared = Compared::new(&provider.settings, &cx.ownership, provider.is_ours(&found), false, &found);
+    let detail = |refused: &Refused| refused.detail(&arn, cx.label(provider.side), provider.manage == Manage::Existing);
+    Ok(compared.refused(known).into_iter().map(|refused| (refused.setting.clone(), detail(&refused))).collect())
+}
+
+/// The settings that the configuration names and that someone changed, as they are now.
+pub fn drifted(observed: &Observed) -> BTreeMap<Setting, Option<String>> {
+    observed.facts.get::<ProviderFacts>().map(|facts| facts.drifted.clone()).unwrap_or_default()
 }
 
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {
@@ -368,9 +484,9 @@ mod tests {
         let ids = BTreeSet::from(["b".to_owned(), "a".to_owned()]);
         let mut entry = found("185863138492", None, Origin::Shared);
         assert!(!is_retained(&entry));
-        entry.document = Some(document(&ids, Manage::Shared));
+        entry.document = Some(document(&ids, Manage::Shared, None));
         assert!(!is_retained(&entry));
-        entry.document = Some(document(&ids, Manage::Retain));
+        entry.document = Some(document(&ids, Manage::Retain, None));
         assert!(is_retained(&entry));
     }
 
