@@ -289,7 +289,7 @@ def test_a_second_state_can_not_change_what_the_first_one_wrote(workspace, aws, 
 
 
 @pytest.mark.parametrize("what", DIFFERENT)
-def test_trusts_that_agree_change_a_setting_together_and_one_that_lags_behind_is_told(workspace, aws, what):
+def test_trusts_that_agree_change_a_setting_together_and_one_that_lags_behind_is_refused(workspace, aws, what):
     old, new, attribute = DIFFERENT[what]
     both = workspace(trust(more=old) + second(more=old))
     apart = workspace(trust('name = "apart"', '{ namespace = "c", name = "z" }', more=old))
@@ -309,6 +309,37 @@ def test_trusts_that_agree_change_a_setting_together_and_one_that_lags_behind_is
     apart.destroy()
     both.destroy()
     assert Accounts(aws).oidc_providers() == []
+
+
+@pytest.mark.parametrize("kind", ["deny", "lost_answer"])
+@pytest.mark.parametrize(
+    "call", ["TagOpenIDConnectProvider", "UntagOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint"]
+)
+def test_a_change_that_failed_half_way_is_completed_by_the_next_apply_or_taken_back(workspace, aws, call, kind):
+    provider = Provider(aws)
+    old, new = (
+        trust(more=settings(f'thumbprints = ["{each}"], tags = {{ {key} = "1" }}'))
+        for each, key in ((A, "x"), (B, "y"))
+    )
+    root = workspace(old)
+    root.apply()
+    for then, wanted in ((new, ([B], {"y": "1"})), (old, ([A], {"x": "1"}))):
+        root.write(new if then == new else old)
+        aws.faults.add(kind, account="workload", service="iam", action=call)
+        root.try_apply()
+        aws.faults.clear()
+        root.apply()
+        root.assert_empty_plan()
+        assert (provider.thumbprints, provider.tags) == wanted
+    root.write(new)
+    aws.faults.add("deny", account="workload", service="iam", action=call)
+    root.try_apply().must_fail(call)
+    aws.faults.clear()
+    root.write(old)
+    root.apply()
+    root.assert_empty_plan()
+    assert (provider.thumbprints, provider.tags) == ([A], {"x": "1"})
+    root.destroy()
 
 
 def test_a_tag_that_is_named_wins_over_one_that_the_creator_has_for_all_objects(workspace, aws):
