@@ -143,7 +143,7 @@ fn absent(account: &Account, region: &str, name: &str, hint: Option<&str>) -> Di
 
 fn failed(name: &str, error: &Error, hint: Option<&str>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let detail = match hint.map(str::to_owned).or_else(|| error.advice().map(Into::into)) {
+    let detail = match hint.map(str::to_owned).or_else(|| error.advice()) {
         Some(to_do) => format!("{error}. {to_do}"),
         None => error.to_string(),
     };
