@@ -176,9 +176,9 @@ async fn what_one_trust_set_another_one_does_not_change_and_may_once_it_has_left
     // The role of the second one was not made: it depends on the provider, and made by hand it keeps that.
     let trust = json!({"Version": "2012-10-17", "Statement": trust(STS)});
     let root = aws.root().await;
-    root.workload.iam().create_role().role_name("two").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    root.side(Side::Workload).iam().create_role().role_name("two").assume_role_policy_document(trust.to_string()).send().await.unwrap();
     assert!(delete_all(&aws.cx(&["one"]).await, one.ledger).await.failures.is_empty());
-    root.workload.iam().delete_role().role_name("two").send().await.unwrap();
+    root.side(Side::Workload).iam().delete_role().role_name("two").send().await.unwrap();
     let two = converge(&aws.cx(&["two"]).await, &wanting("two", &b), two.ledger, "i-two").await;
     assert!(two.failures.is_empty(), "{:?}", two.failures);
     assert_eq!(thumbprints(&aws).await, [b]);
@@ -247,6 +247,6 @@ async fn client_ids(aws: &Aws) -> Option<Vec<String>> {
 async fn thumbprints(aws: &Aws) -> Vec<String> {
     let root = aws.root().await;
     let arn = oidc_provider("aws", WORKLOAD_ACCOUNT, ISSUER);
-    let found = root.workload.iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.unwrap();
+    let found = root.side(Side::Workload).iam().get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await.unwrap();
     found.thumbprint_list().to_vec()
 }
