@@ -211,7 +211,10 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
         if let Some(own) = error.downcast_ref::<Error>() {
             return Some((kind_of_credentials(own.kind), format!("no credentials: {} failed: {}", own.call, own.answer())));
         }
-        if let Some((call, code, message, id)) = role_refused(error) {
+        // STS's answer to a call of its own is not about credentials.
+        if found.is_some()
+            && let Some((call, code, message, id)) = role_refused(error)
+        {
             let refused = Error::from_code(call, "", code, message, id);
             return Some((kind_of_credentials(refused.kind), format!("no credentials: {call} failed: {}", refused.answer())));
         }

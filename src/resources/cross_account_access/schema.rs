@@ -110,8 +110,10 @@ fn workload_role() -> Vec<Attribute> {
             .optional()
             .decides_objects()
             .check(validators::text(names::instance_profile_name)),
-        Attribute::set_of_strings("managed_policy_arns", "ARNs of managed policies to attach. On a role that xeks creates, a list that is \
-                                                          set is exclusive.")
+        Attribute::set_of_strings(
+            "managed_policy_arns",
+            "ARNs of managed policies to attach. Policies that others attach are left alone, unless the role is `exclusive`.",
+        )
             .optional()
             .check(validators::count(0, policy::ATTACHMENTS_NEVER))
             .check(validators::each_text(arn::is_policy)),

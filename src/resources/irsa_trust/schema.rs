@@ -124,8 +124,7 @@ fn role() -> Vec<Attribute> {
             .check(policy_names),
         Attribute::set_of_strings(
             "managed_policy_arns",
-            "ARNs of managed policies to attach. On a role that xeks creates, a list that is set is exclusive; if it is null, xeks \
-             ignores attached policies.",
+            "ARNs of managed policies to attach. Policies that others attach are left alone, unless the role is `exclusive`.",
         )
         .optional()
         .check(validators::count(0, policy::ATTACHMENTS_NEVER))

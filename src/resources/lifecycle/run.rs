@@ -190,8 +190,11 @@ fn type_of(resource: &str) -> &str {
     resource.split(':').next().unwrap_or_default()
 }
 
+/// The IDs of objects that are the composite's alone. What it put on a foreign object may have that one's ID.
 fn own_ids(ledger: &Ledger) -> impl Iterator<Item = String> {
-    ledger.0.values().filter(|entry| entry.origin.is_own()).filter_map(|entry| entry.id.clone())
+    let ids = |is_own: bool| ledger.0.values().filter(move |entry| entry.origin.is_own() == is_own).filter_map(|entry| entry.id.clone());
+    let foreign: BTreeSet<String> = ids(false).collect();
+    ids(true).filter(move |id| !foreign.contains(id))
 }
 
 fn differ_in_case(one: &Key, other: &Key) -> bool {
