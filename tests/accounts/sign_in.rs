@@ -170,7 +170,7 @@ fn a_role_that_refuses_the_person_is_no_matter_of_signing_in() {
     let token = r#"{"accessToken": "sso-token", "expiresAt": "2099-01-01T00:00:00Z"}"#;
     let case = by_profile("denied", &config).file("sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json", token);
     let role = format!("arn:aws:iam::{CLUSTER}:role/denied");
-    let detail = refused(&case, &["sts:AssumeRole failed: AccessDenied: Not you.", &format!("profile \"denied\" in "), &role]);
+    let detail = refused(&case, &["sts:AssumeRole failed: AccessDenied: Not you.", "profile \"denied\" in ", &role]);
     assert!(!detail.contains("aws sso login") && !detail.contains("unhandled error"), "{detail}");
 }
 

@@ -121,7 +121,7 @@ impl Profiles {
             visited.push(name);
             let role = profile.get("role_arn").filter(|_| profile.get("web_identity_token_file").is_none());
             // A source's keys come before its role. The SDK refuses a loop itself.
-            let Some(role) = role.filter(|_| !seen && !(has_keys && visited.len() > 1)) else { break (name, self.start(profile)?) };
+            let Some(role) = role.filter(|_| !(seen || has_keys && visited.len() > 1)) else { break (name, self.start(profile)?) };
             if let Some(serial) = profile.get("mfa_serial") {
                 return Err(Problem::Code { profile: self.place(name), serial: serial.to_owned() });
             }

@@ -29,11 +29,12 @@ impl<C: Composite> Composed<C> {
         if request.config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
-        let exists = !request.prior.is_null();
+        let (exists, replanned) = (!request.prior.is_null(), request.replanned);
         let mut outcome = self.plan_of_configuration(context, request).await;
         // Terraform begins a destroy with a plan of the whole configuration, unless it is told not to refresh.
         if !exists {
-            report::destroy_past(&mut outcome.diagnostics, "To destroy the other resources of the configuration");
+            let what = if replanned { AS_IT_IS } else { "To destroy the other resources of the configuration" };
+            report::destroy_past(&mut outcome.diagnostics, what);
         }
         outcome
     }
