@@ -4,8 +4,8 @@
 
 mod checks;
 mod error;
-mod origin;
 mod profiles;
+mod sign_in;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -35,8 +35,8 @@ use crate::aws::Side;
 
 pub use checks::quoted;
 pub use error::{AccountError, Rule};
-pub use origin::{KEYS, Origin, Source};
 pub use profiles::{Chain, Start};
+pub use sign_in::{KEYS, SignIn, Source};
 
 /// Attempts per call where neither the configuration nor the environment says otherwise. The SDK's own 3 are few for IAM, which
 /// throttles per account.
@@ -60,7 +60,7 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub identity: Identity,
-    pub origin: Origin,
+    pub sign_in: SignIn,
 }
 
 /// An account whose identity is known and allowed.
@@ -88,21 +88,21 @@ impl Account {
         let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
         let http = transports.client(&settings.transport).map_err(refuse)?;
         checks::environment().map_err(refuse)?;
-        let origin = checks::profile(settings, &name).await.map_err(refuse)?;
+        let sign_in = checks::profile(settings, &name).await.map_err(refuse)?;
         let config = load(settings, http).await;
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
         let config = with_credentials(settings, config, &name);
         let sts = credentials::sts_client(settings, &config, config.credentials_provider());
         let identity = match identity(&sts, &name).await {
             Ok(identity) => identity,
-            Err(error) => return Err(AccountError::Aws { error: Box::new(error), origin: Box::new(origin) }),
+            Err(error) => return Err(AccountError::Aws { error: Box::new(error), sign_in: Box::new(sign_in) }),
         };
         let label = match key {
             Some(key) => format!("{} ({side} {key:?})", identity.account_id),
             None => format!("{} ({side})", identity.account_id),
         };
         tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
-        let caller = Caller { identity, origin };
+        let caller = Caller { identity, sign_in };
         checks::allowed(settings, caller.clone(), &name)?;
         let endpoints = settings.endpoints.clone();
         Ok(Account {
@@ -229,7 +229,7 @@ impl Account {
                     partition: super::arn::partition_of(region).to_owned(),
                     arn: format!("arn:aws:iam::{account_id}:user/test"),
                 },
-                origin: Origin { source: Source::Keys, roles: Vec::new() },
+                sign_in: SignIn { source: Source::Keys, roles: Vec::new() },
             },
             region: region.to_owned(),
             sts: aws_sdk_sts::Client::new(&config),

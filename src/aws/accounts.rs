@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-pub use super::account::{Account, AccountError, Caller, Chain, Identity, KEYS, Origin, Rule, Source, Start, quoted};
+pub use super::account::{Account, AccountError, Caller, Chain, Identity, KEYS, Rule, SignIn, Source, Start, quoted};
 use super::settings::Settings;
 use super::transport::Transports;
 use crate::aws::Side;

@@ -211,10 +211,8 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
         if let Some(own) = error.downcast_ref::<Error>() {
             return Some((kind_of_credentials(own.kind), format!("no credentials: {} failed: {}", own.call, own.answer())));
         }
-        // STS's answer to a call of its own is not about credentials.
-        if found.is_some()
-            && let Some((call, code, message, id)) = role_refused(error)
-        {
+        // Below a failure of credentials; else it is the call's own answer.
+        if let Some((call, code, message, id)) = role_refused(error).filter(|_| found.is_some()) {
             let refused = Error::from_code(call, "", code, message, id);
             return Some((kind_of_credentials(refused.kind), format!("no credentials: {call} failed: {}", refused.answer())));
         }
@@ -350,6 +348,9 @@ mod tests {
             (error.kind, error.message.as_str()),
             (Kind::Credentials, "no credentials: sts:AssumeRole failed: AccessDenied: not you")
         );
+        let own = AssumeRoleError::generic(ErrorMetadata::builder().code("AccessDenied").message("not you").build());
+        let own = SdkError::service_error(own, HttpResponse::new(403.try_into().unwrap(), SdkBody::empty()));
+        assert_eq!(Error::from_sdk("sts:AssumeRole", LABEL, &own).kind, Kind::Denied, "the call itself is no failure of its credentials");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a user reads where an account can't be used: in the words of the `provider` block.
 
-use crate::aws::accounts::{Account, AccountError, Caller, Chain, KEYS, Origin, Rule, Source, Start, quoted};
+use crate::aws::accounts::{Account, AccountError, Caller, Chain, KEYS, Rule, SignIn, Source, Start, quoted};
 use crate::aws::{Error, Kind};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path, Severity, sentence};
 
@@ -63,8 +63,8 @@ fn detail(error: &AccountError) -> String {
              assume_role for one of them, or set allow_same_account = true if this is intended.{}{}",
             described(cluster),
             described(workload),
-            precedence(&cluster.origin, "cluster_account"),
-            if cluster.origin == workload.origin { String::new() } else { precedence(&workload.origin, name) }
+            precedence(&cluster.sign_in, "cluster_account"),
+            if cluster.sign_in == workload.sign_in { String::new() } else { precedence(&workload.sign_in, name) }
         ),
         AccountError::NotAllowed { account, caller, rule } => {
             let rule = match rule {
@@ -77,36 +77,36 @@ fn detail(error: &AccountError) -> String {
                  profile or assume_role of {account}, or the list.{}",
                 described(caller),
                 caller.identity.account_id,
-                precedence(&caller.origin, account)
+                precedence(&caller.sign_in, account)
             )
         }
         AccountError::NoRegion { account } => {
             format!("Set region in {account}, the environment variable AWS_REGION, or region in the profile, such as ap-south-1.")
         }
         AccountError::Settings { message, .. } => format!("{}.", sentence(message)),
-        AccountError::Aws { error, origin } => {
+        AccountError::Aws { error, sign_in } => {
             let account = &error.account;
-            let advice = advice(error, origin).map_or_else(String::new, |advice| format!("\n\n{advice}"));
-            format!("{error}.\n\nThe credentials for {account} come from {origin}.{}{advice}", precedence(origin, account))
+            let advice = advice(error, sign_in).map_or_else(String::new, |advice| format!("\n\n{advice}"));
+            format!("{error}.\n\nThe credentials for {account} come from {sign_in}.{}{advice}", precedence(sign_in, account))
         }
     }
 }
 
 /// A caller, and where the credentials come from.
 fn described(caller: &Caller) -> String {
-    format!("{} (credentials from {})", caller.identity.arn, caller.origin)
+    format!("{} (credentials from {})", caller.identity.arn, caller.sign_in)
 }
 
 /// What to say of an account whose denied call may be that of another caller than the user has in mind.
 pub fn unexpected_caller(account: &Account) -> Option<String> {
-    let Caller { identity, origin } = account.caller();
-    let why = precedence(origin, account.name());
-    (!why.is_empty()).then(|| format!("The caller is {}, with credentials from {origin}.{why}", identity.arn))
+    let Caller { identity, sign_in } = account.caller();
+    let why = precedence(sign_in, account.name());
+    (!why.is_empty()).then(|| format!("The caller is {}, with credentials from {sign_in}.{why}", identity.arn))
 }
 
 /// Keys in the environment come before the shared files: what the user did not mean is said. A sentence, with a space before it.
-fn precedence(origin: &Origin, account: &str) -> String {
-    match &origin.source {
+fn precedence(sign_in: &SignIn, account: &str) -> String {
+    match &sign_in.source {
         Source::Environment { over: Some(profile) } => format!(
             " These variables take precedence over profile {profile:?}. To use that profile, set profile = {profile:?} in {account}, or unset \
              {} and {}.",
@@ -117,16 +117,16 @@ fn precedence(origin: &Origin, account: &str) -> String {
 }
 
 /// What to do about credentials that AWS does not accept, or that are not there.
-fn advice(error: &Error, origin: &Origin) -> Option<String> {
+fn advice(error: &Error, sign_in: &SignIn) -> Option<String> {
     if !matches!(error.kind, Kind::Credentials | Kind::Expired | Kind::Denied) {
         return error.advice();
     }
-    if let Some(advice) = advice_on_duration(error, origin) {
+    if let Some(advice) = advice_on_duration(error, sign_in) {
         return Some(advice);
     }
     // A role was asked for: its caller is signed in.
     let is_of_a_role = error.message.contains("sts:AssumeRole");
-    match &origin.source {
+    match &sign_in.source {
         Source::Profile(chain) if !is_of_a_role => advice_on_profile(chain, error),
         Source::Host { .. } if error.message.starts_with("no credentials") && !is_of_a_role => Some(format!(
             "Set profile, access_key and secret_key, or assume_role_with_web_identity in {}, or sign in to a profile and export AWS_PROFILE.",
@@ -172,13 +172,13 @@ fn advice_on_profile(chain: &Chain, error: &Error) -> Option<String> {
 }
 
 /// IAM user guide, "Roles terms and concepts" (role chaining), and "Update the maximum session duration for a role".
-fn advice_on_duration(error: &Error, origin: &Origin) -> Option<String> {
+fn advice_on_duration(error: &Error, sign_in: &SignIn) -> Option<String> {
     if error.message.contains("1 hour session limit") {
         return Some(format!(
             "The credentials that assume_role of {} begins with are a session of a role themselves (role chaining). AWS limits the sessions \
              that follow to one hour. Set duration = \"1h\" or less there, or remove it: the provider renews the session by itself.{}",
             error.account,
-            match &origin.source {
+            match &sign_in.source {
                 Source::Profile(chain) if !chain.roles.is_empty() => {
                     format!(" Profile {:?} in {} assumes {}.", chain.name, chain.file, chain.roles.join(", "))
                 }

@@ -52,6 +52,7 @@ def test_a_federated_trust_crosses_partitions(abroad, aws, region):
     before = aws.dump()
 
     root.validate().must_work()
+    assert "Set AWS_REGION of the pods to a region of the role's partition" in " ".join(map(str, root.plan().warnings))
     root.apply()
 
     state = root.state(ADDRESS)
@@ -62,6 +63,7 @@ def test_a_federated_trust_crosses_partitions(abroad, aws, region):
     assert state["oidc_provider_arns"] == {issuer: provider}
     assert accounts.trust("workload", ROLE)["Statement"][0]["Principal"] == {"Federated": provider}
     root.assert_empty_plan()
+    assert not root.plan().warnings
     root.forget(ADDRESS)
     root.import_(ADDRESS, state["id"]).must_work()
     root.assert_empty_plan()
@@ -103,6 +105,37 @@ output "hops" {{
     root = abroad(trust(f'name = "{ROLE}", {inline}') + data)
     root.apply()
     assert root.output("hops") == {"issuer": "ok", "oidc_provider": "ok", "trust": "ok", "permissions": "ok"}
+
+
+@pytest.mark.parametrize("issuer", ["oidc.eks.us-gov-west-1.amazonaws.com", "oidc.eks.cn-north-1.amazonaws.com.cn"])
+def test_an_issuer_of_another_partition_is_trusted_with_the_same_warning(workspace, aws, issuer):
+    root = workspace(trust(clusters=f'issuer_urls = ["https://{issuer}/id/0123456789ABCDEF0123456789ABCDEF"]'))
+    root.environment |= write_profiles(aws, root.directory / "aws", workload=aws.accounts["workload"].root)
+    assert "AWS_REGION" in " ".join(map(str, root.plan().warnings))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+
+
+def test_the_policies_of_a_runner_are_each_of_their_own_partition(abroad, aws):
+    data = f"""
+data "xeks_runner_policy" "it" {{
+  region     = "{CHINA}"
+  irsa_trust = [{{ cluster_name = "{CLUSTER}", role = {{ name = "{ROLE}" }} }}]
+}}
+output "policy" {{
+  value = data.xeks_runner_policy.it
+}}
+"""
+    root = abroad(data, CHINA)
+    root.apply()
+    policy = root.output("policy")
+    assert f"arn:aws-cn:eks:{CHINA}:" in policy["cluster_policy"] and "arn:aws:" not in policy["cluster_policy"]
+    assert f"arn:aws:iam::{WORKLOAD_ACCOUNT}:role/{ROLE}" in policy["workload_policy"]
+    assert (
+        f"arn:aws:iam::{WORKLOAD_ACCOUNT}:oidc-provider/oidc.eks.{CHINA}.amazonaws.com.cn/id/*"
+        in policy["workload_policy"]
+    )
 
 
 def one_partition(aws) -> dict[str, str]:

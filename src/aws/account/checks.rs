@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::error::Rule;
-use super::origin::{self, Choice};
 use super::profiles::{Chain, Problem, Profiles, Start};
-use super::{AccountError, Caller, Origin};
+use super::sign_in::{self, Choice};
+use super::{AccountError, Caller, SignIn};
 use crate::aws::duration;
 use crate::aws::settings::Settings;
 
@@ -30,9 +30,9 @@ pub(super) fn environment() -> Result<(), String> {
 }
 
 /// The chosen profile must be one that the SDK can use by itself: it would pass over what it can't.
-pub(super) async fn profile(settings: &Settings, account: &str) -> Result<Origin, String> {
-    let (environment, at_a_profile) = (origin::environments_profile(), origin::starts_at_a_profile(settings));
-    let choice = origin::choice(settings, environment.as_deref());
+pub(super) async fn profile(settings: &Settings, account: &str) -> Result<SignIn, String> {
+    let (environment, at_a_profile) = (sign_in::environments_profile(), sign_in::starts_at_a_profile(settings));
+    let choice = sign_in::choice(settings, environment.as_deref());
     let profiles = match Profiles::load(settings).await {
         // Nothing that is in the files is used.
         Err(_) if !at_a_profile && settings.profile.is_none() => Profiles::none(settings),
@@ -54,7 +54,7 @@ pub(super) async fn profile(settings: &Settings, account: &str) -> Result<Origin
     if let Some(chain) = &chain {
         session_is_short(settings, chain, account)?;
     }
-    Ok(origin::origin(settings, choice, chain, &profiles))
+    Ok(sign_in::sign_in(settings, choice, chain, &profiles))
 }
 
 /// A role that is assumed with the session of another one (IAM user guide, "Roles terms and concepts": role chaining).

@@ -2,7 +2,7 @@
 //!
 //! Knows the facts alone: what a user reads of them is written in `provider`, which knows how accounts are configured.
 
-use super::{Caller, Origin};
+use super::{Caller, SignIn};
 use crate::aws::error::{Error, Kind};
 
 /// Why an account can't be used.
@@ -42,7 +42,7 @@ pub enum AccountError {
     /// The caller could not be asked for.
     Aws {
         error: Box<Error>,
-        origin: Box<Origin>,
+        sign_in: Box<SignIn>,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::aws::arn;
 use crate::schema::Value;
 
 /// One account, as the policy names it.
@@ -20,7 +21,15 @@ impl Place {
     }
 
     pub(super) fn regional(&self, service: &str, region: Option<&str>, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, region.unwrap_or(&self.region), self.account_id)
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition_of(region), region.unwrap_or(&self.region), self.account_id)
+    }
+
+    /// That of the region, where one is given.
+    pub(super) fn partition_of(&self, region: Option<&str>) -> &str {
+        match region.filter(|region| *region != "*") {
+            Some(region) => arn::partition_of(region),
+            None => &self.partition,
+        }
     }
 
     /// The ARNs that a role of that name may have. A role that this provider does not create may have any path.
@@ -85,6 +94,14 @@ mod tests {
         assert_eq!(place().role(&role(Value::Null), false), ["arn:aws-cn:iam::183295435445:role/team-*"]);
         assert_eq!(place().role(&role(Value::Null), true).len(), 2);
         assert_eq!(place().role(&role(Value::string("/x/")), true), ["arn:aws-cn:iam::183295435445:role/x/team-*"]);
+    }
+
+    #[test]
+    fn an_arn_has_the_partition_of_its_region() {
+        let arn = |region| place().regional("eks", region, "cluster/c");
+        assert_eq!(arn(Some("us-gov-west-1")), "arn:aws-us-gov:eks:us-gov-west-1:183295435445:cluster/c");
+        assert_eq!(arn(Some("*")), "arn:aws-cn:eks:*:183295435445:cluster/c");
+        assert_eq!(arn(None), "arn:aws-cn:eks:*:183295435445:cluster/c");
     }
 
     #[test]

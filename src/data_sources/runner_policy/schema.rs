@@ -62,11 +62,13 @@ fn found() -> Vec<Attribute> {
     vec![
         account(
             "cluster_account_id",
-            "ID of the account that owns the clusters. Default: the provider's `cluster_account`, which the data source then looks up.",
+            "ID of the account that owns the clusters. Default: the provider's `cluster_account`, which the data source then looks up; null if \
+             nothing is needed there.",
         ),
         account(
             "workload_account_id",
-            "ID of the workload account. Default: the provider's workload account, which the data source then looks up.",
+            "ID of the workload account. Default: the provider's workload account, which the data source then looks up; null if nothing is \
+             needed there.",
         ),
         Attribute::string("cluster_policy", "JSON policy for the pipeline's role in the cluster account; null if it needs none.")
             .computed(),

@@ -27,15 +27,16 @@ pub(super) fn grant(sides: &mut Sides, wanted: &Value) {
         let pod_role = Use { role: wanted.get("pod_role"), adopt, trusted: true, inline: true };
         pod_role.grant(&mut sides.cluster.grants, &sides.cluster.place);
     }
+    let issuers = issuers_of_eks(&sides.cluster.place, region.as_deref());
     let Side { place, grants } = if chained { &mut sides.cluster } else { &mut sides.workload };
-    providers(grants, place, wanted, region.as_deref());
+    providers(grants, place, wanted, &issuers);
 }
 
 /// The OIDC providers of the issuers, which several trusts share.
-fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<&str>) {
+fn providers(grants: &mut Grants, place: &Place, wanted: &Value, issuers: &str) {
     let urls = wanted.get("issuer_urls").strings();
     let providers: Vec<String> = match urls.as_slice() {
-        [] => vec![place.iam("oidc-provider", "/", &issuers_of_eks(place, region))],
+        [] => vec![place.iam("oidc-provider", "/", issuers)],
         urls => urls.iter().map(|url| arn::oidc_provider(&place.partition, &place.account_id, url)).collect(),
     };
     let manage = text(wanted, "oidc_provider.manage");
@@ -64,8 +65,8 @@ fn providers(grants: &mut Grants, place: &Place, wanted: &Value, region: Option<
     grants.allow("RolesThatNameAProvider", &["iam:ListRoles"], &["*".to_owned()], ALWAYS);
 }
 
-/// EKS user guide, "Create an IAM OIDC provider for your cluster".
+/// Those of the cluster's account. EKS user guide, "Create an IAM OIDC provider for your cluster".
 fn issuers_of_eks(place: &Place, region: Option<&str>) -> String {
-    let suffix = if place.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = if place.partition_of(region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("oidc.eks.{}.{suffix}/id/*", region.unwrap_or(&place.region))
 }

@@ -6,11 +6,11 @@ use crate::aws::{Side, arn};
 use crate::diagnostics::{Diagnostics, Path, did_you_mean};
 use crate::objects::eks::cluster;
 use crate::objects::{Context, Env};
-use crate::resources::lifecycle::Change;
+use crate::resources::lifecycle::{Change, Run};
 use crate::resources::role::check::Wanted;
 use crate::resources::{preflight, role};
 
-pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -> Diagnostics {
+pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     mode(model, env, &mut diagnostics);
     diagnostics.extend(reach::warnings(model, change, env));
@@ -18,7 +18,7 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env) -
     let principals = "access_role.trusted_principal_arns";
     let roles = roles(model, cx, env);
     let (roles, policies, principals) = futures::join!(
-        role::check::check(cx, env, &roles),
+        role::check::check(cx, env, run, &roles),
         async { if change.changes("kubernetes.policies") { policies(model, cx, env).await } else { Diagnostics::new() } },
         async {
             if change.changes(principals) {

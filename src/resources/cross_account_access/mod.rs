@@ -141,8 +141,8 @@ impl Composite for CrossAccountAccess {
         import::discover(model, cx, value, env, seen).await
     }
 
-    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, _: &Run) -> Diagnostics {
-        check::check(model, cx, change, env).await
+    async fn check(&self, cx: &Context, model: &Model, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics {
+        check::check(model, cx, change, env, run).await
     }
 
     fn claim(&self, model: &Model) -> Option<Claim> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::model::Model;
 use super::objects;
+use crate::aws::arn;
 use crate::diagnostics::{Diagnostics, Path};
 use crate::objects::iam::oidc_provider::{self, OidcProvider, Setting, Settings, Values};
 use crate::objects::{Context, Env};
@@ -19,7 +20,7 @@ use crate::schema::{Value, placeholder};
 const PRINCIPALS: &str = "role.trusted_principal_arns";
 
 pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, run: &Run) -> Diagnostics {
-    let mut diagnostics = role::check::check(cx, env, &roles(model, cx, env)).await;
+    let mut diagnostics = role::check::check(cx, env, run, &roles(model, cx, env)).await;
     // The plan's own values may not know the issuers yet.
     wants(model, env).iter().for_each(|want| diagnostics.extend(want.agreed(run, &cx.ownership.resource)));
     for provider in objects::providers(model).filter(is_known) {
@@ -41,6 +42,7 @@ pub async fn check(model: &Model, cx: &Context, change: Change<'_>, env: &Env, r
             ),
         );
     }
+    other_partition(model, change, env, &mut diagnostics);
     diagnostics
 }
 
@@ -135,6 +137,29 @@ fn named_in(state: &Value) -> Values {
     let (thumbprints, tags) = (state.at("oidc_provider.thumbprints"), state.at("oidc_provider.tags"));
     let thumbprints = (!thumbprints.is_null()).then(|| thumbprints.strings());
     Settings { thumbprints, tags: placeholder::map(tags), ..Settings::default() }.named()
+}
+
+/// STS knows the roles of its own partition only, and SDKs ask that of the pods' region (AWS SDKs and Tools Reference Guide, "AWS STS Regional
+/// endpoints").
+fn other_partition(model: &Model, change: Change<'_>, env: &Env, diagnostics: &mut Diagnostics) {
+    let partition = env.workload.partition.as_str();
+    let region_of = |issuer: &str| issuer.strip_prefix("oidc.eks.").and_then(|rest| rest.split('.').next()).map(str::to_owned);
+    let regions = model.issuers.iter().filter_map(|issuer| region_of(issuer));
+    let Some(region) = regions.into_iter().find(|region| arn::partition_of(region) != partition) else { return };
+    if model.pod_role.is_none() && change.changes("issuers") {
+        diagnostics.warning(
+            Path::of("issuers"),
+            "The pods and their role are in two partitions",
+            format!(
+                "The pods run in region {region}, in partition {}, and role {} is in partition {partition}. STS of the pods' own partition does \
+                 not know the role. Set AWS_REGION of the pods to a region of the role's partition, such as {}, or AWS_ENDPOINT_URL_STS to a \
+                 regional STS endpoint there.",
+                arn::partition_of(&region),
+                model.role.name,
+                env.workload_region
+            ),
+        );
+    }
 }
 
 fn roles<'a>(model: &'a Model, cx: &Context, env: &Env) -> Vec<Wanted<'a>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Change, Claim, Composed, Composite, FromValue, env, names, report, stale, timeout};
 use crate::aws::accounts::{Account, Pair};
 use crate::diagnostics::Diagnostics;
-use crate::engine::{self, Ledger, OnExisting};
+use crate::engine::{self, Ledger, Object, OnExisting};
 use crate::objects::{Context, Env};
 use crate::provider::configuration::Configured;
 use crate::provider::{Outcome, Plan, PlanRequest, RequestContext};
@@ -30,11 +30,12 @@ impl<C: Composite> Composed<C> {
         if request.config.is_null() {
             return Outcome::new(Plan { planned: Value::Null, replaces: Vec::new() }, Diagnostics::new());
         }
-        let exists = !request.prior.is_null();
+        let (exists, replanned) = (!request.prior.is_null(), request.replanned);
         let mut outcome = self.plan_of_configuration(context, request).await;
         // Terraform begins a destroy with a plan of the whole configuration, unless it is told not to refresh.
         if !exists {
-            report::destroy_past(&mut outcome.diagnostics, "To destroy the other resources of the configuration");
+            let what = if replanned { AS_IT_IS } else { "To destroy the other resources of the configuration" };
+            report::destroy_past(&mut outcome.diagnostics, what);
         }
         outcome
     }
@@ -52,7 +53,7 @@ impl<C: Composite> Composed<C> {
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
             Err(error) => return unknown(self, error.into()),
         };
-        let planned = self.planned_with_facts(context, value, &prior, &pair).await;
+        let planned = self.planned_with_facts(context, value, &prior, &pair, replanned).await;
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
         self.run.begin(&context.provider);
@@ -87,10 +88,8 @@ impl<C: Composite> Composed<C> {
             diagnostics.extend(apart);
         }
         if !planned.open {
-            self.note_creates(&cx, &planned);
-        }
-        if !planned.open {
             let objects = self.composite.objects(&planned.model, &planned.env);
+            self.note_creates(&cx, &objects);
             diagnostics.extend(names::check(&objects, &planned.env, &cx.ownership.resource, &self.run));
         }
         // Also those of a resource that does not change: another one may.
@@ -129,12 +128,20 @@ impl<C: Composite> Composed<C> {
         Plan { planned, replaces }
     }
 
-    /// The plan's values, with what can't change of what the configuration names: a reviewer sees documents and files before they exist.
-    async fn planned_with_facts(&self, context: &RequestContext, value: Value, prior: &Value, pair: &Pair) -> Planned<C::Model> {
+    /// The plan's values, with what can't change of what the configuration names: a reviewer sees documents and files before they exist. Not for the
+    /// create half of a replacement: what it depends on may be replaced in the same apply.
+    async fn planned_with_facts(
+        &self,
+        context: &RequestContext,
+        value: Value,
+        prior: &Value,
+        pair: &Pair,
+        replanned: bool,
+    ) -> Planned<C::Model> {
         let provider = &context.provider;
         let planned = self.planned(value.clone(), prior, pair, provider, BTreeMap::new());
         let is_open = |(name, _)| planned.value.get(name).is_unknown();
-        if provider.skip_preflight || !self.schema.observed().any(is_open) {
+        if replanned || provider.skip_preflight || !self.schema.observed().any(is_open) {
             return planned;
         }
         let cx = self.context(context, pair.clone(), &planned.model, &planned.env, timeout(&planned.value, "read"));
@@ -146,8 +153,8 @@ impl<C: Composite> Composed<C> {
     }
 
     /// Says which objects this plan creates: other resources of the run may rely on them.
-    fn note_creates(&self, cx: &Context, planned: &Planned<C::Model>) {
-        for object in self.composite.objects(&planned.model, &planned.env) {
+    fn note_creates(&self, cx: &Context, objects: &[Box<dyn Object<Context>>]) {
+        for object in objects {
             let key = object.key();
             if object.on_existing() != OnExisting::MustExist && !placeholder::is_in(&key.name) {
                 self.run.creates(&cx.pair.identity(key.side).account_id, &key);

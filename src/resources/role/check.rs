@@ -13,6 +13,7 @@ use crate::engine::{Entry, Key, OnExisting};
 use crate::objects::iam::role::{self, RoleFacts};
 use crate::objects::iam::{inline_policy, policy_attachment, quotas};
 use crate::objects::{Context, Env, Missing};
+use crate::resources::lifecycle::Run;
 use crate::resources::preflight;
 use crate::schema::placeholder;
 
@@ -29,16 +30,16 @@ pub struct Wanted<'a> {
 }
 
 /// Sizes, deleted principals and tag keys of these roles.
-pub async fn check(cx: &Context, env: &Env, roles: &[Wanted<'_>]) -> Diagnostics {
+pub async fn check(cx: &Context, env: &Env, run: &Run, roles: &[Wanted<'_>]) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for found in join_all(roles.iter().map(|wanted| wanted.check(cx, env))).await {
+    for found in join_all(roles.iter().map(|wanted| wanted.check(cx, env, run))).await {
         diagnostics.extend(found);
     }
     diagnostics
 }
 
 impl Wanted<'_> {
-    async fn check(&self, cx: &Context, env: &Env) -> Diagnostics {
+    async fn check(&self, cx: &Context, env: &Env, run: &Run) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         self.policies_of_account(env, &mut diagnostics);
         self.default_tag_keys(env, &mut diagnostics);
@@ -51,10 +52,10 @@ impl Wanted<'_> {
             if let Some(facts) = &foreign {
                 self.deleted_principals(cx, facts, &mut diagnostics);
             }
-            self.trust_fits(cx, foreign.as_ref(), &mut diagnostics).await;
+            self.trust_fits(cx, run, foreign.as_ref(), &mut diagnostics).await;
         }
         self.attachments_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
-        self.inline_policies_fit(cx, env, foreign.is_some(), &mut diagnostics).await;
+        self.inline_policies_fit(cx, env, run, foreign.is_some(), &mut diagnostics).await;
         diagnostics
     }
 
@@ -172,9 +173,21 @@ impl Wanted<'_> {
         }
     }
 
-    async fn trust_fits(&self, cx: &Context, foreign: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
+    /// What the plans of this run put on the role together: what one plan adds, by kind, and what the others have added so far.
+    fn noted(&self, cx: &Context, run: &Run, kind: &str, added: &str) -> Vec<String> {
+        let role = format!("{kind} on role {}/{}", cx.account(self.role.side).identity().account_id, self.role.name);
+        run.wants(&role, &cx.ownership.resource, added).into_iter().map(|(_, added)| added).collect()
+    }
+
+    async fn trust_fits(&self, cx: &Context, run: &Run, foreign: Option<&RoleFacts>, diagnostics: &mut Diagnostics) {
         let document = match foreign {
-            Some(facts) => role::trust_with(&facts.trusted, &cx.ownership, &self.trust),
+            Some(facts) => {
+                let added = policy::document(self.trust.iter().map(policy::without_sid));
+                let of_others = self.noted(cx, run, "trust", &added.to_string());
+                let of_others = of_others.iter().filter_map(|text| policy::parse(text).ok());
+                let all = of_others.fold(facts.trusted.clone(), |document, others| role::trust_with_others(&document, &others));
+                role::trust_with(&all, &cx.ownership, &self.trust)
+            }
             None => policy::document(self.trust.iter().map(policy::without_sid)),
         };
         let size = policy::size(&document);
@@ -210,7 +223,7 @@ impl Wanted<'_> {
     }
 
     /// This quota can't be raised (IAM quotas).
-    async fn inline_policies_fit(&self, cx: &Context, env: &Env, is_foreign: bool, diagnostics: &mut Diagnostics) {
+    async fn inline_policies_fit(&self, cx: &Context, env: &Env, run: &Run, is_foreign: bool, diagnostics: &mut Diagnostics) {
         if self.inline_policies.is_empty() {
             return;
         }
@@ -223,6 +236,13 @@ impl Wanted<'_> {
             let documents =
                 join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_deref().map_or(0, policy::text_size));
             sizes.extend(names.iter().cloned().zip(documents));
+        }
+        if is_foreign {
+            let added = Json::from_iter(self.inline_policies.clone());
+            for others in self.noted(cx, run, "inline policies", &added.to_string()) {
+                let others: BTreeMap<String, String> = serde_json::from_str(&others).unwrap_or_default();
+                sizes.extend(others.iter().map(|(name, document)| (name.clone(), policy::text_size(document))));
+            }
         }
         sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), policy::text_size(document))));
         let total: usize = sizes.values().sum();

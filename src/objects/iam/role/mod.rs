@@ -345,6 +345,16 @@ pub fn trust_with(trusted: &Value, ownership: &Ownership, statements: &[Value]) 
     trust::with(trusted, ownership, &"0".repeat(16), &statements)
 }
 
+/// The trust policy with the statements that another resource is going to add: those that it does not have, each with room for a Sid.
+pub fn trust_with_others(trusted: &Value, added: &Value) -> Value {
+    let is_new = |wanted: &&Value| !policy::statements_of(trusted).iter().any(|statement| policy::lets_in(statement, wanted));
+    let new = policy::statements_of(added).into_iter().filter(is_new).enumerate();
+    let sid = |index: usize| format!("Xeks{}x{}x{index}", "0".repeat(12), "0".repeat(16));
+    let new = new.map(|(index, statement)| policy::with_sid(statement, sid(index)));
+    let all = policy::statements_of(trusted).into_iter().cloned().chain(new);
+    policy::with_statements(trusted, all.collect())
+}
+
 /// The statements that other resources of this provider added to the role: Sid, and the principals that it names.
 pub fn guests(facts: &RoleFacts) -> Vec<(String, Vec<String>)> {
     let principals = |statement: &Value| match &statement["Principal"] {

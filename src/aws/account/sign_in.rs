@@ -13,7 +13,7 @@ const DEFAULT: &str = "default";
 
 /// Where credentials start, and the roles of the configuration that are assumed from there, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct SignIn {
     pub source: Source,
     pub roles: Vec<String>,
 }
@@ -75,12 +75,13 @@ pub(super) fn starts_at_a_profile(settings: &Settings) -> bool {
 }
 
 /// Where the credentials of these settings come from. `chain` is that of the chosen profile, where the profile exists.
-pub(super) fn origin(settings: &Settings, choice: Choice<'_>, chain: Option<Chain>, profiles: &Profiles) -> Origin {
+pub(super) fn sign_in(settings: &Settings, choice: Choice<'_>, chain: Option<Chain>, profiles: &Profiles) -> SignIn {
     let source = match (&settings.keys, &settings.web_identity) {
         (Some(_), _) if settings.web_identity.is_none() => Source::Keys,
         (_, Some(web)) => Source::WebIdentity(web.role_arn.clone()),
         _ if !starts_at_a_profile(settings) => {
-            Source::Environment { over: Some(choice.name().to_owned()).filter(|name| profiles.has(name)) }
+            let is_meant = choice != Choice::Default || profiles.has(DEFAULT);
+            Source::Environment { over: is_meant.then(|| choice.name().to_owned()) }
         }
         _ => match chain {
             Some(chain) if chain.start != Start::Nothing || !chain.roles.is_empty() => Source::Profile(chain),
@@ -88,7 +89,7 @@ pub(super) fn origin(settings: &Settings, choice: Choice<'_>, chain: Option<Chai
             _ => Source::Host { searched: profiles.searched() },
         },
     };
-    Origin { source, roles: settings.assume_role.iter().map(|role| role.role_arn.clone()).collect() }
+    SignIn { source, roles: settings.assume_role.iter().map(|role| role.role_arn.clone()).collect() }
 }
 
 fn has_keys() -> bool {
@@ -99,7 +100,7 @@ fn given(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.trim().is_empty())
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Source::Keys => f.write_str("access_key in the provider's configuration"),
