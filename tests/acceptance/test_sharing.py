@@ -340,6 +340,19 @@ resource "xeks_cross_account_access" "second" {{
     assert accounts.entry(ACCESS_ARN)
 
 
+def test_targets_that_need_more_room_than_the_shared_role_has_are_refused_in_the_plan(workspace, aws):
+    accounts = Accounts(aws)
+    make_controller(accounts)
+    before = aws.dump()
+    keys = [f"team-{n}" for n in range(10)]
+    apart = spokes(keys).replace('name = "external-secrets" }]', 'name = each.key }]')
+    workspace(apart).try_plan().must_fail("trust policy of role external-secrets", "characters", "2048")
+    workspace(spokes(keys)).try_plan().must_work()
+    many = [f"a-target-with-a-long-name-{n}" for n in range(60)]
+    workspace(spokes(many)).try_plan().must_fail("external-secrets would have too many inline policies", "10240")
+    assert not traces(aws, before)
+
+
 HUB_PROVIDER = """
   allow_same_account = true
   workload_accounts = {
