@@ -87,10 +87,12 @@ impl<C: Composite> Composed<C> {
         if let Err(apart) = report::one_partition(self.composite.sides(&planned.value), &cx.pair) {
             diagnostics.extend(apart);
         }
+        // Reported with what the checks find.
+        let mut names = Diagnostics::new();
         if !planned.open {
             let objects = self.composite.objects(&planned.model, &planned.env);
             self.note_creates(&cx, &objects);
-            diagnostics.extend(names::check(&objects, &planned.env, &cx.ownership.resource, &self.run));
+            names = names::check(&objects, &planned.env, &cx.ownership.resource, &self.run);
         }
         // Also those of a resource that does not change: another one may.
         for want in self.composite.wants(&planned.model, &planned.env) {
@@ -105,6 +107,7 @@ impl<C: Composite> Composed<C> {
             self.run.is_incomplete(&cx.ownership.resource, !cx.missing.lock().is_empty());
             diagnostics.extend(preflight::may_still_come(&cx, &self.run));
         }
+        diagnostics.extend(names);
         Outcome::new(plan, diagnostics)
     }
 
