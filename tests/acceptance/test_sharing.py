@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT, Accounts, role_arn, traces
 from aws_emulator.client import Credentials
+from cluster_peering import peering
 from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, access
 from irsa_trust import ADDRESS, POD, POLICY, ROLE, trust
+from network import Network
 from profiles import profile
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
@@ -345,7 +347,7 @@ def test_targets_that_need_more_room_than_the_shared_role_has_are_refused_in_the
     make_controller(accounts)
     before = aws.dump()
     keys = [f"team-{n}" for n in range(10)]
-    apart = spokes(keys).replace('name = "external-secrets" }]', 'name = each.key }]')
+    apart = spokes(keys).replace('name = "external-secrets" }]', "name = each.key }]")
     workspace(apart).try_plan().must_fail("trust policy of role external-secrets", "characters", "2048")
     workspace(spokes(keys)).try_plan().must_work()
     many = [f"a-target-with-a-long-name-{n}" for n in range(60)]
@@ -395,3 +397,44 @@ def test_a_hub_with_25_targets_in_three_accounts(workspace, aws):
 
     root.destroy()
     assert not traces(aws, before)
+
+
+def tag_profile(accounts: Accounts, key: str) -> None:
+    accounts.iam("workload").tag_instance_profile(InstanceProfileName=WORKLOAD, Tags=[{"Key": key, "Value": "42"}])
+
+
+def tag_entry(accounts: Accounts, key: str) -> None:
+    accounts.eks.tag_resource(resourceArn=accounts.entry(ACCESS_ARN)["accessEntryArn"], tags={key: "42"})
+
+
+def test_tags_of_others_on_profile_and_entry_are_theirs(workspace, aws):
+    accounts = Accounts(aws)
+    hcl = access(workload_role=f'name = "{WORKLOAD}", instance_profile = true')
+    root = workspace(hcl)
+    root.apply()
+    for tag_one in (tag_profile, tag_entry):
+        tag_one(accounts, "CostCenter")
+    root.assert_empty_plan()
+    root.write(hcl.rstrip()[:-1] + '  tags = { changed = "yes" }\n}\n')
+    root.apply()
+    listed = {tag["Key"] for tag in accounts.instance_profile(WORKLOAD)["Tags"]}
+    assert {"CostCenter", "changed"} <= listed & accounts.entry(ACCESS_ARN)["tags"].keys()
+    root.destroy()
+    assert not accounts.entry(ACCESS_ARN)
+
+
+@pytest.mark.parametrize("account", ["cluster", "workload"])
+def test_tags_of_others_on_a_peering_connection_are_theirs(workspace, aws, account):
+    hcl = peering(Network(aws).workload_vpc, 'tags = { team = "x" }')
+    root = workspace(hcl)
+    root.apply()
+    connection = root.state("xeks_cluster_peering.team")["peering_connection_id"]
+    ec2 = aws.client(account, "ec2")
+    ec2.create_tags(Resources=[connection], Tags=[{"Key": "CostCenter", "Value": "42"}])
+    root.assert_empty_plan()
+    root.write(hcl.replace('team = "x"', 'team = "y"'))
+    root.apply()
+    (found,) = ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[connection])["VpcPeeringConnections"]
+    tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    assert (tags["CostCenter"], tags["team"]) == ("42", "y")
+    root.destroy()

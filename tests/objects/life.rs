@@ -69,7 +69,7 @@ async fn what_others_change_is_seen_and_healed() {
     iam.update_role().role_name(ACCESS).description("drifted").max_session_duration(7200).send().await.unwrap();
     iam.put_role_permissions_boundary().role_name(ACCESS).permissions_boundary(MANAGED).send().await.unwrap();
     let tag = |k: &str| aws_sdk_iam::types::Tag::builder().key(k).value("drifted").build().unwrap();
-    iam.tag_role().role_name(ACCESS).tags(tag("owner")).tags(tag("extra")).send().await.unwrap();
+    iam.tag_role().role_name(ACCESS).tags(tag("owner")).send().await.unwrap();
     let open = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "eks:*", "Resource": "*"}});
     iam.put_role_policy()
         .role_name(ACCESS)
@@ -81,7 +81,6 @@ async fn what_others_change_is_seen_and_healed() {
     let workload = root.side(Side::Workload).iam();
     workload.detach_role_policy().role_name(WORKLOAD).policy_arn(MANAGED).send().await.unwrap();
     workload.remove_role_from_instance_profile().instance_profile_name(WORKLOAD).role_name(WORKLOAD).send().await.unwrap();
-    workload.tag_instance_profile().instance_profile_name(WORKLOAD).tags(tag("extra")).send().await.unwrap();
     let update = eks.update_access_entry().cluster_name(CLUSTER).principal_arn(&principal).username("ops");
     update.kubernetes_groups("others").send().await.unwrap();
     let scope = aws_sdk_eks::types::AccessScope::builder().r#type("namespace".into()).namespaces("dev").build();
@@ -95,7 +94,7 @@ async fn what_others_change_is_seen_and_healed() {
     let facts = role::RoleFacts::of(&seen.observed[&role::key(Side::Cluster, ACCESS)]);
     assert_eq!((facts.description.as_deref(), facts.max_session_duration), (Some("drifted"), 7200));
     assert_eq!(facts.permissions_boundary.as_deref(), Some(MANAGED));
-    assert_eq!(facts.tags.into_iter().collect::<Vec<_>>(), [("extra", "drifted"), ("owner", "drifted")].map(|(k, v)| (k.into(), v.into())));
+    assert_eq!(facts.tags.into_iter().collect::<Vec<_>>(), [("owner", "drifted")].map(|(k, v)| (k.into(), v.into())));
     let entry = seen.observed[&access_entry::key(CLUSTER, ACCESS)].facts.get::<EntryFacts>().unwrap();
     assert_eq!((entry.username.as_str(), entry.default_username), ("ops", false));
     assert_eq!(entry.policies[ADMIN].scope, Scope::Namespace);

@@ -59,7 +59,6 @@ fn workload_rows() -> Vec<Row> {
         on_profile("role taken out", OnProfile::TakeRoleOut, &membership),
         on_profile("deleted", OnProfile::Delete, &profile),
         on_profile("tag changed", OnProfile::Tag("team", "y"), &tags),
-        on_profile("tag added", OnProfile::Tag("stray", "y"), &tags),
     ]
 }
 
@@ -73,7 +72,6 @@ fn entry_rows() -> Vec<Row> {
         ("access entry: groups", OnEntry::Groups("a"), "kubernetes.groups"),
         ("access entry: tag changed", OnEntry::Tag("team", "y"), &tags),
         ("access entry: tag removed", OnEntry::Untag("team"), &tags),
-        ("access entry: tag added", OnEntry::Tag("stray", "y"), &tags),
         ("access entry: deleted", OnEntry::Delete, &entry),
         ("access policy: scope narrowed", OnEntry::Associate("AmazonEKSClusterAdminPolicy", &["a"]), &admin),
         ("access policy: scope widened", OnEntry::Associate("AmazonEKSViewPolicy", &[]), &view),

@@ -74,7 +74,6 @@ fn rows(network: &Network) -> Vec<Row> {
             (format!("route of the {side:?} VPC: deleted"), OnNetwork::DeleteRoute(side, far), side, "ec2_route"),
             (format!("tag changed in the {side:?} account"), OnNetwork::Tag(side, "team", "y"), side, connection),
             (format!("tag removed in the {side:?} account"), OnNetwork::Untag(side, "team"), side, connection),
-            (format!("tag added in the {side:?} account"), OnNetwork::Tag(side, "stray", "y"), side, connection),
             (format!("DNS option of the {side:?} side: off"), OnNetwork::Dns(side, false), side, "ec2_vpc_peering_connection_options"),
         ]
     });

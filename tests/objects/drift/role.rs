@@ -29,6 +29,7 @@ pub fn configured(side: Side, name: &str, more: Json) -> Json {
         "max_session_duration": DURATION,
         "permissions_boundary": boundary(side, "boundary"),
         "tags": {"side": "one"},
+        "exclusive": true,
     });
     role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     role
@@ -47,8 +48,7 @@ pub fn rows(side: Side, attribute: &str, role: &'static str, inline: &'static st
         ("boundary removed", OnRole::NoBoundary, bound),
         ("tag changed", OnRole::Tag("team", "y"), tags.clone()),
         ("own tag changed", OnRole::Tag("side", "y"), tags.clone()),
-        ("tag removed", OnRole::Untag("team"), tags.clone()),
-        ("tag added", OnRole::Tag("stray", "y"), tags),
+        ("tag removed", OnRole::Untag("team"), tags),
         ("inline policy changed", OnRole::PutPolicy(inline, deny()), format!("{policy}.document")),
         ("inline policy deleted", OnRole::DeletePolicy(inline), policy.clone()),
         ("inline policy added", OnRole::PutPolicy("stray", deny()), object(side, "iam_role_policy", &format!("{role}/stray"))),
