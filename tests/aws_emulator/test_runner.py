@@ -73,6 +73,9 @@ def provider_calls(iam):
     iam.get_open_id_connect_provider(**provider)
     iam.add_client_id_to_open_id_connect_provider(**provider, ClientID="b")
     iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID="b")
+    # Only of a provider that xeks created.
+    iam.tag_open_id_connect_provider(**provider, Tags=[{"Key": "xeks:managed", "Value": "shared"}])
+    iam.update_open_id_connect_provider_thumbprint(**provider, ThumbprintList=["a" * 40])
     iam.tag_open_id_connect_provider(**provider, Tags=TAGS)
     iam.untag_open_id_connect_provider(**provider, TagKeys=[TAGS[0]["Key"]])
     iam.list_roles()

@@ -68,8 +68,9 @@ impl Use<'_> {
     /// The plan looks whether the policies exist.
     fn look_at_policies(&self, grants: &mut Grants, place: &Place) {
         let boundary = text(self.role, "permissions_boundary").filter(|_| !self.existing());
-        let boundary = boundary.map(|boundary| if boundary == "*" { place.iam("policy", "/", "*") } else { boundary });
-        let named: Vec<String> = self.role.get("managed_policy_arns").strings().into_iter().chain(boundary).collect();
+        let named = self.role.get("managed_policy_arns").strings().into_iter().chain(boundary);
+        let any = || [place.iam("policy", "/", "*"), format!("arn:{}:iam::aws:policy/*", place.partition)].to_vec();
+        let named: Vec<String> = named.flat_map(|policy| if policy == "*" { any() } else { vec![policy] }).collect();
         if !named.is_empty() {
             grants.allow("PoliciesRead", &["iam:GetPolicy"], &named, ALWAYS);
         }
