@@ -157,7 +157,7 @@ def managed(policies: str) -> str:
     return access(workload_role=f'name = "{WORKLOAD}"{policies}')
 
 
-def test_null_managed_policies_leave_foreign_attachments_and_an_empty_set_removes_them(workspace, aws):
+def test_null_managed_policies_leave_foreign_attachments_and_an_exclusive_role_loses_them(workspace, aws):
     accounts = Accounts(aws)
     other = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
     root = workspace(managed(f', managed_policy_arns = ["{BUCKETS}"]'))
@@ -171,9 +171,13 @@ def test_null_managed_policies_leave_foreign_attachments_and_an_empty_set_remove
 
     root.write(managed(", managed_policy_arns = []"))
     root.apply()
+    assert accounts.managed_policies("workload", WORKLOAD) == [other]
+
+    root.write(managed(", managed_policy_arns = [], exclusive = true"))
+    root.apply()
     root.apply()
     root.assert_empty_plan()
-    assert accounts.managed_policies("workload", WORKLOAD) == [], "set: these and no others"
+    assert accounts.managed_policies("workload", WORKLOAD) == [], "exclusive: these and no others"
 
 
 def test_an_empty_string_is_no_drift(workspace, aws):

@@ -83,8 +83,12 @@ def test_a_cluster_on_config_map_can_be_upgraded_and_stays_so(workspace, aws):
     )
 
 
-def test_a_missing_cluster_is_an_error_of_the_plan(workspace, aws):
-    refused_by_plan(aws, workspace(access().replace(CLUSTER, "nowhere")), "nowhere", CLUSTER_ACCOUNT, "ap-south-1")
+def test_a_missing_cluster_is_a_warning_of_the_plan_and_an_error_of_the_apply(workspace, aws):
+    before = aws.dump()
+    root = workspace(access().replace(CLUSTER, "nowhere"))
+    assert [w for w in root.plan().warnings if "nowhere" in w.detail]
+    root.try_apply().must_fail("nowhere", CLUSTER_ACCOUNT, "ap-south-1")
+    assert not traces(aws, before)
 
 
 def test_a_misspelt_access_policy_is_an_error_of_the_plan(workspace, aws):

@@ -26,19 +26,14 @@ def taken(accounts: Accounts) -> None:
 #: What can't be created, added beside what exists: the configuration, and what has to be there for it to fail.
 IN_THE_WAY: dict[str, tuple[str, Callable[[Accounts], None]]] = {
     "a cluster on CONFIG_MAP": (of("old", access('name = "a2"', 'name = "w2"', name="second")), lambda accounts: accounts.make_cluster("old", "CONFIG_MAP")),
-    "no such cluster": (of("nowhere", access('name = "a2"', 'name = "w2"', name="second")), lambda accounts: None),
     "a role that exists": (access('name = "a2"', 'name = "second"', name="second"), taken),
-    "an existing role that does not": (access('name = "a2"', 'name = "w2", existing = true', name="second"), lambda accounts: None),
     "no such access policy": (access('name = "a2"', 'name = "w2"', 'policies = { AmazonEKSNothing = { scope = "cluster" } }', name="second"), lambda accounts: None),
     "an unknown account": (access('name = "a2"', 'name = "w2"', more='workload_account = "nowhere"', name="second"), lambda accounts: None),
     "an account that can't be used": (access('name = "a2"', 'name = "w2"', more='workload_account = "broken"', name="second"), lambda accounts: None),
     "the same account on both sides": (access('name = "a2"', 'name = "w2"', more='workload_account = "same"', name="second"), lambda accounts: None),
-    "a federated trust of no cluster": (of("nowhere", trust('name = "second"', name="second")), lambda accounts: None),
     "a trust of a role that exists": (trust('name = "second"', name="second"), taken),
     "a trust policy that is too long": (trust('name = "second"', service_accounts=MANY, name="second"), lambda accounts: None),
     "a chained trust without an account": (trust('name = "second"', more=CHAINED + '\nworkload_account = "nowhere"', name="second"), lambda accounts: None),
-    "a peering of no cluster": (of("nowhere", peering("vpc-0123456789abcdef0", name="second")), lambda accounts: None),
-    "a peering of no VPC": (peering("vpc-0123456789abcdef0", name="second"), lambda accounts: None),
 }  # fmt: skip
 
 PROVIDER = f"""{HEAD}provider "xeks" {{

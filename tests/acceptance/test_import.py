@@ -172,6 +172,8 @@ def test_unmanaged_policies_stay_attached_after_an_import(workspace, aws):
     root.assert_empty_plan()
     assert accounts.managed_policies("workload", WORKLOAD) == [BUCKETS]
     assert accounts.managed_policies("workload", ROLE) == [BUCKETS]
+    for role in (WORKLOAD, ROLE):
+        accounts.iam("workload").detach_role_policy(RoleName=role, PolicyArn=BUCKETS)
     root.destroy()
 
 

@@ -118,10 +118,12 @@ def test_a_provider_deleted_while_a_trust_is_created_is_created_again(workspace,
     assert accounts.oidc_providers() == []
 
 
-def test_a_missing_existing_provider_is_an_error_of_the_plan(workspace, aws):
+def test_a_missing_existing_provider_is_a_warning_of_the_plan_and_an_error_of_the_apply(workspace, aws):
     before = aws.dump()
-    workspace(trust(more='oidc_provider = { manage = "existing" }')).try_plan().must_fail(
-        "iam_oidc_provider", Accounts(aws).issuer().removeprefix("https://")
+    root = workspace(trust(more='oidc_provider = { manage = "existing" }'))
+    assert [w for w in root.plan().warnings if "does not exist" in w.summary]
+    root.try_apply().must_fail(
+        "iam_oidc_provider", Accounts(aws).issuer().removeprefix("https://"), "Nothing was created"
     )
     assert not traces(aws, before)
 
