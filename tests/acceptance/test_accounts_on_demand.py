@@ -94,7 +94,11 @@ def test_one_caller_is_looked_up_however_many_trusts_there_are_and_without_prefl
 def test_the_path_of_an_issuer_says_what_it_finds_without_the_cluster_account(workspace, aws):
     root = workspace(OF_ISSUER, provider=block(WORKLOAD))
     root.apply()
-    root.write(OF_ISSUER + PATH + 'output "path" {\n  value = { hops = data.xeks_irsa_path.dns.hops, region = data.xeks_irsa_path.dns.region }\n}\n')
+    root.write(
+        OF_ISSUER
+        + PATH
+        + 'output "path" {\n  value = { hops = data.xeks_irsa_path.dns.hops, region = data.xeks_irsa_path.dns.region }\n}\n'
+    )
     root.apply()
 
     path = root.output("path")

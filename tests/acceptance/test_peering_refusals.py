@@ -70,14 +70,17 @@ def test_without_preflight_checks_overlapping_blocks_fail_the_apply_and_are_name
     assert network.left() == before
 
 
-def test_a_vpc_that_does_not_exist_is_refused_by_the_plan(workspace):
+def test_a_vpc_that_does_not_exist_is_a_warning_of_the_plan_and_an_error_of_the_apply(workspace):
     missing = "vpc-0123456789abcdef0"
-    workspace(peering(missing)).try_plan().must_fail(missing, "does not exist", "185863138492")
+    root = workspace(peering(missing))
+    assert [w for w in root.plan().warnings if missing in w.detail]
+    root.try_apply().must_fail(missing, "does not exist", "185863138492")
 
 
-def test_a_cluster_that_does_not_exist_is_refused_by_the_plan(workspace, network):
-    run = workspace(peering(network.workload_vpc, cluster="nowhere")).try_plan()
-    run.must_fail("nowhere", "does not exist", "183295435445")
+def test_a_cluster_that_does_not_exist_is_a_warning_of_the_plan_and_an_error_of_the_apply(workspace, network):
+    root = workspace(peering(network.workload_vpc, cluster="nowhere"))
+    assert [w for w in root.plan().warnings if "nowhere" in w.detail]
+    root.try_apply().must_fail("nowhere", "does not exist", "183295435445")
 
 
 def test_a_second_cluster_for_the_same_pair_of_vpcs_is_refused_by_the_plan(workspace, aws, network):
@@ -108,11 +111,12 @@ def test_a_connection_of_other_vpcs_is_refused_by_the_plan(workspace, aws, netwo
     run.must_fail(made, other.workload_vpc, network.workload_vpc)
 
 
-def test_a_deleted_connection_is_refused_by_the_plan(workspace, network):
+def test_a_deleted_connection_is_a_warning_of_the_plan_and_an_error_of_the_apply(workspace, network):
     made = network.connect()
     network.delete(made)
-    run = workspace(peering(network.workload_vpc, f'peering_connection_id = "{made}"')).try_plan()
-    run.must_fail(made, "does not exist")
+    root = workspace(peering(network.workload_vpc, f'peering_connection_id = "{made}"'))
+    assert [w for w in root.plan().warnings if made in w.detail]
+    root.try_apply().must_fail(made, "does not exist")
 
 
 def test_a_route_table_of_another_vpc_is_refused_by_the_plan_with_the_valid_ones(workspace, aws, network):

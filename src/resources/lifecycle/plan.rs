@@ -131,7 +131,7 @@ impl<C: Composite> Composed<C> {
         Plan { planned, replaces }
     }
 
-    /// The plan's values, with what can't change of what the configuration names: a reviewer sees documents and files before they exist. Not for the
+    /// The plan's values, of a create with what can't change of what the configuration names: a reviewer sees documents and files before they exist. Not for the
     /// create half of a replacement: what it depends on may be replaced in the same apply.
     async fn planned_with_facts(
         &self,
@@ -144,7 +144,7 @@ impl<C: Composite> Composed<C> {
         let provider = &context.provider;
         let planned = self.planned(value.clone(), prior, pair, provider, BTreeMap::new());
         let is_open = |(name, _)| planned.value.get(name).is_unknown();
-        if replanned || provider.skip_preflight || !self.schema.observed().any(is_open) {
+        if replanned || !prior.is_null() || provider.skip_preflight || !self.schema.observed().any(is_open) {
             return planned;
         }
         let cx = self.context(context, pair.clone(), &planned.model, &planned.env, timeout(&planned.value, "read"));
