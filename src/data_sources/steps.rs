@@ -63,8 +63,12 @@ impl Accounts {
         self.cluster.iter().chain(&self.workload)
     }
 
-    pub fn workload(&self) -> Option<&Account> {
-        self.workload.as_deref()
+    /// The workload account where a cluster is not found, which it may own: opened for that if nothing else needs it.
+    pub async fn other(&self, context: &RequestContext, key: Option<&str>, is_missing: bool) -> Option<Arc<Account>> {
+        match &self.workload {
+            None if is_missing => default_workload(context, key).await.ok().flatten(),
+            known => known.clone(),
+        }
     }
 
     /// The workload account, else the cluster's: a chain may live there alone.

@@ -181,7 +181,7 @@ impl Named {
         };
         let summary = format!("{} does not exist", self.arn);
         let mut diagnostics = Diagnostics::new();
-        if found.is_some() || identity_center::lacks_path(&self.arn.resource) {
+        if found.is_some() || self.advice(None).is_some() {
             // No apply creates it: its name is another role's, or IAM Identity Center's.
             diagnostics.error(path.clone(), summary, detail);
         } else {

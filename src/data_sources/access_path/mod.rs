@@ -69,10 +69,11 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok((region, Chain::default())) };
     let cluster_found = cluster.as_ref().ok().and_then(Option::as_ref);
     let seen = last.entry_arn();
+    let other = accounts.other(context, key, swapped::is_possible(&cluster)).await;
     let (door, network, hint) = futures::join!(
         entry::look(&account, &region, &question.cluster, seen.as_deref(), &cluster),
         network(accounts.workload_or(&account), &account, &region, cluster_found, question),
-        swapped::hint(&cluster, &account, accounts.workload(), &region, &question.cluster),
+        swapped::hint(&cluster, &account, other.as_deref(), &region, &question.cluster),
     );
 
     let mut chain = Chain(vec![identity::identity(first)]);

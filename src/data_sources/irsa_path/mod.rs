@@ -82,7 +82,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
             (accounts, Source::Cluster { owner, region, name: question.cluster.as_deref().unwrap_or_default() })
         }
     };
-    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&source, accounts.workload()));
+    let (steps, (issuer, first)) = futures::join!(steps::find(&accounts, &chain), issuer(&source, &accounts, context, key));
     let (Some(taker), Some(role)) = (steps.first(), steps.last()) else { return Ok((None, Chain::default())) };
     let providers = provider::look(&accounts, taker, issuer.as_deref()).await;
 
@@ -99,7 +99,7 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Optio
 }
 
 /// The issuer's name without `https://`, where it is known, and the hop that tells of it.
-async fn issuer(source: &Source<'_>, workload: Option<&Account>) -> (Option<String>, Hop) {
+async fn issuer(source: &Source<'_>, accounts: &Accounts, context: &RequestContext, key: Option<&str>) -> (Option<String>, Hop) {
     let (account, region, name) = match source {
         Source::Cluster { owner, region, name } => (owner, region, *name),
         Source::Issuer(url) => {
@@ -110,7 +110,8 @@ async fn issuer(source: &Source<'_>, workload: Option<&Account>) -> (Option<Stri
     let owner = &account.identity().account_id;
     let object = arn::cluster(&account.identity().partition, region, owner, name);
     let found = cluster::describe_in(account, region, name).await;
-    let hint = swapped::hint(&found, account, workload, region, name).await;
+    let other = accounts.other(context, key, swapped::is_possible(&found)).await;
+    let hint = swapped::hint(&found, account, other.as_deref(), region, name).await;
     let (issuer, hop) = match found {
         Err(error) => (None, Hop::unreadable(ISSUER, object, &error).or_fix(hint)),
         Ok(None) => {

@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Entry, Key, OnExisting};
 use crate::objects::iam::role::{self, RoleFacts};
 use crate::objects::iam::{inline_policy, policy_attachment, quotas};
-use crate::objects::{Context, Env, Missing};
+use crate::objects::{Context, Env, Missing, OWN_POLICIES};
 use crate::resources::lifecycle::Run;
 use crate::resources::preflight;
 use crate::schema::placeholder;
@@ -241,10 +241,10 @@ impl Wanted<'_> {
             let added = Json::from_iter(self.inline_policies.clone());
             for others in self.noted(cx, run, "inline policies", &added.to_string()) {
                 let others: BTreeMap<String, String> = serde_json::from_str(&others).unwrap_or_default();
-                sizes.extend(others.iter().map(|(name, document)| (name.clone(), policy::text_size(document))));
+                sizes.extend(others.iter().map(|(name, document)| (name.clone(), marked_size(name, document))));
             }
         }
-        sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), policy::text_size(document))));
+        sizes.extend(self.inline_policies.iter().map(|(name, document)| (name.clone(), marked_size(name, document))));
         let total: usize = sizes.values().sum();
         if total > policy::INLINE_LIMIT {
             diagnostics.error(
@@ -259,6 +259,13 @@ impl Wanted<'_> {
             );
         }
     }
+}
+
+/// The size of an inline policy with the Sids that mark it as this provider's.
+fn marked_size(name: &str, document: &str) -> usize {
+    const SID: usize = "\"Sid\":\"Xeks0123456789abx0123456789abcdefx0w01234567\",".len();
+    let statements = policy::parse(document).map_or(0, |document| policy::statements_of(&document).len());
+    policy::text_size(document) + if name.starts_with(OWN_POLICIES) { statements * SID } else { 0 }
 }
 
 /// A quota that the account may have raised.
