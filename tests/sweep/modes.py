@@ -124,17 +124,6 @@ def chained(_: Aws) -> Update:
     )
 
 
-def shared_pod_role(aws: Aws) -> Update:
-    """Two trusts on one existing pod role and one statement, which the first one leaves to the other."""
-    Accounts(aws).make_role("cluster", POD, TRUSTS_EC2)
-    pod = f'mode = "chained"\npod_role = {{ name = "{POD}", existing = true }}'
-    other = trust('name = "other-target"', more=pod, name="other")
-    return Update(
-        trust(f'name = "{ROLE}"', more=pod) + other,
-        trust(f'name = "{ROLE}"', '{ namespace = "a", name = "x" }', more=pod) + other,
-    )
-
-
 def network(aws: Aws) -> Update:
     vpc = Network(aws).workload_vpc
     return Update(
@@ -159,7 +148,6 @@ MODES = [
     Mode("access", "existing", "xeks_cross_account_access.ec2", existing_roles),
     Mode("irsa", "federated", "xeks_irsa_trust.app", federated),
     Mode("irsa", "chained", "xeks_irsa_trust.app", chained),
-    Mode("irsa", "shared", "xeks_irsa_trust.app", shared_pod_role, imports=False),
     Mode("peering", "new", "xeks_cluster_peering.team", network),
     Mode("peering", "existing", "xeks_cluster_peering.team", connection),
     Mode("access", "adopted", "xeks_cross_account_access.ec2", adopted_entry, imports=False),
