@@ -236,8 +236,10 @@ MAY_BE_UNUSED = {
     "iam:UntagOpenIDConnectProvider",
     "iam:UpdateOpenIDConnectProviderThumbprint",
     "iam:GetAccountSummary",
-    # Of what others attached, where a role is exclusive or its deletion is forced.
+    # Of what others put there, where a role is exclusive or its deletion is forced.
     "iam:DetachRolePolicy",
+    "iam:DeleteRolePolicy",
+    "iam:GetRolePolicy",
     "iam:ListInstanceProfilesForRole",
     "eks:ListAccessEntries",
 }

@@ -9,13 +9,13 @@ use serde_json::Value as Json;
 use super::model::{Model, STS_AUDIENCE, Source};
 use crate::aws::policy::statements::Passed;
 use crate::aws::{Side, names, policy};
-use crate::engine::{Added, Refreshed, Tags};
-use crate::objects::iam::{inline_policy, oidc_provider};
+use crate::engine::Refreshed;
+use crate::objects::iam::inline_policy;
 use crate::objects::{Context, Env, OWN_POLICIES};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
 use crate::resources::trusted_principals;
-use crate::resources::values::{Location, map_or_null, set_or_null};
+use crate::resources::values::{Location, set_or_null};
 use crate::schema::{Schema, Value};
 use crate::terminal::visible;
 
@@ -101,21 +101,9 @@ impl ImportId for TrustId {
     }
 }
 
-/// The tags of an OIDC provider that this resource created, but for those that all of its objects have.
-fn discover_provider(value: &mut Value, inherited: &Tags, seen: &Refreshed) {
-    let created = seen.ledger.0.iter().filter(|(key, entry)| key.kind == oidc_provider::KIND && entry.added.contains(&Added::Creation));
-    let of_provider = created.filter_map(|(_, entry)| entry.tags.as_ref()).flatten();
-    let own: Tags = of_provider.filter(|(key, value)| inherited.get(*key) != Some(value)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    if !own.is_empty() {
-        let unset = [("manage", Value::string("shared")), ("thumbprints", Value::Null)];
-        value.insert("oidc_provider", Value::object(unset.into_iter().chain([("tags", map_or_null(&own))])));
-    }
-}
-
 /// Fills in what the first read found: the roles' own attributes and policies, and whom they trust.
 pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
     let tags = env.tags_all(value);
-    discover_provider(value, &tags, seen);
     let mut trust = Vec::new();
     if let Some(found) = model.pod_role.as_ref().and_then(|pod_role| Discovered::of(pod_role, value, cx, seen, &tags)) {
         trust = found.trust(cx);

@@ -4,7 +4,7 @@ use super::report::explain;
 use super::{Composed, Composite, FromValue, ImportId, Located, env, ownership, timeout};
 use crate::aws::{Account, Error};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Added, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
+use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
 use crate::objects::iam::role;
 use crate::objects::{Context, Env};
 use crate::provider::{Outcome, RequestContext};
@@ -89,13 +89,12 @@ fn located(objects: &[Box<dyn Object<Context>>], failure: Failure<Error>) -> Loc
     Located { path: object.map_or_else(Path::root, |object| object.attribute()), error: failure.error, key: None }
 }
 
-/// The tags that all imported objects have in common, without those that the provider sets by default. Roles, and shared objects that this resource
-/// created, may have tags of their own over them: they count only where nothing else exists.
+/// The tags that all imported objects have in common, without those that the provider sets by default. Roles may have tags of their own
+/// over them: they count only where nothing else exists.
 fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
-    let is_own = |entry: &Entry| entry.origin == Origin::Imported || entry.added.contains(&Added::Creation);
-    let tagged = ledger.0.iter().filter(|(_, entry)| is_own(entry)).filter_map(|(key, e)| Some((key, e, e.tags.as_ref()?)));
-    let (over, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, entry, _)| key.kind == role::KIND || entry.origin != Origin::Imported);
-    let mut all = if others.is_empty() { over } else { others }.into_iter().map(|(_, _, tags)| tags);
+    let tagged = ledger.0.iter().filter(|(_, entry)| entry.origin == Origin::Imported).filter_map(|(key, e)| Some((key, e.tags.as_ref()?)));
+    let (roles, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, _)| key.kind == role::KIND);
+    let mut all = if others.is_empty() { roles } else { others }.into_iter().map(|(_, tags)| tags);
     let mut common = all.next().cloned().unwrap_or_default();
     for tags in all {
         common.retain(|key, value| tags.get(key) == Some(value));
