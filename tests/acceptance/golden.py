@@ -27,6 +27,8 @@ GIVEN = re.compile(
 )
 VARYING = (
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:port"),
+    # In a Sid: the digest of a statement that has the issuer in it.
+    (re.compile(r"(?<=x\dw)[0-9a-f]{8}\b"), "digest"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "time"),
 )
 TIMES = re.compile(r"(Date|Time|At)$|^_made$")
