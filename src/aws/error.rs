@@ -14,6 +14,7 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_types::request_id::RequestId;
 
 use crate::secrets::hidden;
@@ -216,6 +217,12 @@ fn credentials_failure(error: &(dyn StdError + 'static)) -> Option<(Kind, String
             let refused = Error::from_code(call, "", code, message, id);
             return Some((kind_of_credentials(refused.kind), format!("no credentials: {call} failed: {}", refused.answer())));
         }
+        // The way to where the SDK asks for credentials itself: STS for the role of a profile, or IAM Identity Center.
+        if let (Some((kind, _)), Some(lost)) = (&mut found, error.downcast_ref::<ConnectorError>())
+            && (lost.is_io() || lost.is_timeout())
+        {
+            *kind = Kind::Unreachable;
+        }
         if let Some(credentials) = error.downcast_ref::<CredentialsError>() {
             let timed_out = matches!(credentials, CredentialsError::ProviderTimedOut(_));
             let kind = if timed_out { Kind::Unreachable } else { Kind::Credentials };
@@ -282,7 +289,6 @@ fn clean(message: &str) -> String {
 mod tests {
     use super::*;
     use aws_sdk_iam::operation::get_role::GetRoleError;
-    use aws_smithy_runtime_api::client::result::ConnectorError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -351,6 +357,15 @@ mod tests {
         let own = AssumeRoleError::generic(ErrorMetadata::builder().code("AccessDenied").message("not you").build());
         let own = SdkError::service_error(own, HttpResponse::new(403.try_into().unwrap(), SdkBody::empty()));
         assert_eq!(Error::from_sdk("sts:AssumeRole", LABEL, &own).kind, Kind::Denied, "the call itself is no failure of its credentials");
+    }
+
+    #[test]
+    fn credentials_that_can_not_be_asked_for_say_nothing_of_the_credentials() {
+        let lost: SdkError<AssumeRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::io("connection refused".into()));
+        let source = CredentialsError::provider_error(lost);
+        let failed: SdkError<GetRoleError, HttpResponse> = SdkError::dispatch_failure(ConnectorError::other(source.into(), None));
+        let error = Error::from_sdk("iam:GetRole", LABEL, &failed);
+        assert!(error.kind == Kind::Unreachable && error.message.contains("connection refused"), "{error}");
     }
 
     #[test]

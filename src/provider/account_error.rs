@@ -85,9 +85,8 @@ fn detail(error: &AccountError) -> String {
         }
         AccountError::Settings { message, .. } => format!("{}.", sentence(message)),
         AccountError::Aws { error, sign_in } => {
-            let account = &error.account;
             let advice = advice(error, sign_in).map_or_else(String::new, |advice| format!("\n\n{advice}"));
-            format!("{error}.\n\nThe credentials for {account} come from {sign_in}.{}{advice}", precedence(sign_in, account))
+            format!("{error}.\n\n{}{}{advice}", came_from(error, sign_in), precedence(sign_in, &error.account))
         }
     }
 }
@@ -95,6 +94,25 @@ fn detail(error: &AccountError) -> String {
 /// A caller, and where the credentials come from.
 fn described(caller: &Caller) -> String {
     format!("{} (credentials from {})", caller.identity.arn, caller.sign_in)
+}
+
+/// Where the credentials of a failed call come from, or were looked for.
+fn came_from(error: &Error, sign_in: &SignIn) -> String {
+    match &sign_in.source {
+        Source::Host { searched } if is_without_credentials(error) => format!(
+            "No credentials were found: neither the environment nor {searched} define any, and no container or instance provides any."
+        ),
+        _ => format!("The credentials for {} come from {sign_in}.", error.account),
+    }
+}
+
+fn is_without_credentials(error: &Error) -> bool {
+    error.message.starts_with("no credentials") && !is_of_a_role(error)
+}
+
+/// Whether a role was asked for: its caller is signed in.
+fn is_of_a_role(error: &Error) -> bool {
+    error.message.contains("sts:AssumeRole")
 }
 
 /// What to say of an account whose denied call may be that of another caller than the user has in mind.
@@ -108,8 +126,7 @@ pub fn unexpected_caller(account: &Account) -> Option<String> {
 fn precedence(sign_in: &SignIn, account: &str) -> String {
     match &sign_in.source {
         Source::Environment { over: Some(profile) } => format!(
-            " These variables take precedence over profile {profile:?}. To use that profile, set profile = {profile:?} in {account}, or unset \
-             {} and {}.",
+            " {} and {} take precedence over profile {profile:?}. To use that profile, set profile = {profile:?} in {account}, or unset both.",
             KEYS[0], KEYS[1]
         ),
         _ => String::new(),
@@ -124,11 +141,14 @@ fn advice(error: &Error, sign_in: &SignIn) -> Option<String> {
     if let Some(advice) = advice_on_duration(error, sign_in) {
         return Some(advice);
     }
-    // A role was asked for: its caller is signed in.
-    let is_of_a_role = error.message.contains("sts:AssumeRole");
     match &sign_in.source {
-        Source::Profile(chain) if !is_of_a_role => advice_on_profile(chain, error),
-        Source::Host { .. } if error.message.starts_with("no credentials") && !is_of_a_role => Some(format!(
+        _ if is_of_a_role(error) && error.message.contains("AccessDenied") => Some(
+            "Check that the role exists, that its trust policy allows this caller with the conditions that it has (such as an external ID or \
+             multi-factor authentication), and that the caller's own policies allow the call."
+                .into(),
+        ),
+        Source::Profile(chain) if !is_of_a_role(error) => advice_on_profile(chain, error),
+        Source::Host { .. } if is_without_credentials(error) => Some(format!(
             "Set profile, access_key and secret_key, or assume_role_with_web_identity in {}, or sign in to a profile and export AWS_PROFILE.",
             error.account
         )),

@@ -182,6 +182,48 @@ def test_an_issuer_that_is_known_after_apply_only_still_needs_one_account(worksp
     assert callers(aws) == {WORKLOAD_ACCOUNT}
 
 
+#: What is known after apply only, and leaves open until then which accounts are needed.
+OPEN = {
+    "mode": trust(clusters=f'issuer_urls = ["{ISSUER}"]', more="mode = terraform_data.it.output"),
+    "cluster_name": trust(
+        clusters=f'cluster_name = terraform_data.it.output == "federated" ? null : "c"\n  issuer_urls = ["{ISSUER}"]'
+    ),
+    "every source": trust(
+        clusters='cluster_name = terraform_data.it.output == "federated" ? null : "c"\n  '
+        f'issuer_urls = terraform_data.it.output == "federated" ? ["{ISSUER}"] : null'
+    ),
+}
+
+
+@pytest.mark.parametrize("open", OPEN)
+def test_what_is_open_in_the_plan_needs_one_account_in_the_apply(workspace, aws, open):
+    unknown = 'resource "terraform_data" "it" {\n  input = "federated"\n}\n'
+    root = workspace(unknown + OPEN[open], provider=block(WORKLOAD))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert callers(aws) == {WORKLOAD_ACCOUNT}
+
+
+@pytest.mark.parametrize("open", ["mode", "every source"])
+def test_what_is_open_in_the_plan_may_need_both_accounts_in_the_apply(workspace, aws, open):
+    mode = "mode = terraform_data.it.output" if open == "mode" else 'mode = "chained"'
+    pods = f'pod_role = {{ name = "nodejs-pod" }}\n{mode}'
+    sources = {
+        "mode": f'issuer_urls = ["{ISSUER}"]',
+        "every source": f'cluster_name = terraform_data.it.output == "x" ? null : "{CLUSTER}"\n  '
+        f'issuer_urls = terraform_data.it.output == "x" ? ["{ISSUER}"] : null',
+    }
+    root = workspace(
+        'resource "terraform_data" "it" {\n  input = "chained"\n}\n' + trust(clusters=sources[open], more=pods),
+    )
+    before = aws.dump()
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
 def test_a_state_with_objects_in_the_cluster_account_opens_it_whatever_the_configuration_says(workspace, aws):
     """A chained trust that becomes a federated one of issuers: the pod role goes, from the cluster account."""
     before = aws.dump()

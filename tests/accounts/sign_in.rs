@@ -65,7 +65,7 @@ fn a_profile_with_a_device_is_refused_with_the_commands_that_ask_for_its_code() 
             &format!("Profile \"platform\" in {}", file.display()),
             &format!("mfa_serial = {SERIAL}"),
             "aws configure export-credentials --profile platform --format env",
-            "remove profile from cluster_account",
+            "Remove profile from cluster_account",
             "credential_process = aws configure export-credentials --profile platform",
             "aws-vault exec platform",
         ],

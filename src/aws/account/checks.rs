@@ -109,16 +109,17 @@ fn advice(choice: Choice<'_>, account: &str, problem: Problem, profiles: &Profil
             let through = if name == chosen { String::new() } else { format!(", which profile {chosen:?} uses,") };
             let quoted = quoted(chosen);
             let instead = match choice {
-                Choice::Configuration(_) => format!(" and remove profile from {account}, because profile takes precedence over these keys"),
+                Choice::Configuration(_) => format!(" Remove profile from {account}: it takes precedence over these keys."),
                 _ => String::new(),
             };
             format!(
                 "profile {name:?} in {file}{through} has mfa_serial = {serial}: its role requires the code of a device, which a provider can't \
-                 ask for. Sign in before you run Terraform, in one of these ways. (1) Run `eval \"$(aws configure export-credentials \
-                 --profile {quoted} --format env)\"`, which asks for the code and exports the session's keys{instead}. (2) Run `aws sts \
-                 get-caller-identity --profile {quoted}`, which asks for the code and caches the session, and use another profile in \
-                 {account} that has only `credential_process = aws configure export-credentials --profile {quoted}`. (3) Run Terraform with \
-                 `aws-vault exec {quoted} -- terraform plan`{instead}"
+                 ask for. Sign in before you run Terraform, in one of these ways:\n\
+                 - Run `eval \"$(aws configure export-credentials --profile {quoted} --format env)\"`, which asks for the code and exports the \
+                 session's keys.{instead}\n\
+                 - Run Terraform with `aws-vault exec {quoted} -- terraform plan`.{instead}\n\
+                 - Run `aws sts get-caller-identity --profile {quoted}`, which asks for the code and caches the session, and use another profile \
+                 in {account} that has only `credential_process = aws configure export-credentials --profile {quoted}`"
             )
         }
     }

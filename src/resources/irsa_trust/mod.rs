@@ -62,12 +62,12 @@ impl Composite for IrsaTrust {
 
     /// The URLs of issuers say all that a federated trust needs of the clusters.
     fn sides(&self, value: &Value) -> Sides {
-        let is_federated = value.get("mode").as_str() == Some("federated");
-        let names_clusters = ["cluster_name", "cluster_names"].iter().any(|name| !value.get(name).is_null());
-        match (is_federated, names_clusters) {
-            (true, false) => Sides::Workload,
-            (true, true) => Sides::Apart,
-            (false, _) => Sides::Connected(schema::ONE_PARTITION),
+        let is_federated = (!value.get("mode").is_unknown()).then(|| value.get("mode").as_str() != Some("chained"));
+        match (is_federated, schema::names_issuers(value)) {
+            (Some(false), _) => Sides::Connected(schema::ONE_PARTITION),
+            (_, Some(false)) => Sides::Apart,
+            (Some(true), Some(true)) => Sides::Workload,
+            (None, Some(true)) | (_, None) => Sides::Unknown,
         }
     }
 

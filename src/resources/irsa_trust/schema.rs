@@ -205,10 +205,19 @@ fn planned_issuers(config: &Value, prior: &Value) -> Option<Value> {
     others.then_some(Value::Unknown)
 }
 
+/// Whether the trust is of issuers rather than of clusters; `None` while that is open. Exactly one of the sources is set.
+pub fn names_issuers(value: &Value) -> Option<bool> {
+    let [cluster, clusters, issuers] = SOURCES.map(|name| value.get(name));
+    if issuers.is_given() || cluster.is_null() && clusters.is_null() {
+        return Some(true);
+    }
+    (cluster.is_given() || clusters.is_given() || issuers.is_null()).then_some(false)
+}
+
 /// Whether a change of `issuer_urls` leaves the trust in its accounts: a federated one of clusters works in the cluster account too.
 fn keeps_its_accounts(prior: &Value, planned: &Value) -> bool {
-    let names_issuers = |value: &Value| !value.get("issuer_urls").is_null();
-    planned.get("mode").as_str() == Some("chained") || names_issuers(prior) == names_issuers(planned)
+    let has_urls = |value: &Value| !value.get("issuer_urls").is_null();
+    planned.get("mode").as_str() == Some("chained") || has_urls(prior) == has_urls(planned)
 }
 
 /// Issuer URLs in one form: with `https://`, without a slash at the end.
@@ -389,6 +398,22 @@ mod tests {
         let mut diagnostics = schema.validate(&object);
         diagnostics.extend(validate(&object, Partitions::default()));
         diagnostics.0.iter().map(|d| d.path.to_string()).collect()
+    }
+
+    #[test]
+    fn issuers_are_the_source_as_soon_as_nothing_else_can_be() {
+        let of = |cluster: Value, clusters: Value, issuers: Value| {
+            names_issuers(&Value::object([("cluster_name", cluster), ("cluster_names", clusters), ("issuer_urls", issuers)]))
+        };
+        let (null, unknown) = (|| Value::Null, || Value::Unknown);
+        let urls = || Value::set_of_strings(["https://a.example"]);
+        assert_eq!(of(null(), null(), urls()), Some(true));
+        assert_eq!(of(unknown(), null(), urls()), Some(true));
+        assert_eq!(of(null(), null(), unknown()), Some(true));
+        assert_eq!(of(unknown(), null(), unknown()), None);
+        assert_eq!(of(unknown(), unknown(), null()), Some(false));
+        assert_eq!(of(Value::string("c"), unknown(), unknown()), Some(false));
+        assert_eq!(of(null(), Value::set_of_strings(["c"]), null()), Some(false));
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub enum Sides {
     /// Both, each by itself: they may be in two partitions.
     Apart,
     Workload,
+    /// Not known before the apply: a plan can say nothing yet.
+    Unknown,
 }
 
 /// A configuration as a resource's own code reads it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Change, Claim, Composed, Composite, FromValue, env, names, report, stale, timeout};
+use super::{Change, Claim, Composed, Composite, FromValue, Sides, env, names, report, stale, timeout};
 use crate::aws::accounts::{Account, Pair};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{self, Ledger, Object, OnExisting};
@@ -44,7 +44,8 @@ impl<C: Composite> Composed<C> {
         let PlanRequest { config, prior, replanned } = request;
         let value = self.schema.with_defaults(&config);
         let unknown = |this: &Self, diagnostics| Outcome::new(this.plan_without_accounts(value.clone(), &prior), diagnostics);
-        if context.provider.unknown || value.get("workload_account").is_unknown() {
+        let is_open = value.get("workload_account").is_unknown() || self.composite.sides(&value) == Sides::Unknown;
+        if context.provider.unknown || is_open {
             return unknown(self, Diagnostics::new());
         }
         let pair = match self.pair(context, &value, &Ledger::from_value(prior.get("objects"))).await {
