@@ -82,6 +82,7 @@ def test_an_example_of_a_data_source(cli, aws, tmp_path, source):
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_an_example_of_a_resource_and_its_import(cli, aws, tmp_path, resource):
     root = example(cli, aws, tmp_path, EXAMPLES / "resources" / resource / "resource.tf")
+    root.write(one_after_another((root.directory / "main.tf").read_text()))
     golden = Golden(root, aws)
     golden.apply("create").must_work()
     for address, id in imports_of(resource):
@@ -97,6 +98,13 @@ def example(cli, aws, directory: Path, file: Path):
     root = cli.workspace(directory, **write_profiles(aws, directory / "aws"), **given)
     root.write((EXAMPLES / "provider" / "provider.tf").read_text(), "provider.tf")
     return root.write(file.read_text())
+
+
+def one_after_another(hcl: str) -> str:
+    """Which of two resources makes what they share would be chance."""
+    addresses = [".".join(block) for block in re.findall(r'^resource "(\w+)" "(\w+)" {$', hcl, re.M)]
+    earlier = iter(["", *(f"  depends_on = [{address}]\n" for address in addresses)])
+    return re.sub(r'^resource "\w+" "\w+" {\n', lambda block: block[0] + next(earlier), hcl, flags=re.M)
 
 
 def applied(root, aws, name: str) -> None:

@@ -9,13 +9,14 @@ use serde_json::Value as Json;
 use super::model::{Model, STS_AUDIENCE, Source};
 use crate::aws::policy::statements::Passed;
 use crate::aws::{Side, names, policy};
-use crate::engine::Refreshed;
+use crate::engine::{Refreshed, Tags};
 use crate::objects::iam::inline_policy;
+use crate::objects::iam::oidc_provider::{self, Setting, Values};
 use crate::objects::{Context, Env, OWN_POLICIES};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
 use crate::resources::role::Discovered;
 use crate::resources::trusted_principals;
-use crate::resources::values::{Location, set_or_null};
+use crate::resources::values::{Location, map_or_null, set_or_null};
 use crate::schema::{Schema, Value};
 use crate::terminal::visible;
 
@@ -101,8 +102,27 @@ impl ImportId for TrustId {
     }
 }
 
+/// `oidc_provider` as this resource's mark on a provider says that it was configured.
+fn discover_provider(model: &Model, value: &mut Value, seen: &Refreshed) {
+    let providers = model.issuers.iter().filter_map(|issuer| seen.observed.get(&model.provider_key(issuer)));
+    let written: Values = providers.flat_map(oidc_provider::written).collect();
+    if written.is_empty() {
+        return;
+    }
+    let (mut thumbprints, mut tags) = (Value::Null, Tags::new());
+    for (setting, found) in written {
+        match setting {
+            Setting::Thumbprints => thumbprints = Value::List(found.split(", ").map(Value::string).collect()),
+            Setting::Tag(key) => drop(tags.insert(key, found)),
+        }
+    }
+    let manage = Value::string("shared");
+    value.insert("oidc_provider", Value::object([("manage", manage), ("thumbprints", thumbprints), ("tags", map_or_null(&tags))]));
+}
+
 /// Fills in what the first read found: the roles' own attributes and policies, and whom they trust.
 pub async fn discover(model: &Model, cx: &Context, value: &mut Value, env: &Env, seen: &Refreshed) -> Result<(), Located> {
+    discover_provider(model, value, seen);
     let tags = env.tags_all(value);
     let mut trust = Vec::new();
     if let Some(found) = model.pod_role.as_ref().and_then(|pod_role| Discovered::of(pod_role, value, cx, seen, &tags)) {

@@ -5,7 +5,7 @@ use super::{Composed, Composite, FromValue, ImportId, Located, env, ownership, t
 use crate::aws::{Account, Error};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{self, Entry, Failure, Key, Ledger, Object, Origin, Refreshed, Tags};
-use crate::objects::iam::role;
+use crate::objects::iam::{oidc_provider, role};
 use crate::objects::{Context, Env};
 use crate::provider::{Outcome, RequestContext};
 use crate::resources::values::map_or_null;
@@ -68,7 +68,7 @@ impl<C: Composite> Composed<C> {
         if first.ledger.0.iter().any(has_path) {
             first = self.read_as_imported(cx, value, env).await?;
         }
-        value.insert("tags", map_or_null(&own_tags(&first.ledger, &env.default_tags)));
+        value.insert("tags", map_or_null(&own_tags(&first, &env.default_tags)));
         let model = C::Model::from_value(value, env);
         self.composite.discover(cx, &model, value, env, &first).await?;
         let second = self.read_as_imported(cx, value, env).await?;
@@ -90,12 +90,17 @@ fn located(objects: &[Box<dyn Object<Context>>], failure: Failure<Error>) -> Loc
 }
 
 /// The tags that all imported objects have in common, without those that the provider sets by default. Roles may have tags of their own
-/// over them: they count only where nothing else exists.
-fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
-    let tagged = ledger.0.iter().filter(|(_, entry)| entry.origin == Origin::Imported).filter_map(|(key, e)| Some((key, e.tags.as_ref()?)));
-    let (roles, others): (Vec<_>, Vec<_>) = tagged.partition(|(key, _)| key.kind == role::KIND);
-    let mut all = if others.is_empty() { roles } else { others }.into_iter().map(|(_, tags)| tags);
-    let mut common = all.next().cloned().unwrap_or_default();
+/// over them: they count only where nothing else exists. An OIDC provider that the resource created counts for the tags that the roles
+/// have too: others may have put more on it.
+fn own_tags(seen: &Refreshed, default_tags: &Tags) -> Tags {
+    let imported = seen.ledger.0.iter().filter(|(_, entry)| entry.origin == Origin::Imported);
+    let (roles, mut all): (Vec<_>, Vec<_>) =
+        imported.filter_map(|(key, entry)| Some((key, entry.tags.clone()?))).partition(|(key, _)| key.kind == role::KIND);
+    let is_of_roles = |tag: &str| roles.iter().all(|(_, tags)| tags.contains_key(tag));
+    let providers = seen.observed.iter().filter_map(|(key, observed)| Some((key, oidc_provider::inherited_tags(observed)?)));
+    all.extend(providers.map(|(key, tags)| (key, tags.into_iter().filter(|(tag, _)| is_of_roles(tag)).collect())));
+    let mut all = if all.is_empty() { roles } else { all }.into_iter().map(|(_, tags)| tags);
+    let mut common = all.next().unwrap_or_default();
     for tags in all {
         common.retain(|key, value| tags.get(key) == Some(value));
     }
@@ -107,6 +112,8 @@ fn own_tags(ledger: &Ledger, default_tags: &Tags) -> Tags {
 mod tests {
     use super::*;
     use crate::aws::Side;
+    use std::collections::BTreeMap;
+
     use crate::engine::found;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
@@ -119,6 +126,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.0.insert(Key::new(Side::Cluster, "iam_role", "a"), entry(&[("team", "x"), ("owner", "platform"), ("only", "a")]));
         ledger.0.insert(Key::new(Side::Workload, "iam_role", "b"), entry(&[("team", "x"), ("owner", "platform")]));
-        assert_eq!(own_tags(&ledger, &tags(&[("owner", "platform")])), tags(&[("team", "x")]));
+        let seen = Refreshed { ledger, observed: BTreeMap::new(), replaced: BTreeMap::new() };
+        assert_eq!(own_tags(&seen, &tags(&[("owner", "platform")])), tags(&[("team", "x")]));
     }
 }

@@ -23,7 +23,7 @@ use super::federation::{audiences, takes, trusts_in};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::ownership::digest;
 use crate::objects::{Context, Env, locks, tags};
@@ -78,6 +78,10 @@ struct ProviderFacts {
     known: Values,
     /// The settings that were changed since, other than by another trust.
     drifted: BTreeMap<Setting, Option<String>>,
+    /// The settings that this resource's mark lists.
+    written: Values,
+    /// The tags that the provider has like the other objects of the resource that created it; None where another one did.
+    inherited_tags: Option<Tags>,
 }
 
 pub fn key(side: Side, issuer: &str) -> Key {
@@ -338,6 +342,8 @@ impl OidcProvider {
                 settings_differ,
                 known,
                 drifted: compared.drifted(),
+                written: compared.written(),
+                inherited_tags: compared.inherited(),
             }),
             // Never refused: it belongs to no resource alone.
             ..Observed::attached(differs)
@@ -441,6 +447,16 @@ pub async fn refused(cx: &Context, provider: &OidcProvider, known: &Values) -> R
 /// The settings that the configuration names and that someone changed, as they are now.
 pub fn drifted(observed: &Observed) -> BTreeMap<Setting, Option<String>> {
     observed.facts.get::<ProviderFacts>().map(|facts| facts.drifted.clone()).unwrap_or_default()
+}
+
+/// The settings that the configuration of the trust named when it wrote them.
+pub fn written(observed: &Observed) -> Values {
+    observed.facts.get::<ProviderFacts>().map(|facts| facts.written.clone()).unwrap_or_default()
+}
+
+/// The tags of a provider that this resource created, without those that its `oidc_provider` named.
+pub fn inherited_tags(observed: &Observed) -> Option<Tags> {
+    observed.facts.get::<ProviderFacts>()?.inherited_tags.clone()
 }
 
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {

@@ -175,6 +175,20 @@ impl<'a> Compared<'a> {
         own.is_some_and(|(_, digests, _)| digests.contains(&digest_of(setting, value)))
     }
 
+    /// What this trust's mark says that it wrote, as it is: for an import.
+    pub(super) fn written(&self) -> Values {
+        let thumbprints = (Setting::Thumbprints, text_of(self.thumbprints));
+        let tags = self.tags.iter().map(|(key, value)| (Setting::Tag(key.clone()), value.clone()));
+        tags.chain([thumbprints]).filter(|(setting, value)| self.has_written(setting, value)).collect()
+    }
+
+    /// The other tags of a provider that this trust created, as its objects have them otherwise: for an import.
+    pub(super) fn inherited(&self) -> Option<Tags> {
+        let (_, mut tags) = self.ownership.split(self.tags.clone());
+        tags.retain(|key, value| !self.has_written(&Setting::Tag(key.clone()), value) && !self.is_yielded(key, value));
+        (self.is_ours && self.is_creator).then_some(tags)
+    }
+
     /// The named settings that this trust may not change. What it knew before, its user has since decided to change.
     pub(super) fn refused(&self, known: &Values) -> Vec<Refused> {
         let refused = self.differing().filter_map(|(setting, wanted, found)| {
