@@ -26,6 +26,8 @@ class Mode:
     write: Callable[[Aws], Update]
     #: Whether an import makes of it what an apply makes: not of a foreign entry, which belongs to the resource once it is imported.
     imports: bool = True
+    #: Whether another resource has a part in the objects: which of the two wrote what they share is chance after a fault.
+    shares: bool = False
 
     def __str__(self) -> str:
         return f"{self.resource}/{self.name}"
@@ -124,6 +126,17 @@ def chained(_: Aws) -> Update:
     )
 
 
+def shared_pod_role(aws: Aws) -> Update:
+    """Two trusts on one existing pod role and one statement, which the first one writes and leaves to the other."""
+    Accounts(aws).make_role("cluster", POD, TRUSTS_EC2)
+    pod = f'mode = "chained"\npod_role = {{ name = "{POD}", existing = true }}'
+    other = trust('name = "other-target"', more=f"{pod}\ndepends_on = [xeks_irsa_trust.app]", name="other")
+    return Update(
+        other + trust(f'name = "{ROLE}"', more=pod),
+        other + trust(f'name = "{ROLE}"', '{ namespace = "a", name = "x" }', more=pod),
+    )
+
+
 def network(aws: Aws) -> Update:
     vpc = Network(aws).workload_vpc
     return Update(
@@ -148,6 +161,7 @@ MODES = [
     Mode("access", "existing", "xeks_cross_account_access.ec2", existing_roles),
     Mode("irsa", "federated", "xeks_irsa_trust.app", federated),
     Mode("irsa", "chained", "xeks_irsa_trust.app", chained),
+    Mode("irsa", "shared", "xeks_irsa_trust.app", shared_pod_role, imports=False, shares=True),
     Mode("peering", "new", "xeks_cluster_peering.team", network),
     Mode("peering", "existing", "xeks_cluster_peering.team", connection),
     Mode("access", "adopted", "xeks_cross_account_access.ec2", adopted_entry, imports=False),

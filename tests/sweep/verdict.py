@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import terminal
 from cases import Case, Condition, Interruption
-from dumps import essential, exact
+from dumps import exact
 from harness import Run
 from worker import APPLY, DESTROY, Worker
 
@@ -130,7 +130,7 @@ def _after_the_fault(worker: Worker, converged: str) -> tuple[list[str], int]:
         problems.append(f"apply does not converge:\n{run.text}")
     takeovers = sum("will be taken over" in warning.summary for warning in run.warnings)
     problems += _broken(run)
-    if differs := _difference(converged, essential(worker.aws.dump())):
+    if differs := _difference(converged, worker.essential()):
         problems.append(f"it converges to another state than without a fault:\n{differs}")
     if (run := worker.run("plan", "-json", "-detailed-exitcode")).code:
         problems.append(f"the plan is not empty ({run.code}):\n{run.text if run.errors else run.output}")

@@ -54,6 +54,7 @@ class Worker:
         if self.mode is mode:
             return
         self.aws.reset()
+        self.mode = mode
         update = mode.write(self.aws)
         self.first, self.second = update.before, update.after
         self.before, self.empty = exact(self.aws.dump()), self.aws.snapshot()
@@ -61,8 +62,11 @@ class Worker:
         self.run(*APPLY).must_work()
         resources = self.root.resources()
         self.id = resources[mode.address]["id"]
-        self.applied, self.made, self.state = self.aws.snapshot(), essential(self.aws.dump()), self.state_file()
-        self.mode, self.starts = mode, {}
+        self.applied, self.made, self.state = self.aws.snapshot(), self.essential(), self.state_file()
+        self.starts = {}
+
+    def essential(self) -> str:
+        return essential(self.aws.dump(), self.mode.shares)
 
     def start(self, operation: Operation) -> Start:
         """The beginning of an operation; the first time it is run twice without a fault, to know its calls."""
@@ -72,7 +76,7 @@ class Worker:
             if operation is Operation.DESTROY:
                 assert exact(self.aws.dump()) == self.before, "a destroy without a fault leaves traces"
                 self.run(*APPLY).must_work()
-            start.converged = essential(self.aws.dump())
+            start.converged = self.essential()
             if operation not in (Operation.UPDATE, Operation.REPLACE_FIRST):
                 assert start.converged == self.made, f"{operation} without a fault ends elsewhere than an apply"
             self.starts[operation] = start

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Change, Claim, Composed, Composite, FromValue, Sides, env, names, report, stale, timeout};
+use super::{Change, Claim, Composed, Composite, FromValue, Located, Sides, env, names, report, stale, timeout};
+use crate::aws::Kind;
 use crate::aws::accounts::{Account, Pair};
 use crate::diagnostics::Diagnostics;
 use crate::engine::{self, Ledger, Object, OnExisting};
@@ -54,7 +55,7 @@ impl<C: Composite> Composed<C> {
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
             Err(error) => return unknown(self, error.into()),
         };
-        let planned = self.planned_with_facts(context, value, &prior, &pair, replanned).await;
+        let (planned, failed) = self.planned_with_facts(context, value, &prior, &pair, replanned).await;
         let mut replaces = Vec::new();
         let mut diagnostics = Diagnostics::new();
         self.run.begin(&context.provider);
@@ -104,7 +105,10 @@ impl<C: Composite> Composed<C> {
         let differs = plan.planned != prior && plan.replaces.is_empty();
         if differs && !planned.open && !context.provider.skip_preflight && !diagnostics.has_error() {
             let first = prior.is_null() && !replanned;
-            diagnostics.extend(self.preflight(&cx, planned, &prior, first).await);
+            diagnostics.extend(match failed {
+                Some(failed) => preflight::failed_lookup(&cx, C::NAME, failed),
+                None => self.preflight(&cx, planned, &prior, first).await,
+            });
             self.run.is_incomplete(&cx.ownership.resource, !cx.missing.lock().is_empty());
             diagnostics.extend(preflight::may_still_come(&cx, &self.run));
         }
@@ -132,8 +136,9 @@ impl<C: Composite> Composed<C> {
         Plan { planned, replaces }
     }
 
-    /// The plan's values, of a create with what can't change of what the configuration names: a reviewer sees documents and files before they exist. Not for the
-    /// create half of a replacement: what it depends on may be replaced in the same apply.
+    /// The plan's values, of a create with what can't change of what the configuration names: a reviewer sees documents and files before
+    /// they exist. Not for the create half of a replacement: what it depends on may be replaced in the same apply. Beside them the read that
+    /// failed, if one did.
     async fn planned_with_facts(
         &self,
         context: &RequestContext,
@@ -141,18 +146,20 @@ impl<C: Composite> Composed<C> {
         prior: &Value,
         pair: &Pair,
         replanned: bool,
-    ) -> Planned<C::Model> {
+    ) -> (Planned<C::Model>, Option<Located>) {
         let provider = &context.provider;
         let planned = self.planned(value.clone(), prior, pair, provider, BTreeMap::new());
         let is_open = |(name, _)| planned.value.get(name).is_unknown();
         if replanned || !prior.is_null() || provider.skip_preflight || !self.schema.observed().any(is_open) {
-            return planned;
+            return (planned, None);
         }
         let cx = self.context(context, pair.clone(), &planned.model, &planned.env, timeout(&planned.value, "read"));
         match self.composite.facts(&cx, &planned.model, &planned.env).await {
-            Ok(facts) if !facts.is_empty() => self.planned(value, prior, pair, provider, facts),
-            // The checks that follow report what could not be read.
-            _ => planned,
+            Ok(facts) if facts.is_empty() => (planned, None),
+            Ok(facts) => (self.planned(value, prior, pair, provider, facts), None),
+            // The checks that follow report what is missing.
+            Err(failed) if failed.error.is(Kind::Absent) => (planned, None),
+            Err(failed) => (planned, Some(failed)),
         }
     }
 

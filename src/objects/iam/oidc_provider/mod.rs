@@ -23,7 +23,8 @@ use super::federation::{audiences, takes, trusts_in};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
+    parts,
 };
 use crate::objects::ownership::digest;
 use crate::objects::{Context, Env, locks, tags};
