@@ -14,8 +14,11 @@ _RANDOM = [
     (re.compile(r"\b(pcx|sgr)-[0-9a-f]+"), r"\1-…"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "uuid"),
 ]
-#: What says which of several resources wrote something that they share: statements' ids, and the tag of an OIDC provider.
-_WRITERS = [(re.compile(r"\bXeks\w+"), "Xeks…"), (re.compile(r'(?<="Key": "xeks:creator",)(\s*)"Value": "[^"]*"'), r'\1"Value": "a trust"')]
+#: What says which of several resources wrote what they share: statements' ids, and the tag of an OIDC provider.
+_WRITERS = [
+    (re.compile(r"\bXeks\w+"), "Xeks…"),
+    (re.compile(r'(?<="Key": "xeks:creator",)(\s*)"Value": "[^"]*"'), r'\1"Value": "a trust"'),
+]
 _TIMES = re.compile(r"(Date|Time|At)$|^_made$")
 
 
@@ -25,7 +28,7 @@ def exact(dump: dict) -> str:
 
 
 def essential(dump: dict, shares: bool) -> str:
-    """Without ids that AWS gave, times, and the instance that each create mints; where objects are shared also without who wrote them."""
+    """Without ids that AWS gave, times, and the instances of creates; of what is shared, without the writer."""
     dump = without_gone(dump)
     text = json.dumps(_ordered(dump), sort_keys=True, indent=1)
     for instance in sorted(_instances(dump)):
