@@ -86,6 +86,7 @@ enum Found {
 
 impl<'a, B: Backend> Convergence<'a, B> {
     fn new(backend: &'a B, instance: &'a str, prior: Ledger) -> Self {
+        backend.end_look();
         Convergence { backend, instance, ledger: Mutex::new(prior), changes: Mutex::default(), deleted: Mutex::default() }
     }
 
@@ -103,8 +104,10 @@ impl<'a, B: Backend> Convergence<'a, B> {
                 let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_ready);
                 waiting = rest;
                 for object in ready {
-                    let renewed = object.depends_on().iter().any(|key| done.get(key) == Some(&true));
-                    running.push(async move { (object.key(), self.apply(object, renewed).await) });
+                    let is_created = |key: &Key| done.get(key) == Some(&true);
+                    let renewed = object.depends_on().iter().any(is_created);
+                    let is_new = object.kind().parents(&object.key()).iter().any(is_created);
+                    running.push(async move { (object.key(), self.apply(object, renewed, is_new).await) });
                 }
             }
             match running.next().await {
@@ -117,8 +120,8 @@ impl<'a, B: Backend> Convergence<'a, B> {
         }
     }
 
-    /// Returns whether the object was created.
-    async fn apply(&self, object: &dyn Object<B>, renewed: bool) -> Result<bool, Error<B::Error>> {
+    /// Returns whether the object was created. `is_new`: what it is attached to was created in this run, so that it can't exist.
+    async fn apply(&self, object: &dyn Object<B>, renewed: bool, is_new: bool) -> Result<bool, Error<B::Error>> {
         if self.backend.stopped() {
             return Err(Error::Interrupted);
         }
@@ -130,7 +133,10 @@ impl<'a, B: Backend> Convergence<'a, B> {
         };
         let dependencies = self.ledger.lock().select(object.depends_on());
         let mut reconcile = Reconcile { entry, origin, instance: Some(self.instance.to_owned()), renewed, dependencies };
-        let observed = object.read(self.backend, &reconcile).await.map_err(Error::Read)?;
+        let observed = match is_new || self.was_absent(object, &reconcile) {
+            true => None,
+            false => object.read(self.backend, &reconcile).await.map_err(Error::Read)?,
+        };
         match self.classify(object, &reconcile, observed) {
             Found::Foreign(observed) => Err(Error::Foreign(Box::new(observed))),
             Found::Absent if object.on_existing() == OnExisting::MustExist => Err(Error::Missing(object.if_missing())),
@@ -157,6 +163,12 @@ impl<'a, B: Backend> Convergence<'a, B> {
             }
             Found::Ours(origin, observed) => self.adopt_or_update(object, reconcile, origin, observed).await.map(|()| false),
         }
+    }
+
+    /// Whether the create itself says if the object exists, and the plan saw that it did not.
+    fn was_absent(&self, object: &dyn Object<B>, reconcile: &Reconcile) -> bool {
+        let is_planned = reconcile.entry.is_none() && object.on_existing() != OnExisting::MustExist;
+        is_planned && object.create_is_refused_if_it_exists() && self.backend.was_absent(&object.key())
     }
 
     /// Brings an object that exists to what the configuration says.
@@ -251,16 +263,33 @@ impl<'a, B: Backend> Convergence<'a, B> {
     /// Deletes the objects of these keys, those of a lower order first. After a failure no higher order is begun.
     async fn delete_where(&self, which: impl Fn(&Key) -> bool) -> Vec<Failure<Error<B::Error>>> {
         let mut orders: BTreeMap<u8, Vec<(Key, Entry)>> = BTreeMap::new();
-        for (key, entry) in self.ledger.lock().0.iter().filter(|(key, _)| which(key)) {
+        let mut carried = Vec::new();
+        let ledger = self.ledger.lock().clone();
+        let carrier = |key: &Key| {
+            let kind = self.backend.kind(&key.kind).filter(|kind| kind.goes_with_parent())?;
+            kind.parents(key).into_iter().find(|parent| which(parent) && ledger.get(parent).is_some_and(|entry| entry.origin.is_own()))
+        };
+        for (key, entry) in ledger.0.iter().filter(|(key, _)| which(key)) {
+            if let Some(parent) = carrier(key) {
+                carried.push((key.clone(), parent));
+                continue;
+            }
             let order = self.backend.kind(&key.kind).map_or(0, |kind| kind.delete_order(entry.origin));
             orders.entry(order).or_default().push((key.clone(), entry.clone()));
         }
         for (_, entries) in orders {
+            self.backend.look();
             let deletions = entries.into_iter().map(|(key, entry)| async move {
                 let error = self.delete(&key, &entry).await.err()?;
                 Some(Failure { key, error })
             });
             let failures: Vec<_> = join_all(deletions).await.into_iter().flatten().collect();
+            let ledger = &mut self.ledger.lock().0;
+            let is_gone = |parent: &Key| !ledger.contains_key(parent);
+            let gone: Vec<&Key> = carried.iter().filter(|(_, parent)| is_gone(parent)).map(|(key, _)| key).collect();
+            for key in gone {
+                ledger.remove(key);
+            }
             if !failures.is_empty() {
                 return failures;
             }

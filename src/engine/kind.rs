@@ -29,6 +29,11 @@ pub trait Kind<B: Backend>: Send + Sync {
         Vec::new()
     }
 
+    /// Whether AWS deletes it together with what it is attached to, so that a deletion of that one needs no call for this one.
+    fn goes_with_parent(&self) -> bool {
+        false
+    }
+
     /// Deletes the object as far as it is this resource's. Called with names that `parse` accepts. An object that is gone already, or
     /// that another create has taken over, is no error.
     async fn delete(&self, backend: &B, key: &Key, entry: &Entry) -> Result<Deleted, B::Error>;
@@ -50,6 +55,14 @@ pub trait Backend: Accounts + Send + Sync + Sized + 'static {
     fn stopped(&self) -> bool;
     /// Whether a create failed because an object of that name exists.
     fn is_conflict(&self, error: &Self::Error) -> bool;
+    /// Reads begin that belong together: what several objects need is read once.
+    fn look(&self) {}
+    /// Writes begin: what is read from now on is read again.
+    fn end_look(&self) {}
+    /// Whether a plan of this process did not find the object a moment ago.
+    fn was_absent(&self, _key: &Key) -> bool {
+        false
+    }
     /// The kind of that name; `None` where this version of the provider does not know it.
     fn kind(&self, name: &str) -> Option<&'static dyn Kind<Self>>;
 }

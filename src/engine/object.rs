@@ -210,7 +210,8 @@ impl Reconcile {
 /// One object as the configuration wants it. Plain data: the clients are the backend's.
 ///
 /// # Flow
-/// The engine reads an object before every write. It creates what is absent, and updates what differs, what carries another create's
+/// The engine reads an object before every write, but for a create that AWS refuses where the object exists, if the plan did not find it a
+/// moment ago, and for what is attached to an object that this run created. It creates what is absent, and updates what differs, what carries another create's
 /// instance, or what depends on an object that was created in this run.
 ///
 /// # Guarantees
@@ -252,6 +253,10 @@ pub trait Object<B: Backend>: Debug + Send + Sync {
     }
     /// Whether a deletion of the object takes along what others attached to it, where they could not be left behind.
     fn forces_deletion(&self) -> bool {
+        false
+    }
+    /// Whether AWS refuses to create it where something has its name: then a create needs no read.
+    fn create_is_refused_if_it_exists(&self) -> bool {
         false
     }
     /// The object as it is; `None` where there is none.

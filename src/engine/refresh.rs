@@ -22,6 +22,7 @@ pub struct Refreshed {
 /// Reads every object that is in the ledger. An entry whose object is gone, or was replaced by a foreign one, leaves the ledger. Entries
 /// that no object describes are kept: an interrupted apply has still to delete them.
 pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], prior: Ledger) -> Result<Refreshed, Failure<B::Error>> {
+    backend.look();
     let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     let recorded: Vec<&dyn Object<B>> = objects.iter().map(AsRef::as_ref).filter(|object| prior.get(&object.key()).is_some()).collect();
     read(backend, &recorded, &prior, &mut refreshed).await?;
@@ -91,6 +92,7 @@ fn drop_orphans<B: Backend>(recorded: &[&dyn Object<B>], refreshed: &mut Refresh
 /// Reads every object and records what is found as imported; objects that are shared or must exist keep their own origin, and what is
 /// attached to one that must exist is kept with it unless it is marked as this resource's.
 pub async fn import<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>]) -> Result<Refreshed, Failure<B::Error>> {
+    backend.look();
     let mut refreshed = Refreshed { ledger: Ledger::default(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     let (attached, others): (Vec<_>, Vec<_>) = objects.iter().map(AsRef::as_ref).partition(|object| parent_of(*object).is_some());
     for objects in [others, attached] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
@@ -11,7 +12,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::absences::Absences;
 use super::locks::{self, Held};
+use super::look::Look;
 use super::ownership::{Ownership, TAG_INSTANCE, TAG_RESOURCE};
 use crate::aws::ec2::Ec2;
 use crate::aws::wait::{Limits, retry_while};
@@ -52,6 +55,10 @@ pub struct Context {
     pub warnings: Mutex<Vec<(&'static str, String)>>,
     /// The shared objects that this request relies on, until it ends.
     pub held: Held,
+    /// What was read since reading began, so that it is read once.
+    pub look: Look,
+    /// What plans of this process did not find a moment ago.
+    pub absences: Arc<Absences>,
 }
 
 /// Something that does not exist and that the apply needs: a warning in a plan, since the same apply may create it first, and an error of an

@@ -2,7 +2,7 @@
 
 use super::{Context, ec2, eks, iam};
 use crate::aws::{Error, Kind as ErrorKind, Side};
-use crate::engine::{Accounts, Backend, BadName, Kind};
+use crate::engine::{Accounts, Backend, BadName, Key, Kind};
 
 /// Every kind of object that this version of the provider knows.
 pub static KINDS: &[&dyn Kind<Context>] = &[
@@ -43,6 +43,18 @@ impl Backend for Context {
 
     fn is_conflict(&self, error: &Error) -> bool {
         error.is(ErrorKind::Exists)
+    }
+
+    fn look(&self) {
+        self.look.begin();
+    }
+
+    fn end_look(&self) {
+        self.look.end();
+    }
+
+    fn was_absent(&self, key: &Key) -> bool {
+        self.absences.take(self.resource(), self.account_id(key.side), key)
     }
 
     fn kind(&self, name: &str) -> Option<&'static dyn Kind<Self>> {

@@ -1,5 +1,7 @@
 //! Checks at plan time that every composite has: read-only, concurrent, and diagnostics only.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 
 use super::lifecycle::{Located, Run, foreign, missing, taken_over};
@@ -79,13 +81,12 @@ pub fn still_missing(cx: &Context) -> Diagnostics {
 
 /// Objects that exist and that this resource did not create, and objects that must exist and do not, among those that are in no ledger.
 pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], prior: &Ledger, run: &Run, import_id: &str) -> Diagnostics {
-    let reads = objects
-        .iter()
-        .filter(|object| prior.get(&object.key()).is_none())
-        .map(|object| async move { (object, object.read(cx, &Reconcile::unrecorded(Origin::Created)).await) });
     let mut diagnostics = Diagnostics::new();
-    for (object, read) in join_all(reads).await {
+    for (object, read) in read_new(cx, objects, prior).await {
         let key = object.key();
+        if matches!(read, Ok(None)) {
+            cx.absences.note(cx.resource(), &cx.pair.identity(key.side).account_id, &key);
+        }
         match read {
             // AWS was asked, and what it said can't be what is meant.
             Err(error) if error.is(Kind::Invalid) && error.code.is_none() => {
@@ -93,7 +94,7 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
             }
             Err(error) => diagnostics.extend(skipped(&error)),
             Ok(None) if object.on_existing() == OnExisting::MustExist => {
-                let (summary, detail) = (format!("{} does not exist", key.name), missing(cx, *object).to_string());
+                let (summary, detail) = (format!("{} does not exist", key.name), missing(cx, object).to_string());
                 cx.lacks(Missing { key: Some(key), path: object.attribute(), summary, detail });
             }
             Ok(Some(observed)) if is_known(cx, run, &key, &observed) => {}
@@ -111,6 +112,27 @@ pub async fn foreign_objects(cx: &Context, objects: &[&dyn Object<Context>], pri
         }
     }
     diagnostics
+}
+
+type Read<'a> = (&'a dyn Object<Context>, Result<Option<Observed>, Error>);
+
+/// The objects that are in no ledger, as they are. What is attached to an object that does not exist is not read.
+async fn read_new<'a>(cx: &Context, objects: &[&'a dyn Object<Context>], prior: &Ledger) -> Vec<Read<'a>> {
+    let mut new: Vec<&dyn Object<Context>> = objects.iter().copied().filter(|object| prior.get(&object.key()).is_none()).collect();
+    let mut found: Vec<Read<'a>> = Vec::new();
+    while !new.is_empty() {
+        let open: BTreeSet<Key> = new.iter().map(|object| object.key()).collect();
+        let parents = |object: &dyn Object<Context>| object.kind().parents(&object.key());
+        let (ready, rest): (Vec<_>, Vec<_>) = new.into_iter().partition(|object| !parents(*object).iter().any(|key| open.contains(key)));
+        let is_absent = |key: &Key| found.iter().any(|(object, read)| object.key() == *key && matches!(read, Ok(None)));
+        let (attached_to_nothing, ready): (Vec<_>, Vec<_>) = ready.into_iter().partition(|object| parents(*object).iter().any(is_absent));
+        let reads = ready.into_iter().map(|object| async move { (object, object.read(cx, &Reconcile::unrecorded(Origin::Created)).await) });
+        let read = join_all(reads).await;
+        found.extend(read);
+        found.extend(attached_to_nothing.into_iter().map(|object| (object, Ok(None))));
+        new = rest;
+    }
+    found
 }
 
 /// Whether a state of this run names the object, such as the old half of a replacement, or it goes with another object.

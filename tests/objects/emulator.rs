@@ -207,6 +207,8 @@ impl Aws {
             missing: Default::default(),
             warnings: Default::default(),
             held: Default::default(),
+            look: Default::default(),
+            absences: Default::default(),
         }
     }
 

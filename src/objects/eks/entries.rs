@@ -220,8 +220,9 @@ pub(super) async fn describe(
 ) -> Result<Option<types::AccessEntry>, Error> {
     let eks = cx.eks(region);
     let send = || eks.describe_access_entry().cluster_name(cluster).principal_arn(principal).send();
-    let answer = cx.ask("eks:DescribeAccessEntry", Side::Cluster, send).await.absent_is_none();
-    Ok(without_entries_is_none(answer)?.and_then(|a| a.access_entry))
+    let ask = || async { without_entries_is_none(cx.ask("eks:DescribeAccessEntry", Side::Cluster, send).await.absent_is_none()) };
+    let answer = cx.look.once(format!("access entry {region:?} {cluster} {principal}"), ask).await?;
+    Ok(answer.and_then(|a| a.access_entry))
 }
 
 pub(super) async fn delete(cx: &Context, region: Option<&str>, cluster: &str, principal: &str) -> Result<(), Error> {
@@ -274,8 +275,8 @@ pub(super) async fn policies(
     let pages = || {
         eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal).into_paginator().items().send().try_collect()
     };
-    let listed = cx.ask("eks:ListAssociatedAccessPolicies", Side::Cluster, pages).await.absent_is_none();
-    Ok(without_entries_is_none(listed)?.unwrap_or_default())
+    let list = || async { without_entries_is_none(cx.ask("eks:ListAssociatedAccessPolicies", Side::Cluster, pages).await.absent_is_none()) };
+    Ok(cx.look.once(format!("access policies {region:?} {cluster} {principal}"), list).await?.unwrap_or_default())
 }
 
 /// Associates the policy with the entry, or changes its scope.

@@ -157,6 +157,10 @@ impl Kind<Context> for PolicyAssociationKind {
         split(&key.name).map(|[cluster, role, _]| access_entry::key(cluster, role)).into_iter().collect()
     }
 
+    fn goes_with_parent(&self) -> bool {
+        true
+    }
+
     /// Disassociates the policy, unless another create took the entry over, or another connection uses the policy.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [cluster, role, policy] = split(&key.name)?;

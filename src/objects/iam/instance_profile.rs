@@ -62,6 +62,10 @@ impl Object<Context> for InstanceProfile {
         self.on_existing.clone()
     }
 
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     fn planned(&self, env: &Env) -> Planned {
         let tags = placeholder::map_value(&self.tags);
         let arn = match (env.arns.get(&self.key()), &self.on_existing) {
@@ -225,7 +229,8 @@ pub(super) async fn get(cx: &Context, name: &str) -> Result<Option<types::Instan
             None => Ok(None),
         }
     };
-    Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
+    let ask = || Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read));
+    cx.look.once(format!("instance profile {name}"), ask).await
 }
 
 /// Removes the role from the profile, if it is there.

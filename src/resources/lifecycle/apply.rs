@@ -70,6 +70,7 @@ impl<C: Composite> Composed<C> {
     /// Looks once more for what the plan did not find: the resources that this one depends on are done. What else the checks find, the plan has
     /// said.
     async fn check_again(&self, cx: &Context, model: &C::Model, change: Change<'_>, env: &Env) {
+        cx.look.begin();
         let objects = self.composite.objects(model, env);
         let all: Vec<_> = objects.iter().map(AsRef::as_ref).collect();
         let id = self.composite.id(model).to_string();

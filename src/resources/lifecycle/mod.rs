@@ -30,7 +30,7 @@ use crate::aws::{Error, Side, duration};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Object, Refreshed};
 use crate::objects::env::arns_of;
-use crate::objects::{Context, Env, Held, Ownership};
+use crate::objects::{Absences, Context, Env, Held, Look, Ownership};
 use crate::provider::configuration::Configured;
 use crate::provider::{ApplyRequest, Outcome, Plan, PlanRequest, RequestContext, Resource};
 use crate::schema::{DecodeError, Partitions, Schema, Value, placeholder};
@@ -195,6 +195,7 @@ pub struct Composed<C> {
     composite: C,
     schema: Schema,
     run: Run,
+    absences: Arc<Absences>,
 }
 
 /// What an operation works with.
@@ -207,7 +208,7 @@ struct Begun<M> {
 impl<C: Composite> Composed<C> {
     /// The composite as the registry takes it.
     pub fn offered(composite: C, schema: Schema, run: Run) -> Arc<dyn Resource> {
-        Arc::new(Composed { composite, schema, run })
+        Arc::new(Composed { composite, schema, run, absences: Arc::default() })
     }
 
     /// The accounts that the value works in and those that the ledger has objects in.
@@ -251,6 +252,8 @@ impl<C: Composite> Composed<C> {
             missing: Mutex::default(),
             warnings: Mutex::default(),
             held: Held::default(),
+            look: Look::default(),
+            absences: self.absences.clone(),
         }
     }
 

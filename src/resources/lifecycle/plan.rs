@@ -225,6 +225,7 @@ impl<C: Composite> Composed<C> {
         if placeholder::is_in(&env.region) || placeholder::is_in(&env.workload_region) {
             return Diagnostics::new();
         }
+        cx.look.begin();
         let claim = self.composite.claim(&model);
         for (name, _) in self.schema.observed() {
             value.insert(name, Value::Unknown);

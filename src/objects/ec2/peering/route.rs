@@ -99,6 +99,10 @@ impl Object<Context> for Route {
         OnExisting::InheritFrom(self.link.key())
     }
 
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     /// A resource that is destroyed deletes the route, and reads afterwards whether another one has come to want it.
     fn contention(&self, _: &Reconcile) -> Contention {
         Contention::Cooperative

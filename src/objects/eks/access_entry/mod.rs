@@ -83,6 +83,10 @@ impl Object<Context> for AccessEntry {
         self.on_existing.clone()
     }
 
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     fn planned(&self, _: &Env) -> Planned {
         let tags = placeholder::map_value(&self.tags);
         Planned {

@@ -119,6 +119,10 @@ impl Object<Context> for OidcProvider {
         if self.manage == Manage::Existing { OnExisting::MustExist } else { OnExisting::Share }
     }
 
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     /// A resource that no longer uses it deletes it or removes client IDs, and reads afterwards whether another one came to use it.
     fn contention(&self, _: &Reconcile) -> Contention {
         Contention::Cooperative
@@ -155,6 +159,7 @@ impl Object<Context> for OidcProvider {
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
+        cx.held.hold(&provider_arn(cx, &self.key())).await;
         match self.make(cx).await {
             // Another resource created it in the meantime, often one of this very apply.
             Err(error) if error.is(ErrorKind::Exists) => {

@@ -89,9 +89,10 @@ pub struct RoleFacts {
     pub tags: Tags,
     /// Which of the tags this resource added to a foreign role.
     mark: Mark,
-    /// Names of the inline policies; empty for a foreign role.
+    /// Names of the inline policies, where they matter: of an exclusive role, of one that is imported, and of one that an earlier create may
+    /// have left.
     pub inline_policies: Vec<String>,
-    /// ARNs of the managed policies; empty for a foreign role.
+    /// ARNs of the managed policies, of the same roles.
     pub attached_policies: Vec<String>,
 }
 
@@ -142,6 +143,10 @@ impl Object<Context> for Role {
         if reconcile.origin.is_own() || self.trust.is_empty() { Contention::Exclusive } else { Contention::LastWriteWins }
     }
 
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     fn planned(&self, env: &Env) -> Planned {
         let document = placeholder::value(policy::canonical_text(&self.document()));
         let tags = placeholder::map_value(&self.tags);
@@ -180,24 +185,16 @@ impl Object<Context> for Role {
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
         let own = reconcile.origin.is_own();
-        let (role, inline_policies, attached_policies) = tokio::try_join!(
-            get(cx, self.side, &self.name),
-            async { if own { inline_names(cx, self.side, &self.name).await } else { Ok(Vec::new()) } },
-            async { if own { attached_arns(cx, self.side, &self.name).await } else { Ok(Vec::new()) } },
-        )?;
-        let Some(role) = role else { return Ok(None) };
-        let (owner, facts) = owned_facts(&cx.ownership, &role);
-        let mut facts = RoleFacts { inline_policies, attached_policies, ..facts };
-        let mut unexpected = Vec::new();
-        if cx.ownership.may_be_left(reconcile, &owner) {
-            if !own {
-                // A role that may be adopted, and may also be one that a killed create left.
-                let (name, side) = (&self.name, self.side);
-                (facts.inline_policies, facts.attached_policies) =
-                    tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
-            }
-            unexpected = self.unexpected(&facts);
+        let Some(role) = get(cx, self.side, &self.name).await? else { return Ok(None) };
+        let (owner, mut facts) = owned_facts(&cx.ownership, &role);
+        let may_be_left = cx.ownership.may_be_left(reconcile, &owner);
+        let is_import = reconcile.origin == Origin::Imported && reconcile.entry.is_none();
+        if may_be_left || is_import || own && self.exclusive {
+            let (side, name) = (self.side, &self.name);
+            (facts.inline_policies, facts.attached_policies) =
+                tokio::try_join!(inline_names(cx, side, name), attached_arns(cx, side, name))?;
         }
+        let unexpected = if may_be_left { self.unexpected(&facts) } else { Vec::new() };
         if own {
             facts.tags = tags::owned(Keys::IgnoringCase, &self.tags, facts.tags, reconcile, &owner);
         }
@@ -315,7 +312,8 @@ pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::R
         }
     };
     // In a box: the compiler follows futures within futures only so far.
-    Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
+    let ask = || Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read));
+    cx.look.once(format!("{side} role {name}"), ask).await
 }
 
 /// Whether IAM shows the object with its ARN. It may show a new role or instance profile with its ID in that place.
@@ -380,7 +378,8 @@ pub async fn owner(cx: &Context, side: Side, name: &str) -> Result<Option<Owner>
 pub async fn attached_arns(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
     let iam = cx.iam(side);
     let pages = || iam.list_attached_role_policies().role_name(name).into_paginator().items().send().try_collect();
-    let policies = cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none()?;
+    let list = || async { cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none() };
+    let policies: Option<Vec<types::AttachedPolicy>> = cx.look.once(format!("{side} role {name}, attached policies"), list).await?;
     Ok(policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect())
 }
 
@@ -514,7 +513,8 @@ fn facts(role: &types::Role, tags: Tags) -> RoleFacts {
 pub async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
     let iam = cx.iam(side);
     let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
-    Ok(cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
+    let list = || async { cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none() };
+    Ok(cx.look.once(format!("{side} role {name}, inline policies"), list).await?.unwrap_or_default())
 }
 
 async fn retag(cx: &Context, side: Side, name: &str, change: &tags::Change) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use crate::objects::{Context, locks};
 
 /// The document `after` a change, with those of its web identity statements of `before` that others rely on.
 pub(super) async fn keep(cx: &Context, side: Side, role: &str, before: &Value, after: Value) -> Result<Value, Error> {
+    cx.look.end();
     let gone = gone(before, &after);
     if gone.is_empty() {
         return Ok(after);
