@@ -39,6 +39,11 @@ impl Answers {
         Ok(answer)
     }
 
+    /// Drops the answers to all questions that begin so.
+    pub fn forget_all(&self, beginning: &str) {
+        self.0.lock().retain(|question, _| !question.starts_with(beginning));
+    }
+
     /// Drops an answer that a write of this process changes.
     pub fn forget(&self, question: &str) {
         self.0.lock().remove(question);

@@ -277,8 +277,9 @@ impl<'a, B: Backend> Convergence<'a, B> {
             let order = self.backend.kind(&key.kind).map_or(0, |kind| kind.delete_order(entry.origin));
             orders.entry(order).or_default().push((key.clone(), entry.clone()));
         }
+        // One look for all that is read before a deletion. What has to be read after one ends the look.
+        self.backend.look();
         for (_, entries) in orders {
-            self.backend.look();
             let deletions = entries.into_iter().map(|(key, entry)| async move {
                 let error = self.delete(&key, &entry).await.err()?;
                 Some(Failure { key, error })

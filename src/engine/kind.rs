@@ -29,7 +29,7 @@ pub trait Kind<B: Backend>: Send + Sync {
         Vec::new()
     }
 
-    /// Whether AWS deletes it together with what it is attached to, so that a deletion of that one needs no call for this one.
+    /// Whether a deletion of what it is attached to takes it along, so that nothing has to be done for it.
     fn goes_with_parent(&self) -> bool {
         false
     }
@@ -57,6 +57,8 @@ pub trait Backend: Accounts + Send + Sync + Sized + 'static {
     fn is_conflict(&self, error: &Self::Error) -> bool;
     /// Reads begin that belong together: what several objects need is read once.
     fn look(&self) {}
+    /// The same after all writes: for what another resource of the process was answered, AWS is asked again.
+    fn last_look(&self) {}
     /// Writes begin: what is read from now on is read again.
     fn end_look(&self) {}
     /// Whether a plan of this process did not find the object a moment ago.

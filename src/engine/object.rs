@@ -238,6 +238,10 @@ pub trait Object<B: Backend>: Debug + Send + Sync {
     fn contention(&self, _reconcile: &Reconcile) -> Contention {
         Contention::Exclusive
     }
+    /// Of an object that this request did not change: whether another request of this process, which ends later, looks at it once more.
+    fn leaves_last_look(&self, _backend: &B) -> bool {
+        false
+    }
     /// What a plan shows of it.
     fn planned(&self, env: &B::Env) -> Planned;
     /// What is missing where it must exist and does not, and what to do.

@@ -15,14 +15,20 @@ use super::ledger::{Entry, Ledger};
 use super::object::{Contention, Object, Observed, Reconcile};
 
 /// What to read again after a converge: what it created or updated, and what other resources may be changing. Not what failed.
-pub fn to_verify<B: Backend>(objects: &[Box<dyn Object<B>>], made: &Converged<B::Error>) -> BTreeMap<Key, Contention> {
+pub fn to_verify<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], made: &Converged<B::Error>) -> BTreeMap<Key, Contention> {
     let contention = |object: &dyn Object<B>| {
         let reconcile = recorded(object, &made.ledger)?;
-        Some((object.key(), object.contention(&reconcile)))
+        let contention = object.contention(&reconcile);
+        // Asked of every one of them: the last one knows it by that.
+        let is_left = contention == Contention::Cooperative && object.leaves_last_look(backend);
+        Some((object.key(), contention, is_left))
     };
     let failed = |key: &Key| made.failures.iter().any(|failure| failure.key == *key);
     let all = objects.iter().filter_map(|object| contention(object.as_ref()));
-    all.filter(|(key, contention)| made.changes.contains_key(key) || (*contention == Contention::Cooperative && !failed(key))).collect()
+    let is_due = |key: &Key, contention, is_left: bool| {
+        made.changes.contains_key(key) || (contention == Contention::Cooperative && !is_left && !failed(key))
+    };
+    all.filter(|(key, contention, is_left)| is_due(key, *contention, *is_left)).map(|(key, contention, _)| (key, contention)).collect()
 }
 
 /// What a round of reads found.
@@ -41,7 +47,7 @@ pub async fn verify<B: Backend>(
     made: &Converged<B::Error>,
     keys: &BTreeMap<Key, Contention>,
 ) -> Result<Verified, Failure<B::Error>> {
-    backend.look();
+    backend.last_look();
     let reads = objects.iter().filter(|object| keys.contains_key(&object.key())).filter_map(|object| {
         let reconcile = recorded(object.as_ref(), &made.ledger)?;
         Some(async move { (object.key(), object.read(backend, &reconcile).await, reconcile) })
@@ -113,12 +119,12 @@ mod tests {
     async fn what_was_created_and_is_visible_is_read_once() {
         let backend = Toy::new();
         let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
-        let open = to_verify(&objects, &made);
+        let open = to_verify(&backend, &objects, &made);
         assert_eq!(open.values().collect::<Vec<_>>(), [&Contention::Exclusive]);
         let verified = verify(&backend, &objects, &made, &open).await.unwrap();
         assert!(verified.pending.is_empty() && verified.taken_over.is_empty());
         let again = converge(&backend, &objects, made.ledger, "i1").await;
-        assert!(to_verify(&objects, &again).is_empty(), "what was not written is not read again");
+        assert!(to_verify(&backend, &objects, &again).is_empty(), "what was not written is not read again");
     }
 
     #[tokio::test]
@@ -130,18 +136,18 @@ mod tests {
         backend.fail_at(2, Fault::Before);
         let failed = converge(&backend, &objects, Ledger::default(), "i1").await;
         assert_eq!((failed.failures.len(), failed.ledger.0.len()), (1, 1), "marked, and its create failed");
-        assert!(to_verify(&objects, &failed).is_empty());
+        assert!(to_verify(&backend, &objects, &failed).is_empty());
         backend.heal();
         let made = converge(&backend, &objects, failed.ledger, "i1").await;
         let again = converge(&backend, &objects, made.ledger, "i1").await;
-        assert!(again.changes.is_empty() && to_verify(&objects, &again).len() == 1);
+        assert!(again.changes.is_empty() && to_verify(&backend, &objects, &again).len() == 1);
     }
 
     #[tokio::test]
     async fn what_is_not_as_configured_is_pending_and_can_be_repaired() {
         let backend = Toy::new();
         let (objects, made) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
-        let open = to_verify(&objects, &made);
+        let open = to_verify(&backend, &objects, &made);
         let changed = converge(&backend, &boxed(&[root("a", "2", &[])]), made.ledger.clone(), "i1").await;
         assert!(changed.failures.is_empty());
         let verified = verify(&backend, &objects, &made, &open).await.unwrap();
@@ -156,9 +162,9 @@ mod tests {
         let backend = Toy::new();
         let (objects, first) = (boxed(&[root("a", "1", &[])]), made(&backend, "i1").await);
         let second = made(&backend, "i2").await;
-        let verified = verify(&backend, &objects, &first, &to_verify(&objects, &first)).await.unwrap();
+        let verified = verify(&backend, &objects, &first, &to_verify(&backend, &objects, &first)).await.unwrap();
         assert_eq!(verified.taken_over.len(), 1, "created by the first run, taken over by the second");
-        let verified = verify(&backend, &objects, &second, &to_verify(&objects, &second)).await.unwrap();
+        let verified = verify(&backend, &objects, &second, &to_verify(&backend, &objects, &second)).await.unwrap();
         assert!(verified.taken_over.is_empty() && verified.pending.is_empty());
     }
 }

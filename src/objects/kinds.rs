@@ -49,6 +49,10 @@ impl Backend for Context {
         self.look.begin();
     }
 
+    fn last_look(&self) {
+        self.look.begin_last();
+    }
+
     fn end_look(&self) {
         self.look.end();
     }

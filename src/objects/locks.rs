@@ -11,6 +11,9 @@ use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, 
 
 static EXCLUSIVE: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
 static SHARED: LazyLock<Mutex<HashMap<String, Arc<RwLock<()>>>>> = LazyLock::new(Mutex::default);
+/// How many requests of this process rely on a shared object, and how many are about to leave it.
+static RELYING: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
+static LEAVING: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
 static DELETED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 static CREATED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
@@ -34,10 +37,18 @@ pub fn settings(arn: &str) -> String {
     format!("{arn}/settings")
 }
 
-/// The shared objects that a request relies on: no other request of this process deletes them before it ends. And what it wrote to them.
+/// What `exclusive` takes for the creation of a shared object.
+pub fn creation(arn: &str) -> String {
+    format!("{arn}/creation")
+}
+
+/// The shared objects that a request relies on: no other request of this process deletes them before it ends. What it wrote to them, and
+/// which of them it is about to leave.
 #[derive(Debug, Default)]
 pub struct Held {
     guards: Mutex<Vec<OwnedRwLockReadGuard<()>>>,
+    relying: Counted,
+    leaving: Counted,
     written: Mutex<HashSet<(String, String)>>,
 }
 
@@ -46,6 +57,27 @@ impl Held {
     pub async fn hold(&self, arn: &str) {
         let guard = named(&SHARED, arn).read_owned().await;
         self.guards.lock().push(guard);
+        self.relying.add(&RELYING, arn);
+    }
+
+    /// Announces that the request will rely on the object, so that of several requests the last one looks at it once more.
+    pub fn will_hold(&self, arn: &str) {
+        self.relying.add(&RELYING, arn);
+    }
+
+    /// The request is done with what it does with the object. Whether another request of this process that relies on it is not.
+    pub fn is_done(&self, arn: &str) -> bool {
+        self.relying.remove(&RELYING, arn)
+    }
+
+    /// Announces that the request will leave the object with that ARN, so that of several requests the last one looks whether it is still used.
+    pub fn will_leave(&self, arn: &str) {
+        self.leaving.add(&LEAVING, arn);
+    }
+
+    /// Leaves it. Whether another request of this process is still about to.
+    pub fn leave(&self, arn: &str) -> bool {
+        self.leaving.remove(&LEAVING, arn)
     }
 
     /// Records that the request writes that setting of the object: what a read shows of it may be older.
@@ -55,6 +87,43 @@ impl Held {
 
     pub fn has_written(&self, arn: &str, setting: &str) -> bool {
         self.written.lock().contains(&(arn.to_owned(), setting.to_owned()))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for (counted, all) in [(&self.relying, &RELYING), (&self.leaving, &LEAVING)] {
+            let arns: Vec<String> = counted.0.lock().iter().cloned().collect();
+            for arn in arns {
+                counted.remove(all, &arn);
+            }
+        }
+    }
+}
+
+/// The objects for which a request is counted.
+#[derive(Debug, Default)]
+struct Counted(Mutex<HashSet<String>>);
+
+impl Counted {
+    fn add(&self, all: &Mutex<HashMap<String, usize>>, arn: &str) {
+        if self.0.lock().insert(arn.to_owned()) {
+            *all.lock().entry(arn.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// No longer counts the request. Whether others are.
+    fn remove(&self, all: &Mutex<HashMap<String, usize>>, arn: &str) -> bool {
+        let mut all = all.lock();
+        if self.0.lock().remove(arn)
+            && let Some(count) = all.get_mut(arn)
+        {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(arn);
+            }
+        }
+        all.contains_key(arn)
     }
 }
 
@@ -127,6 +196,16 @@ mod tests {
         drop(deleting);
         hold.await;
         assert!(try_exclusive("awaited").is_none());
+    }
+
+    #[test]
+    fn the_last_request_that_leaves_an_object_knows_it() {
+        let (one, two, three) = (Held::default(), Held::default(), Held::default());
+        [&one, &two, &three].into_iter().for_each(|held| held.will_leave("left"));
+        one.will_leave("left");
+        assert!(one.leave("left"));
+        drop(two);
+        assert!(!three.leave("left") && !one.leave("left"), "one failed on its way, and the other is the last");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -14,16 +15,35 @@ type Answer = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 
 /// The answers of the present look; none outside of one.
 #[derive(Debug, Default)]
-pub struct Look(Mutex<Option<HashMap<(TypeId, String), Answer>>>);
+pub struct Look {
+    answers: Mutex<Option<HashMap<(TypeId, String), Answer>>>,
+    is_last: AtomicBool,
+}
 
 impl Look {
     /// Begins a look; what an earlier one was answered no longer counts.
     pub fn begin(&self) {
-        *self.0.lock() = Some(HashMap::new());
+        self.is_last.store(false, Ordering::Relaxed);
+        *self.answers.lock() = Some(HashMap::new());
+    }
+
+    /// Begins the look after all writes, for which no answer counts that another resource got.
+    pub fn begin_last(&self) {
+        self.begin();
+        self.is_last.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the answers that other resources of the process got a moment ago count: reads that no write rests on.
+    pub fn may_share(&self) -> bool {
+        self.answers.lock().is_some() && !self.is_last()
+    }
+
+    pub fn is_last(&self) -> bool {
+        self.is_last.load(Ordering::Relaxed)
     }
 
     pub fn end(&self) {
-        *self.0.lock() = None;
+        *self.answers.lock() = None;
     }
 
     /// The answer to a question, asked at most once within a look: who needs it at the same time waits for the one who asks. An error answers
@@ -33,7 +53,7 @@ impl Look {
         T: Any + Clone + Send + Sync,
         Fut: Future<Output = Result<T, E>>,
     {
-        let answers = self.0.lock().as_mut().map(|answers| answers.entry((TypeId::of::<T>(), question)).or_default().clone());
+        let answers = self.answers.lock().as_mut().map(|answers| answers.entry((TypeId::of::<T>(), question)).or_default().clone());
         let Some(answer) = answers else { return ask().await };
         let value = answer.get_or_try_init(|| async { Ok(Arc::new(ask().await?) as Arc<dyn Any + Send + Sync>) }).await?;
         Ok(value.downcast_ref::<T>().unwrap_or_else(|| unreachable!("an answer of type {}", type_name::<T>())).clone())
@@ -43,7 +63,7 @@ impl Look {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::sync::atomic::AtomicU8;
 
     use futures::future::join_all;
 

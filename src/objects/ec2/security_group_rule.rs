@@ -72,7 +72,7 @@ pub fn arn(cx: &Context, region: &str, id: &str) -> String {
 pub async fn rules_of(cx: &Context, region: &str, group: &str) -> Result<Vec<Found>, Error> {
     let ec2 = cx.ec2(Side::Cluster, Some(region));
     let select = Select::by("group-id", [group]);
-    cx.patiently(|| ec2.describe_security_group_rules(&select)).await
+    cx.look.once(format!("{region} rules of {group}"), || cx.patiently(|| ec2.describe_security_group_rules(&select))).await
 }
 
 /// The blocks that the group lets in by rules that this resource created or noted that it uses.
@@ -105,6 +105,10 @@ impl Object<Context> for SecurityGroupRule {
 
     fn on_existing(&self) -> OnExisting {
         OnExisting::Adopt
+    }
+
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
     }
 
     /// The last resource that uses a rule deletes it, and this one's mark may come between that one's read and its call.
@@ -238,6 +242,7 @@ async fn delete_where_owned(cx: &Context, group: &str, source: &str, entry: &Ent
     let unset = written.into_iter().filter(|key| rule.tags.contains_key(key)).collect();
     retag(cx, Side::Cluster, region, &rule.id, &tags::Change { set: Tags::new(), unset }).await?;
     // The other resources may have been destroyed at the same moment, and have left the rule to this one.
+    cx.look.end();
     let now = rules_of(cx, region, group).await?.into_iter().find(|now| now.id == rule.id);
     match now {
         Some(now) if !is_used(&now) => revoke(cx, region, group, &rule.id).await,

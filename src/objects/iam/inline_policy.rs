@@ -116,18 +116,20 @@ impl Kind<Context> for InlinePolicyKind {
     /// Deletes the policy, unless it belongs to another create, or another create took its role over.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [role, name] = split(&key.name)?;
-        let (found, parent) = tokio::try_join!(get(cx, key.side, role, name), role::owner(cx, key.side, role))?;
-        let (Some(found), Some(parent)) = (found, parent) else { return Ok(Deleted::Now) };
+        let Some(parent) = role::owner(cx, key.side, role).await? else { return Ok(Deleted::Now) };
         let may_detach = cx.ownership.may_detach(entry, cx.recorded.get(&role::key(key.side, role)), &parent);
-        let ours = match owner_of(&found, &cx.ownership) {
-            owner @ Owner::Tagged { .. } if entry.origin != Origin::Found => {
-                cx.ownership.is_of_composite(&owner)
-                    && (cx.ownership.is_ours(entry, &owner) || cx.ownership.is_ours(entry, &parent) && may_detach)
+        // What is on a role of this create, and in its ledger, is its own: its document need not say so.
+        if !(may_detach && cx.ownership.is_ours(entry, &parent)) {
+            let Some(found) = get(cx, key.side, role, name).await? else { return Ok(Deleted::Now) };
+            let ours = match owner_of(&found, &cx.ownership) {
+                owner @ Owner::Tagged { .. } if entry.origin != Origin::Found => {
+                    cx.ownership.is_of_composite(&owner) && cx.ownership.is_ours(entry, &owner)
+                }
+                _ => may_detach,
+            };
+            if !ours {
+                return Ok(Deleted::Now);
             }
-            _ => may_detach,
-        };
-        if !ours {
-            return Ok(Deleted::Now);
         }
         let iam = cx.iam(key.side);
         let send = || iam.delete_role_policy().role_name(role).policy_name(name).send();

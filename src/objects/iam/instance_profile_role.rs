@@ -90,6 +90,11 @@ impl Kind<Context> for InstanceProfileRoleKind {
         split(&key.name).map(|[profile, _]| instance_profile::key(profile)).into_iter().collect()
     }
 
+    /// The deletion of a profile takes out whatever role it holds.
+    fn goes_with_parent(&self) -> bool {
+        true
+    }
+
     /// Removes the role from the profile, unless another create took the profile over.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [name, role] = split(&key.name)?;

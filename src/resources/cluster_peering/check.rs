@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::Model;
-use super::network;
 use super::objects::route_attributes;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::Route;
 use crate::aws::{Error, Side};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{OnExisting, Tags};
-use crate::objects::ec2::peering::{Untagged, route, usage};
+use crate::objects::ec2::peering::{Untagged, route, tables_of, usage};
 use crate::objects::eks::cluster::ClusterDescription;
 use crate::objects::{Context, Env, TAG_RESOURCE};
 use crate::resources::lifecycle::{Change, PAST_A_PLAN, Run};
@@ -159,7 +158,7 @@ impl Routes<'_> {
         if wanted.iter().any(|(table, block)| placeholder::is_in(table) || placeholder::is_in(block)) || placeholder::is_in(&end.vpc_id) {
             return Diagnostics::new();
         }
-        let tables = match network::tables(cx, side, &end.region, &end.vpc_id).await {
+        let tables = match tables_of(cx, side, &end.region, &end.vpc_id).await {
             Ok(tables) => tables,
             Err(error) => return preflight::skipped(&error),
         };

@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 use super::model::Model;
 use super::objects::route_attributes;
-use super::{REUSED, network};
+use super::REUSED;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::aws::{Error, Side};
 use crate::engine::{Refreshed, Tags};
 use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
 use crate::objects::ec2::peering::connection::ConnectionFacts;
-use crate::objects::ec2::peering::{Untagged, usage};
+use crate::objects::ec2::peering::{Untagged, tables_of, usage};
 use crate::objects::ec2::security_group_rule;
 use crate::objects::{Context, TAG_RESOURCE};
 use crate::resources::lifecycle::{ImportId, Located, NotAnId};
@@ -84,7 +84,7 @@ pub async fn discover(model: &Model, cx: &Context, value: &mut Value, seen: &Ref
     let notes = notes(model, cx, id).await.map_err(Located::at("peering_connection_id"))?;
     for side in Side::BOTH {
         let (end, attributes) = (model.link.end(side), route_attributes(side));
-        let all = network::tables(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(attributes.tables))?;
+        let all = tables_of(cx, side, &end.region, &end.vpc_id).await.map_err(Located::at(attributes.tables))?;
         let is_ours = |table: &str, block: &str| {
             let route = Untagged::route(side, table, block);
             notes.as_ref().is_none_or(|tags| usage::is_noted_by(tags, &cx.ownership.resource, &route))

@@ -8,7 +8,7 @@ use crate::aws::{Error, Kind, Side};
 use crate::engine::{Entry, Origin, Refreshed, found};
 use crate::objects::ec2::peering::accepter::{self, AccepterFacts};
 use crate::objects::ec2::peering::connection::ConnectionFacts;
-use crate::objects::ec2::peering::{self, options};
+use crate::objects::ec2::peering::{self, options, tables_of};
 use crate::objects::ec2::security_group_rule as rule;
 use crate::objects::eks::cluster::{self, ClusterDescription};
 use crate::objects::{Context, Env, TAG_INSTANCE};
@@ -61,15 +61,9 @@ pub async fn refresh(model: &Model, cx: &Context, value: &mut Value, env: &Env, 
 async fn vpc(cx: &Context, side: Side, region: &str, id: &str) -> Result<Vpc, Error> {
     let client = cx.ec2(side, Some(region));
     let select = Select::id(id);
-    let found = cx.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next();
+    let ask = || async { Ok::<_, Error>(cx.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next()) };
+    let found = cx.account(side).answers().once(&format!("{region} {id}"), ask).await?;
     found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cx.label(side), format!("{id} does not exist in {region}")))
-}
-
-/// All route tables of a VPC.
-pub async fn tables(cx: &Context, side: Side, region: &str, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
-    let client = cx.ec2(side, Some(region));
-    let select = Select::by("vpc-id", [vpc_id]);
-    cx.patiently(|| client.describe_route_tables(&select)).await
 }
 
 async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &Env) -> Result<Value, Located> {
@@ -79,14 +73,14 @@ async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &E
     };
     let vpc_id = cluster.vpc_id.as_deref().ok_or_else(absent)?;
     let near = async {
-        tokio::try_join!(vpc(cx, Side::Cluster, &env.region, vpc_id), tables(cx, Side::Cluster, &env.region, vpc_id))
+        tokio::try_join!(vpc(cx, Side::Cluster, &env.region, vpc_id), tables_of(cx, Side::Cluster, &env.region, vpc_id))
             .map_err(Located::at("cluster_name"))
     };
     let workload_vpc = value.get("workload_vpc_id").as_str();
     let far = async {
         let Some(id) = workload_vpc.filter(|_| !placeholder::is_in(&env.workload_region)) else { return Ok(None) };
         let region = &env.workload_region;
-        match tokio::try_join!(vpc(cx, Side::Workload, region, id), tables(cx, Side::Workload, region, id)) {
+        match tokio::try_join!(vpc(cx, Side::Workload, region, id), tables_of(cx, Side::Workload, region, id)) {
             Ok(both) => Ok(Some(both)),
             Err(failed) => Err(Located::at("workload_vpc_id")(swapped::workload_vpc(cx, region, id, failed).await)),
         }

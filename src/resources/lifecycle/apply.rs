@@ -6,6 +6,7 @@ use super::verify::{until_gone, until_visible};
 use super::{Begun, Change, Composed, Composite, FromValue, Located};
 use crate::diagnostics::{Diagnostics, sentence};
 use crate::engine;
+use crate::objects::iam::oidc_provider;
 use crate::objects::{Context, Env};
 use crate::provider::{ApplyRequest, Outcome, RequestContext};
 use crate::resources::preflight;
@@ -22,6 +23,7 @@ impl<C: Composite> Composed<C> {
         };
         let mut ledger = env.ledger.clone();
         let mut value = planned.clone();
+        cx.look.begin();
         if let Err(Located { path, error, .. }) = self.composite.resolve(&cx, &model, &mut value, &mut env).await {
             let summary = format!("{} of {} failed before anything was changed", sentence(operation), C::NAME);
             diagnostics.error(path, summary, explain(&cx, &error));
@@ -39,10 +41,13 @@ impl<C: Composite> Composed<C> {
         }
         let instance = ledger.instance().map_or_else(mint_instance, str::to_owned);
         let objects = self.composite.objects(&model, &env);
+        oidc_provider::will_hold(&cx, &objects);
         forget_unmanaged(&mut ledger, &objects);
+        let named: Vec<_> = objects.iter().map(|object| object.key()).map(|key| (env.identity(key.side).account_id.clone(), key)).collect();
+        until_gone(&cx, &self.run.take_deleted(&named), true, &mut diagnostics).await;
         let converged = engine::converge(&cx, &objects, ledger, &instance).await;
         let converged = until_visible(&cx, &objects, converged, &instance, &mut diagnostics).await;
-        until_gone(&cx, &converged, &mut diagnostics).await;
+        until_gone(&cx, &converged.deleted, converged.failures.is_empty(), &mut diagnostics).await;
         let report = Operation { cx: &cx, name: C::NAME, id: self.composite.id(&model).to_string() };
         report.warn(&mut diagnostics);
         let mut ledger = converged.ledger;
@@ -86,8 +91,9 @@ impl<C: Composite> Composed<C> {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
+        oidc_provider::will_leave(&cx, &env.ledger);
         let converged = engine::delete_all(&cx, env.ledger).await;
-        until_gone(&cx, &converged, &mut diagnostics).await;
+        self.run.has_deleted(converged.deleted);
         let report = Operation { cx: &cx, name: C::NAME, id: self.composite.id(&model).to_string() };
         report.warn(&mut diagnostics);
         if converged.failures.is_empty() {

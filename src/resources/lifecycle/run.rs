@@ -25,6 +25,8 @@ struct Memory {
     created: BTreeSet<(String, String, String)>,
     /// The composites whose last plan did not find everything that they need.
     incomplete: BTreeSet<String>,
+    /// What was deleted and readers may still be shown.
+    deleted: Vec<(Key, Entry)>,
     /// Of each thing, which composites will have it, and how.
     wanted: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -137,6 +139,18 @@ impl Run {
     pub fn owns(&self, resource: &str, id: &str) -> bool {
         let known = &self.0.lock().known;
         known.contains(&Known::Own { resource: resource.to_owned(), id: id.to_owned() }) || known.contains(&Known::Deleted(id.to_owned()))
+    }
+
+    /// Remembers what was deleted and readers may still be shown.
+    pub fn has_deleted(&self, deleted: Vec<(Key, Entry)>) {
+        self.0.lock().deleted.extend(deleted);
+    }
+
+    /// Takes what was deleted under the names of these objects.
+    pub fn take_deleted(&self, objects: &[(String, Key)]) -> Vec<(Key, Entry)> {
+        let deleted = &mut self.0.lock().deleted;
+        let is_named = |(key, entry): &mut (Key, Entry)| objects.iter().any(|(account_id, named)| named == key && *account_id == entry.account_id);
+        deleted.extract_if(.., is_named).collect()
     }
 
     /// Whether a replacement deletes the object with that ID.

@@ -11,7 +11,7 @@ use super::report::explain;
 use crate::aws::wait::{Limits, Pauses};
 use crate::aws::{Error, Kind};
 use crate::diagnostics::{Diagnostics, Path};
-use crate::engine::{self, Backend, Contention, Converged, Failure, Key, Object};
+use crate::engine::{self, Backend, Contention, Converged, Entry, Failure, Key, Object};
 use crate::objects::Context;
 use crate::objects::context::{PROPAGATION, QUIET};
 
@@ -27,7 +27,7 @@ pub(super) async fn until_visible(
     instance: &str,
     diagnostics: &mut Diagnostics,
 ) -> Converged<Error> {
-    let mut open = engine::to_verify(objects, &made);
+    let mut open = engine::to_verify(cx, objects, &made);
     let limits = cx.limits().at_most(if made.failures.is_empty() { PROPAGATION } else { AFTER_A_FAILURE });
     let what = format!("AWS to show the new objects: {}", listed(open.keys()));
     let mut pauses = Pauses::new(&limits, &what);
@@ -66,12 +66,16 @@ pub(super) async fn until_visible(
     made
 }
 
-/// Waits until what was deleted is no longer visible: a run that creates it again must not take the old object for the new one.
-pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagnostics: &mut Diagnostics) {
+/// Waits until what was deleted is no longer visible: who creates it again must not take the old object for the new one. `alone`: whether
+/// no call has failed.
+pub(super) async fn until_gone(cx: &Context, deleted: &[(Key, Entry)], alone: bool, diagnostics: &mut Diagnostics) {
+    if deleted.is_empty() {
+        return;
+    }
     let limits = cx.limits().at_most(PROPAGATION);
     let mut pauses = Pauses::new(&limits, "AWS to stop showing the deleted objects");
     while !cx.stopped() {
-        match engine::still_visible(cx, &converged.deleted).await {
+        match engine::still_visible(cx, deleted).await {
             Ok(visible) => {
                 let Some(key) = visible.first() else { return };
                 if pauses.next(&not_yet(cx, key)).await.is_err() {
@@ -79,7 +83,7 @@ pub(super) async fn until_gone(cx: &Context, converged: &Converged<Error>, diagn
                 }
             }
             Err(error) => {
-                unreadable(cx, &error, "deleted", converged.failures.is_empty(), diagnostics);
+                unreadable(cx, &error, "deleted", alone, diagnostics);
                 return;
             }
         }

@@ -122,6 +122,10 @@ impl Kind<Context> for AccepterKind {
         parts::<2>(name, FORM).map(drop)
     }
 
+    fn parents(&self, key: &Key) -> Vec<Key> {
+        vec![link::key(&key.name)]
+    }
+
     /// Deletes nothing: the acceptance ends with the connection.
     async fn delete(&self, cx: &Context, _: &Key, entry: &Entry) -> Result<Deleted, Error> {
         if entry.origin.is_own()
@@ -183,11 +187,15 @@ impl Accepter {
     async fn accept(&self, cx: &Context, id: &str) -> Result<PeeringConnection, Error> {
         let (call, label) = ("ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster));
         wait::until(&cx.limits(), "the peering connection to become active", call, label, || async {
-            let (near, far) = tokio::try_join!(self.describe(cx, Side::Cluster, id), self.describe(cx, Side::Workload, id))?;
+            let near = self.describe(cx, Side::Cluster, id).await?;
+            // Most often the cluster's account is the one to accept it.
+            if let Some(near) = near.as_ref().filter(|near| self.awaits(near, Side::Cluster)) {
+                return self.accept_once(cx, near).await.map(|()| None);
+            }
+            let far = self.describe(cx, Side::Workload, id).await?;
             match (near, far) {
                 (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
                 // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept.
-                (Some(near), _) if self.awaits(&near, Side::Cluster) => self.accept_once(cx, &near).await.map(|()| None),
                 (_, Some(far)) if self.awaits(&far, Side::Workload) => self.accept_once(cx, &far).await.map(|()| None),
                 (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
                     Some(dead) => Err(self.ended(cx, &dead)),
@@ -215,7 +223,7 @@ impl Accepter {
     }
 
     async fn describe(&self, cx: &Context, side: Side, id: &str) -> Result<Option<PeeringConnection>, Error> {
-        link::describe(cx, side, Some(&self.link.end(side).region), id).await
+        link::describe_now(cx, side, Some(&self.link.end(side).region), id).await
     }
 
     fn ended(&self, cx: &Context, found: &PeeringConnection) -> Error {

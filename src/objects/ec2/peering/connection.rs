@@ -57,6 +57,11 @@ impl Object<Context> for Connection {
         self.on_existing.clone()
     }
 
+    /// By `create`, which looks for one first.
+    fn create_is_refused_if_it_exists(&self) -> bool {
+        true
+    }
+
     fn planned(&self, _: &Env) -> Planned {
         // AWS decides the id, which the ARN ends in.
         Planned { arn: Value::Unknown, tags: placeholder::map_value(&self.tags), has_id: true, ..Planned::default() }
@@ -151,6 +156,7 @@ impl Kind<Context> for ConnectionKind {
             return Ok(Deleted::Now);
         }
         // Another resource may have come to use it since the destroy began.
+        cx.look.end();
         accepter::refuse_if_used(cx, &found.id, entry).await?;
         delete_and_wait(cx, key.side, entry.region.as_deref(), &found.id).await?;
         Ok(Deleted::Now)
@@ -166,7 +172,7 @@ async fn delete_and_wait(cx: &Context, side: Side, region: Option<&str>, id: &st
     let ec2 = cx.ec2(side, region);
     let call = "ec2:DeleteVpcPeeringConnection";
     wait::until(&cx.limits(), "the peering connection to be deleted", call, cx.label(side), || async {
-        match link::describe(cx, side, region, id).await? {
+        match link::describe_now(cx, side, region, id).await? {
             Some(now) if link::is_live(&now) => {
                 let deleted = ec2.delete_peering_connection(id).await;
                 // While it is being set up it can't be deleted yet; afterwards it may be gone already.
@@ -248,7 +254,7 @@ impl Connection {
         };
         let requested = cx.patiently(|| ec2.create_peering_connection(&request)).await?;
         wait::until(&cx.limits(), "the peering request to reach the other account", call, label, || async {
-            let now = link::describe(cx, Side::Workload, Some(&self.link.workload.region), &requested.id).await?;
+            let now = link::describe_now(cx, Side::Workload, Some(&self.link.workload.region), &requested.id).await?;
             match now {
                 // What was created a moment ago may not be visible yet.
                 None => Ok(None),

@@ -38,6 +38,11 @@ pub struct Link {
     pub attribute: Path,
 }
 
+/// The key of the connection of that name.
+pub fn key(name: &str) -> Key {
+    Key::new(Side::Workload, CONNECTION, name)
+}
+
 impl Link {
     pub fn end(&self, side: Side) -> &End {
         match side {
@@ -48,7 +53,7 @@ impl Link {
 
     /// The key of the connection itself.
     pub fn key(&self) -> Key {
-        Key::new(Side::Workload, CONNECTION, &self.name)
+        key(&self.name)
     }
 
     /// The connection's id: that of the object, which may have been created a moment ago, else the one known before.
@@ -93,15 +98,11 @@ impl Link {
     /// The connection of these two VPCs; an active one before one that may become active.
     pub async fn find(&self, cx: &Context) -> Result<Option<PeeringConnection>, Error> {
         let ec2 = cx.ec2(Side::Workload, Some(&self.workload.region));
-        let between = |requester: &End, accepter: &End| {
-            Select::by("requester-vpc-info.vpc-id", [&requester.vpc_id]).and("accepter-vpc-info.vpc-id", [&accepter.vpc_id])
-        };
-        let (from_workload, from_cluster) = (between(&self.workload, &self.cluster), between(&self.cluster, &self.workload));
-        let (from_workload, from_cluster) = tokio::try_join!(
-            cx.patiently(|| ec2.describe_peering_connections(&from_workload)),
-            cx.patiently(|| ec2.describe_peering_connections(&from_cluster)),
-        )?;
-        let mut found: Vec<PeeringConnection> = from_workload.into_iter().chain(from_cluster).filter(is_live).collect();
+        // Either account may have requested it. A VPC is not connected to itself.
+        let ends = [&self.workload.vpc_id, &self.cluster.vpc_id];
+        let select = Select::by("requester-vpc-info.vpc-id", ends).and("accepter-vpc-info.vpc-id", ends);
+        let mut found = cx.patiently(|| ec2.describe_peering_connections(&select)).await?;
+        found.retain(is_live);
         found.sort_by_key(|connection| !connection.is_active());
         Ok(found.into_iter().next())
     }
@@ -125,6 +126,13 @@ impl Link {
 
 /// The connection as that side's account sees it, in whatever state.
 pub async fn describe(cx: &Context, side: Side, region: Option<&str>, id: &str) -> Result<Option<PeeringConnection>, Error> {
+    let home = || if side == Side::Cluster { cx.region.as_str() } else { cx.account(side).region() };
+    let question = format!("{side} {} {id}", region.unwrap_or_else(home));
+    cx.look.once(question, || describe_now(cx, side, region, id)).await
+}
+
+/// The same at this moment, for who waits for a change.
+pub async fn describe_now(cx: &Context, side: Side, region: Option<&str>, id: &str) -> Result<Option<PeeringConnection>, Error> {
     let ec2 = cx.ec2(side, region);
     let select = Select::id(id);
     let found = cx.patiently(|| ec2.describe_peering_connections(&select)).await.absent_is_none()?;

@@ -20,4 +20,4 @@ mod untagged;
 pub mod usage;
 
 pub use link::{End, Link, describe};
-pub use untagged::Untagged;
+pub use untagged::{Untagged, tables_of};

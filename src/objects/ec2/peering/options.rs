@@ -107,6 +107,10 @@ impl Kind<Context> for OptionsKind {
         parts::<2>(name, FORM).map(drop)
     }
 
+    fn parents(&self, key: &Key) -> Vec<Key> {
+        vec![link::key(&key.name)]
+    }
+
     /// Turns the option off where this resource turned it on, unless another create has taken the connection over.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let [_, workload_vpc] = parts(&key.name, FORM)?;

@@ -8,7 +8,7 @@ use std::future::Future;
 use async_trait::async_trait;
 
 use super::link::{self, Link};
-use super::untagged::{Untagged, find_route};
+use super::untagged::{Untagged, find_recorded_route, find_route, forget_tables};
 use super::{accepter, usage};
 use crate::aws::ec2::Route as Found;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
@@ -113,7 +113,7 @@ impl Object<Context> for Route {
     }
 
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
-        let Some(found) = find_route(cx, self.side, &self.link.end(self.side).region, &self.table, &self.destination).await? else {
+        let Some(found) = find_route(cx, self.side, self.link.end(self.side), &self.table, &self.destination).await? else {
             return Ok(None);
         };
         let wanted = self.link.id(reconcile);
@@ -132,9 +132,10 @@ impl Object<Context> for Route {
         let region = &self.link.end(self.side).region;
         let ec2 = cx.ec2(self.side, Some(region));
         let send = || ec2.create_route(&self.table, &self.destination, id);
+        forget_tables(cx, self.side);
         match self.once_visible(cx, id, send).await {
             Err(error) if error.is(ErrorKind::Exists) => {
-                match find_route(cx, self.side, region, &self.table, &self.destination).await? {
+                match find_route(cx, self.side, self.link.end(self.side), &self.table, &self.destination).await? {
                     // The answer to a first attempt was lost.
                     Some(found) if found.target == id => {}
                     Some(found) => {
@@ -157,6 +158,7 @@ impl Object<Context> for Route {
         {
             let ec2 = cx.ec2(self.side, Some(&self.link.end(self.side).region));
             let send = || ec2.replace_route(&self.table, &self.destination, id);
+            forget_tables(cx, self.side);
             self.once_visible(cx, id, send).await?;
         }
         Ok(Written { id: id.map(str::to_owned), ..Written::default() })
@@ -186,7 +188,7 @@ impl Kind<Context> for RouteKind {
         let Some(id) = link::id_of(cx, entry).filter(|_| entry.origin.is_own()) else { return Ok(Deleted::Now) };
         let region = entry.region.as_deref().unwrap_or(&cx.region);
         let (route, connection) =
-            tokio::try_join!(find_route(cx, key.side, region, table, destination), link::describe_live(cx, Side::Cluster, None, id))?;
+            tokio::try_join!(find_recorded_route(cx, key.side, region, table, destination), link::describe_live(cx, Side::Cluster, None, id))?;
         if route.is_none_or(|route| route.target != id) {
             return Ok(Deleted::Now);
         }
@@ -197,6 +199,7 @@ impl Kind<Context> for RouteKind {
         }
         let ec2 = cx.ec2(key.side, Some(region));
         cx.patiently(|| ec2.delete_route(table, destination)).await.absent_is_none()?;
+        forget_tables(cx, key.side);
         // Another process may have noted the route between the read and the call: then it is created again.
         if usage::is_wanted_elsewhere_now(cx, id, entry, &route).await? {
             cx.patiently(|| ec2.create_route(table, destination, id)).await.exists_is_none()?;

@@ -2,7 +2,9 @@
 //!
 //! Knows nothing of who noted what.
 
-use super::link::Link;
+use std::collections::BTreeSet;
+
+use super::link::{End, Link};
 use super::note;
 use crate::aws::ec2::{Route, RouteTable, Select};
 use crate::aws::{Answer, Error, Side};
@@ -32,19 +34,60 @@ impl Untagged {
         match self {
             Untagged::DnsResolution(side) => link.has_dns_resolution(cx, *side, id).await,
             Untagged::Route { side, table, destination } => {
-                let found = find_route(cx, *side, &link.end(*side).region, table, destination).await?;
+                let found = find_route(cx, *side, link.end(*side), table, destination).await?;
                 Ok(found.is_some_and(|route| route.target == id))
             }
         }
     }
 }
 
-/// The route of that table to exactly that destination, whatever its target.
-pub async fn find_route(cx: &Context, side: Side, region: &str, table: &str, destination: &str) -> Result<Option<Route>, Error> {
+/// Beginning of the questions about route tables.
+const TABLES: &str = "route tables";
+
+/// The route of that table of a VPC to exactly that destination, whatever its target.
+pub async fn find_route(cx: &Context, side: Side, end: &End, table: &str, destination: &str) -> Result<Option<Route>, Error> {
+    let tables = tables_of(cx, side, &end.region, &end.vpc_id).await.absent_is_none()?.unwrap_or_default();
+    Ok(route_in(&tables, table, destination))
+}
+
+/// The same of a table that the ledger names, whatever its VPC is.
+pub async fn find_recorded_route(
+    cx: &Context,
+    side: Side,
+    region: &str,
+    table: &str,
+    destination: &str,
+) -> Result<Option<Route>, Error> {
+    let routes = cx.recorded.0.iter().filter(|(key, entry)| {
+        key.side == side && key.kind == super::route::KIND && entry.region.as_deref().is_none_or(|of_route| of_route == region)
+    });
+    let recorded = routes.filter_map(|(key, _)| key.name.split_once('/').map(|(table, _)| table));
+    let ids: BTreeSet<&str> = recorded.chain([table]).collect();
     let ec2 = cx.ec2(side, Some(region));
-    let select = Select::id(table);
-    let tables = cx.patiently(|| ec2.describe_route_tables(&select)).await.absent_is_none()?;
-    Ok(tables.into_iter().flatten().find_map(|table: RouteTable| table.route_to(destination).cloned()))
+    let select = Select::by("route-table-id", ids.iter().copied());
+    let ask = || cx.patiently(|| ec2.describe_route_tables(&select));
+    let tables = cx.look.once(format!("{side} {region} route tables {ids:?}"), ask).await?;
+    Ok(route_in(&tables, table, destination))
+}
+
+fn route_in(tables: &[RouteTable], table: &str, destination: &str) -> Option<Route> {
+    tables.iter().find(|found| found.id == table)?.route_to(destination).cloned()
+}
+
+/// All route tables of a VPC.
+pub async fn tables_of(cx: &Context, side: Side, region: &str, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
+    let ec2 = cx.ec2(side, Some(region));
+    let select = Select::by("vpc-id", [vpc_id]);
+    let (question, ask) = (format!("{TABLES} {region} {vpc_id}"), || cx.patiently(|| ec2.describe_route_tables(&select)));
+    if cx.look.may_share() {
+        return Ok(cx.account(side).answers().once(&question, || async { ask().await.map(Some) }).await?.unwrap_or_default());
+    }
+    cx.look.once(format!("{side} {question}"), ask).await
+}
+
+/// Drops what this process knows of that account's routes, which it is about to change.
+pub fn forget_tables(cx: &Context, side: Side) {
+    cx.account(side).answers().forget_all(TABLES);
 }
 
 #[cfg(test)]

@@ -91,6 +91,12 @@ impl Object<Context> for Usage {
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         let id = self.link.required_id(cx, reconcile)?;
+        if reconcile.renewed && self.link.is_own(reconcile) {
+            // Nothing is noted on a new connection.
+            let set = self.due_on_own(cx).tags(instance);
+            link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &tags::Change { set, ..Default::default() }).await?;
+            return Ok(Written { id: Some(id.to_owned()), ..Written::default() });
+        }
         let gone = || self.link.gone(cx, Side::Cluster, id);
         let found = self.link.describe_live(cx, Side::Cluster, id).await?.ok_or_else(gone)?;
         let before = Note::of(&found.tags, instance);
@@ -132,6 +138,10 @@ impl Kind<Context> for UsageKind {
         parts::<2>(name, FORM).map(drop)
     }
 
+    fn parents(&self, key: &Key) -> Vec<Key> {
+        vec![link::key(&key.name)]
+    }
+
     /// Removes this resource's note.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let (Some(id), Some(instance)) = (link::id_of(cx, entry), &entry.instance) else { return Ok(Deleted::Now) };
@@ -148,12 +158,17 @@ impl Kind<Context> for UsageKind {
 }
 
 impl Usage {
+    /// What the note says on a connection of this resource: its routes, which other resources may come to want.
+    fn due_on_own(&self, cx: &Context) -> Note {
+        let routes = self.wanted.iter().filter(|untagged| matches!(untagged, Untagged::Route { .. }));
+        Note::new(&cx.ownership.resource, routes.map(Untagged::digest))
+    }
+
     /// What the note has to say of the connection as it was found.
     async fn due(&self, cx: &Context, reconcile: &Reconcile, found: &PeeringConnection) -> Result<Note, Error> {
         let resource = &cx.ownership.resource;
         if self.link.is_own(reconcile) {
-            let routes = self.wanted.iter().filter(|untagged| matches!(untagged, Untagged::Route { .. }));
-            return Ok(Note::new(resource, routes.map(Untagged::digest)));
+            return Ok(self.due_on_own(cx));
         }
         let reads = self.wanted.iter().map(|untagged| async move {
             let digest = untagged.digest();
@@ -218,7 +233,7 @@ pub fn is_wanted_elsewhere(cx: &Context, tags: &Tags, entry: &Entry, untagged: &
 
 /// The same, by the tags that the connection has now; not where there is no connection.
 pub async fn is_wanted_elsewhere_now(cx: &Context, id: &str, entry: &Entry, untagged: &Untagged) -> Result<bool, Error> {
-    let now = link::describe_live(cx, Side::Cluster, None, id).await?;
+    let now = link::describe_now(cx, Side::Cluster, None, id).await?.filter(link::is_live);
     Ok(now.is_some_and(|now| is_wanted_elsewhere(cx, &now.tags, entry, untagged)))
 }
 

@@ -103,10 +103,16 @@ impl Object<Context> for AccessEntry {
     async fn read(&self, cx: &Context, reconcile: &Reconcile) -> Result<Option<Observed>, Error> {
         let known = principal::known(cx, (&self.cluster, &self.role), self.principal_arn(reconcile), reconcile).await?;
         let Some(principal) = known.as_deref() else { return Ok(None) };
-        let (entry, policies) = tokio::try_join!(
-            describe(cx, Some(&self.region), &self.cluster, principal),
-            entries::policies(cx, Some(&self.region), &self.cluster, principal),
-        )?;
+        let entry = describe(cx, Some(&self.region), &self.cluster, principal);
+        let policies = entries::policies(cx, Some(&self.region), &self.cluster, principal);
+        let (entry, policies) = if reconcile.entry.is_some() {
+            tokio::try_join!(entry, policies)?
+        } else {
+            match entry.await? {
+                Some(entry) => (Some(entry), policies.await?),
+                None => (None, Vec::new()),
+            }
+        };
         let earlier = Kept::recorded(reconcile.entry.as_ref());
         let Some(entry) = entry else { return Ok(earlier.map(|kept| kept.observed(&cx.ownership, reconcile, &self.tags))) };
         let all_tags = entry.tags().cloned().unwrap_or_default().into_iter().collect::<Tags>();

@@ -23,7 +23,7 @@ use super::federation::{audiences, takes, trusts_in};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Ledger, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
     parts,
 };
 use crate::objects::ownership::digest;
@@ -119,13 +119,13 @@ impl Object<Context> for OidcProvider {
         if self.manage == Manage::Existing { OnExisting::MustExist } else { OnExisting::Share }
     }
 
-    fn create_is_refused_if_it_exists(&self) -> bool {
-        true
-    }
-
     /// A resource that no longer uses it deletes it or removes client IDs, and reads afterwards whether another one came to use it.
     fn contention(&self, _: &Reconcile) -> Contention {
         Contention::Cooperative
+    }
+
+    fn leaves_last_look(&self, cx: &Context) -> bool {
+        cx.held.is_done(&provider_arn(cx, &self.key()))
     }
 
     fn planned(&self, env: &Env) -> Planned {
@@ -159,12 +159,16 @@ impl Object<Context> for OidcProvider {
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
-        cx.held.hold(&provider_arn(cx, &self.key())).await;
+        let arn = provider_arn(cx, &self.key());
+        // Of several resources of an apply one creates it.
+        let _one = locks::exclusive(&locks::creation(&arn)).await;
+        if let Some(found) = get(cx, self.side, &arn).await? {
+            return self.update(cx, reconcile, instance, &self.observed(cx, reconcile, arn, &found)).await;
+        }
         match self.make(cx).await {
             // Another resource created it in the meantime, often one of this very apply.
             Err(error) if error.is(ErrorKind::Exists) => {
-                let arn = provider_arn(cx, &self.key());
-                let read = || async { get(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: ErrorKind::NotYet, ..error.clone() }) };
+                let read = || async { get_now(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: ErrorKind::NotYet, ..error.clone() }) };
                 let found = cx.until_propagated(|e| e.is(ErrorKind::NotYet), read).await?;
                 self.update(cx, reconcile, instance, &self.observed(cx, reconcile, arn.clone(), &found)).await
             }
@@ -173,6 +177,7 @@ impl Object<Context> for OidcProvider {
     }
 
     async fn update(&self, cx: &Context, reconcile: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
+        let _forget = Forget { cx, side: self.side, arn: provider_arn(cx, &self.key()) };
         let attempt = || async {
             match Box::pin(self.add(cx, reconcile, observed)).await {
                 // The last user before this one deleted it since it was read.
@@ -208,10 +213,15 @@ impl Kind<Context> for OidcProviderKind {
     /// Deletes a provider that xeks created once no role trusts it; removes the added client IDs from a foreign one.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
         let arn = provider_arn(cx, key);
+        let _forget = Forget { cx, side: key.side, arn: arn.clone() };
         // Resources that are destroyed at the same time come here one after the other: the last one sees that no user is left.
         let _exclusive = locks::exclusive(&arn).await;
-        let Some(found) = get(cx, key.side, &arn).await? else { return Ok(Deleted::Now) };
-        if is_retained(entry) {
+        let is_last = !cx.held.leave(&arn);
+        if !is_last && !is_noted(entry) {
+            return Ok(Deleted::Now);
+        }
+        let Some(found) = get_now(cx, key.side, &arn).await? else { return Ok(Deleted::Now) };
+        if is_retained(entry) || !is_last && is_managed(&found) {
             return remove_mark(cx, key, &arn, &found).await;
         }
         if entry.origin == Origin::Shared && is_managed(&found) {
@@ -222,7 +232,7 @@ impl Kind<Context> for OidcProviderKind {
     }
 
     async fn still_visible(&self, cx: &Context, key: &Key, _: &Entry) -> Result<bool, Error> {
-        Ok(get(cx, key.side, &provider_arn(cx, key)).await?.is_some_and(|found| is_managed(&found)))
+        Ok(get_now(cx, key.side, &provider_arn(cx, key)).await?.is_some_and(|found| is_managed(&found)))
     }
 }
 
@@ -286,7 +296,7 @@ impl OidcProvider {
         let arn = provider_arn(cx, &self.key());
         // Of several trusts with the same new value, one writes it.
         let _exclusive = locks::exclusive(&locks::settings(&arn)).await;
-        let Some(found) = get(cx, self.side, &arn).await? else {
+        let Some(found) = get_now(cx, self.side, &arn).await? else {
             let gone = format!("the OIDC provider {arn} was deleted");
             return Err(Error::of_kind(ErrorKind::Absent, "iam:GetOpenIDConnectProvider", cx.label(self.side), gone));
         };
@@ -357,6 +367,26 @@ impl OidcProvider {
     }
 }
 
+/// The resource is about to rely on those of these objects that are providers.
+pub fn will_hold(cx: &Context, objects: &[Box<dyn Object<Context>>]) {
+    let providers = objects.iter().map(|object| object.key()).filter(|key| key.kind == KIND);
+    providers.for_each(|key| cx.held.will_hold(&provider_arn(cx, &key)));
+}
+
+/// The resource is about to leave the providers that its ledger names: of several that are destroyed together, the last one asks who still uses
+/// a provider.
+pub fn will_leave(cx: &Context, ledger: &Ledger) {
+    let shared = ledger.0.iter().filter(|(key, entry)| key.kind == KIND && entry.origin == Origin::Shared);
+    shared.for_each(|(key, _)| cx.held.will_leave(&provider_arn(cx, key)));
+}
+
+/// Whether this resource may have left more on the provider than its own use: client IDs, or a mark of settings.
+fn is_noted(entry: &Entry) -> bool {
+    let is_more = |added: &Added| matches!(added, Added::ClientId(_) | Added::Tag(_));
+    let has_thumbprints = entry.document.as_ref().is_some_and(|document| document.contains("ThumbprintList"));
+    entry.added.iter().any(is_more) || has_thumbprints
+}
+
 async fn remove_client_ids(cx: &Context, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<(), Error> {
     let ids: Vec<&String> = entry.added.iter().filter_map(|added| if let Added::ClientId(id) = added { Some(id) } else { None }).collect();
     if ids.is_empty() {
@@ -382,14 +412,12 @@ async fn remove_client_ids(cx: &Context, key: &Key, entry: &Entry, arn: &str, fo
 async fn delete_if_unused(cx: &Context, key: &Key, entry: &Entry, arn: &str, found: &Found) -> Result<Deleted, Error> {
     let side = key.side;
     let in_use = |trusts: &Option<Vec<Value>>| trusts.as_ref().is_none_or(|t| !t.is_empty());
-    if in_use(&trusts_in(cx, side, arn).await?) {
-        return remove_mark(cx, key, arn, found).await;
-    }
-    // Roles are listed again while no request of this process comes to hold the provider: one that held it may have created its role.
+    // Roles are listed while no request of this process comes to hold the provider: one that held it may have created its role.
     let Some(_exclusive) = locks::try_exclusive(arn) else { return remove_mark(cx, key, arn, found).await };
     if in_use(&trusts_in(cx, side, arn).await?) {
         return remove_mark(cx, key, arn, found).await;
     }
+    let _forget = Forget { cx, side, arn: arn.to_owned() };
     let iam = cx.iam(side);
     let send = || iam.delete_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
     cx.ask("iam:DeleteOpenIDConnectProvider", side, send).await.absent_is_none()?;
@@ -438,6 +466,8 @@ async fn make(
         let call = iam.create_open_id_connect_provider().url(&url).set_client_id_list(Some(client_ids.clone()));
         call.set_thumbprint_list(thumbprints.clone()).set_tags(Some(tags.clone())).send()
     };
+    let identity = cx.pair.identity(side);
+    let _forget = Forget { cx, side, arn: arn::oidc_provider(&identity.partition, &identity.account_id, issuer_host) };
     cx.ask_issuer("iam:CreateOpenIDConnectProvider", side, send).await.map(drop)
 }
 
@@ -465,7 +495,29 @@ pub fn inherited_tags(observed: &Observed) -> Option<Tags> {
     observed.facts.get::<ProviderFacts>()?.inherited_tags.clone()
 }
 
+/// What this process knows of a provider that it is about to change: no longer true at the end.
+struct Forget<'a> {
+    cx: &'a Context,
+    side: Side,
+    arn: String,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.cx.account(self.side).answers().forget(&self.arn);
+    }
+}
+
+/// The provider as this process saw it a moment ago, and in a last look as it is now.
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {
+    if cx.look.is_last() {
+        return get_now(cx, side, arn).await;
+    }
+    let ask = || async { get_now(cx, side, arn).await.map(Some) };
+    Ok(cx.account(side).answers().once(arn, ask).await?.flatten())
+}
+
+async fn get_now(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {
     let iam = cx.iam(side);
     let send = || iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
     cx.ask("iam:GetOpenIDConnectProvider", side, send).await.absent_is_none()
