@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::bulk::Bulk;
 use super::credentials;
 use super::ec2::Ec2;
 use super::error::{Error, Kind, Named};
@@ -78,6 +79,7 @@ pub struct Account {
     eks: Mutex<HashMap<String, aws_sdk_eks::Client>>,
     ec2: Mutex<HashMap<String, Ec2>>,
     answers: Answers,
+    bulk: Bulk,
 }
 
 impl Account {
@@ -119,6 +121,7 @@ impl Account {
             eks: Mutex::default(),
             ec2: Mutex::default(),
             answers: Answers::default(),
+            bulk: Bulk::default(),
         })
     }
 
@@ -160,6 +163,11 @@ impl Account {
     /// What AWS said a moment ago.
     pub fn answers(&self) -> &Answers {
         &self.answers
+    }
+
+    /// Whether its roles are read one by one or all at once.
+    pub fn bulk(&self) -> &Bulk {
+        &self.bulk
     }
 
     /// The proxies of this account.
@@ -240,6 +248,7 @@ impl Account {
             eks: Mutex::default(),
             ec2: Mutex::default(),
             answers: Answers::default(),
+            bulk: Bulk::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod accounts;
 mod answers;
 pub mod api_server;
 pub mod arn;
+mod bulk;
 pub mod cidr;
 mod credentials;
 pub mod duration;

@@ -278,7 +278,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
             orders.entry(order).or_default().push((key.clone(), entry.clone()));
         }
         // One look for all that is read before a deletion. What has to be read after one ends the look.
-        self.backend.look();
+        self.backend.fresh_look();
         for (_, entries) in orders {
             let deletions = entries.into_iter().map(|(key, entry)| async move {
                 let error = self.delete(&key, &entry).await.err()?;

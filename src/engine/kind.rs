@@ -57,8 +57,8 @@ pub trait Backend: Accounts + Send + Sync + Sized + 'static {
     fn is_conflict(&self, error: &Self::Error) -> bool;
     /// Reads begin that belong together: what several objects need is read once.
     fn look(&self) {}
-    /// The same after all writes: for what another resource of the process was answered, AWS is asked again.
-    fn last_look(&self) {}
+    /// The same where a deletion rests on the reads, or after all writes: what another resource of the process was answered does not count.
+    fn fresh_look(&self) {}
     /// Writes begin: what is read from now on is read again.
     fn end_look(&self) {}
     /// Whether a plan of this process did not find the object a moment ago.

@@ -47,7 +47,7 @@ pub async fn verify<B: Backend>(
     made: &Converged<B::Error>,
     keys: &BTreeMap<Key, Contention>,
 ) -> Result<Verified, Failure<B::Error>> {
-    backend.last_look();
+    backend.fresh_look();
     let reads = objects.iter().filter(|object| keys.contains_key(&object.key())).filter_map(|object| {
         let reconcile = recorded(object.as_ref(), &made.ledger)?;
         Some(async move { (object.key(), object.read(backend, &reconcile).await, reconcile) })
@@ -86,7 +86,7 @@ pub async fn repair<B: Backend>(
 
 /// Those of the deleted objects that readers are still shown. One that was deleted together with its parent is not asked for.
 pub async fn still_visible<B: Backend>(backend: &B, deleted: &[(Key, Entry)]) -> Result<Vec<Key>, B::Error> {
-    backend.look();
+    backend.fresh_look();
     let is_deleted = |key: &Key| deleted.iter().any(|(other, _)| other == key);
     let reads = deleted.iter().filter_map(|(key, entry)| {
         let kind = backend.kind(&key.kind)?;

@@ -181,6 +181,7 @@ impl Context {
         F: Fn() -> Fut,
         Fut: Future<Output = T> + Send + 'a,
     {
+        self.account(side).bulk().write(role);
         let role = locks::role(&self.account(side).identity().account_id, role);
         move || {
             let (role, answer) = (role.clone(), send());

@@ -49,8 +49,8 @@ impl Backend for Context {
         self.look.begin();
     }
 
-    fn last_look(&self) {
-        self.look.begin_last();
+    fn fresh_look(&self) {
+        self.look.begin_fresh();
     }
 
     fn end_look(&self) {

@@ -17,29 +17,29 @@ type Answer = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 #[derive(Debug, Default)]
 pub struct Look {
     answers: Mutex<Option<HashMap<(TypeId, String), Answer>>>,
-    is_last: AtomicBool,
+    is_fresh: AtomicBool,
 }
 
 impl Look {
     /// Begins a look; what an earlier one was answered no longer counts.
     pub fn begin(&self) {
-        self.is_last.store(false, Ordering::Relaxed);
+        self.is_fresh.store(false, Ordering::Relaxed);
         *self.answers.lock() = Some(HashMap::new());
     }
 
-    /// Begins the look after all writes, for which no answer counts that another resource got.
-    pub fn begin_last(&self) {
+    /// Begins a look for which no answer counts that another resource got: a write rests on it, or it follows all writes.
+    pub fn begin_fresh(&self) {
         self.begin();
-        self.is_last.store(true, Ordering::Relaxed);
+        self.is_fresh.store(true, Ordering::Relaxed);
     }
 
     /// Whether the answers that other resources of the process got a moment ago count: reads that no write rests on.
     pub fn may_share(&self) -> bool {
-        self.answers.lock().is_some() && !self.is_last()
+        self.answers.lock().is_some() && !self.is_fresh()
     }
 
-    pub fn is_last(&self) -> bool {
-        self.is_last.load(Ordering::Relaxed)
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh.load(Ordering::Relaxed)
     }
 
     pub fn end(&self) {

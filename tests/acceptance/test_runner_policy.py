@@ -242,6 +242,8 @@ MAY_BE_UNUSED = {
     "iam:GetRolePolicy",
     "iam:ListInstanceProfilesForRole",
     "eks:ListAccessEntries",
+    # Of access policies that not every cluster has.
+    "eks:ListAccessPolicies",
 }
 
 

@@ -183,6 +183,7 @@ impl NewEntry<'_> {
     pub async fn create(&self, cx: &Context, deleted: Option<&str>) -> Result<Option<String>, Error> {
         let groups: Vec<String> = self.groups.iter().cloned().collect();
         let eks = cx.eks(Some(self.region));
+        cx.look.end();
         let send = || {
             eks.create_access_entry()
                 .cluster_name(self.cluster)
@@ -233,6 +234,7 @@ pub(super) async fn delete(cx: &Context, region: Option<&str>, cluster: &str, pr
 
 pub(super) async fn retag(cx: &Context, region: Option<&str>, arn: Option<&str>, change: &tags::Change) -> Result<(), Error> {
     let (Some(arn), eks) = (arn, cx.eks(region)) else { return Ok(()) };
+    cx.look.end();
     if !change.set.is_empty() {
         let send = || eks.tag_resource().resource_arn(arn).set_tags(Some(change.set.clone().into_iter().collect())).send();
         cx.ask("eks:TagResource", Side::Cluster, send).await?;
@@ -275,7 +277,8 @@ pub(super) async fn policies(
     let pages = || {
         eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal).into_paginator().items().send().try_collect()
     };
-    let list = || async { without_entries_is_none(cx.ask("eks:ListAssociatedAccessPolicies", Side::Cluster, pages).await.absent_is_none()) };
+    let list =
+        || async { without_entries_is_none(cx.ask("eks:ListAssociatedAccessPolicies", Side::Cluster, pages).await.absent_is_none()) };
     Ok(cx.look.once(format!("access policies {region:?} {cluster} {principal}"), list).await?.unwrap_or_default())
 }
 
@@ -289,6 +292,7 @@ pub(super) async fn associate(cx: &Context, region: &str, cluster: &str, princip
     let namespaces = (!namespaces.is_empty()).then(|| namespaces.iter().cloned().collect());
     let scope = AccessScope::builder().r#type(scope_type).set_namespaces(namespaces).build();
     let eks = cx.eks(Some(region));
+    cx.look.end();
     let send = || {
         eks.associate_access_policy()
             .cluster_name(cluster)
@@ -303,6 +307,7 @@ pub(super) async fn associate(cx: &Context, region: &str, cluster: &str, princip
 /// Takes the policy off the entry; nothing to do where it is not on it.
 pub(super) async fn disassociate(cx: &Context, region: &str, cluster: &str, principal: &str, policy_arn: &str) -> Result<(), Error> {
     let eks = cx.eks(Some(region));
+    cx.look.end();
     let send = || eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal).policy_arn(policy_arn).send();
     cx.ask("eks:DisassociateAccessPolicy", Side::Cluster, send).await.absent_is_none().map(drop)
 }

@@ -207,6 +207,8 @@ impl Removal<'_> {
     /// removes its note before it looks for those of others, and one that came while the association was removed gets it back.
     async fn leave(&self) -> Result<(), Error> {
         let (cx, connection) = (self.cx, self.cx.ownership.connection());
+        // What others note counts at each step.
+        cx.look.end();
         let _exclusive = locks::exclusive(&locks::access_entry(self.cluster, self.principal)).await;
         let uses = self.uses().await?;
         let noted = uses.by(connection).filter(|noted| noted.policies.contains(self.policy));

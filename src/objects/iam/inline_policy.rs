@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::role;
+use super::{all_roles, role};
 use crate::aws::{Answer, Error, Side, policy};
 use crate::diagnostics::Path;
 use crate::engine::{
@@ -210,6 +210,15 @@ impl InlinePolicy {
 }
 
 async fn get(cx: &Context, side: Side, role: &str, name: &str) -> Result<Option<Value>, Error> {
+    if let Some(found) = all_roles::find(cx, side, role, cx.recorded.get(&role::key(side, role)).is_some()).await {
+        let policies = found.iter().flat_map(|found| &found.inline_policies);
+        let document =
+            policies.filter(|(policy, _)| policy == name).map(|(_, document)| policy::parse(document).unwrap_or_default()).next();
+        // A list may lack what a read of it shows.
+        if document.is_some() || cx.recorded.get(&key(side, role, name)).is_none() {
+            return Ok(document);
+        }
+    }
     let iam = cx.iam(side);
     let send = || iam.get_role_policy().role_name(role).policy_name(name).send();
     let answer = cx.ask("iam:GetRolePolicy", side, send).await.absent_is_none()?;

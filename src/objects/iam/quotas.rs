@@ -10,6 +10,8 @@ pub struct Quotas {
     pub trust_policy_size: Option<usize>,
     /// Managed policies that one role may have.
     pub attached_policies: Option<usize>,
+    /// How many roles there are.
+    pub roles: Option<usize>,
 }
 
 /// The account's own quotas (IAM, GetAccountSummary).
@@ -26,5 +28,6 @@ async fn ask(cx: &Context, side: Side) -> Result<Quotas, Error> {
         let (_, value) = all.iter().find(|(key, _)| key.as_str() == name)?;
         usize::try_from(*value).ok()
     };
-    Ok(Quotas { trust_policy_size: quota("AssumeRolePolicySizeQuota"), attached_policies: quota("AttachedPoliciesPerRoleQuota") })
+    let roles = quota("Roles");
+    Ok(Quotas { roles, trust_policy_size: quota("AssumeRolePolicySizeQuota"), attached_policies: quota("AttachedPoliciesPerRoleQuota") })
 }

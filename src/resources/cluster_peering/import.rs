@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::REUSED;
 use super::model::Model;
 use super::objects::route_attributes;
-use super::REUSED;
 use crate::aws::cidr::{self, Cidr};
 use crate::aws::ec2::RouteTable;
 use crate::aws::{Error, Side};

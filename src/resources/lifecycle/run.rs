@@ -149,7 +149,8 @@ impl Run {
     /// Takes what was deleted under the names of these objects.
     pub fn take_deleted(&self, objects: &[(String, Key)]) -> Vec<(Key, Entry)> {
         let deleted = &mut self.0.lock().deleted;
-        let is_named = |(key, entry): &mut (Key, Entry)| objects.iter().any(|(account_id, named)| named == key && *account_id == entry.account_id);
+        let is_named =
+            |(key, entry): &mut (Key, Entry)| objects.iter().any(|(account_id, named)| named == key && *account_id == entry.account_id);
         deleted.extract_if(.., is_named).collect()
     }
 

@@ -10,6 +10,8 @@ use crate::objects::{Context, tags};
 
 /// The kind of the connection itself, which the objects attached to it name.
 pub const CONNECTION: &str = "ec2_vpc_peering_connection";
+/// The kind of the routes over it.
+pub const ROUTE: &str = "ec2_route";
 /// The form of the names of the connection, its accepter, its options and its usage.
 pub const FORM: &str = "CLUSTER/VPC";
 

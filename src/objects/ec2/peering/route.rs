@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::objects::{Context, Env};
 
-pub const KIND: &str = "ec2_route";
+pub const KIND: &str = link::ROUTE;
 
 const FORM: &str = "TABLE/DESTINATION";
 
@@ -187,8 +187,10 @@ impl Kind<Context> for RouteKind {
         let (table, destination) = table_and_destination(key)?;
         let Some(id) = link::id_of(cx, entry).filter(|_| entry.origin.is_own()) else { return Ok(Deleted::Now) };
         let region = entry.region.as_deref().unwrap_or(&cx.region);
-        let (route, connection) =
-            tokio::try_join!(find_recorded_route(cx, key.side, region, table, destination), link::describe_live(cx, Side::Cluster, None, id))?;
+        let (route, connection) = tokio::try_join!(
+            find_recorded_route(cx, key.side, region, table, destination),
+            link::describe_live(cx, Side::Cluster, None, id)
+        )?;
         if route.is_none_or(|route| route.target != id) {
             return Ok(Deleted::Now);
         }

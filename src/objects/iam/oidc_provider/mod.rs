@@ -23,8 +23,8 @@ use super::federation::{audiences, takes, trusts_in};
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn};
 use crate::diagnostics::Path;
 use crate::engine::{
-    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Ledger, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written,
-    parts,
+    Added, BadName, Contention, Deleted, Entry, Facts, Key, Kind, Ledger, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags,
+    Written, parts,
 };
 use crate::objects::ownership::digest;
 use crate::objects::{Context, Env, locks, tags};
@@ -168,7 +168,8 @@ impl Object<Context> for OidcProvider {
         match self.make(cx).await {
             // Another resource created it in the meantime, often one of this very apply.
             Err(error) if error.is(ErrorKind::Exists) => {
-                let read = || async { get_now(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: ErrorKind::NotYet, ..error.clone() }) };
+                let read =
+                    || async { get_now(cx, self.side, &arn).await?.ok_or_else(|| Error { kind: ErrorKind::NotYet, ..error.clone() }) };
                 let found = cx.until_propagated(|e| e.is(ErrorKind::NotYet), read).await?;
                 self.update(cx, reconcile, instance, &self.observed(cx, reconcile, arn.clone(), &found)).await
             }
@@ -510,7 +511,7 @@ impl Drop for Forget<'_> {
 
 /// The provider as this process saw it a moment ago, and in a last look as it is now.
 async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error> {
-    if cx.look.is_last() {
+    if cx.look.is_fresh() {
         return get_now(cx, side, arn).await;
     }
     let ask = || async { get_now(cx, side, arn).await.map(Some) };

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use aws_sdk_iam::types;
 use serde_json::Value;
 
+use super::all_roles;
 use crate::aws::{Answer, Error, Kind as ErrorKind, Side, arn, policy};
 use crate::diagnostics::Path;
 use crate::engine::{
@@ -217,6 +218,7 @@ impl Object<Context> for Role {
         all.extend(cx.ownership.tags(instance));
         let text = self.document().to_string();
         let iam = cx.iam(self.side);
+        cx.account(self.side).bulk().write(&self.name);
         let send = || {
             iam.create_role()
                 .role_name(&self.name)
@@ -303,6 +305,20 @@ impl Kind<Context> for RoleKind {
 
 /// The role; `None` where there is none. IAM may show a new role with its RoleId in place of its ARN: then it is not visible yet.
 pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
+    let ask = || async {
+        match all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
+            Some(found) => Ok(found.map(|found| found.role.clone())),
+            None => get_alone(cx, side, name).await,
+        }
+    };
+    cx.look.once(format!("{side} role {name}"), || Box::pin(ask())).await
+}
+
+fn is_recorded(cx: &Context, side: Side, name: &str) -> bool {
+    cx.recorded.get(&key(side, name)).is_some()
+}
+
+async fn get_alone(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
     let iam = cx.iam(side);
     let read = || async {
         let answer = cx.ask("iam:GetRole", side, || iam.get_role().role_name(name).send()).await.absent_is_none()?;
@@ -312,8 +328,7 @@ pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::R
         }
     };
     // In a box: the compiler follows futures within futures only so far.
-    let ask = || Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read));
-    cx.look.once(format!("{side} role {name}"), ask).await
+    Box::pin(cx.until_propagated(|error| error.is(ErrorKind::NotYet), read)).await
 }
 
 /// Whether IAM shows the object with its ARN. It may show a new role or instance profile with its ID in that place.
@@ -378,9 +393,14 @@ pub async fn owner(cx: &Context, side: Side, name: &str) -> Result<Option<Owner>
 pub async fn attached_arns(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
     let iam = cx.iam(side);
     let pages = || iam.list_attached_role_policies().role_name(name).into_paginator().items().send().try_collect();
-    let list = || async { cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none() };
-    let policies: Option<Vec<types::AttachedPolicy>> = cx.look.once(format!("{side} role {name}, attached policies"), list).await?;
-    Ok(policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect())
+    let list = || async {
+        if let Some(found) = all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
+            return Ok(found.map(|found| found.attached_policies.clone()).unwrap_or_default());
+        }
+        let policies: Option<Vec<types::AttachedPolicy>> = cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none()?;
+        Ok(policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect())
+    };
+    cx.look.once(format!("{side} role {name}, attached policies"), list).await
 }
 
 impl Role {
@@ -513,8 +533,14 @@ fn facts(role: &types::Role, tags: Tags) -> RoleFacts {
 pub async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<String>, Error> {
     let iam = cx.iam(side);
     let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
-    let list = || async { cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none() };
-    Ok(cx.look.once(format!("{side} role {name}, inline policies"), list).await?.unwrap_or_default())
+    let list = || async {
+        if let Some(found) = all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
+            let found = found.iter().flat_map(|found| found.inline_policies.iter().map(|(policy, _)| policy.clone()));
+            return Ok(found.collect());
+        }
+        Ok(cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
+    };
+    cx.look.once(format!("{side} role {name}, inline policies"), list).await
 }
 
 async fn retag(cx: &Context, side: Side, name: &str, change: &tags::Change) -> Result<(), Error> {

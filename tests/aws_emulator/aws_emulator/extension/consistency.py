@@ -88,7 +88,7 @@ def around(call: Call):
 def _delay_of(call: Call) -> float:
     """How late this read of IAM is."""
     delay = _delay if _iam_reads else 0.0
-    return max(delay, _list_delay) if call.action.startswith("List") else delay
+    return max(delay, _list_delay) if call.action.startswith(("List", "GetAccountAuthorizationDetails")) else delay
 
 
 def _at(seconds: float) -> dict | None:

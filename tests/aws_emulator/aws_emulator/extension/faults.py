@@ -4,7 +4,7 @@ Owns: the list of armed faults and which call each of them hits. Must not know: 
 
 Kinds:
   latency      take effect, and answer, only after `seconds`, or with `spread` after a random time up to that
-  throttle     refused before any effect, with the code that the service uses for it
+  throttle     refused before any effect, with the code that the service uses for it; with `rate` only what is above it
   500, 503     refused before any effect, as the service's own internal error
   reset        the connection is reset before any effect
   lost_answer  the call takes effect, then the connection is reset
@@ -89,6 +89,10 @@ class Fault:
     #: How many of the matching calls it hits, by a die that `seed` sets.
     chance: float = 1.0
     seed: int = 0
+    #: Lets so many calls a second of each account pass, and `burst` at once after a pause: a token bucket, as AWS's are
+    #: (EC2 API reference, "Request throttling", token bucket algorithm).
+    rate: float | None = None
+    burst: int = 1
     code: str | None = None
     message: str = "injected fault"
     status: int | None = None
@@ -100,6 +104,7 @@ class Fault:
 
     def __post_init__(self):
         self._dice = random.Random(self.seed)
+        self._buckets: dict[str, tuple[float, float]] = {}
 
     def takes(self, call: Call) -> bool:
         if self.ended == call.account:
@@ -113,9 +118,18 @@ class Fault:
             return False
         if self.chance < 1 and self._dice.random() >= self.chance:
             return False
+        if self.rate is not None and self._has_token(call.account):
+            return False
         self.hit += 1
         self.ended = call.account if self.kind == "expired" else None
         return True
+
+    def _has_token(self, account: str) -> bool:
+        now = time.monotonic()
+        tokens, then = self._buckets.get(account, (self.burst, now))
+        tokens = min(self.burst, tokens + (now - then) * self.rate)
+        self._buckets[account] = (tokens - 1 if tokens >= 1 else tokens, now)
+        return tokens >= 1
 
     def time(self) -> float:
         return self.seconds * self._dice.random() if self.spread else self.seconds

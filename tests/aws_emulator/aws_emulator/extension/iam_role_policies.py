@@ -13,7 +13,7 @@ from . import iam_quotas, lags
 from .call import AwsError, handles
 from .iam_calls import missing, page
 from .iam_policy import INLINE_LIMIT, identity_document, size
-from .iam_roles import changeable, check_boundary, found
+from .iam_roles import changeable, check_boundary, found, shown
 
 # AWS managed policies that ministack lacks, from the AWS Managed Policy Reference: name with path -> the services
 # it covers. Their documents here are short: Get, List and Describe for a policy that only reads, else everything.
@@ -119,6 +119,31 @@ def list_attached(call):
         key=str,
     )
     return {"AttachedPolicies": [{"PolicyName": arn.rsplit("/", 1)[-1], "PolicyArn": arn} for arn in arns], **more}
+
+
+@handles("iam", "GetAccountAuthorizationDetails")
+def account_details(call):
+    """API reference: Filter narrows the answer to the types of entities that it names. RoleDetail has tags, boundary
+    and policies of a role, and neither its description nor its session duration. Documents are URL-encoded."""
+    if call.params.get("Filter") != ["Role"]:
+        raise NotImplementedError("GetAccountAuthorizationDetails of anything but roles")
+    roles, more = page(list(iam._roles.values()), call.params, key=lambda role: role["RoleName"])
+    return {
+        "UserDetailList": [],
+        "GroupDetailList": [],
+        "Policies": [],
+        "RoleDetailList": [_detail(r) for r in roles],
+        **more,
+    }
+
+
+def _detail(role):
+    details = {
+        member: value for member, value in shown(role).items() if member not in ("Description", "MaxSessionDuration")
+    }
+    inline = [{"PolicyName": n, "PolicyDocument": quote(text, safe="")} for n, text in role["InlinePolicies"].items()]
+    attached = [{"PolicyName": arn.rsplit("/", 1)[-1], "PolicyArn": arn} for arn in role["AttachedPolicies"]]
+    return details | {"InstanceProfileList": [], "RolePolicyList": inline, "AttachedManagedPolicies": attached}
 
 
 @handles("iam", "PutRolePermissionsBoundary")

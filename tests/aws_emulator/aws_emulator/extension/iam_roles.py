@@ -43,14 +43,14 @@ def create(call):
         "Tags": tags,
     }
     iam._roles[name] = role
-    answer = {"Role": _shown(role)}
+    answer = {"Role": shown(role)}
     lags.NEW_ARNS.begin(role["RoleId"])
     return answer
 
 
 @handles("iam", "GetRole")
 def get(call):
-    return {"Role": _shown(found(call)) | {"RoleLastUsed": {}}}
+    return {"Role": shown(found(call)) | {"RoleLastUsed": {}}}
 
 
 @handles("iam", "ListRoles")
@@ -107,7 +107,7 @@ def update(call):
 def update_description(call):
     role = changeable(call)
     role["Description"] = call.params["Description"]
-    return {"Role": _shown(role)}
+    return {"Role": shown(role)}
 
 
 def found(call):
@@ -156,14 +156,15 @@ def check_boundary(arn):
         raise missing(f"Scope ARN: {arn} does not exist or is not attachable.")
 
 
-def _shown(role):
-    shown = brief(role)
+def shown(role):
+    """A role as its own answer shows it."""
+    answer = brief(role)
     if role.get("PermissionsBoundary"):
-        shown["PermissionsBoundary"] = {
+        answer["PermissionsBoundary"] = {
             "PermissionsBoundaryType": "Policy",
             "PermissionsBoundaryArn": role["PermissionsBoundary"],
         }
-    return shown | ({"Tags": role["Tags"]} if role["Tags"] else {})
+    return answer | ({"Tags": role["Tags"]} if role["Tags"] else {})
 
 
 def _stored_trust(account, written):

@@ -1,0 +1,96 @@
+"""How many calls an apply, an empty plan and a destroy make: IAM throttles each account, and a call is what xeks costs.
+
+An apply plans, and plans again in a process of its own; a destroy reads first. Numbers of calls, not times.
+"""
+
+import json
+from collections import Counter
+
+import pytest
+from accounts import TRUSTS_EC2
+from cluster_peering import peering
+from cross_account_access import ACCESS, WORKLOAD, access
+from irsa_trust import POLICY, ROLE, trust
+from network import Network
+
+pytestmark = pytest.mark.one_cli
+
+CLUSTER_ADMIN = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }'
+INLINE = f"inline_policies = {{ bucket = {POLICY} }}"
+FIFTY = "count = 50"
+ACCESSES = access('name = "a${count.index}"', 'name = "w${count.index}", instance_profile = true', CLUSTER_ADMIN, FIFTY)
+TRUSTS = trust('name = "r${count.index}", ' + INLINE, '{ namespace = "n${count.index}", name = "x" }', more=FIFTY)
+#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
+ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
+
+
+def calls_of(aws, root) -> dict[str, Counter]:
+    """Per job, how often each operation was called."""
+    made = {}
+    for job in ("apply", "assert_empty_plan", "destroy"):
+        aws.clear_calls()
+        getattr(root, job)()
+        aws.quiet()
+        made[job] = Counter(f"{call['service']}:{call['action']}" for call in aws.calls())
+    return made
+
+
+def allow_all_roles(aws) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"}]}
+    for account in aws.accounts:
+        iam = aws.client(account, "iam")
+        iam.put_role_policy(RoleName="xeks-runner", PolicyName="all-roles", PolicyDocument=json.dumps(document))
+
+
+def assert_within(made: dict[str, Counter], budget: tuple[int, int, int]) -> None:
+    for (job, calls), most in zip(made.items(), budget, strict=True):
+        assert calls.total() <= most, f"{job}: {calls.total()} calls, {dict(sorted(calls.items()))}"
+
+
+@pytest.mark.parametrize(
+    ("hcl", "budget"),
+    [
+        pytest.param(
+            access(f'name = "{ACCESS}"', f'name = "{WORKLOAD}", instance_profile = true', CLUSTER_ADMIN),
+            (29, 10, 23),
+            id="access",
+        ),
+        pytest.param(trust(f'name = "{ROLE}", {INLINE}'), (16, 6, 15), id="trust"),
+    ],
+)
+def test_one_resource_makes_few_calls(workspace, aws, hcl, budget):
+    assert_within(calls_of(aws, workspace(hcl)), budget)
+
+
+def test_one_peering_makes_few_calls(workspace, aws):
+    made = calls_of(aws, workspace(peering(Network(aws).workload_vpc)))
+    routes = made["apply"]["ec2:CreateRoute"]
+    assert_within(made, (36 + routes, 10, 23 + 2 * routes))
+
+
+@pytest.mark.parametrize("others", [0, 2000])
+def test_fifty_trusts_read_all_roles_at_once(workspace, aws, others):
+    """Roles of others make more pages, and no more calls."""
+    allow_all_roles(aws)
+    iam = aws.client("workload", "iam")
+    for number in range(others):
+        iam.create_role(RoleName=f"other-{number}", AssumeRolePolicyDocument=json.dumps(TRUSTS_EC2))
+    made = calls_of(aws, workspace(TRUSTS))
+    pages = 4 if others else 0
+    assert_within(made, (320 + 2 * pages, 30 + pages, 300 + 20 * bool(others)))
+    assert made["assert_empty_plan"]["iam:GetRole"] <= 12
+
+
+def test_fifty_trusts_without_the_permission_are_read_one_by_one(workspace, aws):
+    """The refusal is met once in each account and process."""
+    made = calls_of(aws, workspace(TRUSTS))
+    assert_within(made, (360, 115, 280))
+    assert made["assert_empty_plan"]["iam:GetAccountAuthorizationDetails"] == 1
+    assert made["destroy"]["iam:ListRoles"] <= 12, (
+        "of trusts that are destroyed together, not each asks who uses the OIDC provider"
+    )
+
+
+def test_fifty_connections_make_few_calls(workspace, aws):
+    allow_all_roles(aws)
+    assert_within(calls_of(aws, workspace(ACCESSES)), (1300, 200, 900))
