@@ -34,8 +34,9 @@ ALONG = {
     "sts:AssumeRole": {"sts:TagSession": "with session tags", "sts:SetSourceIdentity": "with a source identity"},
 }
 
-# Why the runners' policies have nothing of a call. The second and third: AWS STS API reference, of each call.
+# Why the runners' policies have nothing of a call. The third and fourth: AWS STS API reference, of each call.
 NOT_GRANTED = {
+    "iam:GetAccountAuthorizationDetails": "none: it is optional ([permissions](guides/permissions.md))",
     "sts:AssumeRole": "none: it is for the credentials that `assume_role` and live checks start with",
     "sts:AssumeRoleWithWebIdentity": "none: it has no credentials, and the role's trust policy permits it",
     "sts:GetCallerIdentity": "none: it needs no permission",

@@ -126,7 +126,7 @@ LOOPS = (
     Loop(
         "iam:GetRole",
         "objects/iam/role/mod.rs",
-        "get",
+        "get_alone",
         Repeat((), "PROPAGATION", "while the answer has the role's ID in place of its ARN"),
     ),
     Loop(

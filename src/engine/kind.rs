@@ -59,6 +59,10 @@ pub trait Backend: Accounts + Send + Sync + Sized + 'static {
     fn look(&self) {}
     /// The same where a deletion rests on the reads, or after all writes: what another resource of the process was answered does not count.
     fn fresh_look(&self) {}
+    /// Whether the present look used what another resource of the process was answered.
+    fn has_shared(&self) -> bool {
+        false
+    }
     /// Writes begin: what is read from now on is read again.
     fn end_look(&self) {}
     /// Whether a plan of this process did not find the object a moment ago.

@@ -26,6 +26,12 @@ pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], pr
     let mut refreshed = Refreshed { ledger: prior.clone(), observed: BTreeMap::new(), replaced: BTreeMap::new() };
     let recorded: Vec<&dyn Object<B>> = objects.iter().map(AsRef::as_ref).filter(|object| prior.get(&object.key()).is_some()).collect();
     read(backend, &recorded, &prior, &mut refreshed).await?;
+    if backend.has_shared() {
+        // What looks changed by an answer that may be older is read by itself.
+        let doubtful: Vec<_> = recorded.iter().copied().filter(|object| !is_as_recorded(*object, &prior, &refreshed)).collect();
+        backend.fresh_look();
+        read(backend, &doubtful, &prior, &mut refreshed).await?;
+    }
     // What depends on an object that turned out to have another id than the ledger's is read with that one.
     let depends_on_another = |object: &&dyn Object<B>| object.depends_on().iter().any(|key| has_another_id(key, &prior, &refreshed));
     let again: Vec<_> = recorded.iter().copied().filter(depends_on_another).collect();
@@ -34,6 +40,12 @@ pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], pr
     drop_orphans(&recorded, &mut refreshed);
     inherit_instances(objects, &mut refreshed);
     Ok(refreshed)
+}
+
+fn is_as_recorded<B: Backend>(object: &dyn Object<B>, prior: &Ledger, refreshed: &Refreshed) -> bool {
+    let key = object.key();
+    let is_same = prior.get(&key) == refreshed.ledger.get(&key);
+    is_same && refreshed.observed.get(&key).is_some_and(|observed| !observed.differs)
 }
 
 fn has_another_id(key: &Key, prior: &Ledger, refreshed: &Refreshed) -> bool {

@@ -53,6 +53,10 @@ impl Backend for Context {
         self.look.begin_fresh();
     }
 
+    fn has_shared(&self) -> bool {
+        self.look.has_shared()
+    }
+
     fn end_look(&self) {
         self.look.end();
     }

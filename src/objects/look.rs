@@ -18,12 +18,14 @@ type Answer = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 pub struct Look {
     answers: Mutex<Option<HashMap<(TypeId, String), Answer>>>,
     is_fresh: AtomicBool,
+    has_shared: AtomicBool,
 }
 
 impl Look {
     /// Begins a look; what an earlier one was answered no longer counts.
     pub fn begin(&self) {
         self.is_fresh.store(false, Ordering::Relaxed);
+        self.has_shared.store(false, Ordering::Relaxed);
         *self.answers.lock() = Some(HashMap::new());
     }
 
@@ -36,6 +38,15 @@ impl Look {
     /// Whether the answers that other resources of the process got a moment ago count: reads that no write rests on.
     pub fn may_share(&self) -> bool {
         self.answers.lock().is_some() && !self.is_fresh()
+    }
+
+    /// Notes that such an answer was used: it may be older than AWS's own.
+    pub fn share(&self) {
+        self.has_shared.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_shared(&self) -> bool {
+        self.has_shared.load(Ordering::Relaxed)
     }
 
     pub fn is_fresh(&self) -> bool {

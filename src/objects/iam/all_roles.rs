@@ -4,7 +4,7 @@
 //! Only for reads that no write rests on, and for roles that this process did not write since. Without the permissions, each role is read by
 //! itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ const PAGE: usize = 1000;
 #[derive(Debug)]
 pub struct Found {
     pub role: Role,
-    /// Names and documents of the inline policies.
-    pub inline_policies: Vec<(String, String)>,
+    /// Documents of the inline policies, by name.
+    pub inline_policies: BTreeMap<String, String>,
     /// ARNs of the attached policies.
     pub attached_policies: Vec<String>,
 }
@@ -35,10 +35,10 @@ struct All {
 }
 
 /// The role as it is among all of the account; `Some(None)` where there is none. `None` where it is to be read by itself: it is one of few, this
-/// process wrote it, or the ledger has it (`is_recorded`) and the pages do not.
+/// process wrote it.
 ///
 /// In a box: the compiler follows futures within futures only so far.
-pub fn find<'a>(cx: &'a Context, side: Side, name: &'a str, is_recorded: bool) -> BoxFuture<'a, Option<Option<Arc<Found>>>> {
+pub fn find<'a>(cx: &'a Context, side: Side, name: &'a str) -> BoxFuture<'a, Option<Option<Arc<Found>>>> {
     Box::pin(async move {
         let account = cx.account(side);
         if !cx.look.may_share() || !account.bulk().is_due() {
@@ -47,10 +47,10 @@ pub fn find<'a>(cx: &'a Context, side: Side, name: &'a str, is_recorded: bool) -
         let Ok(Some(Some(all))) = account.answers().once("all roles", || ask(cx, side)).await else { return None };
         match all.roles.get(name) {
             _ if !account.bulk().is_unwritten_since(name, all.asked) => None,
-            Some(found) => Some(Some(found.clone())),
-            // A list may lack what a read of it shows.
-            None if is_recorded => None,
-            None => Some(None),
+            found => {
+                cx.look.share();
+                Some(found.cloned())
+            }
         }
     })
 }

@@ -210,14 +210,9 @@ impl InlinePolicy {
 }
 
 async fn get(cx: &Context, side: Side, role: &str, name: &str) -> Result<Option<Value>, Error> {
-    if let Some(found) = all_roles::find(cx, side, role, cx.recorded.get(&role::key(side, role)).is_some()).await {
-        let policies = found.iter().flat_map(|found| &found.inline_policies);
-        let document =
-            policies.filter(|(policy, _)| policy == name).map(|(_, document)| policy::parse(document).unwrap_or_default()).next();
-        // A list may lack what a read of it shows.
-        if document.is_some() || cx.recorded.get(&key(side, role, name)).is_none() {
-            return Ok(document);
-        }
+    if let Some(found) = all_roles::find(cx, side, role).await {
+        let document = found.as_ref().and_then(|found| found.inline_policies.get(name));
+        return Ok(document.map(|document| policy::parse(document).unwrap_or_default()));
     }
     let iam = cx.iam(side);
     let send = || iam.get_role_policy().role_name(role).policy_name(name).send();

@@ -74,6 +74,7 @@ pub async fn tables_of(cx: &Context, side: Side, region: &str, vpc_id: &str) -> 
     let select = Select::by("vpc-id", [vpc_id]);
     let (question, ask) = (format!("{TABLES} {region} {vpc_id}"), || cx.patiently(|| ec2.describe_route_tables(&select)));
     if cx.look.may_share() {
+        cx.look.share();
         return Ok(cx.account(side).answers().once(&question, || async { ask().await.map(Some) }).await?.unwrap_or_default());
     }
     cx.look.once(format!("{side} {question}"), ask).await

@@ -515,6 +515,7 @@ async fn get(cx: &Context, side: Side, arn: &str) -> Result<Option<Found>, Error
         return get_now(cx, side, arn).await;
     }
     let ask = || async { get_now(cx, side, arn).await.map(Some) };
+    cx.look.share();
     Ok(cx.account(side).answers().once(arn, ask).await?.flatten())
 }
 

@@ -306,16 +306,12 @@ impl Kind<Context> for RoleKind {
 /// The role; `None` where there is none. IAM may show a new role with its RoleId in place of its ARN: then it is not visible yet.
 pub async fn get(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
     let ask = || async {
-        match all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
+        match all_roles::find(cx, side, name).await {
             Some(found) => Ok(found.map(|found| found.role.clone())),
             None => get_alone(cx, side, name).await,
         }
     };
     cx.look.once(format!("{side} role {name}"), || Box::pin(ask())).await
-}
-
-fn is_recorded(cx: &Context, side: Side, name: &str) -> bool {
-    cx.recorded.get(&key(side, name)).is_some()
 }
 
 async fn get_alone(cx: &Context, side: Side, name: &str) -> Result<Option<types::Role>, Error> {
@@ -394,7 +390,7 @@ pub async fn attached_arns(cx: &Context, side: Side, name: &str) -> Result<Vec<S
     let iam = cx.iam(side);
     let pages = || iam.list_attached_role_policies().role_name(name).into_paginator().items().send().try_collect();
     let list = || async {
-        if let Some(found) = all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
+        if let Some(found) = all_roles::find(cx, side, name).await {
             return Ok(found.map(|found| found.attached_policies.clone()).unwrap_or_default());
         }
         let policies: Option<Vec<types::AttachedPolicy>> = cx.ask("iam:ListAttachedRolePolicies", side, pages).await.absent_is_none()?;
@@ -534,9 +530,8 @@ pub async fn inline_names(cx: &Context, side: Side, name: &str) -> Result<Vec<St
     let iam = cx.iam(side);
     let pages = || iam.list_role_policies().role_name(name).into_paginator().items().send().try_collect();
     let list = || async {
-        if let Some(found) = all_roles::find(cx, side, name, is_recorded(cx, side, name)).await {
-            let found = found.iter().flat_map(|found| found.inline_policies.iter().map(|(policy, _)| policy.clone()));
-            return Ok(found.collect());
+        if let Some(found) = all_roles::find(cx, side, name).await {
+            return Ok(found.iter().flat_map(|found| found.inline_policies.keys().cloned()).collect());
         }
         Ok(cx.ask("iam:ListRolePolicies", side, pages).await.absent_is_none()?.unwrap_or_default())
     };
