@@ -102,12 +102,12 @@ def permissions_page() -> str:
         "is an administrator of the account. Let it render yours, for the names, paths, boundaries and options that "
         "you use. [What a compromised pipeline can do](compromised-pipeline.md) says what contains them. "
         "[AWS calls](../aws-calls.md) lists the call that each of them is for.\n\n"
-        "One permission is optional and no part of them. With `iam:GetAccountAuthorizationDetails` on `*`, and also "
-        "`iam:GetAccountSummary` and `iam:ListRoles`, a plan reads all roles of an account in pages after it has read "
-        "as many roles one by one as that takes calls. Fifty trusts are then read with 27 calls in place of 105. It "
-        "shows all IAM policies of the account, and Amazon GuardDuty and security teams watch for it. Without it, xeks "
-        "asks for it once per account and run if it reads more than twenty roles and policies of an account at once, and "
-        "reads on one by one."
+        "One permission is optional and no part of them. With `iam:GetAccountAuthorizationDetails` on `*`, "
+        "and also `iam:GetAccountSummary` and `iam:ListRoles`, a plan reads all roles of an account in pages "
+        "after it has read as many roles one by one as that takes calls. Fifty trusts are then read with 27 "
+        "calls in place of 105. It shows all IAM policies of the account, and Amazon GuardDuty and security "
+        "teams watch for it. Without it, xeks asks for it once per account and run if it reads more than "
+        "twenty roles and policies of an account at once, and reads on one by one."
     )
     text = heading("Permissions that xeks needs - xeks", "Permissions that xeks needs", description)
     numbers = {"cluster": "183295435445", "workload": "185863138492"}
