@@ -117,8 +117,8 @@ async fn a_client_id_that_another_role_needs_stays_on_a_provider_of_others() {
 async fn a_provider_is_kept_with_a_warning_where_roles_can_not_be_listed() {
     let _alone = ALONE.lock().await;
     let aws = Aws::lease().await;
+    let made = make(&aws.cx(&["one"]).await, "one", STS, Manage::Shared).await;
     let cx = aws.cx(&["one"]).await;
-    let made = make(&cx, "one", STS, Manage::Shared).await;
     aws.admin("faults/add", json!({"kind": "deny", "action": "ListRoles", "times": null}));
     assert!(delete_all(&cx, made).await.failures.is_empty());
     assert!(client_ids(&aws).await.is_some());
