@@ -80,7 +80,8 @@ gives to the operation, by default {default}; it also ends every shorter wait of
 calls: they report the error.
 
 Other errors are answers, such as that an object does not exist, or end the operation. After the last call of an apply,
-xeks repeats its reads for up to {propagation}, until they show what it created and no longer show what it deleted.
+xeks repeats its reads for up to {propagation}, until they show what it created and no longer show what it
+deleted. A destroy is followed by such reads only if the same process creates an object of that name.
 """
 
 ERRORS = """
