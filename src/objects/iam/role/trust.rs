@@ -284,6 +284,7 @@ pub(super) async fn until_kept(cx: &Context, side: Side, role: &str, change: imp
 /// One attempt: the SDK would send the same document again after a pause, over what others wrote meanwhile.
 async fn put_once(cx: &Context, side: Side, role: &str, document: &Value) -> Result<(), Error> {
     tracing::debug!(call = UPDATE, account = cx.label(side), "calling AWS");
+    cx.account(side).bulk().write(role);
     let request = cx.iam(side).update_assume_role_policy().role_name(role).policy_document(document.to_string());
     let once = aws_sdk_iam::Config::builder().retry_config(RetryConfig::disabled());
     request.customize().config_override(once).send().await.named(UPDATE, cx.label(side)).map(drop)
