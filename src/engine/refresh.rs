@@ -29,8 +29,10 @@ pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], pr
     if backend.has_shared() {
         // What looks changed by an answer that may be older is read by itself.
         let doubtful: Vec<_> = recorded.iter().copied().filter(|object| !is_as_recorded(*object, &prior, &refreshed)).collect();
-        backend.fresh_look();
-        read(backend, &doubtful, &prior, &mut refreshed).await?;
+        if !doubtful.is_empty() {
+            backend.fresh_look();
+            read(backend, &doubtful, &prior, &mut refreshed).await?;
+        }
     }
     // What depends on an object that turned out to have another id than the ledger's is read with that one.
     let depends_on_another = |object: &&dyn Object<B>| object.depends_on().iter().any(|key| has_another_id(key, &prior, &refreshed));

@@ -19,6 +19,10 @@ const OTHERS: Duration = Duration::from_secs(20);
 
 pub(super) async fn delete(cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
     let (side, name) = (key.side, key.name.as_str());
+    if entry.origin == Origin::Adopted {
+        // Another resource that leaves the role may have given this one a statement a moment ago.
+        cx.look.end();
+    }
     let Some(role) = get(cx, side, name).await? else { return Ok(Deleted::Now) };
     let (owner, facts) = owned_facts(&cx.ownership, &role);
     if entry.origin == Origin::Adopted {
