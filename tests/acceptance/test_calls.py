@@ -94,3 +94,15 @@ def test_fifty_trusts_without_the_permission_are_read_one_by_one(workspace, aws)
 def test_fifty_connections_make_few_calls(workspace, aws):
     allow_all_roles(aws)
     assert_within(calls_of(aws, workspace(ACCESSES)), (1300, 200, 900))
+
+
+def test_roles_that_the_pages_do_not_show_yet_are_read_by_themselves(workspace, aws):
+    """IAM's lists may lack what GetRole shows (IAM user guide, "Changes that I make are not always immediately visible")."""
+    allow_all_roles(aws)
+    root = workspace(TRUSTS)
+    aws.delay_lists(600)
+    root.apply()
+    aws.clear_calls()
+    root.assert_empty_plan()
+    made = Counter(call["action"] for call in aws.calls())
+    assert made["GetAccountAuthorizationDetails"] == 1 and made["GetRole"] == 50
