@@ -105,7 +105,7 @@ def permissions_page() -> str:
         "One permission is optional and no part of them. With `iam:GetAccountAuthorizationDetails` on `*`, "
         "and also `iam:GetAccountSummary` and `iam:ListRoles`, a plan reads all roles of an account in pages "
         "after it has read as many roles one by one as that takes calls. Fifty trusts are then read with 27 "
-        "calls in place of 105. It shows all IAM policies of the account, and Amazon GuardDuty and security "
+        "calls in place of 107. It shows all IAM policies of the account, and Amazon GuardDuty and security "
         "teams watch for it. Without it, xeks asks for it once per account and run if it reads more than "
         "twenty roles and policies of an account at once, and reads on one by one."
     )
