@@ -106,7 +106,10 @@ impl<C: Composite> Composed<C> {
         if differs && !planned.open && !context.provider.skip_preflight && !diagnostics.has_error() {
             let first = prior.is_null() && !replanned;
             diagnostics.extend(match failed {
-                Some(failed) => preflight::failed_lookup(&cx, C::NAME, failed),
+                Some(failed) if failed.error.is(Kind::Denied) || failed.error.is(Kind::Unreachable) || failed.error.is(Kind::Invalid) => {
+                    preflight::failed_lookup(&cx, C::NAME, failed)
+                }
+                Some(failed) => failed_facts::<C>(&failed),
                 None => self.preflight(&cx, planned, &prior, first).await,
             });
             self.run.is_incomplete(&cx.ownership.resource, !cx.missing.lock().is_empty());
@@ -257,6 +260,14 @@ impl<C: Composite> Composed<C> {
         diagnostics.extend(if prior.is_null() { foreign } else { foreign.as_warnings() });
         diagnostics
     }
+}
+
+/// A read that may work the next time: Terraform refuses an apply whose plan knows less than the plan before it.
+fn failed_facts<C: Composite>(failed: &Located) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let detail = format!("{}\n\nNothing was changed. Run Terraform again.", failed.error);
+    diagnostics.error(failed.path.clone(), format!("Planning {} failed", C::NAME), detail);
+    diagnostics
 }
 
 fn claimed_twice<C: Composite>(claim: Claim) -> Diagnostics {
