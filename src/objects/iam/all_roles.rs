@@ -34,8 +34,8 @@ struct All {
     roles: HashMap<String, Arc<Found>>,
 }
 
-/// The role as it is among all of the account; `Some(None)` where there is none. `None` where it is to be read by itself: it is one of few, this
-/// process wrote it.
+/// The role as it is among all of the account; `Some(None)` where there is none. `None` where it is to be read by itself: it is one of few,
+/// or this process wrote it.
 ///
 /// In a box: the compiler follows futures within futures only so far.
 pub fn find<'a>(cx: &'a Context, side: Side, name: &'a str) -> BoxFuture<'a, Option<Option<Arc<Found>>>> {
@@ -80,7 +80,7 @@ async fn ask_pages(cx: &Context, side: Side) -> Result<Arc<All>, Error> {
     };
     let listed = || iam.list_roles().max_items(PAGE as i32).into_paginator().items().send().try_collect();
     let (details, listed): (Vec<_>, Vec<Role>) =
-        tokio::try_join!(cx.ask("iam:GetAccountAuthorizationDetails", side, details), cx.ask("iam:ListRoles", side, listed),)?;
+        tokio::try_join!(cx.ask("iam:GetAccountAuthorizationDetails", side, details), cx.ask("iam:ListRoles", side, listed))?;
     let listed: HashMap<String, Role> = listed.into_iter().map(|role| (role.role_id.clone(), role)).collect();
     let details = details.into_iter().flat_map(|page| page.role_detail_list.unwrap_or_default());
     let roles = details.filter_map(|detail| found(detail, &listed)).map(|found| (found.role.role_name.clone(), Arc::new(found))).collect();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::link::{End, Link};
+use super::link::{End, Link, ROUTE};
 use super::note;
 use crate::aws::ec2::{Route, RouteTable, Select};
 use crate::aws::{Answer, Error, Side};
@@ -52,9 +52,10 @@ pub async fn find_route(cx: &Context, side: Side, end: &End, table: &str, destin
 
 /// The same of a table that the ledger names, whatever its VPC is.
 pub async fn find_recorded_route(cx: &Context, side: Side, region: &str, table: &str, destination: &str) -> Result<Option<Route>, Error> {
-    let routes = cx.recorded.0.iter().filter(|(key, entry)| {
-        key.side == side && key.kind == super::link::ROUTE && entry.region.as_deref().is_none_or(|of_route| of_route == region)
-    });
+    let routes =
+        cx.recorded.0.iter().filter(|(key, entry)| {
+            key.side == side && key.kind == ROUTE && entry.region.as_deref().is_none_or(|of_route| of_route == region)
+        });
     let recorded = routes.filter_map(|(key, _)| key.name.split_once('/').map(|(table, _)| table));
     let ids: BTreeSet<&str> = recorded.chain([table]).collect();
     let ec2 = cx.ec2(side, Some(region));
