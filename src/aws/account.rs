@@ -10,7 +10,7 @@ mod sign_in;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
@@ -18,13 +18,16 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_eks::error::SdkError;
+use aws_sdk_eks::operation::describe_cluster::{DescribeClusterError, DescribeClusterOutput};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::answers::Answers;
+use super::answers::{Answers, FRESH};
 use super::bulk::Bulk;
 use super::credentials;
 use super::ec2::Ec2;
@@ -43,8 +46,8 @@ pub use sign_in::{KEYS, SignIn, Source};
 /// throttles per account.
 const MAX_ATTEMPTS: u32 = 5;
 const SDK_MAX_ATTEMPTS: u32 = 3;
-/// A call that has no answer by then is given up and tried again.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A call that has no answer so long after it was sent is given up and tried again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an account is asked who the caller is while AWS throttles.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -64,6 +67,25 @@ pub struct Caller {
     pub sign_in: SignIn,
 }
 
+/// A cluster that is described while AWS is asked who the caller is: every plan of a connection needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The account's own region where it is `None`.
+    pub region: Option<&'a str>,
+    pub cluster: &'a str,
+}
+
+/// The answer to such a call.
+type Description = Result<DescribeClusterOutput, SdkError<DescribeClusterError>>;
+
+#[derive(Debug)]
+struct Begun {
+    region: String,
+    cluster: String,
+    at: Instant,
+    answer: AbortOnDropHandle<Description>,
+}
+
 /// An account whose identity is known and allowed.
 pub struct Account {
     name: String,
@@ -80,21 +102,29 @@ pub struct Account {
     ec2: Mutex<HashMap<String, Ec2>>,
     answers: Answers,
     bulk: Bulk,
+    begun: Mutex<Option<Begun>>,
 }
 
 impl Account {
     /// Loads credentials, asks who the caller is, and checks that this account is allowed. `key` is the account's in
     /// `workload_accounts`.
-    pub async fn open(side: Side, key: Option<&str>, settings: &Settings, transports: &Transports) -> Result<Self, AccountError> {
+    pub async fn open(
+        side: Side,
+        key: Option<&str>,
+        settings: &Settings,
+        transports: &Transports,
+        wanted: Option<Wanted<'_>>,
+    ) -> Result<Self, AccountError> {
         let name = configured_name(side, key);
         let refuse = |message: String| AccountError::Settings { account: name.clone(), message };
         let http = transports.client(&settings.transport).map_err(refuse)?;
         checks::environment().map_err(refuse)?;
         let sign_in = checks::profile(settings, &name).await.map_err(refuse)?;
-        let config = load(settings, http).await;
+        let config = load(settings, http.clone()).await;
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
         let config = with_credentials(settings, config, &name);
         let sts = credentials::sts_client(settings, &config, config.credentials_provider());
+        let begun = wanted.map(|wanted| Begun::describe(&config, settings.endpoints.eks.as_deref(), &region, wanted));
         let identity = match identity(&sts, &name).await {
             Ok(identity) => identity,
             Err(error) => return Err(AccountError::Aws { error: Box::new(error), sign_in: Box::new(sign_in) }),
@@ -106,6 +136,7 @@ impl Account {
         tracing::debug!(account = %label, caller = %identity.arn, region, "account ready");
         let caller = Caller { identity, sign_in };
         checks::allowed(settings, caller.clone(), &name)?;
+        let config = config.into_builder().http_client(transports.paced(http, &caller.identity.account_id)).build();
         let endpoints = settings.endpoints.clone();
         Ok(Account {
             name,
@@ -122,7 +153,15 @@ impl Account {
             ec2: Mutex::default(),
             answers: Answers::default(),
             bulk: Bulk::default(),
+            begun: Mutex::new(begun),
         })
+    }
+
+    /// The description of a cluster that was asked for when the account was opened, if that was a moment ago; handed out once.
+    pub async fn begun_description(&self, region: &str, cluster: &str) -> Option<Description> {
+        let begun = self.begun.lock().take_if(|begun| begun.region == region && begun.cluster == cluster)?;
+        // It has failed only where the task has.
+        if begun.at.elapsed() < FRESH { begun.answer.await.ok() } else { None }
     }
 
     /// How the configuration names the account, such as `cluster_account` or `workload_accounts["payments"]`.
@@ -193,13 +232,7 @@ impl Account {
     pub fn eks(&self, region: Option<&str>) -> aws_sdk_eks::Client {
         let region = region.unwrap_or(&self.region);
         let mut clients = self.eks.lock();
-        let make = || {
-            let mut builder = aws_sdk_eks::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-            if let Some(url) = &self.endpoints.eks {
-                builder = builder.endpoint_url(url);
-            }
-            aws_sdk_eks::Client::from_conf(builder.build())
-        };
+        let make = || eks_client(&self.config, self.endpoints.eks.as_deref(), region);
         clients.entry(region.to_owned()).or_insert_with(make).clone()
     }
 
@@ -249,8 +282,25 @@ impl Account {
             ec2: Mutex::default(),
             answers: Answers::default(),
             bulk: Bulk::default(),
+            begun: Mutex::default(),
         }
     }
+}
+
+impl Begun {
+    fn describe(config: &SdkConfig, endpoint: Option<&str>, region: &str, wanted: Wanted<'_>) -> Self {
+        let region = wanted.region.unwrap_or(region).to_owned();
+        let call = eks_client(config, endpoint, &region).describe_cluster().name(wanted.cluster).send();
+        Begun { region, cluster: wanted.cluster.to_owned(), at: Instant::now(), answer: AbortOnDropHandle::new(tokio::spawn(call)) }
+    }
+}
+
+fn eks_client(config: &SdkConfig, endpoint: Option<&str>, region: &str) -> aws_sdk_eks::Client {
+    let mut builder = aws_sdk_eks::config::Builder::from(config).region(Region::new(region.to_owned()));
+    if let Some(url) = endpoint {
+        builder = builder.endpoint_url(url);
+    }
+    aws_sdk_eks::Client::from_conf(builder.build())
 }
 
 /// An HTTP client for tests of what must not call AWS.
@@ -293,7 +343,7 @@ pub(super) fn configured_name(side: Side, key: Option<&str>) -> String {
 async fn load(settings: &Settings, http: SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+        .timeout_config(TimeoutConfig::builder().read_timeout(ANSWER_TIMEOUT).build())
         .region(region(settings));
     // Both are within the allowed characters: the crate's name and version.
     if let Ok(product) = FrameworkMetadata::new("xeks", Some(env!("CARGO_PKG_VERSION"))) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-pub use super::account::{Account, AccountError, Caller, Chain, Identity, KEYS, Rule, SignIn, Source, Start, quoted};
+pub use super::account::{Account, AccountError, Caller, Chain, Identity, KEYS, Rule, SignIn, Source, Start, Wanted, quoted};
 use super::settings::Settings;
 use super::transport::Transports;
 use crate::aws::Side;
@@ -68,9 +68,10 @@ impl Accounts {
         Accounts { cluster: slot(cluster), workload: Some(slot(workload)), ..Accounts::default() }
     }
 
-    /// Both accounts of a connection, opened at the same time. `key` picks one of `workload_accounts`.
-    pub async fn pair(&self, key: Option<&str>) -> Result<Pair, AccountError> {
-        let (cluster, workload) = tokio::join!(self.cluster(), self.workload(key));
+    /// Both accounts of a connection, opened at the same time. `key` picks one of `workload_accounts`, `wanted` is the cluster.
+    pub async fn pair(&self, key: Option<&str>, wanted: Option<Wanted<'_>>) -> Result<Pair, AccountError> {
+        let cluster = self.cluster.open(Side::Cluster, None, &self.transports, wanted);
+        let (cluster, workload) = tokio::join!(cluster, self.workload(key));
         let (cluster, workload) = (cluster?, workload?);
         if cluster.identity().account_id == workload.identity().account_id && !self.allow_same_account {
             return Err(AccountError::SameAccount {
@@ -90,7 +91,7 @@ impl Accounts {
 
     /// The account that owns the clusters.
     pub async fn cluster(&self) -> Result<Arc<Account>, AccountError> {
-        self.cluster.open(Side::Cluster, None, &self.transports).await
+        self.cluster.open(Side::Cluster, None, &self.transports, None).await
     }
 
     /// The default workload account, or the one that `key` picks.
@@ -99,7 +100,7 @@ impl Accounts {
             Some(key) => self.named.get(key).ok_or_else(|| AccountError::UnknownKey { key: key.to_owned(), keys: self.keys() })?,
             None => self.workload.as_ref().ok_or_else(|| AccountError::NoWorkload { keys: self.keys() })?,
         };
-        slot.open(Side::Workload, key, &self.transports).await
+        slot.open(Side::Workload, key, &self.transports, None).await
     }
 
     /// The keys of `workload_accounts`.
@@ -120,8 +121,14 @@ impl Slot {
         Slot { settings, account: OnceCell::new() }
     }
 
-    async fn open(&self, side: Side, key: Option<&str>, transports: &Transports) -> Result<Arc<Account>, AccountError> {
-        let open = || async { Account::open(side, key, &self.settings, transports).await.map(Arc::new) };
+    async fn open(
+        &self,
+        side: Side,
+        key: Option<&str>,
+        transports: &Transports,
+        wanted: Option<Wanted<'_>>,
+    ) -> Result<Arc<Account>, AccountError> {
+        let open = || async { Account::open(side, key, &self.settings, transports, wanted).await.map(Arc::new) };
         self.account.get_or_try_init(open).await.cloned()
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// For how long an answer is not asked for again: the resources of a run read at the same time, and others may change what is there.
-const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FRESH: Duration = Duration::from_secs(5);
 
 /// The answers of one account.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ pub struct Answers(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Kept>>>>>
 
 #[derive(Clone, Debug)]
 struct Kept {
+    /// When it was asked for.
     at: Instant,
     value: Arc<dyn Any + Send + Sync>,
 }
@@ -29,13 +30,37 @@ impl Answers {
         T: Any + Clone + Send + Sync,
         Fut: Future<Output = Result<Option<T>, E>>,
     {
+        self.once_where(question, |at| at.elapsed() < FRESH, ask).await
+    }
+
+    /// The same, but never an answer that was asked for before now: of those who need one after something of theirs, most share one.
+    pub async fn once_from_now<T, E, Fut>(&self, question: &str, ask: impl FnOnce() -> Fut) -> Result<Option<T>, E>
+    where
+        T: Any + Clone + Send + Sync,
+        Fut: Future<Output = Result<Option<T>, E>>,
+    {
+        let now = Instant::now();
+        self.once_where(question, |at| at >= now, ask).await
+    }
+
+    async fn once_where<T, E, Fut>(
+        &self,
+        question: &str,
+        counts: impl Fn(Instant) -> bool,
+        ask: impl FnOnce() -> Fut,
+    ) -> Result<Option<T>, E>
+    where
+        T: Any + Clone + Send + Sync,
+        Fut: Future<Output = Result<Option<T>, E>>,
+    {
         let slot = self.0.lock().entry(question.to_owned()).or_default().clone();
         let mut kept = slot.lock().await;
-        if let Some(value) = kept.as_ref().filter(|kept| kept.at.elapsed() < FRESH).and_then(|kept| kept.value.downcast_ref::<T>()) {
+        if let Some(value) = kept.as_ref().filter(|kept| counts(kept.at)).and_then(|kept| kept.value.downcast_ref::<T>()) {
             return Ok(Some(value.clone()));
         }
+        let at = Instant::now();
         let answer = ask().await?;
-        *kept = answer.clone().map(|value| Kept { at: Instant::now(), value: Arc::new(value) });
+        *kept = answer.clone().map(|value| Kept { at, value: Arc::new(value) });
         Ok(answer)
     }
 
@@ -75,6 +100,21 @@ mod tests {
         assert_eq!((ask(&answers, &asked, Some(2)).await, asked.load(Ordering::Relaxed)), (Some(2), 2));
         tokio::time::advance(FRESH).await;
         assert_eq!((ask(&answers, &asked, Some(3)).await, asked.load(Ordering::Relaxed)), (Some(3), 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_for_before_does_not_count_from_now_on() {
+        let (answers, asked) = (Answers::default(), AtomicUsize::new(0));
+        let slowly = || async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok::<_, Infallible>(Some(asked.fetch_add(1, Ordering::Relaxed)))
+        };
+        let after = async |milliseconds| {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            answers.once_from_now("what", slowly).await.unwrap()
+        };
+        let all = futures::future::join_all([after(0), after(10), after(20), after(30), after(110)]).await;
+        assert_eq!(all, [Some(0), Some(1), Some(1), Some(1), Some(2)]);
     }
 
     #[tokio::test]

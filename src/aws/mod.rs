@@ -16,6 +16,7 @@ pub mod error;
 pub mod identity_center;
 pub mod names;
 pub mod oidc_providers;
+mod pace;
 pub mod policy;
 pub mod principal_patterns;
 pub mod principals;

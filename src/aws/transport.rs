@@ -19,26 +19,35 @@ use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::pace::Paces;
 use super::settings::{Secret, TransportSettings};
 use crate::secrets;
 
 /// Addresses that hand out an instance's or a task's credentials: no proxy can reach them.
 const LINK_LOCAL: &str = "169.254.169.254,169.254.170.2,169.254.170.23";
 
-/// The pools made so far.
+/// The pools made so far, and the pace of each account.
 #[derive(Debug, Default)]
-pub struct Transports(Mutex<HashMap<TransportSettings, SharedHttpClient>>);
+pub struct Transports {
+    pools: Mutex<HashMap<TransportSettings, SharedHttpClient>>,
+    paces: Mutex<HashMap<String, Paces>>,
+}
 
 impl Transports {
     /// The client for these settings: made on first use, shared afterwards. `Err` says which setting is at fault.
     pub fn client(&self, settings: &TransportSettings) -> Result<SharedHttpClient, String> {
-        let mut pools = self.0.lock();
+        let mut pools = self.pools.lock();
         if let Some(client) = pools.get(settings) {
             return Ok(client.clone());
         }
         let client = client(settings)?;
         pools.insert(settings.clone(), client.clone());
         Ok(client)
+    }
+
+    /// The same client, for calls of one account: they are made as fast as AWS accepts them.
+    pub fn paced(&self, client: SharedHttpClient, account_id: &str) -> SharedHttpClient {
+        self.paces.lock().entry(account_id.to_owned()).or_default().of(client)
     }
 }
 

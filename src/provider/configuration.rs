@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::Outcome;
-use crate::aws::accounts::{Account, AccountError, Accounts, Pair};
+use crate::aws::accounts::{Account, AccountError, Accounts, Pair, Wanted};
 pub use crate::aws::tags::IgnoreTags;
 use crate::diagnostics::Diagnostics;
 use crate::schema::{Partitions, Schema, Value};
@@ -27,9 +27,9 @@ pub struct Configured {
 }
 
 impl Configured {
-    /// Both accounts of a connection. `workload_account` is the resource's choice among `workload_accounts`.
-    pub async fn pair(&self, workload_account: Option<&str>) -> Result<Pair, AccountError> {
-        self.known()?.pair(workload_account).await
+    /// Both accounts of a connection. `workload_account` is the resource's choice among `workload_accounts`, `wanted` its cluster.
+    pub async fn pair(&self, workload_account: Option<&str>, wanted: Option<Wanted<'_>>) -> Result<Pair, AccountError> {
+        self.known()?.pair(workload_account, wanted).await
     }
 
     /// The workload account for a resource that has nothing in the cluster account.

@@ -91,6 +91,24 @@ def test_fifty_trusts_without_the_permission_are_read_one_by_one(workspace, aws)
     )
 
 
+@pytest.mark.parametrize("parallelism", [10, 50])
+def test_fifty_trusts_where_iam_accepts_15_calls_a_second(workspace, aws, parallelism):
+    """Provider hashicorp/aws makes 357 calls to create the same objects and 458 to delete them."""
+    allow_all_roles(aws)
+    root = workspace(TRUSTS)
+    aws.faults.add("throttle", service="iam", times=None, rate=15, burst=30)
+    aws.faults.add("latency", times=None, seconds=0.1)
+    for job, most in (("apply", 357), ("destroy", 458)):
+        aws.clear_calls()
+        getattr(root, job)(f"-parallelism={parallelism}")
+        aws.quiet()
+        calls = aws.calls()
+        refused = [call for call in calls if (call["error"] or "").startswith("Throttling")]
+        assert 0 < len(refused) < 2 * parallelism + len(calls) / 10 and len(calls) < most, (
+            f"{job}: {len(refused)} of {len(calls)} refused"
+        )
+
+
 def test_fifty_connections_make_few_calls(workspace, aws):
     allow_all_roles(aws)
     assert_within(calls_of(aws, workspace(ACCESSES)), (1300, 200, 900))

@@ -229,7 +229,7 @@ impl Aws {
             }
         };
         let accounts = Accounts::new(settings("cluster"), Some(settings("workload")), BTreeMap::new(), false);
-        accounts.pair(None).await.expect("both accounts")
+        accounts.pair(None, None).await.expect("both accounts")
     }
 }
 

@@ -1,5 +1,9 @@
 //! A cluster as EKS describes it. Not an object: xeks creates no cluster.
 
+use std::future::Future;
+
+use aws_sdk_eks::error::SdkError;
+use aws_sdk_eks::operation::describe_cluster::{DescribeClusterError, DescribeClusterOutput};
 use aws_sdk_eks::types;
 
 use crate::aws::arn::is_account_id;
@@ -45,7 +49,8 @@ pub struct ClusterDescription {
 pub async fn describe(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let answers = cx.account(Side::Cluster).answers();
     // One that is being made is another a moment later.
-    let found = answers.once(&question(region, name), || describe_now(cx, region, name)).await?;
+    // In a box: the compiler follows futures within futures only so far.
+    let found = answers.once(&question(region, name), || Box::pin(describe_begun(cx, region, name))).await?;
     if found.as_ref().is_some_and(|cluster| cluster.status.as_deref() != Some("ACTIVE")) {
         answers.forget(&question(region, name));
     }
@@ -64,7 +69,27 @@ pub fn forget(cx: &Context, region: &str, name: &str) {
 /// The cluster as it is at this moment.
 pub async fn describe_now(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
     let eks = cx.eks(Some(region));
-    let answer = cx.ask("eks:DescribeCluster", Side::Cluster, || eks.describe_cluster().name(name).send()).await.absent_is_none()?;
+    answered(cx, name, || eks.describe_cluster().name(name).send()).await
+}
+
+/// The cluster as it was described when the account was opened, else as it is at this moment.
+async fn describe_begun(cx: &Context, region: &str, name: &str) -> Result<Option<ClusterDescription>, Error> {
+    let eks = cx.eks(Some(region));
+    let send = || async {
+        match cx.account(Side::Cluster).begun_description(region, name).await {
+            Some(answer) => answer,
+            None => eks.describe_cluster().name(name).send().await,
+        }
+    };
+    answered(cx, name, send).await
+}
+
+async fn answered<F, Fut>(cx: &Context, name: &str, send: F) -> Result<Option<ClusterDescription>, Error>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<DescribeClusterOutput, SdkError<DescribeClusterError>>>,
+{
+    let answer = cx.ask("eks:DescribeCluster", Side::Cluster, send).await.absent_is_none()?;
     answer.and_then(|a| a.cluster).map(|c| checked(cx.label(Side::Cluster), name, described(&c))).transpose()
 }
 

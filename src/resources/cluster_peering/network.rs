@@ -28,7 +28,8 @@ pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<O
         true => Some(find_workload_vpc(cx, &cluster, value, env).await?),
         false => None,
     };
-    let network = look(cx, &cluster, value, env).await?;
+    let (network, ()) = futures::join!(look(cx, &cluster, value, env), ask_early(cx, &cluster, value, env));
+    let network = network?;
     value.insert("cluster_vpc_id", network.get("cluster_vpc_id").clone());
     value.insert("network", network);
     env.clusters.insert(name, cluster);
@@ -64,6 +65,26 @@ async fn vpc(cx: &Context, side: Side, region: &str, id: &str) -> Result<Vpc, Er
     let ask = || async { Ok::<_, Error>(cx.patiently(|| client.describe_vpcs(&select)).await?.into_iter().next()) };
     let found = cx.account(side).answers().once(&format!("{region} {id}"), ask).await?;
     found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cx.label(side), format!("{id} does not exist in {region}")))
+}
+
+/// Asks for the connection and the rules that a plan of a create looks for, for its look to have the answers. An error comes back there.
+async fn ask_early(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &Env) {
+    if !env.ledger.0.is_empty() {
+        return;
+    }
+    let connection = async {
+        if let (Some(near), Some(far)) = (cluster.vpc_id.as_deref(), value.get("workload_vpc_id").as_str())
+            && !placeholder::is_in(&env.workload_region)
+        {
+            let _ = peering::find(cx, &env.workload_region, [near, far]).await;
+        }
+    };
+    let rules = async {
+        if let (Some(group), Some(true)) = (&cluster.security_group_id, value.get("allow_https").as_bool()) {
+            let _ = rule::rules_of(cx, &env.region, group).await;
+        }
+    };
+    futures::join!(connection, rules);
 }
 
 async fn look(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &Env) -> Result<Value, Located> {

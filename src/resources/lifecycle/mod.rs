@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub use self::report::{foreign, missing, taken_over};
 pub use self::run::Run;
-use crate::aws::accounts::{AccountError, Pair};
+use crate::aws::accounts::{AccountError, Pair, Wanted};
 use crate::aws::{Error, Side, duration};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Key, Ledger, Object, Refreshed};
@@ -211,11 +211,16 @@ impl<C: Composite> Composed<C> {
         Arc::new(Composed { composite, schema, run, absences: Arc::default() })
     }
 
-    /// The accounts that the value works in and those that the ledger has objects in.
-    async fn pair(&self, context: &RequestContext, value: &Value, ledger: &Ledger) -> Result<Pair, AccountError> {
+    /// The accounts that the value works in and those that the ledger has objects in. `describes`: whether the cluster will be described.
+    async fn pair(&self, context: &RequestContext, value: &Value, ledger: &Ledger, describes: bool) -> Result<Pair, AccountError> {
         let key = value.get("workload_account").as_str();
         let is_workload_alone = self.composite.sides(value) == Sides::Workload && ledger.0.keys().all(|key| key.side == Side::Workload);
-        if is_workload_alone { context.provider.workload_alone(key).await } else { context.provider.pair(key).await }
+        if is_workload_alone {
+            return context.provider.workload_alone(key).await;
+        }
+        let cluster = value.get("cluster_name").as_str().filter(|_| describes && !value.get("cluster_region").is_unknown());
+        let wanted = cluster.map(|cluster| Wanted { region: value.get("cluster_region").as_str(), cluster });
+        context.provider.pair(key, wanted).await
     }
 
     /// Begins an operation on a state, in the accounts that its ledger names. `config` is null on reads and destroys.
@@ -227,7 +232,8 @@ impl<C: Composite> Composed<C> {
         operation: &str,
     ) -> Result<Begun<C::Model>, Diagnostics> {
         let ledger = Ledger::from_value(objects);
-        let pair = self.pair(context, value, &ledger).await?;
+        // A destroy needs nothing of the cluster but its objects.
+        let pair = self.pair(context, value, &ledger, operation != "delete").await?;
         let env = env(&pair, value, ledger, &context.provider).given_by(config);
         report::same_accounts(&env)?;
         if !config.is_null() {

@@ -49,7 +49,8 @@ impl<C: Composite> Composed<C> {
         if context.provider.unknown || is_open {
             return unknown(self, Diagnostics::new());
         }
-        let pair = match self.pair(context, &value, &Ledger::from_value(prior.get("objects"))).await {
+        let describes = !context.provider.skip_preflight;
+        let pair = match self.pair(context, &value, &Ledger::from_value(prior.get("objects")), describes).await {
             Ok(pair) => pair,
             // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),

@@ -85,7 +85,7 @@ impl Object<Context> for Accepter {
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
-        let active = self.accept(cx, self.link.required_id(cx, reconcile)?).await?;
+        let active = self.accept(cx, self.link.required_id(cx, reconcile)?, reconcile.renewed).await?;
         let observed = self.observed(cx, reconcile, active);
         self.update(cx, reconcile, instance, &observed).await
     }
@@ -183,24 +183,31 @@ impl Accepter {
         }
     }
 
-    /// Accepts a connection that waits for it, and waits until both accounts see it active, as options and routes require.
-    async fn accept(&self, cx: &Context, id: &str) -> Result<PeeringConnection, Error> {
+    /// Accepts a connection that waits for it, and waits until both accounts see it active, as options and routes require. `is_new`: this
+    /// run requested it.
+    async fn accept(&self, cx: &Context, id: &str, mut is_new: bool) -> Result<PeeringConnection, Error> {
         let (call, label) = ("ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster));
-        wait::until(&cx.limits(), "the peering connection to become active", call, label, || async {
-            let near = self.describe(cx, Side::Cluster, id).await?;
-            // Most often the cluster's account is the one to accept it.
-            if let Some(near) = near.as_ref().filter(|near| self.awaits(near, Side::Cluster)) {
-                return self.accept_once(cx, near).await.map(|()| None);
-            }
-            let far = self.describe(cx, Side::Workload, id).await?;
-            match (near, far) {
-                (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
+        wait::until(&cx.limits(), "the peering connection to become active", call, label, || {
+            let is_new = std::mem::take(&mut is_new);
+            async move {
+                if is_new {
+                    return self.accept_once(cx, Side::Cluster, id).await.map(|()| None);
+                }
+                let (near, far) = tokio::try_join!(self.describe(cx, Side::Cluster, id), self.describe(cx, Side::Workload, id))?;
+                let waits_for = |found: &Option<PeeringConnection>, side| found.as_ref().is_some_and(|found| self.awaits(found, side));
                 // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept.
-                (_, Some(far)) if self.awaits(&far, Side::Workload) => self.accept_once(cx, &far).await.map(|()| None),
-                (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
-                    Some(dead) => Err(self.ended(cx, &dead)),
-                    None => Ok(None),
-                },
+                for (found, side) in [(&near, Side::Cluster), (&far, Side::Workload)] {
+                    if waits_for(found, side) {
+                        return self.accept_once(cx, side, id).await.map(|()| None);
+                    }
+                }
+                match (near, far) {
+                    (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
+                    (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
+                        Some(dead) => Err(self.ended(cx, &dead)),
+                        None => Ok(None),
+                    },
+                }
             }
         })
         .await
@@ -212,10 +219,9 @@ impl Accepter {
     }
 
     /// By the account of the accepter's VPC, in its region.
-    async fn accept_once(&self, cx: &Context, found: &PeeringConnection) -> Result<(), Error> {
-        let side = self.link.side_of_accepter(found);
+    async fn accept_once(&self, cx: &Context, side: Side, id: &str) -> Result<(), Error> {
         let ec2 = cx.ec2(side, Some(&self.link.end(side).region));
-        match ec2.accept_peering_connection(&found.id).await {
+        match ec2.accept_peering_connection(id).await {
             // The answer to an earlier attempt was lost, or the accepter's account does not see the request yet.
             Err(error) if link::is_in_transition(&error) || error.is(ErrorKind::Absent) => Ok(()),
             result => result.map(drop),

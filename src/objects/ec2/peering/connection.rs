@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 
-use super::accepter;
 use super::link::{self, CONNECTION, FORM, Link};
+use super::{accepter, usage};
 use crate::aws::ec2::{PeeringConnection, PeeringRequest, Select};
 use crate::aws::{Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
@@ -13,7 +13,7 @@ use crate::engine::{
     BadName, Deleted, Entry, Facts, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Tags, Written, parts,
 };
 use crate::objects::tags::Keys;
-use crate::objects::{Context, Env, TAG_INSTANCE, TAG_RESOURCE, locks, ownership, tags};
+use crate::objects::{Context, Env, TAG_INSTANCE, TAG_RESOURCE, ownership, tags};
 use crate::schema::{Value, placeholder};
 
 pub const KIND: &str = CONNECTION;
@@ -57,7 +57,7 @@ impl Object<Context> for Connection {
         self.on_existing.clone()
     }
 
-    /// By `create`, which looks for one first.
+    /// EC2 answers a second request for the same two VPCs with the first one's connection.
     fn create_is_refused_if_it_exists(&self) -> bool {
         true
     }
@@ -96,12 +96,7 @@ impl Object<Context> for Connection {
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
-        // EC2 answers a second request for the same two VPCs with the first one's connection.
-        let _lock = locks::exclusive(&format!("{}/{}", self.link.cluster.vpc_id, self.link.workload.vpc_id)).await;
-        let found = match self.link.find(cx).await? {
-            Some(found) => found,
-            None => self.request(cx, instance).await?,
-        };
+        let found = self.request(cx, instance).await?;
         let if_foreign = self.if_foreign(&found);
         let observed = self.observed(cx, reconcile, found);
         if !ownership::is_made_by(&observed.owner, &cx.ownership, instance) {
@@ -147,19 +142,30 @@ impl Kind<Context> for ConnectionKind {
             return Ok(Deleted::Now);
         }
         let [_, vpc_id] = parts(&key.name, FORM)?;
-        let Some(found) = find_of(cx, key.side, entry).await? else { return Ok(Deleted::Now) };
-        if vpc_id != found.requester.vpc_id && vpc_id != found.accepter.vpc_id {
-            return Ok(Deleted::Now);
-        }
-        let (owner, _) = cx.ownership.split(found.tags);
-        if !cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(&found.id)) {
-            return Ok(Deleted::Now);
-        }
         // Another resource may have come to use it since the destroy began.
         cx.look.end();
-        accepter::refuse_if_used(cx, &found.id, entry).await?;
-        delete_and_wait(cx, key.side, entry.region.as_deref(), &found.id).await?;
-        Ok(Deleted::Now)
+        let refusal = async {
+            match link::id_of(cx, entry) {
+                Some(id) => Some(accepter::refuse_if_used(cx, id, entry).await),
+                None => None,
+            }
+        };
+        let (found, refusal) = futures::join!(find_of(cx, key.side, entry), refusal);
+        let Some(found) = found? else { return Ok(Deleted::Now) };
+        let refusal = match refusal {
+            Some(refusal) => refusal,
+            None => accepter::refuse_if_used(cx, &found.id, entry).await,
+        };
+        let connects = vpc_id == found.requester.vpc_id || vpc_id == found.accepter.vpc_id;
+        let (owner, _) = cx.ownership.split(found.tags.clone());
+        let may_delete = connects && cx.may_delete(key, entry, &owner, entry.id.as_deref(), Some(&found.id));
+        if may_delete && refusal.is_ok() {
+            delete_and_wait(cx, key.side, entry.region.as_deref(), found).await?;
+            return Ok(Deleted::Now);
+        }
+        // The note would have gone with the connection.
+        usage::remove_note(cx, &key.name, entry, &found.id).await?;
+        if may_delete { refusal.map(|()| Deleted::Now) } else { Ok(Deleted::Now) }
     }
 
     async fn still_visible(&self, _: &Context, _: &Key, _: &Entry) -> Result<bool, Error> {
@@ -168,24 +174,32 @@ impl Kind<Context> for ConnectionKind {
     }
 }
 
-async fn delete_and_wait(cx: &Context, side: Side, region: Option<&str>, id: &str) -> Result<(), Error> {
-    let ec2 = cx.ec2(side, region);
+async fn delete_and_wait(cx: &Context, side: Side, region: Option<&str>, found: PeeringConnection) -> Result<(), Error> {
+    let (ec2, id) = (&cx.ec2(side, region), &found.id.clone());
     let call = "ec2:DeleteVpcPeeringConnection";
-    wait::until(&cx.limits(), "the peering connection to be deleted", call, cx.label(side), || async {
-        match link::describe_now(cx, side, region, id).await? {
-            Some(now) if link::is_live(&now) => {
-                let deleted = ec2.delete_peering_connection(id).await;
-                // While it is being set up it can't be deleted yet; afterwards it may be gone already.
-                if let Err(error) = deleted
-                    && !link::is_in_transition(&error)
-                    && !error.is(ErrorKind::Absent)
-                {
-                    return Err(error);
+    let mut found = Some(found);
+    wait::until(&cx.limits(), "the peering connection to be deleted", call, cx.label(side), || {
+        let found = found.take();
+        async move {
+            let now = match found {
+                Some(found) => Some(found),
+                None => link::describe_now(cx, side, region, id).await?,
+            };
+            match now {
+                Some(now) if link::is_live(&now) => {
+                    let deleted = ec2.delete_peering_connection(id).await;
+                    // While it is being set up it can't be deleted yet; afterwards it may be gone already.
+                    if let Err(error) = deleted
+                        && !link::is_in_transition(&error)
+                        && !error.is(ErrorKind::Absent)
+                    {
+                        return Err(error);
+                    }
+                    Ok(None)
                 }
-                Ok(None)
+                Some(now) if now.status == "deleting" => Ok(None),
+                _ => Ok(Some(())),
             }
-            Some(now) if now.status == "deleting" => Ok(None),
-            _ => Ok(Some(())),
         }
     })
     .await
@@ -253,14 +267,22 @@ impl Connection {
             tags,
         };
         let requested = cx.patiently(|| ec2.create_peering_connection(&request)).await?;
-        wait::until(&cx.limits(), "the peering request to reach the other account", call, label, || async {
-            let now = link::describe_now(cx, Side::Workload, Some(&self.link.workload.region), &requested.id).await?;
-            match now {
-                // What was created a moment ago may not be visible yet.
-                None => Ok(None),
-                Some(now) if now.status == "initiating-request" => Ok(None),
-                Some(now) if link::is_live(&now) => Ok(Some(now)),
-                Some(now) => Err(self.failed(cx, &now)),
+        let id = requested.id.clone();
+        let mut answer = Some(requested);
+        wait::until(&cx.limits(), "the peering request to reach the other account", call, label, || {
+            let (answer, id) = (answer.take(), &id);
+            async move {
+                let now = match answer {
+                    Some(answer) => Some(answer),
+                    None => link::describe_now(cx, Side::Workload, Some(&self.link.workload.region), id).await?,
+                };
+                match now {
+                    // What was created a moment ago may not be visible yet.
+                    None => Ok(None),
+                    Some(now) if now.status == "initiating-request" => Ok(None),
+                    Some(now) if link::is_live(&now) => Ok(Some(now)),
+                    Some(now) => Err(self.failed(cx, &now)),
+                }
             }
         })
         .await

@@ -99,14 +99,7 @@ impl Link {
 
     /// The connection of these two VPCs; an active one before one that may become active.
     pub async fn find(&self, cx: &Context) -> Result<Option<PeeringConnection>, Error> {
-        let ec2 = cx.ec2(Side::Workload, Some(&self.workload.region));
-        // Either account may have requested it. A VPC is not connected to itself.
-        let ends = [&self.workload.vpc_id, &self.cluster.vpc_id];
-        let select = Select::by("requester-vpc-info.vpc-id", ends).and("accepter-vpc-info.vpc-id", ends);
-        let mut found = cx.patiently(|| ec2.describe_peering_connections(&select)).await?;
-        found.retain(is_live);
-        found.sort_by_key(|connection| !connection.is_active());
-        Ok(found.into_iter().next())
+        find(cx, &self.workload.region, [&self.cluster.vpc_id, &self.workload.vpc_id]).await
     }
 
     /// Whether that side's DNS option is on.
@@ -124,6 +117,18 @@ impl Link {
         );
         Error::of_kind(ErrorKind::Absent, "ec2:DescribeVpcPeeringConnections", cx.label(side), message)
     }
+}
+
+/// The connection of two VPCs, as the workload account sees it in that region; an active one before one that may become active.
+pub async fn find(cx: &Context, region: &str, vpcs: [&str; 2]) -> Result<Option<PeeringConnection>, Error> {
+    let ec2 = cx.ec2(Side::Workload, Some(region));
+    // Either account may have requested it. A VPC is not connected to itself.
+    let select = Select::by("requester-vpc-info.vpc-id", vpcs).and("accepter-vpc-info.vpc-id", vpcs);
+    let ask = || cx.patiently(|| ec2.describe_peering_connections(&select));
+    let mut found = cx.look.once(format!("{region} {vpcs:?}"), ask).await?;
+    found.retain(is_live);
+    found.sort_by_key(|connection| !connection.is_active());
+    Ok(found.into_iter().next())
 }
 
 /// The connection as that side's account sees it, in whatever state.

@@ -19,5 +19,5 @@ pub mod route;
 mod untagged;
 pub mod usage;
 
-pub use link::{End, Link, describe};
+pub use link::{End, Link, describe, find};
 pub use untagged::{Untagged, tables_of};

@@ -142,12 +142,15 @@ impl Kind<Context> for UsageKind {
         vec![link::key(&key.name)]
     }
 
+    fn goes_with_parent(&self) -> bool {
+        true
+    }
+
     /// Removes this resource's note.
     async fn delete(&self, cx: &Context, key: &Key, entry: &Entry) -> Result<Deleted, Error> {
-        let (Some(id), Some(instance)) = (link::id_of(cx, entry), &entry.instance) else { return Ok(Deleted::Now) };
-        let Some(found) = link::describe_live(cx, key.side, entry.region.as_deref(), id).await? else { return Ok(Deleted::Now) };
-        let change = tags::exclusive(Keys::Exact, &Tags::new(), &Note::of(&found.tags, instance).tags(instance));
-        link::retag(cx, key.side, entry.region.as_deref().unwrap_or(&cx.region), id, &change).await?;
+        if let Some(id) = link::id_of(cx, entry) {
+            remove_note(cx, &key.name, entry, id).await?;
+        }
         Ok(Deleted::Now)
     }
 
@@ -155,6 +158,15 @@ impl Kind<Context> for UsageKind {
         // Resources that rely on a note being absent read the connection again after their calls.
         Ok(false)
     }
+}
+
+/// Removes this resource's note from a live connection. `name` is the note's; `entry` that of the note or of the connection.
+pub async fn remove_note(cx: &Context, name: &str, entry: &Entry, id: &str) -> Result<(), Error> {
+    let entry = cx.recorded.get(&Key::new(Side::Cluster, KIND, name)).unwrap_or(entry);
+    let found = link::describe_live(cx, Side::Cluster, None, id).await?;
+    let (Some(found), Some(instance)) = (found, &entry.instance) else { return Ok(()) };
+    let change = tags::exclusive(Keys::Exact, &Tags::new(), &Note::of(&found.tags, instance).tags(instance));
+    link::retag(cx, Side::Cluster, &cx.region, id, &change).await
 }
 
 impl Usage {
@@ -233,7 +245,8 @@ pub fn is_wanted_elsewhere(cx: &Context, tags: &Tags, entry: &Entry, untagged: &
 
 /// The same, by the tags that the connection has now; not where there is no connection.
 pub async fn is_wanted_elsewhere_now(cx: &Context, id: &str, entry: &Entry, untagged: &Untagged) -> Result<bool, Error> {
-    let now = link::describe_now(cx, Side::Cluster, None, id).await?.filter(link::is_live);
+    let ask = || async { link::describe_now(cx, Side::Cluster, None, id).await.map(Some) };
+    let now = cx.account(Side::Cluster).answers().once_from_now(&format!("connection {id}"), ask).await?.flatten().filter(link::is_live);
     Ok(now.is_some_and(|now| is_wanted_elsewhere(cx, &now.tags, entry, untagged)))
 }
 
