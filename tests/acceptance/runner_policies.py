@@ -101,3 +101,14 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
+ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
+
+
+def allow_all_roles(aws) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"}]}
+    for account in aws.accounts:
+        iam = aws.client(account, "iam")
+        iam.put_role_policy(RoleName="xeks-runner", PolicyName="all-roles", PolicyDocument=json.dumps(document))

@@ -12,6 +12,7 @@ from cluster_peering import peering
 from cross_account_access import ACCESS, WORKLOAD, access
 from irsa_trust import POLICY, ROLE, trust
 from network import Network
+from runner_policies import allow_all_roles
 
 pytestmark = pytest.mark.one_cli
 
@@ -20,8 +21,6 @@ INLINE = f"inline_policies = {{ bucket = {POLICY} }}"
 FIFTY = "count = 50"
 ACCESSES = access('name = "a${count.index}"', 'name = "w${count.index}", instance_profile = true', CLUSTER_ADMIN, FIFTY)
 TRUSTS = trust('name = "r${count.index}", ' + INLINE, '{ namespace = "n${count.index}", name = "x" }', more=FIFTY)
-#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
-ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
 
 
 def calls_of(aws, root) -> dict[str, Counter]:
@@ -33,13 +32,6 @@ def calls_of(aws, root) -> dict[str, Counter]:
         aws.quiet()
         made[job] = Counter(f"{call['service']}:{call['action']}" for call in aws.calls())
     return made
-
-
-def allow_all_roles(aws) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"}]}
-    for account in aws.accounts:
-        iam = aws.client(account, "iam")
-        iam.put_role_policy(RoleName="xeks-runner", PolicyName="all-roles", PolicyDocument=json.dumps(document))
 
 
 def assert_within(made: dict[str, Counter], budget: tuple[int, int, int]) -> None:

@@ -1,0 +1,53 @@
+"""What is measured: each resource, as HCL for any number of them, and the longest chain of calls of its apply."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aws_emulator.client import Aws
+from cluster_peering import peering
+from cross_account_access import access
+from irsa_trust import POLICY, trust
+from network import HOME, vpc
+
+#: Active peering connections of one VPC: AWS's quota (VPC user guide, "Amazon VPC quotas").
+PEERINGS = 125
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    hcl: Callable[[Aws, int], str]
+    #: Calls that wait for each other: of the plan, and of the apply that follows in a process of its own.
+    chain: int
+    #: The most of them that one cluster can have.
+    most: int | None = None
+
+
+def _access(_: Aws, count: int) -> str:
+    names = 'name = "a${count.index}"', 'name = "w${count.index}", instance_profile = true'
+    policy = 'policies = { AmazonEKSClusterAdminPolicy = { scope = "cluster" } }'
+    return access(*names, policy, f"count = {count}")
+
+
+def _trust(_: Aws, count: int) -> str:
+    role = f'name = "r${{count.index}}", inline_policies = {{ bucket = {POLICY} }}'
+    return trust(role, '{ namespace = "n${count.index}", name = "x" }', more=f"count = {count}")
+
+
+def _peering(aws: Aws, count: int) -> str:
+    vpcs = (vpc(aws, "workload", f"10.{100 + at}.0.0/16", HOME) for at in range(count))
+    return "".join(peering(vpc_id, name=f"p{at}") for at, vpc_id in enumerate(vpcs))
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        # Twice identity and reads; both roles, access entry, access policy, last look.
+        Kind("xeks_cross_account_access", _access, chain=9),
+        # Twice identity and reads; OIDC provider, role, inline policy, last look.
+        Kind("xeks_irsa_trust", _trust, chain=8),
+        # Twice identity and two steps of reads; request, look, acceptance, look, tags, note, routes, last look. EC2's
+        # own time for the transitions of the connection is not in it.
+        Kind("xeks_cluster_peering", _peering, chain=14, most=PEERINGS),
+    )
+}

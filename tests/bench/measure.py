@@ -1,0 +1,106 @@
+"""Runs a command of the CLI and measures it: seconds, calls of AWS by name, and the memory of the provider's processes.
+
+Knows processes and the emulated AWS. Knows nothing of what is run.
+"""
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aws_emulator.client import Aws
+from harness import Workspace
+
+_SECONDS_BETWEEN_LOOKS = 0.02
+
+
+@dataclass
+class Job:
+    """One command, run several times."""
+
+    seconds: list[float] = field(default_factory=list)
+    #: The largest resident set of a provider's process, in MiB, of each run.
+    mebibytes: list[float] = field(default_factory=list)
+    #: Of each run, `service:Operation` → calls, and how many of them AWS throttled.
+    calls: list[dict[str, int]] = field(default_factory=list)
+    throttled: list[int] = field(default_factory=list)
+
+    def run(self, aws: Aws, root: Workspace, *arguments: str) -> None:
+        aws.quiet()
+        aws.clear_calls()
+        began = time.monotonic()
+        peak = _run(root, *arguments)
+        self.seconds.append(time.monotonic() - began)
+        aws.quiet()
+        made = aws.calls()
+        self.mebibytes.append(peak)
+        self.calls.append(dict(Counter(f"{call['service']}:{call['action']}" for call in made)))
+        self.throttled.append(sum((call["error"] or "").startswith(("Throttl", "RequestLimit")) for call in made))
+
+
+def spread(values: list[float], digits: int = 2) -> str:
+    """Median, and in brackets the least and the greatest."""
+    middle, least, most = (f"{of(values):.{digits}f}" for of in (statistics.median, min, max))
+    return middle if least == most else f"{middle} ({least} to {most})"
+
+
+def _run(root: Workspace, *arguments: str) -> float:
+    with subprocess.Popen(
+        [root.cli.executable, *arguments],
+        cwd=root.directory,
+        env=root.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        memory = _Memory(process.pid)
+        memory.start()
+        output, _ = process.communicate()
+        memory.ended.set()
+        memory.join()
+    assert process.returncode == 0, f"{' '.join(arguments)} ended with {process.returncode}:\n{output[-4000:]}"
+    return memory.peak
+
+
+class _Memory(threading.Thread):
+    """Looks at the resident sets of a process's children until it has ended."""
+
+    def __init__(self, parent: int):
+        super().__init__(daemon=True)
+        self.parent, self.peak, self.ended = parent, 0.0, threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(_SECONDS_BETWEEN_LOOKS):
+            for child in self._children():
+                self.peak = max(self.peak, _peak_of(child))
+
+    def _children(self) -> list[int]:
+        found = []
+        for task in _listed(f"/proc/{self.parent}/task"):
+            found += _read(f"/proc/{self.parent}/task/{task}/children").split()
+        return [int(child) for child in found]
+
+
+def _peak_of(process: int) -> float:
+    """The kernel's own peak, of a process that may have ended."""
+    lines = _read(f"/proc/{process}/status").splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text()
+    except OSError:
+        return ""
