@@ -57,7 +57,7 @@ emulator: $(VENV_READY) ## the tests of the AWS emulator that the other tests ru
 policies: $(VENV_READY) ## every IAM policy and AWS call in the sources against the Service Authorization Reference
 	$(VENV)/bin/python -m pytest tests/policies
 
-acceptance: build cli clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
+acceptance: build cli $(filter $(TOFU_BUILT),$(TOFU)) clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
 	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --no-loadscope-reorder --provider $(PROVIDER) \
 	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
@@ -151,7 +151,8 @@ dist: $(VENV_READY) ## the release archive for this platform, as a registry want
 	  CARGO_TARGET_DIR=$(CACHE)/dist cargo build --locked --release --bin terraform-provider-xeks
 	$(VENV)/bin/python tools/dist.py --provider $(CACHE)/dist/release/terraform-provider-xeks
 
-cli: $(filter $(TOFU_BUILT),$(TOFU))
+# One CLI is enough for all but the acceptance tests.
+cli: $(filter $(TOFU_BUILT),$(CLI))
 	@$(if $(CLI),,echo 'Neither terraform nor tofu is installed, and there is no Go to build OpenTofu with.' >&2; exit 1)
 
 $(TOFU_BUILT):
