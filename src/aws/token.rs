@@ -9,7 +9,6 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SignatureLocation, SigningSettings};
 use aws_sigv4::sign::v4::SigningParams;
-use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -35,11 +34,11 @@ pub struct Token {
     pub expires_at: SystemTime,
 }
 
-/// The token of the identity that these credentials belong to, for the cluster of that name. `account` determines which STS the cluster asks.
+/// The token of the identity that these credentials belong to, for the cluster of that name. `account` determines whether the cluster asks a FIPS endpoint.
 pub async fn cluster_token(account: &Account, credentials: &Credentials, region: &str, cluster: &str) -> Result<Token, Error> {
     let failed =
         |why: String| Error::of_kind(Kind::Other, "sts:GetCallerIdentity", account, format!("the cluster token can't be signed: {why}"));
-    let endpoint = endpoint(account, region).await.map_err(failed)?;
+    let endpoint = endpoint(region, account.sdk_config().use_fips().unwrap_or(false)).await.map_err(failed)?;
     let now = account.sdk_config().time_source().unwrap_or_default().now();
     let url = presigned(&endpoint, credentials, region, cluster, now).map_err(failed)?;
     let text = format!("{PREFIX}{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(url));
@@ -54,20 +53,11 @@ pub async fn cluster_token(account: &Account, credentials: &Credentials, region:
     Ok(Token { text: Secret::new(text), expires_at })
 }
 
-/// The regional STS of the cluster's region, unless the user has another one, as for `aws eks get-token`.
-async fn endpoint(account: &Account, region: &str) -> Result<String, String> {
-    let config = account.sdk_config();
-    let key = ServiceConfigKey::builder().service_id("STS").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let environments = || config.service_config().zip(key.ok()).and_then(|(service, key)| service.load_config(key));
-    let own = account.endpoints().sts.clone().or_else(environments).or_else(|| config.endpoint_url().map(str::to_owned));
-    let params = Params::builder()
-        .region(region)
-        .use_fips(config.use_fips().unwrap_or(false))
-        .use_dual_stack(config.use_dual_stack().unwrap_or(false))
-        .use_global_endpoint(false)
-        .set_endpoint(own)
-        .build()
-        .map_err(|e| e.to_string())?;
+/// The regional STS of the cluster's region, by the name that every cluster takes (aws-iam-authenticator, pkg/token/token.go): the cluster
+/// sends the request, so that neither `endpoints.sts` nor dual stack, which are for calls from here, count.
+async fn endpoint(region: &str, use_fips: bool) -> Result<String, String> {
+    let params = Params::builder().region(region).use_fips(use_fips).use_dual_stack(false).use_global_endpoint(false);
+    let params = params.build().map_err(|e| e.to_string())?;
     let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.map_err(|e| e.to_string())?;
     Ok(endpoint.url().to_owned())
 }

@@ -78,7 +78,11 @@ struct Proxies {
 
 impl Proxies {
     fn of(settings: &TransportSettings) -> Result<Self, String> {
-        let configured = |own: &Option<Secret>, names: &[&str]| own.as_ref().map(|s| s.reveal().to_owned()).or_else(|| environment(names));
+        // Without a scheme it is that of an HTTP proxy, as for the AWS CLI and kubectl.
+        let with_scheme = |url: String| if url.contains("://") { url } else { format!("http://{url}") };
+        let configured = |own: &Option<Secret>, names: &[&str]| {
+            own.as_ref().map(|s| s.reveal().to_owned()).or_else(|| environment(names)).map(with_scheme)
+        };
         let plain = configured(&settings.http_proxy, &["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]);
         let secure = configured(&settings.https_proxy, &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]);
         let none = settings.no_proxy.clone().or_else(|| environment(&["no_proxy", "NO_PROXY"]));
@@ -224,6 +228,12 @@ mod tests {
         let settings = TransportSettings { https_proxy: Some(Secret::new("user:pa55@")), ..TransportSettings::default() };
         let error = Transports::default().client(&settings).unwrap_err();
         assert!(error.contains("proxy") && !error.contains("pa55"), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_without_a_scheme_is_an_http_proxy() {
+        let settings = TransportSettings { https_proxy: Some(Secret::new("proxy.example.com:3128")), ..TransportSettings::default() };
+        assert!(Transports::default().client(&settings).is_ok());
     }
 
     #[test]

@@ -196,6 +196,59 @@ def test_live_shows_the_user_name_and_the_permissions_that_the_cluster_reports(c
     assert "STS returned a session." in next(h for h in state["hops"] if h["name"] == "assume_role")["reason"]
 
 
+def test_live_waits_until_the_api_server_knows_a_new_entry(cli, aws, tmp_path):
+    """EKS user guide, "Create access entries": it "might take several seconds to be effective"."""
+    aws.delay_entries(15)
+    connection = ManualAccess(Accounts(aws), "a")
+
+    state = asked(cli, aws, tmp_path / "root", connection, live=True)
+
+    assert state["allowed"], state["text"]
+
+
+def test_another_caller_proves_nothing_of_the_principal(cli, aws, tmp_path):
+    """Without live_as, the caller of the workload account is asked for: here one that the access role does not trust."""
+    connection = ManualAccess(Accounts(aws), "a")
+    signed_in = ManualAccess(Accounts(aws), "b").credentials()
+
+    state = read(cli, aws, tmp_path, {"it": Asked("xeks_access_path", connection.asks() | {"live": True}, signed_in)})[
+        "it"
+    ]
+
+    assert statuses(state) | {"role_policy": "ok"} == {
+        "identity": "unknown",
+        "assume_role": "unknown",
+        "role_policy": "ok",
+        "access_entry": "ok",
+        "access_policy": "ok",
+        "api_server": "unknown",
+    }
+    assert not state["allowed"]
+
+
+@pytest.mark.parametrize("resource", ["deploy", "Deployment", "deployments.v1.apps", "deployments.apps"])
+def test_a_resource_is_named_as_for_kubectl(cli, aws, tmp_path, resource):
+    connection = ManualAccess(Accounts(aws), "a", policies={VIEW: ["prod"]})
+
+    state = asked(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], resource=resource)
+
+    assert state["allowed"], state["text"]
+    assert "It can get deployments.apps in namespace prod." in state["hops"][-1]["reason"]
+
+
+def test_a_resource_that_only_the_cluster_may_know_needs_its_group(workspace):
+    root = workspace(
+        f'''
+data "xeks_access_path" "it" {{
+  cluster_name  = "{CLUSTER}"
+  principal_arn = "{role_arn(CLUSTER_ACCOUNT, "x")}"
+  resource      = "certificates"
+}}
+'''
+    )
+    root.validate().must_fail("Name a custom resource with its API group, such as certificates.cert-manager.io")
+
+
 def test_live_confirms_a_missing_entry(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a")
     connection.remove_entry()

@@ -109,7 +109,7 @@ fn child() {
         let provider = configure(&config, "1.11.4").await.value;
         let key = std::env::var("CHILD_KEY").ok();
         for _ in 0..=number("CHILD_AGAIN", 0) {
-            let pairs = (0..number("CHILD_PAIRS", 1)).map(|_| provider.pair(key.as_deref()));
+            let pairs = (0..number("CHILD_PAIRS", 1)).map(|_| provider.pair(key.as_deref(), None));
             let Some(result) = futures::future::join_all(pairs).await.pop() else { return };
             if let Ok(pair) = &result {
                 for _ in 0..number("CHILD_CALLS", 0) {

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from unittest import mock
 
 import pytest
@@ -43,6 +44,19 @@ def test_the_cli_makes_such_a_token(aws, session, tmp_path):
     answer = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
     assert answer["kind"] == "ExecCredential"
     assert aws.review_token("c", answer["status"]["token"])["status"] == 200
+
+
+def test_a_new_entry_is_not_effective_for_a_moment(aws):
+    """EKS user guide, "Create access entries": a new one "might take several seconds to be effective"."""
+    make_cluster(aws)
+    make_role(aws, "cluster", "late")
+    aws.delay_entries(0.5)
+    principal = f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/late"
+    aws.client("cluster", "eks").create_access_entry(clusterName="c", principalArn=principal)
+    late = token(on_instance(aws, "cluster", "late"))
+    assert "not effective yet" in aws.review_token("c", late)["reason"]
+    time.sleep(0.5)
+    assert aws.review_token("c", late)["status"] == 200
 
 
 @pytest.mark.parametrize(

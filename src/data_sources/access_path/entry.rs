@@ -52,6 +52,11 @@ pub(super) async fn look<'a>(
 }
 
 impl Door<'_> {
+    /// When the access entry was created, in seconds since 1970.
+    pub fn created_at(&self) -> Option<i64> {
+        self.entry.as_ref().ok()?.as_ref().map(|entry| entry.created_at)
+    }
+
     /// `access_entry` and `access_policy`. `elsewhere` is what to do where another account has the cluster.
     pub fn hops(&self, question: &Question, account_id: &str, region: &str, steps: &[Step], elsewhere: Option<String>) -> Vec<Hop> {
         let Some(last) = steps.last() else { return Vec::new() };

@@ -4,6 +4,10 @@
 //! Credentials and tokens live as long as the read. Nothing of them, and nothing that differs from one read to the next, gets into a hop.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::entry::MAY_BE_MAPPED;
 use super::question::{Action, Question};
@@ -18,6 +22,12 @@ const API_SERVER: &str = "api_server";
 /// How the reason begins where the API server knows no such identity.
 const UNRECOGNIZED: &str = "The API server answers 401";
 
+/// For how many seconds an access entry is new: its own apply may still be running.
+const NEW: i64 = 120;
+/// How long and how often the API server is asked while the access entry is new.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// Where the question goes: the cluster, and with whose credentials.
 pub(super) struct Trial<'a> {
     pub question: &'a Question,
@@ -26,33 +36,40 @@ pub(super) struct Trial<'a> {
     pub cluster_account: &'a str,
     pub region: &'a str,
     pub steps: &'a [Step],
+    /// In seconds since 1970.
+    pub entry_created_at: Option<i64>,
+    pub stop: &'a CancellationToken,
 }
 
 impl Trial<'_> {
     /// Tries the chain; `chain` holds the hops of the documents.
     pub async fn run(&self, chain: &mut Chain) {
-        self.check_caller(chain);
-        let Some(session) = self.sessions(chain).await else {
+        let is_principal = self.check_caller(chain);
+        let Some(session) = self.sessions(chain, is_principal).await else {
             chain.0.push(self.unasked("Not checked: no session is available."));
             return;
         };
-        let (user, hop) = self.ask(&session, &self.session_name()).await;
+        let (user, mut hop) = self.ask_patiently(&session, chain, is_principal).await;
         if user.is_some() {
             admitted(chain, hop.status == Status::Ok && !self.question.actions.is_empty());
         } else if hop.reason.starts_with(UNRECOGNIZED) {
             unrecognized(chain);
         }
+        if !is_principal && hop.status == Status::Broken {
+            (hop.status, hop.fix) = (Status::Unknown, None);
+            hop.reason = format!("Of another caller than the principal (see the identity hop): {}", hop.reason);
+        }
         chain.0.push(hop.in_account(self.cluster_account));
     }
 
-    /// The result applies to the caller of live_as: a caller other than the principal proves nothing about the principal.
-    fn check_caller(&self, chain: &mut Chain) {
-        let (caller, Some(first)) = (&self.account.identity().arn, self.steps.first()) else { return };
+    /// Whether the caller of live_as is the principal: the result applies to the caller, and one of another caller proves nothing.
+    fn check_caller(&self, chain: &mut Chain) -> bool {
+        let (caller, Some(first)) = (&self.account.identity().arn, self.steps.first()) else { return true };
         let same = Arn::parse(caller)
             .ok()
             .is_some_and(|arn| arn.account == first.arn.account && principals::named(&arn) == Some((first.sort, first.name.clone())));
         if same {
-            return;
+            return true;
         }
         if let Some(hop) = chain.0.iter_mut().find(|hop| hop.name == "identity") {
             let who = Arn::parse(caller)
@@ -69,16 +86,17 @@ impl Trial<'_> {
                 first.written
             ));
         }
+        false
     }
 
-    /// Assumes role after role, and records the result in each hop.
-    async fn sessions(&self, chain: &mut Chain) -> Option<Credentials> {
+    /// Assumes role after role, and records the result in each hop. `is_principal`: whether the caller is who the documents are about.
+    async fn sessions(&self, chain: &mut Chain, is_principal: bool) -> Option<Credentials> {
         let mut session = sessions::own(&self.account).await.ok()?;
         let mut hops = chain.0.iter_mut().filter(|hop| hop.name == "assume_role");
         for role in self.question.chain.iter().skip(1) {
             let answer = sessions::assume(&self.account, &session, role, self.question.external_id.as_ref()).await;
             if let Some(hop) = hops.next() {
-                correct_assume_role(hop, answer.as_ref().err());
+                correct_assume_role(hop, answer.as_ref().err(), is_principal);
             }
             session = answer.ok()?;
         }
@@ -92,6 +110,34 @@ impl Trial<'_> {
         }
         let own = Arn::parse(&self.account.identity().arn).ok();
         own.and_then(|arn| arn.session().map(|(_, session)| session.to_owned())).unwrap_or_default()
+    }
+
+    /// The API servers of EKS know a new access entry and its policies some seconds late: until then, they are asked again, if the hops
+    /// promise the principal another answer.
+    async fn ask_patiently(&self, session: &Credentials, chain: &Chain, is_principal: bool) -> (Option<User>, Hop) {
+        let (session_name, until) = (self.session_name(), Instant::now() + PATIENCE);
+        let is_ok = |name| chain.0.iter().any(|hop| hop.name == name && hop.status == Status::Ok);
+        let may_pass = |hop: &Hop| {
+            let is_late = hop.reason.starts_with(UNRECOGNIZED) || is_ok("access_policy");
+            hop.status == Status::Broken && is_late && is_ok("access_entry") && is_principal && self.is_entry_new()
+        };
+        loop {
+            let answer = self.ask(session, &session_name).await;
+            if !may_pass(&answer.1) || Instant::now() >= until {
+                return answer;
+            }
+            tracing::info!(cluster = self.question.cluster, "waiting for the API server to know the new access entry");
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.stop.cancelled() => return answer,
+            }
+        }
+    }
+
+    fn is_entry_new(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let age = |created: i64| i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(created);
+        self.entry_created_at.is_some_and(|created| age(created) < NEW)
     }
 
     async fn ask(&self, session: &Credentials, session_name: &str) -> (Option<User>, Hop) {
@@ -195,10 +241,14 @@ impl Trial<'_> {
     }
 }
 
-/// Combines the answer of STS with what the documents say.
-fn correct_assume_role(hop: &mut Hop, refusal: Option<&Error>) {
+/// Combines the answer of STS with what the documents say. `is_principal`: whether both are about the same caller.
+fn correct_assume_role(hop: &mut Hop, refusal: Option<&Error>, is_principal: bool) {
     let said = hop.reason.clone();
     match (refusal, hop.status) {
+        (Some(error), status) if !is_principal && status != Status::Broken && error.is(Kind::Denied) => {
+            hop.status = Status::Unknown;
+            hop.reason = format!("STS denies it to the live caller, which is not the principal. According to the documents: {said}");
+        }
         (None, Status::Ok) => hop.reason = format!("{said} STS returned a session."),
         (None, _) => {
             hop.status = Status::Ok;
@@ -300,7 +350,7 @@ mod tests {
     fn settled(status: Status, refusal: Option<(&str, &str)>) -> Hop {
         let mut hop = Hop { status, fix: Some("fix".into()), ..Hop::ok("assume_role", "role", "The trust policy allows it.") };
         let error = refusal.map(|(code, message)| Error::from_code("sts:AssumeRole", "1 (workload)", code, message, None));
-        correct_assume_role(&mut hop, error.as_ref());
+        correct_assume_role(&mut hop, error.as_ref(), true);
         hop
     }
 
@@ -319,6 +369,15 @@ mod tests {
     fn a_documents_reason_outlasts_a_refusal_that_agrees_with_it() {
         let hop = settled(Status::Broken, Some(("AccessDenied", "no")));
         assert_eq!((hop.reason.as_str(), hop.fix.as_deref()), ("The trust policy allows it. STS denies it, too.", Some("fix")));
+    }
+
+    #[test]
+    fn a_denial_of_another_caller_says_nothing_of_the_principal() {
+        let denied = Error::of_kind(Kind::Denied, "sts:AssumeRole", "1 (workload)", "no");
+        let mut hop = Hop::ok("assume_role", "a", "The trust policy allows it.");
+        correct_assume_role(&mut hop, Some(&denied), false);
+        assert_eq!(hop.status, Status::Unknown);
+        assert!(hop.reason.ends_with("According to the documents: The trust policy allows it."), "{}", hop.reason);
     }
 
     #[test]

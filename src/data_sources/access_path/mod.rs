@@ -7,6 +7,7 @@ mod entry;
 mod live;
 mod network;
 mod question;
+mod resources;
 mod schema;
 
 use std::sync::{Arc, LazyLock};
@@ -86,8 +87,16 @@ async fn explain(context: &RequestContext, question: &Question) -> Result<(Strin
         let key = question.live_as.as_deref().or(question.workload_account.as_deref());
         let account =
             context.provider.workload(key).await.map_err(|error| Diagnostic { path: Path::of("live_as"), ..Diagnostic::from(&error) })?;
-        let trial =
-            live::Trial { question, account, cluster: cluster_found, cluster_account: &owner.account_id, region: &region, steps: &steps };
+        let trial = live::Trial {
+            question,
+            account,
+            cluster: cluster_found,
+            cluster_account: &owner.account_id,
+            region: &region,
+            steps: &steps,
+            entry_created_at: door.created_at(),
+            stop: &context.stop,
+        };
         trial.run(&mut chain).await;
     }
     Ok((region, chain))

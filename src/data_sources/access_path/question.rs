@@ -1,6 +1,7 @@
 //! What is asked of `xeks_access_path`, as plain data: the configuration, decoded.
 
 use super::network::Source;
+use super::resources::{self, Named};
 use crate::aws::settings::Secret;
 use crate::aws::{Arn, principals};
 use crate::schema::Value;
@@ -84,7 +85,9 @@ fn actions(value: &Value) -> Vec<Action> {
         verbs.push(VERB.to_owned());
     }
     let places: Vec<Option<String>> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
-    let (resource, group) = split_resource(resource.unwrap_or(RESOURCE));
+    // A name that validation refuses was not known when it ran.
+    let text = resource.unwrap_or(RESOURCE);
+    let Named { resource, group } = resources::named(text).unwrap_or_else(|_| Named { resource: text.to_owned(), group: String::new() });
     let action = |verb: &String, namespace: &Option<String>| Action {
         verb: verb.clone(),
         group: group.clone(),
@@ -92,14 +95,6 @@ fn actions(value: &Value) -> Vec<Action> {
         namespace: namespace.clone(),
     };
     places.iter().flat_map(|namespace| verbs.iter().map(move |verb| action(verb, namespace))).collect()
-}
-
-/// `deployments.apps` and `deployments.apps/scale`, as kubectl writes them.
-fn split_resource(text: &str) -> (String, String) {
-    let (name, sub) = text.split_once('/').map_or((text, None), |(name, sub)| (name, Some(sub)));
-    let (name, group) = name.split_once('.').unwrap_or((name, ""));
-    let resource = sub.map_or_else(|| name.to_owned(), |sub| format!("{name}/{sub}"));
-    (resource, group.to_owned())
 }
 
 fn source(value: &Value) -> Option<Source> {
@@ -141,17 +136,9 @@ mod tests {
         assert!(asked(&[], &[], None).is_empty());
         assert_eq!(asked(&["prod", "dev"], &[], None), ["get pods in namespace dev", "get pods in namespace prod"]);
         assert_eq!(
-            asked(&[], &["list", "create"], Some("deployments.apps")),
+            asked(&[], &["list", "create"], Some("deploy")),
             ["create deployments.apps in the whole cluster", "list deployments.apps in the whole cluster"]
         );
-    }
-
-    #[test]
-    fn a_resource_is_written_as_for_kubectl() {
-        let split = |text: &str| split_resource(text);
-        assert_eq!(split("pods/exec"), ("pods/exec".into(), String::new()));
-        assert_eq!(split("deployments.apps/scale"), ("deployments/scale".into(), "apps".into()));
-        assert_eq!(split("roles.rbac.authorization.k8s.io"), ("roles".into(), "rbac.authorization.k8s.io".into()));
     }
 
     #[test]

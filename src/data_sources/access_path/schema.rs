@@ -1,6 +1,7 @@
 //! The shape of `xeks_access_path`.
 
 use super::question::is_caller;
+use super::resources;
 use crate::aws::{arn, names};
 use crate::data_sources::hops;
 use crate::schema::{Attribute, Nesting, Schema, attributes, validators};
@@ -58,9 +59,11 @@ fn asked() -> Vec<Attribute> {
         .optional(),
         Attribute::string(
             "resource",
-            "Kubernetes resource to check, as for kubectl: `pods`, `deployments.apps`, `pods/exec`. Default: `pods`.",
+            "Kubernetes resource to check, as for kubectl: `pods`, `deploy`, `deployments.apps`, `pods/exec`. A custom resource has its API \
+             group: `certificates.cert-manager.io`. Default: `pods`.",
         )
-        .optional(),
+        .optional()
+        .check(validators::text(|text| resources::named(text).map(drop))),
         Attribute::nested(
             "source",
             Nesting::Single,

@@ -110,6 +110,7 @@ SETTINGS: dict[str, Callable[[float], None]] = {
     "deletes": lags.REMOVALS.set_seconds,
     "arns": lags.NEW_ARNS.set_seconds,
     "entry_deletes": lags.DELETED_ENTRIES.set_seconds,
+    "entries": lags.NEW_ENTRIES.set_seconds,
     "updates": lags.NEW_UPDATES.set_seconds,
 }
 

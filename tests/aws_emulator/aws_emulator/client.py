@@ -271,6 +271,10 @@ class Aws:
         """Make CreateAccessEntry answer ResourceInUseException so long after the principal's entry was deleted."""
         self.admin("settings", entry_deletes=seconds)
 
+    def delay_entries(self, seconds: float) -> None:
+        """Make the API servers refuse a principal so long after its access entry was created."""
+        self.admin("settings", entries=seconds)
+
     def delay_updates(self, seconds: float) -> None:
         """Make DescribeUpdate answer ResourceNotFoundException so long after an update of a cluster began."""
         self.admin("settings", updates=seconds)

@@ -105,6 +105,7 @@ def create_access_entry(call: Call) -> dict:
             "ResourceInUseException", "The specified access entry resource is already in use on this cluster."
         )
     username = username or _default_username(principal, kind)
+    lags.NEW_ENTRIES.begin(*_place(cluster), cluster["name"], principal)
     return {"accessEntry": _store(cluster, principal, kind, username, groups or [], call.params.get("tags") or {})}
 
 

@@ -18,7 +18,7 @@ from ministack.core import sigv4
 from ministack.core.iam_evaluator import CredentialResolutionError, find_iam_access_key_account, resolve_credential
 from ministack.core.responses import _account_from_sts_session
 
-from . import eks_access, eks_clusters
+from . import eks_access, eks_clusters, lags
 from .authentication import Unauthenticated, caller_with_key
 from .call import Caller
 
@@ -65,6 +65,8 @@ def review(token: str, cluster_name: str, account: str, region: str) -> User:
         raise Refused(f"{caller.principal_arn} is not mapped: no access entry")
     if not eks_access.is_alive(entry) or entry["_principalId"] != caller.unique_id:
         raise Refused(f"{caller.principal_arn} is not mapped: the access entry is for {entry['_principalId']}")
+    if lags.NEW_ENTRIES.left(account, region, cluster_name, caller.principal_arn):
+        raise Refused(f"{caller.principal_arn} is not mapped: the access entry is not effective yet")
     groups = [*entry["kubernetesGroups"], "system:authenticated"]
     return User(_username(entry["username"], caller), groups, caller.arn, eks_access.policies_of(cluster, entry))
 

@@ -39,10 +39,13 @@ REMOVALS = Lag()
 NEW_ARNS = Lag()
 #: An access entry was deleted: (account, region, cluster, principal).
 DELETED_ENTRIES = Lag()
+#: An access entry was created, and the API servers do not know it (EKS user guide, "Create access entries": "might take
+#: several seconds to be effective"): (account, region, cluster, principal).
+NEW_ENTRIES = Lag()
 #: An update of a cluster began: (its id,).
 NEW_UPDATES = Lag()
 
-_ALL = (WRITES, REMOVALS, NEW_ARNS, DELETED_ENTRIES, NEW_UPDATES)
+_ALL = (WRITES, REMOVALS, NEW_ARNS, DELETED_ENTRIES, NEW_ENTRIES, NEW_UPDATES)
 
 
 def reset() -> None:
