@@ -38,6 +38,13 @@ pub fn path(path: &Path) -> Option<AttributePath> {
     (!steps.is_empty()).then_some(AttributePath { steps })
 }
 
+/// The beginning of a path that Terraform and OpenTofu find a line for: a top-level attribute, and what it holds by key or index. Of a path
+/// that goes on to an attribute in it they show the line of the block.
+pub fn with_line(path: &Path) -> Path {
+    let rest = path.0.iter().skip(1).take_while(|step| !matches!(step, Step::Attribute(_)));
+    Path(path.0.iter().take(1).chain(rest).cloned().collect())
+}
+
 fn selector(step: &Step) -> Selector {
     match step {
         Step::Attribute(name) => Selector::AttributeName(name.clone()),
@@ -91,6 +98,20 @@ mod tests {
         let expected = [Selector::AttributeName("a".into()), Selector::ElementKeyString("k".into()), Selector::ElementKeyInt(3)];
         assert_eq!(selectors, expected);
         assert_eq!(path(&Path::root()), None);
+    }
+
+    #[test]
+    fn a_line_is_found_for_a_top_level_attribute_and_what_it_holds() {
+        for (written, shown) in [
+            (Path::of("access_role.name"), Path::of("access_role")),
+            (Path::of("workload_accounts").key("c").attribute("region"), Path::of("workload_accounts").key("c")),
+            (Path::of("service_accounts").index(1).attribute("name"), Path::of("service_accounts").index(1)),
+            (Path::of("role.tags").key("aws:x"), Path::of("role")),
+            (Path::of("tags").key("aws:x"), Path::of("tags").key("aws:x")),
+            (Path::root(), Path::root()),
+        ] {
+            assert_eq!(with_line(&written), shown);
+        }
     }
 
     #[test]

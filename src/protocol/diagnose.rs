@@ -68,17 +68,23 @@ fn one(diagnostic: Diagnostic) -> wire::Diagnostic {
         Severity::Error => diagnostic::Severity::Error,
         Severity::Warning => diagnostic::Severity::Warning,
     };
+    let (place, path) = (convert::with_line(&diagnostic.path), diagnostic.path.to_string());
+    let mut detail = diagnostic.detail;
+    if place != diagnostic.path && !diagnostic.summary.contains(&path) && !detail.contains(&path) {
+        detail.push_str(&format!("\n\nAttribute: {path}"));
+    }
     wire::Diagnostic {
         severity: severity.into(),
         summary: shown(&diagnostic.summary),
-        detail: shown(&diagnostic.detail),
-        attribute: convert::path(&diagnostic.path),
+        detail: shown(&detail),
+        attribute: convert::path(&place),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::Path;
 
     #[test]
     fn a_secret_that_a_panic_or_an_error_tells_does_not_reach_the_host() {
@@ -89,6 +95,17 @@ mod tests {
         }
         let function = wire::call_function::Response::failed(Diagnostics::from(panic));
         assert!(!function.error.unwrap().text.contains("shown-by"));
+    }
+
+    #[test]
+    fn a_nested_attribute_is_named_where_only_its_outermost_has_a_line() {
+        let of = |summary: &str, path| Diagnostic { path: Path::of(path), ..super::super::error(summary, "Detail.") };
+        let wire = |diagnostic| to_wire(Diagnostics::from(diagnostic)).remove(0);
+        let nested = wire(of("A role exists", "access_role.name"));
+        assert_eq!(nested.attribute, convert::path(&Path::of("access_role")));
+        assert_eq!(nested.detail, "Detail.\n\nAttribute: access_role.name");
+        assert_eq!(wire(of("Invalid value for access_role.name", "access_role.name")).detail, "Detail.");
+        assert_eq!(wire(of("A cluster is missing", "cluster_name")).detail, "Detail.");
     }
 
     #[test]
