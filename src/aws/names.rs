@@ -10,32 +10,32 @@ use crate::terminal::is_control;
 
 /// IAM `roleNameType`: 1 to 64 of `[\w+=,.@-]`.
 pub fn role_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 64, "a role name")
+    iam_name(text, 1, 64, "a role name", "eks-access")
 }
 
 /// IAM `instanceProfileNameType`: 1 to 128 of `[\w+=,.@-]`.
 pub fn instance_profile_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 128, "an instance profile name")
+    iam_name(text, 1, 128, "an instance profile name", "eks-access")
 }
 
 /// SSO Admin `PermissionSetName`: 1 to 32 of `[\w+=,.@-]`.
 pub fn permission_set_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 32, "a permission set name")
+    iam_name(text, 1, 32, "a permission set name", "EksAdministrator")
 }
 
 /// IAM `policyNameType`: 1 to 128 of `[\w+=,.@-]`.
 pub fn policy_name(text: &str) -> Result<(), String> {
-    iam_name(text, 1, 128, "a policy name")
+    iam_name(text, 1, 128, "a policy name", "read-uploads")
 }
 
 /// STS `roleSessionNameType`: 2 to 64 of `[\w+=,.@-]`.
 pub fn session_name(text: &str) -> Result<(), String> {
-    iam_name(text, 2, 64, "a session name")
+    iam_name(text, 2, 64, "a session name", "pipeline")
 }
 
 /// STS `sourceIdentityType`: 2 to 64 of `[\w+=,.@-]`; `aws:` is reserved, and no colon passes here.
 pub fn source_identity(text: &str) -> Result<(), String> {
-    iam_name(text, 2, 64, "a source identity")
+    iam_name(text, 2, 64, "a source identity", "ann.example")
 }
 
 /// STS `externalIdType`: 2 to 1224 of `[\w+=,.@:/-]`. The value is never repeated in the message.
@@ -218,28 +218,28 @@ pub fn one_line(text: &str, what: &str, example: &str) -> Result<(), String> {
 
 /// A Kubernetes namespace: up to 63 lower-case letters, digits and `-`.
 pub fn namespace(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 63, "", "a namespace")
+    kubernetes_name(text, 63, "", "a namespace", "payments")
 }
 
 /// A namespace in which `*` and `?` stand for any characters.
 pub fn namespace_pattern(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 63, "*?", "a namespace")
+    kubernetes_name(text, 63, "*?", "a namespace", "payments")
 }
 
 /// A Kubernetes service account: up to 253 lower-case letters, digits, `-` and `.`.
 pub fn service_account(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 253, ".", "a service account name")
+    kubernetes_name(text, 253, ".", "a service account name", "nodejs-sa")
 }
 
 /// A Kubernetes object whose name is a DNS subdomain, up to `most` characters: lower-case letters, digits, `-` and `.` (Kubernetes, "Object
 /// Names and IDs").
 pub fn kubernetes_object(text: &str, most: usize) -> Result<(), String> {
-    kubernetes_name(text, most, ".", "the name of a Kubernetes object")
+    kubernetes_name(text, most, ".", "the name of a Kubernetes object", "nodejs-app")
 }
 
 /// A service account in which `*` and `?` stand for any characters.
 pub fn service_account_pattern(text: &str) -> Result<(), String> {
-    kubernetes_name(text, 253, ".*?", "a service account name")
+    kubernetes_name(text, 253, ".*?", "a service account name", "nodejs-sa")
 }
 
 /// EKS access scope: a namespace, or a beginning of one with `*` at its end.
@@ -309,20 +309,18 @@ fn is_host(text: &str) -> bool {
     text.split('.').all(is_label)
 }
 
-fn iam_name(text: &str, least: usize, most: usize, what: &str) -> Result<(), String> {
+fn iam_name(text: &str, least: usize, most: usize, what: &str, example: &str) -> Result<(), String> {
     let length = text.chars().count();
     if !(least..=most).contains(&length) {
         return Err(format!("{text:?} has {length} characters; {what} has {least} to {most}."));
     }
     if let Some(wrong) = text.chars().find(|c| !is_iam_char(*c)) {
-        return Err(format!(
-            "{text:?} contains {wrong:?}; {what} has only letters, digits and the characters _+=,.@-, such as eks-access."
-        ));
+        return Err(format!("{text:?} contains {wrong:?}; {what} has only letters, digits and the characters _+=,.@-, such as {example}."));
     }
     Ok(())
 }
 
-fn kubernetes_name(text: &str, most: usize, also: &str, what: &str) -> Result<(), String> {
+fn kubernetes_name(text: &str, most: usize, also: &str, what: &str, example: &str) -> Result<(), String> {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let wild = |c: char| also.contains(c) && c != '.';
     let edge = |c: Option<char>| c.is_some_and(|c| alphanumeric(c) || wild(c));
@@ -334,7 +332,7 @@ fn kubernetes_name(text: &str, most: usize, also: &str, what: &str) -> Result<()
     let also = also.chars().map(|c| format!(", {c}")).collect::<String>();
     Err(format!(
         "{text:?} is not {what}: use 1 to {most} lowercase letters, digits, -{also}, and begin and end with a letter or digit, such as \
-         nodejs-sa."
+         {example}."
     ))
 }
 

@@ -92,6 +92,10 @@ impl Composite for ClusterPeering {
         Ok(())
     }
 
+    async fn ask_early(&self, cx: &Context, model: &Model) {
+        network::ask_early(cx, model).await;
+    }
+
     async fn refresh(&self, cx: &Context, model: &Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located> {
         network::refresh(model, cx, value, env, seen).await
     }

@@ -28,8 +28,7 @@ pub async fn resolve(cx: &Context, value: &mut Value, env: &mut Env) -> Result<O
         true => Some(find_workload_vpc(cx, &cluster, value, env).await?),
         false => None,
     };
-    let (network, ()) = futures::join!(look(cx, &cluster, value, env), ask_early(cx, &cluster, value, env));
-    let network = network?;
+    let network = look(cx, &cluster, value, env).await?;
     value.insert("cluster_vpc_id", network.get("cluster_vpc_id").clone());
     value.insert("network", network);
     env.clusters.insert(name, cluster);
@@ -67,21 +66,23 @@ async fn vpc(cx: &Context, side: Side, region: &str, id: &str) -> Result<Vpc, Er
     found.ok_or_else(|| Error::of_kind(Kind::Absent, "ec2:DescribeVpcs", cx.label(side), format!("{id} does not exist in {region}")))
 }
 
-/// Asks for the connection and the rules that a plan of a create looks for, for its look to have the answers. An error comes back there.
-async fn ask_early(cx: &Context, cluster: &ClusterDescription, value: &Value, env: &Env) {
-    if !env.ledger.0.is_empty() {
+/// Asks for the connection and the rules that the plan of a create reads. An error comes back there.
+pub async fn ask_early(cx: &Context, model: &Model) {
+    let (cluster, workload) = (&model.cluster, &model.link.workload);
+    if !cx.recorded.0.is_empty() || [cluster, &cx.region].into_iter().any(|text| placeholder::is_in(text)) {
         return;
     }
+    let Ok(Some(cluster)) = cluster::describe(cx, &cx.region, cluster).await else { return };
     let connection = async {
-        if let (Some(near), Some(far)) = (cluster.vpc_id.as_deref(), value.get("workload_vpc_id").as_str())
-            && !placeholder::is_in(&env.workload_region)
+        if let Some(vpc_id) = &cluster.vpc_id
+            && ![&workload.vpc_id, &workload.region].into_iter().any(|text| text.is_empty() || placeholder::is_in(text))
         {
-            let _ = peering::find(cx, &env.workload_region, [near, far]).await;
+            let _ = peering::find(cx, &workload.region, [vpc_id, &workload.vpc_id]).await;
         }
     };
     let rules = async {
-        if let (Some(group), Some(true)) = (&cluster.security_group_id, value.get("allow_https").as_bool()) {
-            let _ = rule::rules_of(cx, &env.region, group).await;
+        if let Some(group) = cluster.security_group_id.as_ref().filter(|_| !model.https_sources.is_empty()) {
+            let _ = rule::rules_of(cx, &cx.region, group).await;
         }
     };
     futures::join!(connection, rules);

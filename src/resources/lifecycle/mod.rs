@@ -73,6 +73,8 @@ pub trait Composite: Send + Sync + 'static {
     async fn facts(&self, cx: &Context, model: &Self::Model, env: &Env) -> Result<BTreeMap<&'static str, Value>, Located>;
     /// Looks up what an apply needs before its objects are known, and fills in the observed attributes that are unknown.
     async fn resolve(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &mut Env) -> Result<(), Located>;
+    /// Asks, while `resolve` does, for what a plan reads after it, so that the look has the answers. Nothing depends on it but time.
+    async fn ask_early(&self, _cx: &Context, _model: &Self::Model) {}
     /// Brings the attributes of a state up to date with what was read, those of the cluster included.
     async fn refresh(&self, cx: &Context, model: &Self::Model, value: &mut Value, env: &Env, seen: &mut Refreshed) -> Result<(), Located>;
     /// Fills in what the first read of an import found.

@@ -234,7 +234,8 @@ impl<C: Composite> Composed<C> {
         for (name, _) in self.schema.observed() {
             value.insert(name, Value::Unknown);
         }
-        if let Err(failed) = self.composite.resolve(cx, &model, &mut value, &mut env).await {
+        let (resolved, ()) = futures::join!(self.composite.resolve(cx, &model, &mut value, &mut env), self.composite.ask_early(cx, &model));
+        if let Err(failed) = resolved {
             let found = preflight::failed_lookup(cx, C::NAME, failed);
             return if prior.is_null() { found } else { found.as_warnings() };
         }

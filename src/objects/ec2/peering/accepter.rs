@@ -190,12 +190,12 @@ impl Accepter {
         wait::until(&cx.limits(), "the peering connection to become active", call, label, || {
             let is_new = std::mem::take(&mut is_new);
             async move {
-                if is_new {
-                    return self.accept_once(cx, Side::Cluster, id).await.map(|()| None);
-                }
-                let (near, far) = tokio::try_join!(self.describe(cx, Side::Cluster, id), self.describe(cx, Side::Workload, id))?;
+                let near = self.describe(cx, Side::Cluster, id);
+                let far = async { if is_new { Ok(None) } else { self.describe(cx, Side::Workload, id).await } };
+                let (near, far) = tokio::try_join!(near, far)?;
                 let waits_for = |found: &Option<PeeringConnection>, side| found.as_ref().is_some_and(|found| self.awaits(found, side));
-                // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept.
+                // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept, and EC2
+                // refuses the call as if a permission lacked.
                 for (found, side) in [(&near, Side::Cluster), (&far, Side::Workload)] {
                     if waits_for(found, side) {
                         return self.accept_once(cx, side, id).await.map(|()| None);
