@@ -9,7 +9,7 @@ mod sign_in;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use aws_config::meta::region::RegionProviderChain;
@@ -20,10 +20,16 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_eks::error::SdkError;
 use aws_sdk_eks::operation::describe_cluster::{DescribeClusterError, DescribeClusterOutput};
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::region::Region;
 use aws_types::sdk_ua_metadata::FrameworkMetadata;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -124,8 +130,9 @@ impl Account {
         let region = config.region().map(ToString::to_string).ok_or_else(|| AccountError::NoRegion { account: name.clone() })?;
         let config = with_credentials(settings, config, &name);
         let sts = credentials::sts_client(settings, &config, config.credentials_provider());
-        let begun = wanted.map(|wanted| Begun::describe(&config, settings.endpoints.eks.as_deref(), &region, wanted));
-        let identity = match identity(&sts, &name).await {
+        let signed = Arc::new(Notify::new());
+        let begun = wanted.map(|wanted| Begun::describe(&config, settings.endpoints.eks.as_deref(), &region, wanted, signed.clone()));
+        let identity = match identity(&sts, &name, &signed).await {
             Ok(identity) => identity,
             Err(error) => return Err(AccountError::Aws { error: Box::new(error), sign_in: Box::new(sign_in) }),
         };
@@ -288,10 +295,15 @@ impl Account {
 }
 
 impl Begun {
-    fn describe(config: &SdkConfig, endpoint: Option<&str>, region: &str, wanted: Wanted<'_>) -> Self {
+    /// Begins once another call is `signed`: credentials that can't be had are asked for only once.
+    fn describe(config: &SdkConfig, endpoint: Option<&str>, region: &str, wanted: Wanted<'_>, signed: Arc<Notify>) -> Self {
         let region = wanted.region.unwrap_or(region).to_owned();
-        let call = eks_client(config, endpoint, &region).describe_cluster().name(wanted.cluster).send();
-        Begun { region, cluster: wanted.cluster.to_owned(), at: Instant::now(), answer: AbortOnDropHandle::new(tokio::spawn(call)) }
+        let request = eks_client(config, endpoint, &region).describe_cluster().name(wanted.cluster);
+        let answer = tokio::spawn(async move {
+            signed.notified().await;
+            request.send().await
+        });
+        Begun { region, cluster: wanted.cluster.to_owned(), at: Instant::now(), answer: AbortOnDropHandle::new(answer) }
     }
 }
 
@@ -411,11 +423,31 @@ fn with_credentials(settings: &Settings, config: SdkConfig, account: &str) -> Sd
     builder.identity_cache(credentials::cache()).build()
 }
 
-async fn identity(sts: &aws_sdk_sts::Client, account: &str) -> Result<Identity, Error> {
+/// Notifies when a call has been signed.
+#[derive(Debug)]
+struct Signed(Arc<Notify>);
+
+impl Intercept for Signed {
+    fn name(&self) -> &'static str {
+        "Signed"
+    }
+
+    fn read_after_signing(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.notify_one();
+        Ok(())
+    }
+}
+
+async fn identity(sts: &aws_sdk_sts::Client, account: &str, signed: &Arc<Notify>) -> Result<Identity, Error> {
     const CALL: &str = "sts:GetCallerIdentity";
     // No operation has begun yet whose `timeouts` would bound the wait, and nothing can stop it but the end of the process.
     let limits = Limits::within(IDENTITY_TIMEOUT, &CancellationToken::new());
-    let ask = || async { sts.get_caller_identity().send().await.named(CALL, account) };
+    let ask = || async { sts.get_caller_identity().customize().interceptor(Signed(signed.clone())).send().await.named(CALL, account) };
     // In a box: the compiler follows futures within futures only so far.
     let answer = Box::pin(retry_while(&limits, "AWS to accept more calls", |e| e.is(Kind::Throttled), ask)).await?;
     let arn = answer.arn().unwrap_or_default();
