@@ -72,7 +72,8 @@ RETRIES = """
 The AWS SDK repeats a call first. By default, it makes up to {attempts} attempts in `standard` mode; `max_retries`
 and `retry_mode` in the provider's configuration change that. It repeats a call if AWS throttles it, if the connection
 fails or times out (an attempt ends after {attempt} without a response), and on the HTTP status codes 500, 502, 503 and
-504.
+504. Once AWS throttles a call, all calls of the run to that account, region and service wait for their turn, at the
+rate that AWS accepts; this wait counts toward no timeout of an attempt.
 
 If the call still fails, a resource sends it again on the errors in the table, until it succeeds or the time is over.
 Pauses double from {first} to {longest}, with jitter. `timeouts` is the time that the resource's attribute `timeouts`
@@ -240,7 +241,7 @@ def duration(constant: str) -> str:
 def retries() -> str:
     return RETRIES.format(
         attempts=re.search(r"\bMAX_ATTEMPTS: u32 = (\d+);", sources()["aws/account.rs"])[1],
-        attempt=duration("ATTEMPT_TIMEOUT"),
+        attempt=duration("ANSWER_TIMEOUT"),
         first=duration("FIRST_PAUSE"),
         longest=duration("LONGEST_PAUSE"),
         default=duration("DEFAULT_TIMEOUT"),

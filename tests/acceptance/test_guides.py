@@ -1,4 +1,4 @@
-"""The configurations in the guides, as they stand there: applied, an empty plan, destroyed without a trace."""
+"""The configurations in the guides and in the README, as they stand there: applied, an empty plan, destroyed without a trace."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,8 @@ import pytest
 from accounts import TRUSTS_EC2, Accounts, traces
 from profiles import profile
 
-GUIDES = Path(__file__).parents[2] / "docs" / "guides"
+ROOT = Path(__file__).parents[2]
+GUIDES = ROOT / "docs" / "guides"
 IN_PROVIDER = """
   workload_accounts = {
     payments = { profile = "workload", region = "ap-south-1" }
@@ -45,6 +46,17 @@ def test_the_configurations_of_a_guide_work_as_they_stand(workspace, aws, guide)
     root = workspace("\n".join(found), IN_PROVIDER)
     with open(root.environment["AWS_CONFIG_FILE"], "a") as config:
         config.write(profile(aws, "search-root", aws.accounts["search"].root))
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
+def test_the_first_configuration_of_the_readme_works_as_it_stands(workspace, aws):
+    hcl = re.search(r"```hcl\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    before = aws.dump()
+    root = workspace(hcl)
+    (root.directory / "provider.tf").unlink()
     root.apply()
     root.assert_empty_plan()
     root.destroy()
