@@ -148,7 +148,7 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
             observed.unexpected.join(", ")
         ),
         (Some(advice), _) => format!(
-            "{} already exists, and this resource did not create it: {advice}. {tags} It was not changed.",
+            "{} already exists, and this resource did not create it: {advice}. It was not changed.\n\n{tags}",
             observed.id.as_deref().unwrap_or(&what)
         ),
         (None, Owner::Parent) => format!(
@@ -157,18 +157,22 @@ pub fn foreign(cx: &Context, key: &Key, observed: &Observed, import_id: &str) ->
         ),
         (None, Owner::Tagged { resource, .. }) => {
             let whose = match resource {
-                Some(resource) => format!(
-                    "its {TAG_RESOURCE} tag is {resource:?}. Choose other names for this resource, or destroy the other resource first. \
-                     If the other resource is the old instance of a replacement that keeps some of its names, remove \
-                     create_before_destroy: one object can't belong to both instances. If an interrupted run of the other resource \
-                     created the object, apply that resource again and destroy it, or delete the object by hand."
-                ),
+                Some(resource) => format!("its {TAG_RESOURCE} tag is {resource:?}."),
                 None => "it has no tag of this provider.".to_owned(),
             };
+            let other = match resource {
+                Some(_) => {
+                    "Choose other names for this resource, or destroy the other resource first. If the other resource is the old instance of a \
+                     replacement that keeps some of its names, remove create_before_destroy: one object can't belong to both instances. If an \
+                     interrupted run of the other resource created the object, apply that resource again and destroy it, or delete the object \
+                     by hand. "
+                }
+                None => "",
+            };
             format!(
-                "{what} already exists, and this resource did not create it: {whose} {tags} To use it as it is, set adopt = \"if_exists\" (or \
-                 `existing = true` on a role). To manage it with this resource, run `terraform import` with the ID {import_id:?}. \
-                 Otherwise choose another name or delete it. It was not changed."
+                "{what} already exists, and this resource did not create it: {whose} It was not changed.\n\n{other}To use it as it is, set \
+                 adopt = \"if_exists\" (or `existing = true` on a role). To manage it with this resource, run `terraform import` with the ID \
+                 {import_id:?}. Otherwise choose another name or delete it.\n\n{tags}"
             )
         }
     };

@@ -161,8 +161,9 @@ impl Object<Context> for OidcProvider {
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         let arn = provider_arn(cx, &self.key());
         // Of several resources of an apply one creates it.
-        let _one = locks::exclusive(&locks::creation(&arn)).await;
+        let one = locks::exclusive(&locks::creation(&arn)).await;
         if let Some(found) = get(cx, self.side, &arn).await? {
+            drop(one);
             return self.update(cx, reconcile, instance, &self.observed(cx, reconcile, arn, &found)).await;
         }
         match self.make(cx).await {
@@ -178,7 +179,10 @@ impl Object<Context> for OidcProvider {
     }
 
     async fn update(&self, cx: &Context, reconcile: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
-        let _forget = Forget { cx, side: self.side, arn: provider_arn(cx, &self.key()) };
+        let is_as_wanted = |facts: &ProviderFacts| !facts.settings_differ && self.client_ids.is_subset(&facts.client_ids);
+        // What changes nothing leaves the other resources of the run what they know.
+        let changes = !observed.facts.get().is_some_and(is_as_wanted);
+        let _forget = changes.then(|| Forget { cx, side: self.side, arn: provider_arn(cx, &self.key()) });
         let attempt = || async {
             match Box::pin(self.add(cx, reconcile, observed)).await {
                 // The last user before this one deleted it since it was read.
