@@ -135,7 +135,8 @@ impl Trial<'_> {
     }
 
     fn is_entry_new(&self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now =
+            self.account.sdk_config().time_source().unwrap_or_default().now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let age = |created: i64| i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(created);
         self.entry_created_at.is_some_and(|created| age(created) < NEW)
     }
