@@ -20,7 +20,9 @@ def main() -> None:
     arguments.add_argument("--provider", type=Path, required=True)
     arguments.add_argument("--cli", required=True)
     given = arguments.parse_args()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # Also where a script started it in the background, whose commands ignore SIGINT.
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, signal.default_int_handler)
 
     shutil.rmtree(PLAYGROUND, ignore_errors=True)
     PLAYGROUND.mkdir(parents=True)
