@@ -116,7 +116,7 @@ fn account(name: &'static str, nesting: Nesting, doc: &'static str) -> Attribute
         )
         .optional()
         .check(between(0, 100)),
-        Attribute::string("retry_mode", "`standard` (default) or `adaptive`, which also slows down where AWS throttles.")
+        Attribute::string("retry_mode", "`standard` (default) or `adaptive`: the AWS SDK's own rate limit, in addition to that of xeks.")
             .optional()
             .check(one_of(&["standard", "adaptive"])),
         Attribute::string("http_proxy", "Proxy for `http://` endpoints. Default: `HTTP_PROXY`.")
