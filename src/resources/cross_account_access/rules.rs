@@ -82,11 +82,27 @@ pub fn validate(config: &Value, partitions: Partitions) -> Diagnostics {
         }
     }
     attributes::role_tag_keys(config, &["access_role", "workload_role"], &mut diagnostics);
+    warn_of_no_rights(config, &mut diagnostics);
     scopes_fit(config.at("kubernetes.policies"), &mut diagnostics);
     trusted_principals::fit(config, "access_role.trusted_principal_arns", &mut diagnostics);
     attributes::one_partition(config, partitions, &Path::of("cluster_name"), ONE_PARTITION, &mut diagnostics);
     partitions_agree(config, attributes::partition_of(config, partitions), &mut diagnostics);
     diagnostics
+}
+
+/// An access entry with a default user name, no group and no access policy lets its principal in and allows it nothing.
+fn warn_of_no_rights(config: &Value, diagnostics: &mut Diagnostics) {
+    let kubernetes = config.get("kubernetes");
+    let gives = ["policies", "groups", "username"].iter().any(|name| !kubernetes.get(name).is_null());
+    if kubernetes.entries().is_none() || gives || config.get("adopt").as_str() == Some("if_exists") {
+        return;
+    }
+    diagnostics.warning(
+        Path::of("kubernetes"),
+        "The principal can do nothing in the cluster",
+        "kubernetes has no policies, groups or username: the cluster authenticates the principal and authorizes nothing. Add an access policy, \
+         such as policies = { AmazonEKSViewPolicy = { scope = \"cluster\" } }, or groups that a Kubernetes role binding names.",
+    );
 }
 
 /// The workload role goes by its name or by the permission set that it is of.
@@ -229,7 +245,7 @@ mod tests {
         let mut object = Value::object(schema.attributes.iter().map(|a| (a.name, Value::Null)));
         object.insert("workload_role", Value::object([("name", Value::string("w"))]));
         object.insert("access_role", Value::object([("name", Value::string("a"))]));
-        object.insert("kubernetes", Value::object([("policies", Value::Null)]));
+        object.insert("kubernetes", Value::object([("groups", Value::set_of_strings(["viewers"]))]));
         for (name, value) in config {
             object.insert(name, value.clone());
         }
@@ -247,6 +263,14 @@ mod tests {
     #[test]
     fn a_plain_configuration_passes() {
         assert_eq!(refused(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_entry_that_allows_nothing_is_warned_of() {
+        let nothing = ("kubernetes", Value::object([("policies", Value::Null)]));
+        assert_eq!(refused(&[nothing.clone()]), ["kubernetes"]);
+        assert!(refused(&[nothing, ("adopt", Value::string("if_exists"))]).is_empty());
+        assert!(refused(&[("kubernetes", Value::object([("policies", Value::Unknown)]))]).is_empty());
     }
 
     #[test]
