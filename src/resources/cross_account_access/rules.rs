@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn an_entry_that_allows_nothing_is_warned_of() {
         let nothing = ("kubernetes", Value::object([("policies", Value::Null)]));
-        assert_eq!(refused(&[nothing.clone()]), ["kubernetes"]);
+        assert_eq!(refused(std::slice::from_ref(&nothing)), ["kubernetes"]);
         assert!(refused(&[nothing, ("adopt", Value::string("if_exists"))]).is_empty());
         assert!(refused(&[("kubernetes", Value::object([("policies", Value::Unknown)]))]).is_empty());
     }
