@@ -87,6 +87,17 @@ def give(accounts: Accounts, wanted: dict[str, dict]) -> None:
             iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
 
 
+#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
+ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
+
+
+def allow_all_roles(aws) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"}]}
+    for account in aws.accounts:
+        iam = aws.client(account, "iam")
+        iam.put_role_policy(RoleName=RUNNER, PolicyName="all-roles", PolicyDocument=json.dumps(document))
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--provider", type=Path, required=True)
@@ -101,14 +112,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
-ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
-
-
-def allow_all_roles(aws) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"}]}
-    for account in aws.accounts:
-        iam = aws.client(account, "iam")
-        iam.put_role_policy(RoleName="xeks-runner", PolicyName="all-roles", PolicyDocument=json.dumps(document))

@@ -37,6 +37,13 @@ def configurations(guide: str) -> list[str]:
     return re.findall(r"```terraform\n(.*?)```", (GUIDES / f"{guide}.md").read_text(), re.S)
 
 
+def assert_whole_life(root, aws, before: dict) -> None:
+    root.apply()
+    root.assert_empty_plan()
+    root.destroy()
+    assert not traces(aws, before)
+
+
 @pytest.mark.parametrize("guide", SET_UPS)
 def test_the_configurations_of_a_guide_work_as_they_stand(workspace, aws, guide):
     found = configurations(guide)
@@ -46,10 +53,7 @@ def test_the_configurations_of_a_guide_work_as_they_stand(workspace, aws, guide)
     root = workspace("\n".join(found), IN_PROVIDER)
     with open(root.environment["AWS_CONFIG_FILE"], "a") as config:
         config.write(profile(aws, "search-root", aws.accounts["search"].root))
-    root.apply()
-    root.assert_empty_plan()
-    root.destroy()
-    assert not traces(aws, before)
+    assert_whole_life(root, aws, before)
 
 
 def test_the_first_configuration_of_the_readme_works_as_it_stands(workspace, aws):
@@ -57,7 +61,4 @@ def test_the_first_configuration_of_the_readme_works_as_it_stands(workspace, aws
     before = aws.dump()
     root = workspace(hcl)
     (root.directory / "provider.tf").unlink()
-    root.apply()
-    root.assert_empty_plan()
-    root.destroy()
-    assert not traces(aws, before)
+    assert_whole_life(root, aws, before)

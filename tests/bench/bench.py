@@ -74,13 +74,13 @@ def main() -> None:
 class Bench:
     def __init__(self, cli: str, provider: Path, runs: int):
         self.executable, self.provider, self.runs = cli, provider, runs
-        told = subprocess.run([cli, "version"], check=True, capture_output=True, text=True).stdout
-        self.version = told.splitlines()[0]
+        output = subprocess.run([cli, "version"], check=True, capture_output=True, text=True).stdout
+        self.version = output.splitlines()[0]
 
     def process(self, _):
         """Of the release binary by itself: tests/plugin/bench.rs, which fails beyond its limits."""
-        told = subprocess.run([ROOT / "tests" / "bench" / "run"], check=True, capture_output=True, text=True).stdout
-        for line in told.splitlines():
+        output = subprocess.run([ROOT / "tests" / "bench" / "run"], check=True, capture_output=True, text=True).stdout
+        for line in output.splitlines():
             if "(limit " in line:
                 what, measured = line.strip().split("  ", 1)
                 value, unit = measured.split()[:2]

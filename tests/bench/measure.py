@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import terminal
 from aws_emulator.client import Aws
 from harness import Workspace
 
@@ -49,30 +50,25 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 
 def _run(root: Workspace, *arguments: str) -> float:
-    with subprocess.Popen(
-        [root.cli.executable, *arguments],
-        cwd=root.directory,
-        env=root.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        memory = _Memory(process.pid)
-        memory.start()
-        output, _ = process.communicate()
+    memory = _Memory()
+    try:
+        terminal.run(root, *arguments, during=memory.watch).must_work()
+    finally:
         memory.ended.set()
-        memory.join()
-    assert process.returncode == 0, f"{' '.join(arguments)} ended with {process.returncode}:\n{output[-4000:]}"
+    memory.join()
     return memory.peak
 
 
 class _Memory(threading.Thread):
     """Looks at the resident sets of a process's children until it has ended."""
 
-    def __init__(self, parent: int):
+    def __init__(self):
         super().__init__(daemon=True)
-        self.parent, self.peak, self.ended = parent, 0.0, threading.Event()
+        self.peak, self.ended = 0.0, threading.Event()
+
+    def watch(self, process: subprocess.Popen) -> None:
+        self.parent = process.pid
+        self.start()
 
     def run(self) -> None:
         while not self.ended.wait(_SECONDS_BETWEEN_LOOKS):

@@ -1,7 +1,7 @@
 """docs/benchmarks.md, from what was measured."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kinds import KINDS
 from measure import spread
@@ -84,7 +84,7 @@ def _times(jobs: dict, parallelism: int) -> list[str]:
         parts.append(f"### {latency} ms for each call\n")
         head = ["Resource", "Number", "plan", "apply", "floor", "empty plan", "destroy"]
         rows = []
-        for (kind, count, of), found in sorted(((_split(name), found) for name, found in jobs.items()), key=_order):
+        for kind, count, of, found in _ordered(jobs):
             if of == latency:
                 floor = KINDS[kind].chain * latency / 1000 * -(-count // parallelism)
                 cells = {job: f"{_seconds(each)} s, {_calls(each)}" for job, each in found.items()}
@@ -110,14 +110,9 @@ def _memory(jobs: dict) -> list[str]:
         "## Memory\n",
         "The largest resident set of a process of the provider, in MiB, at the highest latency measured.\n",
     ]
-    best: dict[tuple[str, int], tuple[int, dict]] = {}
-    for name, found in jobs.items():
-        kind, count, latency = _split(name)
-        if latency >= best.get((kind, count), (0, {}))[0]:
-            best[kind, count] = (latency, found)
     rows = []
-    for (kind, count), (_, found) in sorted(best.items(), key=lambda each: (list(KINDS).index(each[0][0]), each[0][1])):
-        rows.append([f"`{kind}`", str(count), *(f"{spread(each['mebibytes'], 0)}" for each in found.values())])
+    for kind, count, _, found in _ordered(jobs, max):
+        rows.append([f"`{kind}`", str(count), *(spread(each["mebibytes"], 0) for each in found.values())])
     return [*parts, *_table(["Resource", "Number", "plan", "apply", "empty plan", "destroy"], rows)]
 
 
@@ -178,14 +173,7 @@ def _names(jobs: dict) -> list[str]:
     if not jobs:
         return []
     parts = ["## Calls by name\n", "Of the last run at the lowest latency measured.\n"]
-    shown: dict[tuple[str, int], tuple[int, dict]] = {}
-    for name, found in jobs.items():
-        kind, count, latency = _split(name)
-        if latency <= shown.get((kind, count), (latency, {}))[0]:
-            shown[kind, count] = (latency, found)
-    for (kind, count), (_, found) in sorted(
-        shown.items(), key=lambda each: (list(KINDS).index(each[0][0]), each[0][1])
-    ):
+    for kind, count, _, found in _ordered(jobs, min):
         parts.append(f"### {count} of `{kind}`\n")
         last = {job: each["calls"][-1] for job, each in found.items()}
         names = sorted({call for made in last.values() for call in made})
@@ -199,9 +187,16 @@ def _split(name: str) -> tuple[str, int, int]:
     return kind, int(count), int(latency)
 
 
-def _order(each: tuple[tuple[str, int, int], dict]) -> tuple[int, int]:
-    (kind, count, _), _ = each
-    return list(KINDS).index(kind), count
+def _ordered(jobs: dict, choose: Callable[[list[int]], int] | None = None) -> list[tuple[str, int, int, dict]]:
+    """Kind, number, latency and what was measured, in the order of kinds and numbers; of the latencies all, or the one
+    that `choose` takes."""
+    found = [(*_split(name), measured) for name, measured in jobs.items()]
+    if choose:
+        latencies: dict[tuple[str, int], list[int]] = {}
+        for kind, count, latency, _ in found:
+            latencies.setdefault((kind, count), []).append(latency)
+        found = [each for each in found if each[2] == choose(latencies[each[0], each[1]])]
+    return sorted(found, key=lambda each: (list(KINDS).index(each[0]), each[1]))
 
 
 def _seconds(job: dict) -> str:
