@@ -181,11 +181,7 @@ async fn delete_and_wait(cx: &Context, side: Side, region: Option<&str>, found: 
     wait::until(&cx.limits(), "the peering connection to be deleted", call, cx.label(side), || {
         let found = found.take();
         async move {
-            let now = match found {
-                Some(found) => Some(found),
-                None => link::describe_now(cx, side, region, id).await?,
-            };
-            match now {
+            match link::known_or_now(found, cx, side, region, id).await? {
                 Some(now) if link::is_live(&now) => {
                     let deleted = ec2.delete_peering_connection(id).await;
                     // While it is being set up it can't be deleted yet; afterwards it may be gone already.
@@ -272,11 +268,7 @@ impl Connection {
         wait::until(&cx.limits(), "the peering request to reach the other account", call, label, || {
             let (answer, id) = (answer.take(), &id);
             async move {
-                let now = match answer {
-                    Some(answer) => Some(answer),
-                    None => link::describe_now(cx, Side::Workload, Some(&self.link.workload.region), id).await?,
-                };
-                match now {
+                match link::known_or_now(answer, cx, Side::Workload, Some(&self.link.workload.region), id).await? {
                     // What was created a moment ago may not be visible yet.
                     None => Ok(None),
                     Some(now) if now.status == "initiating-request" => Ok(None),

@@ -146,7 +146,21 @@ pub async fn describe_now(cx: &Context, side: Side, region: Option<&str>, id: &s
     Ok(found.and_then(|all| all.into_iter().next()))
 }
 
-/// The same where it is live.
+/// What a call has just returned, for the first look of a wait; without it the connection at this moment.
+pub async fn known_or_now(
+    known: Option<PeeringConnection>,
+    cx: &Context,
+    side: Side,
+    region: Option<&str>,
+    id: &str,
+) -> Result<Option<PeeringConnection>, Error> {
+    match known {
+        Some(known) => Ok(Some(known)),
+        None => describe_now(cx, side, region, id).await,
+    }
+}
+
+/// What `describe` returns, where it is live.
 pub async fn describe_live(cx: &Context, side: Side, region: Option<&str>, id: &str) -> Result<Option<PeeringConnection>, Error> {
     Ok(describe(cx, side, region, id).await?.filter(is_live))
 }
