@@ -4,6 +4,7 @@ Knows the app's endpoints. Knows nothing of the CLI, the provider or the emulate
 """
 
 import json
+import re
 import subprocess
 import urllib.error
 import urllib.parse
@@ -56,3 +57,10 @@ def send(method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def refusal(answer: tuple[int, bytes]) -> tuple[int, str]:
+    """Status and S3's error code."""
+    status, body = answer
+    code = re.search(rb"<Code>(\w+)</Code>", body)
+    return status, code[1].decode() if code else body.decode()

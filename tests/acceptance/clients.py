@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "examples" / "stories" / "irsa-s3" / "app"
 SOURCES = Path(__file__).parents[1] / "clients"
@@ -55,6 +57,22 @@ def go_program(name: str) -> Path:
         run(command, source, CGO_ENABLED="0", GOFLAGS="-mod=readonly", GOWORK="off")
 
     return once(f"go-{name}", sorted(source.iterdir()), build) / name
+
+
+def rendered(chart: Path, values: str, namespace: str) -> list[dict]:
+    """What Helm makes of a chart."""
+    command = [str(go_program("helm")), str(chart), "presigned-urls", namespace]
+    ended = subprocess.run(command, input=values, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return [document for document in yaml.safe_load_all(ended.stdout) if document]
+
+
+def run_sdk(sdk: str, bucket: str, content: bytes, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    """Writes who it is to standard error, and to standard output what it uploaded and downloaded."""
+    python = [sys.executable, str(SOURCES / "boto3_client.py")]
+    command = python if sdk == "boto3" else [str(go_program("go"))]
+    arguments = [*command, bucket, "uploads/by-sdk"]
+    return subprocess.run(arguments, env=environment, input=content, capture_output=True, timeout=60)
 
 
 def once(kind: str, keys: list[Path], make: Callable[[Path], None]) -> Path:

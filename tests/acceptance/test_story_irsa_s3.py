@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import urllib.parse
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import clients
 import pytest
 import yaml
 from accounts import CLUSTER, CLUSTER_ACCOUNT, WORKLOAD_ACCOUNT
-from app import App, send
+from app import App, refusal, send
 from irsa_trust import trust
 from pod import Pod, find, spec_of
 from profiles import write_profiles
@@ -68,7 +67,7 @@ class Story:
         return self.pod(name, documents, spec_of(documents))
 
     def chart(self) -> list[dict]:
-        return rendered(self.root.directory / "chart", self.root.output("chart_values"))
+        return clients.rendered(self.root.directory / "chart", self.root.output("chart_values"), NAMESPACE)
 
     def manifests(self) -> list[dict]:
         return list(yaml.safe_load_all(self.root.output("service_account_manifests")))
@@ -153,7 +152,7 @@ def test_presigned_urls_allow_what_the_policy_of_the_role_allows_until_its_sessi
 def test_other_sdks_reach_the_role_with_the_manifests_alone(story, sdk, mode):
     story.apply(mode)
 
-    ended = run_sdk(sdk, story.environment(story.pod_by_manifests()))
+    ended = clients.run_sdk(sdk, BUCKET, CONTENT, story.environment(story.pod_by_manifests()))
 
     assert ended.returncode == 0, ended.stderr.decode()
     assert ended.stderr.decode().startswith(SESSION)
@@ -169,7 +168,7 @@ def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story
     annotation = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/nodejs-pod"}
     find(documents, "ServiceAccount")["metadata"]["annotations"] = annotation
 
-    ended = run_sdk("go", story.environment(story.pod("annotated", documents, spec_of(documents))))
+    ended = clients.run_sdk("go", BUCKET, CONTENT, story.environment(story.pod("annotated", documents, spec_of(documents))))
 
     assert ended.returncode != 0
     assert ended.stderr.decode().startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/nodejs-pod/")
@@ -218,14 +217,6 @@ def test_the_apps_lock_file_names_no_host():
     assert lock.count('"integrity"') >= lock.count('"node_modules/')
 
 
-def rendered(chart: Path, values: str) -> list[dict]:
-    """What Helm makes of the chart, in the story's namespace."""
-    command = [str(clients.go_program("helm")), str(chart), "presigned-urls", NAMESPACE]
-    ended = subprocess.run(command, input=values, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    return [document for document in yaml.safe_load_all(ended.stdout) if document]
-
-
 def as_pod(document: dict) -> dict:
     if document["kind"] != "PodTemplate":
         return document
@@ -244,20 +235,6 @@ def shapes(pod: Pod, variables: dict[str, str]) -> dict:
         if path.is_file()
     }
     return {name: text.replace(str(pod.directory), "") for name, text in (variables | files).items()}
-
-
-def run_sdk(sdk: str, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    """Writes who it is to standard error, and to standard output what it uploaded and downloaded."""
-    python = [sys.executable, str(clients.SOURCES / "boto3_client.py")]
-    command = python if sdk == "boto3" else [str(clients.go_program("go"))]
-    arguments = [*command, BUCKET, "uploads/by-sdk"]
-    return subprocess.run(arguments, env=environment, input=CONTENT, capture_output=True, timeout=60)
-
-
-def refusal(answer: tuple[int, bytes]) -> tuple[int, str]:
-    status, body = answer
-    code = re.search(rb"<Code>(\w+)</Code>", body)
-    return status, code[1].decode() if code else body.decode()
 
 
 def kubectl(arguments: list[str], document: dict) -> dict:

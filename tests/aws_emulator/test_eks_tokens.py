@@ -1,12 +1,15 @@
 """From a token of `aws eks get-token` to a Kubernetes user. "Authenticator" is aws-iam-authenticator,
 pkg/token/token.go."""
 
+import base64
 import datetime
 import json
 import os
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from unittest import mock
 
 import pytest
@@ -133,3 +136,16 @@ def test_a_session_name_has_its_at_sign_replaced(aws, session):
 def _assume(role: str) -> dict:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}
     return {"Version": "2012-10-17", "Statement": statement}
+
+
+def test_a_caller_that_accepts_json_gets_it(aws, session):
+    """Authenticator, pkg/token/token.go, `Verify`: it asks STS for JSON and reads `getCallerIdentityWrapper`."""
+    url = token(session).removeprefix("k8s-aws-v1.")
+    url = base64.urlsafe_b64decode(url + "=" * (-len(url) % 4)).decode()
+    signed = urllib.parse.urlsplit(url)
+    headers = {"Accept": "application/json", "Host": signed.netloc, "X-K8s-Aws-Id": "c"}
+    with urllib.request.urlopen(urllib.request.Request(f"{aws.endpoint}/?{signed.query}", headers=headers)) as answer:
+        result = json.load(answer)["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+    assert result["Account"] == CLUSTER_ACCOUNT
+    assert result["Arn"] == f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/access/i-0123456789abcdef0"
+    assert result["UserId"].startswith("AROA") and result["UserId"].endswith(":i-0123456789abcdef0")

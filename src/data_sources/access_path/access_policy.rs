@@ -1,8 +1,9 @@
 //! The hop `access_policy`: what an entry's policies and groups let its principal do, as far as that can be determined without asking
 //! the cluster.
 //!
-//! What each access policy allows is the EKS user guide's, "Review access policy permissions". Policies that are not in the table
-//! below, and what groups may do, are for the cluster to say: `external`.
+//! What each access policy allows is the EKS user guide's, "Review access policy permissions". Its rules name no custom resources, and
+//! unlike the cluster roles of the same kind, they don't grow with those. Policies that are not in the table below, and what groups may
+//! do, are for the cluster to say: `external`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +14,69 @@ use crate::objects::eks::entries::Scope;
 
 const NAME: &str = "access_policy";
 
-/// Resources by API group.
-type Resources = &'static [(&'static str, &'static [&'static str])];
+/// What a row of a policy's table allows: API group, resources, verbs.
+type Rule = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 const READ: &[&str] = &["get", "list", "watch"];
-const CHANGES: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
-/// What to view, to edit and to administer all read, and the latter two change.
-const WORKLOADS: Resources = &[
+const CHANGE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
+const ALL: &[Rule] = &[("*", &["*"], &["*"])];
+const READ_ALL: &[Rule] = &[("*", &["*"], READ)];
+const READ_SECRETS: &[Rule] = &[("", &["secrets"], READ)];
+/// What AmazonEKSViewPolicy allows, and AmazonEKSEditPolicy and AmazonEKSAdminPolicy too.
+const VIEW: &[Rule] = &[
+    (
+        "",
+        &[
+            "bindings",
+            "configmaps",
+            "endpoints",
+            "events",
+            "limitranges",
+            "namespaces",
+            "namespaces/status",
+            "persistentvolumeclaims",
+            "persistentvolumeclaims/status",
+            "pods",
+            "pods/log",
+            "pods/status",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "replicationcontrollers/status",
+            "resourcequotas",
+            "resourcequotas/status",
+            "serviceaccounts",
+            "services",
+            "services/status",
+        ],
+        READ,
+    ),
+    (
+        "apps",
+        &[
+            "controllerrevisions",
+            "daemonsets",
+            "daemonsets/status",
+            "deployments",
+            "deployments/scale",
+            "deployments/status",
+            "replicasets",
+            "replicasets/scale",
+            "replicasets/status",
+            "statefulsets",
+            "statefulsets/scale",
+            "statefulsets/status",
+        ],
+        READ,
+    ),
+    ("autoscaling", &["horizontalpodautoscalers", "horizontalpodautoscalers/status"], READ),
+    ("batch", &["cronjobs", "cronjobs/status", "jobs", "jobs/status"], READ),
+    ("discovery.k8s.io", &["endpointslices"], READ),
+    ("networking.k8s.io", &["ingresses", "ingresses/status", "networkpolicies"], READ),
+    ("policy", &["poddisruptionbudgets", "poddisruptionbudgets/status"], READ),
+];
+/// What AmazonEKSEditPolicy and AmazonEKSAdminPolicy allow besides.
+const EDIT: &[Rule] = &[
+    ("", &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"], READ),
     (
         "",
         &[
@@ -27,28 +84,59 @@ const WORKLOADS: Resources = &[
             "events",
             "persistentvolumeclaims",
             "pods",
+            "pods/attach",
+            "pods/exec",
+            "pods/portforward",
+            "pods/proxy",
             "replicationcontrollers",
             "replicationcontrollers/scale",
+            "secrets",
             "serviceaccounts",
             "services",
+            "services/proxy",
         ],
+        CHANGE,
     ),
-    ("apps", &["daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"]),
-    ("autoscaling", &["horizontalpodautoscalers"]),
-    ("batch", &["cronjobs", "jobs"]),
-    ("networking.k8s.io", &["ingresses", "networkpolicies"]),
-    ("policy", &["poddisruptionbudgets"]),
+    ("", &["serviceaccounts"], &["impersonate"]),
+    (
+        "apps",
+        &[
+            "daemonsets",
+            "deployments",
+            "deployments/rollback",
+            "deployments/scale",
+            "replicasets",
+            "replicasets/scale",
+            "statefulsets",
+            "statefulsets/scale",
+        ],
+        CHANGE,
+    ),
+    ("autoscaling", &["horizontalpodautoscalers"], CHANGE),
+    ("batch", &["cronjobs", "jobs"], CHANGE),
+    ("networking.k8s.io", &["ingresses", "networkpolicies"], CHANGE),
+    ("policy", &["poddisruptionbudgets"], CHANGE),
 ];
-/// What all three read, and none of them surely changes.
-const READABLE: Resources = &[
-    ("", &["bindings", "endpoints", "limitranges", "pods/log", "pods/status", "resourcequotas"]),
-    ("apps", &["controllerrevisions"]),
-    ("discovery.k8s.io", &["endpointslices"]),
+/// What AmazonEKSAdminPolicy allows besides.
+const ADMIN: &[Rule] = &[
+    ("authorization.k8s.io", &["localsubjectaccessreviews"], &["create"]),
+    ("rbac.authorization.k8s.io", &["rolebindings", "roles"], READ),
+    ("rbac.authorization.k8s.io", &["rolebindings", "roles"], CHANGE),
 ];
-/// What only to edit and to administer reach.
-const WRITABLE: Resources = &[("", &["secrets", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"])];
-/// What only to administer reaches.
-const ACCESS: Resources = &[("rbac.authorization.k8s.io", &["roles", "rolebindings"])];
+/// What every authenticated user may do, whatever its policies (Kubernetes, "Default roles": system:basic-user).
+const EVERYONE: &[Rule] = &[
+    ("authentication.k8s.io", &["selfsubjectreviews"], &["create"]),
+    ("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"], &["create"]),
+];
+/// Each policy that people are given, and its rules. API groups that Kubernetes no longer serves, such as `extensions`, are left out.
+const POLICIES: &[(&str, &[&[Rule]])] = &[
+    ("AmazonEKSAdminPolicy", &[VIEW, EDIT, ADMIN]),
+    ("AmazonEKSAdminViewPolicy", &[READ_ALL]),
+    ("AmazonEKSClusterAdminPolicy", &[ALL]),
+    ("AmazonEKSEditPolicy", &[VIEW, EDIT]),
+    ("AmazonEKSSecretReaderPolicy", &[READ_SECRETS]),
+    ("AmazonEKSViewPolicy", &[VIEW]),
+];
 
 /// What the associated policies and groups allow of what is asked. `entry` is the entry as the user knows it.
 pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTreeSet<String>, asked: &[Action], to_do: &str) -> Hop {
@@ -82,6 +170,9 @@ pub(super) fn hop(entry: &str, policies: &BTreeMap<String, Reach>, groups: &BTre
 
 /// Whether the policies allow an action: `None` if their names don't determine it.
 fn decided(policies: &BTreeMap<String, Reach>, action: &Action) -> Option<bool> {
+    if holds(EVERYONE, action) {
+        return Some(true);
+    }
     let holding = policies.iter().filter(|(_, reach)| covers(reach, action.namespace.as_deref()));
     let answers: Vec<Option<bool>> = holding.map(|(arn, _)| allows(name(arn), action)).collect();
     [Some(true), None].into_iter().find(|answer| answers.contains(answer)).unwrap_or(Some(false))
@@ -99,24 +190,18 @@ fn covers(reach: &Reach, namespace: Option<&str>) -> bool {
     }
 }
 
+/// Whether a policy allows an action: `None` for a policy that is not in the table.
 fn allows(policy: &str, action: &Action) -> Option<bool> {
-    let verb = action.verb.as_str();
-    let (reads, changes) = (READ.contains(&verb), CHANGES.contains(&verb));
-    let is =
-        |resources: Resources| resources.iter().any(|(group, names)| *group == action.group && names.contains(&action.resource.as_str()));
-    let (plain, secret) = (is(WORKLOADS) || is(READABLE), action.group.is_empty() && action.resource == "secrets");
-    match policy {
-        "AmazonEKSClusterAdminPolicy" => Some(true),
-        "AmazonEKSAdminViewPolicy" => Some(reads),
-        "AmazonEKSSecretReaderPolicy" => Some(reads && secret),
-        "AmazonEKSViewPolicy" if reads && plain => Some(true),
-        "AmazonEKSViewPolicy" if !reads || is(WRITABLE) || is(ACCESS) => Some(false),
-        "AmazonEKSEditPolicy" if is(ACCESS) => Some(false),
-        "AmazonEKSAdminPolicy" if is(ACCESS) && (reads || changes) => Some(true),
-        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if reads && (plain || is(WRITABLE)) => Some(true),
-        "AmazonEKSEditPolicy" | "AmazonEKSAdminPolicy" if changes && (is(WORKLOADS) || is(WRITABLE)) => Some(true),
-        _ => None,
-    }
+    let (_, parts) = POLICIES.iter().find(|(name, _)| *name == policy)?;
+    Some(parts.iter().any(|rules| holds(rules, action)))
+}
+
+/// Whether one of the rules allows an action, as RBAC reads them.
+fn holds(rules: &[Rule], action: &Action) -> bool {
+    let has = |listed: &[&str], asked: &str| listed.contains(&"*") || listed.contains(&asked);
+    rules
+        .iter()
+        .any(|(group, resources, verbs)| has(&[*group], &action.group) && has(resources, &action.resource) && has(verbs, &action.verb))
 }
 
 fn shown(policies: &BTreeMap<String, Reach>, groups: &BTreeSet<String>) -> String {
@@ -184,18 +269,24 @@ mod tests {
         assert_eq!(of("AmazonEKSViewPolicy", "create", "pods"), Status::Broken);
         assert_eq!(of("AmazonEKSViewPolicy", "get", "secrets"), Status::Broken);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments.apps"), Status::Ok);
-        assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments"), Status::External);
+        assert_eq!(of("AmazonEKSEditPolicy", "create", "deployments"), Status::Broken);
         assert_eq!(of("AmazonEKSEditPolicy", "get", "endpoints"), Status::Ok);
-        assert_eq!(of("AmazonEKSEditPolicy", "update", "endpoints"), Status::External);
-        assert_eq!(of("AmazonEKSAdminPolicy", "update", "endpoints"), Status::External);
+        assert_eq!(of("AmazonEKSEditPolicy", "update", "endpoints"), Status::Broken);
+        assert_eq!(of("AmazonEKSAdminPolicy", "update", "endpoints"), Status::Broken);
+        assert_eq!(of("AmazonEKSEditPolicy", "impersonate", "serviceaccounts"), Status::Ok);
+        assert_eq!(of("AmazonEKSAdminViewPolicy", "list", "widgets.example.com"), Status::Ok);
+        assert_eq!(of("AmazonEKSSecretReaderPolicy", "get", "configmaps"), Status::Broken);
+        assert_eq!(of("AmazonEKSEditPolicy", "*", "pods"), Status::Broken);
+        assert_eq!(of("AmazonEKSViewPolicy", "get", "*"), Status::Broken);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "events"), Status::Ok);
         assert_eq!(of("AmazonEKSEditPolicy", "patch", "replicationcontrollers/scale"), Status::Ok);
         assert_eq!(of("AmazonEKSEditPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);
         assert_eq!(of("AmazonEKSAdminPolicy", "create", "rolebindings.rbac.authorization.k8s.io"), Status::Ok);
         assert_eq!(of("AmazonEKSViewPolicy", "get", "rolebindings.rbac.authorization.k8s.io"), Status::Broken);
-        assert_eq!(of("AmazonEKSViewPolicy", "get", "widgets.example.com"), Status::External);
-        assert_eq!(of("AmazonEKSAdminPolicy", "get", "widgets"), Status::External);
+        assert_eq!(of("AmazonEKSViewPolicy", "get", "widgets.example.com"), Status::Broken);
+        assert_eq!(of("AmazonEKSAdminPolicy", "get", "nodes"), Status::Broken);
         assert_eq!(of("AmazonEKSNetworkingPolicy", "get", "pods"), Status::External);
+        assert_eq!(of("AmazonEKSViewPolicy", "create", "selfsubjectaccessreviews.authorization.k8s.io"), Status::Ok);
     }
 
     #[test]

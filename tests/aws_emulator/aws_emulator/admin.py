@@ -168,6 +168,11 @@ def _service_account_token(body: dict) -> dict:
     return {"token": issuers.service_account_token(**({"region": accounts.REGION} | body))}
 
 
+def _issuer_keys(body: dict) -> dict:
+    issuers.publish(**({"region": accounts.REGION} | body))
+    return {}
+
+
 def _review_token(body: dict) -> dict:
     """What the cluster's API server would make of a token of `aws eks get-token`."""
     place = body["account"], body.get("region", accounts.REGION)
@@ -214,6 +219,7 @@ ROUTES: dict[str, Callable[[dict], dict | Awaitable[dict]]] = {
     "permission-set": _permission_set,
     "permission-set/unassign": _unassign_permission_set,
     "service-account-token": _service_account_token,
+    "issuer-keys": _issuer_keys,
     "review-token": _review_token,
     "instance-session": _instance_session,
     "person-session": _person_session,

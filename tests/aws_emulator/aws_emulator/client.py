@@ -335,6 +335,10 @@ class Aws:
         body = {"cluster": cluster, "namespace": namespace, "name": name, "audience": audience}
         return self.admin("service-account-token", **body, **place, **more)["token"]
 
+    def publish_keys(self, cluster: str, keys: list[dict], account: str = "cluster") -> None:
+        """The cluster's issuer shows these keys, of an API server that signs its own tokens, in place of its own."""
+        self.admin("issuer-keys", cluster=cluster, account=self.accounts[account].id, keys=keys)
+
     def review_token(self, cluster: str, token: str, account: str = "cluster", region: str | None = None) -> dict:
         """What the cluster makes of a token of `aws eks get-token`: status 200, username, groups, arn, policies; or
         401."""

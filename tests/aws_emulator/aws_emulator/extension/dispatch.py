@@ -66,6 +66,9 @@ async def dispatch(method: str, path: str, headers: dict, body: bytes, query: di
     journal.record(call, response[0], error)
     if not invented:
         answers.check(call, response)
+    accepts = {value for name, value in headers.items() if name.lower() == "accept"}
+    if service == "sts" and call.action and accepts == {"application/json"}:
+        return wire.as_json(service, call.action, response, request_id)
     return _finished(service, response, request_id)
 
 

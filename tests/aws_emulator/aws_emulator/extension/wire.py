@@ -283,6 +283,19 @@ def decode_answer(service: str, action: str, response: Response) -> dict:
     return parsed
 
 
+def as_json(service: str, action: str, response: Response, request_id: str) -> Response:
+    """The same answer to a caller that accepts JSON: what aws-iam-authenticator reads of STS (its pkg/token/token.go,
+    `getCallerIdentityWrapper`)."""
+    status = response[0]
+    try:
+        result = decode_answer(service, action, response)
+        document = {f"{action}Response": {f"{action}Result": result, "ResponseMetadata": {"RequestId": request_id}}}
+    except AwsError as error:
+        fault = {"Type": "Sender", "Code": error.code, "Message": error.message}
+        document = {"Error": fault, "RequestId": request_id}
+    return status, {"Content-Type": "application/json"}, json.dumps(document, default=str).encode()
+
+
 def _modelled_status(service: str, code: str) -> int | None:
     shape = model(service).shape_for_error_code(code)
     return shape.metadata.get("error", {}).get("httpStatusCode") if shape else None

@@ -1,0 +1,18 @@
+"""The parts of `make e2e`, in the order in which they run."""
+
+import documents
+import story_access
+import story_irsa
+
+PARTS = {
+    "ways": story_access.ways,
+    "rights": story_access.rights,
+    "life": story_access.life,
+    "recreated": story_access.recreated,
+    "merged": story_access.merged,
+    "pods": story_irsa.run,
+    "tokens": story_irsa.tokens,
+    "chained": story_irsa.chained,
+    "names": documents.names,
+    "documents": documents.compare,
+}
