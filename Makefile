@@ -34,7 +34,7 @@ DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator policies acceptance smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
+.PHONY: help build test unit emulator policies acceptance e2e smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,7 @@ build: ## the stripped release binary, build/terraform-provider-xeks
 	@cmp -s $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER) \
 	  || { cp $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER).new && mv $(PROVIDER).new $(PROVIDER); }
 
-test: unit emulator policies acceptance ## every test: unit, the AWS emulator, and acceptance with terraform and with tofu
+test: unit emulator policies acceptance e2e ## every test: unit, the AWS emulator, acceptance with terraform and with tofu, and the real control plane
 
 unit: $(VENV_READY) $(if $(NPM),$(SIMULATOR_READY)) ## the Rust tests, those against the AWS emulator included
 	XEKS_VENV=$(VENV) $(if $(NPM),XEKS_SIMULATOR=$(SIMULATOR)) cargo test --locked
@@ -63,6 +63,10 @@ acceptance: build cli $(filter $(TOFU_BUILT),$(TOFU)) clients $(VENV_READY) ## t
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')
 	@$(VENV)/bin/python tests/acceptance/clients.py --missing
+
+# E2E='--only live,hops' runs some of its parts; --keep keeps the logs.
+e2e: build cli clients $(VENV_READY) ## both stories against etcd, kube-apiserver and aws-iam-authenticator, in network namespaces
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/tests/e2e $(VENV)/bin/python tests/e2e/e2e.py --provider $(PROVIDER) --cli $(CLI) $(E2E)
 
 smoke: build cli $(VENV_READY) ## the stories in two AWS accounts of yours (SMOKE='--help'; CONTRIBUTING, Smoke test)
 	$(VENV)/bin/python tests/smoke/smoke.py --provider $(PROVIDER) --cli $(CLI) $(SMOKE)

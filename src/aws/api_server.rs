@@ -1,7 +1,8 @@
-//! A cluster's API server, asked two things: who the bearer of a token is, and whether it is allowed to do something.
+//! A cluster's API server, asked three things: who the bearer of a token is, whether it is allowed to do something, and which resource
+//! has a name.
 //!
-//! Kubernetes API: SelfSubjectReview of authentication.k8s.io/v1, SelfSubjectAccessReview of authorization.k8s.io/v1. Every
-//! authenticated user may ask both (ClusterRole system:basic-user). Trusts the cluster's own authority and no other, over https only; follows
+//! Kubernetes API: SelfSubjectReview of authentication.k8s.io/v1, SelfSubjectAccessReview of authorization.k8s.io/v1, and discovery. Every
+//! authenticated user may ask all of them (ClusterRoles system:basic-user and system:discovery). Trusts the cluster's own authority and no other, over https only; follows
 //! no redirect.
 //!
 //! A server may be hostile all the same: an answer has a largest size and a longest time, and its texts pass through `words`.
@@ -25,8 +26,10 @@ use super::{Account, transport};
 
 /// An answer that takes longer does not come.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// A larger answer is not read to its end. Those that are asked for have some hundred bytes.
-const LARGEST: usize = 1024 * 1024;
+/// A larger answer is not read to its end. Reviews have some hundred bytes; the list of all resources, some hundred for each.
+const LARGEST: usize = 4 * 1024 * 1024;
+/// Asks for all groups with their resources at once (Kubernetes, "Aggregated discovery").
+const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// One cluster's API server.
 #[derive(Debug)]
@@ -119,8 +122,22 @@ impl ApiServer {
             .ok_or_else(|| Silence::Other("the SelfSubjectAccessReview response contains no decision".into()))
     }
 
+    /// Group and plural of the resource that kubectl takes a name for: its plural, singular, short name or kind, in the order in which the
+    /// server lists its groups. `None` where it has no such resource.
+    pub async fn find_resource(&self, token: &Token, name: &str) -> Result<Option<(String, String)>, Silence> {
+        let discovered = self.request("GET", "/apis", token, None).await?;
+        if discovered["kind"] != "APIGroupDiscoveryList" {
+            return Err(Silence::Other("the API server does not list its resources in one response (Kubernetes 1.30 and later do)".into()));
+        }
+        Ok(named_in(&discovered, name))
+    }
+
     async fn post(&self, path: &str, token: &Token, body: &Json) -> Result<Json, Silence> {
-        let answer = tokio::time::timeout(TIMEOUT, self.exchange(path, token, body)).await;
+        self.request("POST", path, token, Some(body)).await
+    }
+
+    async fn request(&self, method: &str, path: &str, token: &Token, body: Option<&Json>) -> Result<Json, Silence> {
+        let answer = tokio::time::timeout(TIMEOUT, self.exchange(method, path, token, body)).await;
         let (status, answer) = answer.map_err(|_| Silence::Unreachable(format!("no response within {} s", TIMEOUT.as_secs())))??;
         // The server, or a proxy in between, may repeat the request, with its token.
         let message = || Words::without(token.text.reveal()).text(answer["message"].as_str().unwrap_or_default());
@@ -132,15 +149,15 @@ impl ApiServer {
         }
     }
 
-    async fn exchange(&self, path: &str, token: &Token, body: &Json) -> Result<(u16, Json), Silence> {
+    async fn exchange(&self, method: &str, path: &str, token: &Token, body: Option<&Json>) -> Result<(u16, Json), Silence> {
         let broken = |error: &dyn StdError| Silence::Other(format!("the request can't be built: {error}"));
-        let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
-        request.set_method("POST").map_err(|e| broken(&e))?;
+        let mut request = HttpRequest::new(body.map_or_else(SdkBody::empty, |body| SdkBody::from(body.to_string())));
+        request.set_method(method).map_err(|e| broken(&e))?;
         request.set_uri(format!("{}{path}", self.endpoint)).map_err(|e| broken(&e))?;
         let headers = request.headers_mut();
         headers.insert("authorization", format!("Bearer {}", token.text.reveal()));
         headers.insert("content-type", "application/json");
-        headers.insert("accept", "application/json");
+        headers.insert("accept", if body.is_some() { "application/json" } else { DISCOVERY });
         headers.insert("user-agent", concat!("xeks/", env!("CARGO_PKG_VERSION")));
         let response = self.connector.call(request).await.map_err(|error| silence(&error))?;
         let status = response.status().as_u16();
@@ -148,6 +165,20 @@ impl ApiServer {
         // A page of a proxy is no JSON: the status says enough.
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
+}
+
+/// The first resource of that name, in the preferred version of its group, which is the first one.
+fn named_in(discovered: &Json, name: &str) -> Option<(String, String)> {
+    let lower = name.to_ascii_lowercase();
+    let is_it = |resource: &&Json| {
+        let is = |text: &Json| text.as_str().is_some_and(|text| text.eq_ignore_ascii_case(&lower));
+        let short = resource["shortNames"].as_array().is_some_and(|all| all.iter().any(is));
+        short || is(&resource["resource"]) || is(&resource["singularResource"]) || is(&resource["responseKind"]["kind"])
+    };
+    discovered["items"].as_array()?.iter().find_map(|group| {
+        let found = group["versions"][0]["resources"].as_array()?.iter().find(is_it)?;
+        Some((group["metadata"]["name"].as_str()?.to_owned(), found["resource"].as_str()?.to_owned()))
+    })
 }
 
 /// Whether an endpoint is `https://` and a host, with a port or without, and nothing else.
@@ -161,7 +192,7 @@ async fn bounded(body: SdkBody) -> Result<Vec<u8>, Silence> {
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| Silence::Unreachable(words::plain(&error.to_string())))?;
         if bytes.len() + chunk.len() > LARGEST {
-            return Err(Silence::Other("the response is larger than 1 MiB".into()));
+            return Err(Silence::Other("the response is larger than 4 MiB".into()));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -249,6 +249,26 @@ data "xeks_access_path" "it" {{
     root.validate().must_fail("Name a custom resource with its API group, such as certificates.cert-manager.io")
 
 
+@pytest.mark.parametrize("resource", ["certificates", "cert", "Certificate"])
+def test_live_finds_a_custom_resource_by_the_names_that_the_cluster_lists(cli, aws, tmp_path, resource):
+    connection = ManualAccess(Accounts(aws), "a", policies={ADMIN: []})
+
+    state = asked(cli, aws, tmp_path / "root", connection, live=True, namespaces=["prod"], resource=resource)
+
+    assert state["allowed"], state["text"]
+    assert "It can get certificates.cert-manager.io in namespace prod." in state["hops"][-1]["reason"]
+
+
+def test_live_says_that_the_cluster_has_no_such_resource(cli, aws, tmp_path):
+    connection = ManualAccess(Accounts(aws), "a", policies={ADMIN: []})
+
+    state = asked(cli, aws, tmp_path / "root", connection, live=True, resource="pdos")
+
+    assert state["broken"] == "api_server"
+    assert "It has no resource named pdos." in state["hops"][-1]["reason"]
+    assert "kubectl api-resources" in state["hops"][-1]["fix"]
+
+
 def test_live_confirms_a_missing_entry(cli, aws, tmp_path):
     connection = ManualAccess(Accounts(aws), "a")
     connection.remove_entry()

@@ -168,7 +168,9 @@ def test_an_annotation_of_the_pod_role_would_keep_the_go_sdk_from_the_role(story
     annotation = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{CLUSTER_ACCOUNT}:role/nodejs-pod"}
     find(documents, "ServiceAccount")["metadata"]["annotations"] = annotation
 
-    ended = clients.run_sdk("go", BUCKET, CONTENT, story.environment(story.pod("annotated", documents, spec_of(documents))))
+    ended = clients.run_sdk(
+        "go", BUCKET, CONTENT, story.environment(story.pod("annotated", documents, spec_of(documents)))
+    )
 
     assert ended.returncode != 0
     assert ended.stderr.decode().startswith(f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/nodejs-pod/")

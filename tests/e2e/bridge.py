@@ -1,8 +1,8 @@
 """Access entries and access policies, as EKS puts them into effect: mappings of the authenticator, and RBAC.
 
-EKS authorizes access policies by an authorizer of its own, which is not public. Here each policy is a cluster role with the rules of
-its table in the EKS user guide, "Review access policy permissions" (`access_policies.json`), bound to a group that only the
-principal of one entry has: `EKS:` and the unique id.
+EKS authorizes access policies by an authorizer of its own, which is not public. Here each policy is a cluster role
+with the rules of its table in the EKS user guide, "Review access policy permissions" (`access_policies.json`), bound to
+a group that only the principal of one entry has: `EKS:` and the unique id.
 
 Knows the emulated AWS and the control plane. Knows nothing of the provider.
 """
@@ -21,7 +21,7 @@ POLICIES = json.loads((Path(__file__).parent / "access_policies.json").read_text
 OURS = {"xeks-e2e": "bridge"}
 GROUP = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group"}
 PAUSE = 0.2
-#: The authenticator reads its file again when it is told of a change, and the API server caches its answers for a second.
+#: The authenticator reads its file again after a change, and the API server caches its answers for a second.
 LATE = 1.2
 
 
@@ -34,7 +34,9 @@ def cluster_roles() -> list[dict]:
         everything = [{"nonResourceURLs": ["*"], "verbs": ["*"]}] if name == "AmazonEKSClusterAdminPolicy" else []
         metadata = {"name": f"eks:{name}"}
         rules = [rule(*row) for row in rules] + everything
-        made.append({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules})
+        made.append(
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules}
+        )
     return made
 
 
@@ -73,7 +75,10 @@ class Bridge:
         with self._lock:
             state = self._aws.dump()[self._aws.accounts["cluster"].id]["eks"]
             entries = [e for e in state.get("access_entries", {}).values() if e["clusterName"] == self._cluster]
-            mapped, bound = [mapping(entry) for entry in entries], self._bindings(entries, state.get("access_policies", {}))
+            mapped, bound = (
+                [mapping(entry) for entry in entries],
+                self._bindings(entries, state.get("access_policies", {})),
+            )
             if (mapped, bound) == (self._mapped, self._bound):
                 return
             self._bind(bound)

@@ -20,9 +20,15 @@ class Checks:
     def check(self, what: str, holds: bool, words: str = "") -> bool:
         print(f"  {'ok    ' if holds else 'FAILED'} {what}", flush=True)
         lines = words.strip().splitlines()
-        shown = lines if not holds else lines[:LINES] + ([f"... {len(lines) - LINES} more lines"] if len(lines) > LINES else [])
+        shown = (
+            lines
+            if not holds
+            else lines[:LINES] + ([f"... {len(lines) - LINES} more lines"] if len(lines) > LINES else [])
+        )
         for line in shown:
-            print("           " + (line if not holds else textwrap.shorten(line, WIDTH, placeholder=" ...")), flush=True)
+            print(
+                "           " + (line if not holds else textwrap.shorten(line, WIDTH, placeholder=" ...")), flush=True
+            )
         if holds:
             self.passed += 1
         else:

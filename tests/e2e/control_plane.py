@@ -1,7 +1,7 @@
 """etcd, kube-apiserver and aws-iam-authenticator, as EKS runs them, and kubectl as the cluster's administrator.
 
-The authenticator maps by the unique id of a role, as EKS does, so that a role of the same name that was created again is
-another one. It asks the emulated STS by AWS's own host names.
+The authenticator maps by the unique id of a role, as EKS does, so that a role of the same name that was created again
+is another one. It asks the emulated STS by AWS's own host names.
 
 Knows Kubernetes. Knows nothing of access entries or the provider.
 """
@@ -18,7 +18,8 @@ from machine import API_SERVER_ADDRESS, Authority
 
 ISSUER_AUDIENCE = "https://kubernetes.default.svc"
 START_SECONDS = 60
-#: Makes these cluster roles of others: no controller manager runs here, which would (Kubernetes, "Aggregated ClusterRoles").
+#: Cluster roles that are made of others: by the controller manager, which doesn't run here (Kubernetes, "Aggregated
+#: ClusterRoles").
 AGGREGATED = ("view", "edit", "admin")
 
 
@@ -88,7 +89,11 @@ class ControlPlane:
         command = [self._programs[name], *arguments]
         self._processes.append(
             subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, cwd=self._folder, env={"PATH": "/usr/bin:/bin"} | environment
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env={"PATH": "/usr/bin:/bin"} | environment,
             )
         )
 
@@ -100,7 +105,9 @@ class ControlPlane:
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} ended:\n{(self._folder / f'{name}.log').read_text()[-3000:]}")
             if time.monotonic() > until:
-                raise RuntimeError(f"{what} was not ready after {START_SECONDS} seconds; see the logs in {self._folder}")
+                raise RuntimeError(
+                    f"{what} was not ready after {START_SECONDS} seconds; see the logs in {self._folder}"
+                )
             time.sleep(0.1)
 
     def _start_etcd(self) -> None:
@@ -117,7 +124,11 @@ class ControlPlane:
 
     def _start_authenticator(self) -> None:
         webhook, configuration = self._folder / "webhook.kubeconfig", self._folder / "authenticator.yaml"
-        server = {"backendMode": ["DynamicFile"], "dynamicfilepath": str(self.mappings), "dynamicfileUserIDStrict": True}
+        server = {
+            "backendMode": ["DynamicFile"],
+            "dynamicfilepath": str(self.mappings),
+            "dynamicfileUserIDStrict": True,
+        }
         configuration.write_text(json.dumps({"clusterID": self._cluster, "server": server}))
         self._start(
             "aws-iam-authenticator",

@@ -37,7 +37,9 @@ def resources(world: World) -> dict[Resource, dict]:
     paths = {"": "/api/v1"}
     for group in raw("/apis")["groups"]:
         paths[group["name"]] = f"/apis/{group['preferredVersion']['groupVersion']}"
-    return {Resource(group, listed["name"]): listed for group, path in paths.items() for listed in raw(path)["resources"]}
+    return {
+        Resource(group, listed["name"]): listed for group, path in paths.items() for listed in raw(path)["resources"]
+    }
 
 
 def names(world: World) -> None:
@@ -53,14 +55,16 @@ def names(world: World) -> None:
         for text in sorted(written - {""}):
             # Of two groups with one name, kubectl takes the one that comes first: here, the core's.
             asked.setdefault(text, resource)
-    role, entry = entries(world, {"all": ("AmazonEKSClusterAdminPolicy", "cluster")})["all"]
+    role, _ = entries(world, {"all": ("AmazonEKSClusterAdminPolicy", "cluster")})["all"]
     questions = {f"n{number}": {"resource": text, "verbs": ["get"]} for number, text in enumerate(asked)}
     states = read(world, {key: {"principal_arn": role} | question for key, question in questions.items()})
     wrong = []
     for key, question in questions.items():
         if f"allows the principal to get {asked[question['resource']].shown} in" not in hop(states[key])["reason"]:
             wrong.append(f"{question['resource']}: {hop(states[key])['reason']}")
-    checks.check(f"{len(asked)} names of {len(set(asked.values()))} resources", not wrong and len(asked) > 150, "\n".join(wrong))
+    checks.check(
+        f"{len(asked)} names of {len(set(asked.values()))} resources", not wrong and len(asked) > 150, "\n".join(wrong)
+    )
 
 
 def entries(world: World, wanted: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -110,14 +114,18 @@ def compare(world: World) -> None:
     for (key, (arn, unique)), (number, resource) in itertools.product(made.items(), enumerate(listed)):
         for where, spaces in (("everywhere", []), ("in", list(PLACES))):
             name = f"{key}_{number}_{where}"
-            asked[name] = {"principal_arn": arn, "resource": str(resource), "verbs": VERBS} | ({"namespaces": spaces} if spaces else {})
+            asked[name] = {"principal_arn": arn, "resource": str(resource), "verbs": VERBS} | (
+                {"namespaces": spaces} if spaces else {}
+            )
             meaning[name] = (key, unique, resource, spaces or [None])
     states = read(world, asked)
     reviews, totals, wrong = Reviews(world), {"allowed": 0, "refused": 0, "external": 0}, []
     for name, (key, unique, resource, spaces) in meaning.items():
         found = hop(states[name])
         for verb, space in itertools.product(VERBS, spaces):
-            said = verdict(found, f"{verb} {resource.shown} in " + (f"namespace {space}" if space else "the whole cluster"))
+            said = verdict(
+                found, f"{verb} {resource.shown} in " + (f"namespace {space}" if space else "the whole cluster")
+            )
             totals[said] += 1
             is_allowed = reviews.ask(unique, verb, resource, space)
             if said != "external" and (said == "allowed") != is_allowed:
@@ -125,7 +133,11 @@ def compare(world: World) -> None:
     shown = f"{len(wrong)} contradictions; {totals}; {len(listed)} resources and subresources\n" + "\n".join(wrong[:20])
     checks.check(f"{sum(totals.values())} questions, no contradiction", not wrong, shown)
     checks.check("none of them is left to the cluster", totals["external"] == 0, shown.splitlines()[0])
-    checks.check("both answers occur, thousands of times", min(totals["allowed"], totals["refused"]) > 1000, shown.splitlines()[0])
+    checks.check(
+        "both answers occur, thousands of times",
+        min(totals["allowed"], totals["refused"]) > 1000,
+        shown.splitlines()[0],
+    )
 
 
 def verdict(hop: dict, action: str) -> str:
@@ -148,7 +160,13 @@ class Reviews:
 
     def ask(self, unique: str, verb: str, resource: Resource, namespace: str | None) -> bool:
         name, _, sub = resource.name.partition("/")
-        attributes = {"verb": verb, "group": resource.group, "resource": name, "subresource": sub, "namespace": namespace or ""}
+        attributes = {
+            "verb": verb,
+            "group": resource.group,
+            "resource": name,
+            "subresource": sub,
+            "namespace": namespace or "",
+        }
         kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         body = json.dumps(kind | {"spec": {"resourceAttributes": attributes}})
         self._connection.putrequest("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")

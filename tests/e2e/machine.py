@@ -1,7 +1,7 @@
-"""The machine that the control plane runs on: AWS's own host names, a metadata service, certificates; nothing else is reachable.
+"""The machine that the control plane runs on: AWS's own host names, a metadata service, certificates; no way out.
 
-Everything here runs in namespaces of its own (`programs.namespaces`), which have no way out. Names of AWS resolve to a TLS
-front, whose certificate every client has to trust (`AWS_CA_BUNDLE`); it passes bytes to the emulated AWS and changes none.
+Everything here runs in namespaces of its own (`programs.namespaces`). Names of AWS resolve to a TLS front, whose
+certificate every client has to trust (`AWS_CA_BUNDLE`); it passes bytes to the emulated AWS and changes none.
 
 Knows sockets and certificates. Knows nothing of Kubernetes or the provider.
 """
@@ -110,13 +110,13 @@ class TlsFront:
         with contextlib.suppress(OSError), connection:
             client = self._context.wrap_socket(connection, server_side=True)
             server = socket.create_connection(self._to)
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back = threading.Thread(target=pump, args=(server, client), daemon=True)
             back.start()
-            _pump(client, server)
+            pump(client, server)
             back.join()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def pump(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

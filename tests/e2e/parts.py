@@ -1,6 +1,8 @@
 """The parts of `make e2e`, in the order in which they run."""
 
+import broken_hops
 import documents
+import live
 import story_access
 import story_irsa
 
@@ -13,6 +15,8 @@ PARTS = {
     "pods": story_irsa.run,
     "tokens": story_irsa.tokens,
     "chained": story_irsa.chained,
+    "live": live.run,
+    "hops": broken_hops.run,
     "names": documents.names,
     "documents": documents.compare,
 }

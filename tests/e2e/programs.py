@@ -52,7 +52,17 @@ def _built(name: str, module: str, package: str) -> Path:
 
     def make(folder: Path) -> None:
         print(f"Building {name}, once ...", flush=True)
-        command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", link_flags(source), "-o", folder / name, package]
+        command = [
+            "go",
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            link_flags(source),
+            "-o",
+            folder / name,
+            package,
+        ]
         environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
         subprocess.run(command, cwd=source, env=environment, check=True)
 

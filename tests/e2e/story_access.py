@@ -16,7 +16,7 @@ PROFILE = f'name = "{WORKLOAD}", instance_profile = true'
 STORY = access(workload_role=PROFILE)
 OUTPUTS = """
 output "kubeconfig" { value = xeks_cross_account_access.ec2.kubeconfig }
-output "aws_config" { value = xeks_cross_account_access.ec2.aws_config == null ? "" : xeks_cross_account_access.ec2.aws_config }
+output "aws_config" { value = coalesce(xeks_cross_account_access.ec2.aws_config, " ") }
 output "exec" { value = xeks_cross_account_access.ec2.exec }
 """
 SESSION = f"arn:aws:sts::{CLUSTER_ACCOUNT}:assumed-role/{ACCESS}/"
@@ -78,7 +78,9 @@ WAYS = {
         on_instance=False,
     ),
     "credentials in the environment": Way(
-        access(workload_role=PROFILE, more='client = { credential_source = "Environment" }'), environment=keys, on_instance=False
+        access(workload_role=PROFILE, more='client = { credential_source = "Environment" }'),
+        environment=keys,
+        on_instance=False,
     ),
     "the profile, with keys of others in the environment": Way(STORY, environment=foreign),
     "the longest role name": Way(
@@ -133,7 +135,9 @@ def execute(block: dict, shell: Shell, **environment: str) -> subprocess.Complet
     write_cluster(shell, empty)
     arguments = ("--kubeconfig", str(empty), "--token", credential["status"]["token"])
     ended = shell.kubectl(*arguments, *WHOAMI)
-    return subprocess.CompletedProcess(["exec", block["command"], *block["args"]], ended.returncode, ended.stdout, ended.stderr)
+    return subprocess.CompletedProcess(
+        ["exec", block["command"], *block["args"]], ended.returncode, ended.stdout, ended.stderr
+    )
 
 
 def write_cluster(shell: Shell, to) -> None:
@@ -147,7 +151,10 @@ def write_cluster(shell: Shell, to) -> None:
 #: Access policy → what kubectl may do with it, and what it may not. The cluster's own RBAC decides.
 RIGHTS = {
     "AmazonEKSClusterAdminPolicy": (["delete nodes", "create clusterroles", "get secrets"], []),
-    "AmazonEKSAdminPolicy": (["create rolebindings", "get secrets", "create pods/exec"], ["create clusterroles", "get nodes"]),
+    "AmazonEKSAdminPolicy": (
+        ["create rolebindings", "get secrets", "create pods/exec"],
+        ["create clusterroles", "get nodes"],
+    ),
     "AmazonEKSEditPolicy": (["create deployments.apps", "delete secrets"], ["create rolebindings", "update endpoints"]),
     "AmazonEKSViewPolicy": (["list pods", "get pods/log"], ["create pods", "get secrets", "create pods/exec"]),
     "AmazonEKSAdminViewPolicy": (["list secrets", "get nodes"], ["create pods", "delete secrets"]),
@@ -202,8 +209,12 @@ def groups_and_names(world: World, shell: Shell, change: Callable[[str], None]) 
     change('groups = ["viewers", "team:x"]')
     ended = shell.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.groups}")
     checks.works("groups of the entry are the user's", ended, "viewers", "team:x", "system:authenticated")
-    checks.refused("a group without a binding may nothing", shell.kubectl("get", "pods"), "Forbidden", "cannot list resource")
-    world.control_plane.must("create", "rolebinding", "viewers", "--clusterrole=view", "--group=viewers", "-n", "team-a")
+    checks.refused(
+        "a group without a binding may nothing", shell.kubectl("get", "pods"), "Forbidden", "cannot list resource"
+    )
+    world.control_plane.must(
+        "create", "rolebinding", "viewers", "--clusterrole=view", "--group=viewers", "-n", "team-a"
+    )
     checks.works("a role binding of the group counts", shell.kubectl("get", "pods", "-n", "team-a"))
     change('username = "team-x", groups = ["viewers"]')
     checks.works("a user name of the entry's own", shell.kubectl(*WHOAMI), "team-x")
@@ -274,7 +285,9 @@ def life(world: World) -> None:
     world.checks.refused("the access role is deleted", shell.kubectl(*WHOAMI), UNKNOWN)
     it.heal("the missing access role", "access_role")
     world.bridge.settle()
-    world.checks.refused("the AWS CLI still has a session of the deleted role in ~/.aws/cli/cache", shell.kubectl(*WHOAMI), UNKNOWN)
+    world.checks.refused(
+        "the AWS CLI still has a session of the deleted role in ~/.aws/cli/cache", shell.kubectl(*WHOAMI), UNKNOWN
+    )
     it.works("the access role and an entry for its new ID are there")
 
     accounts.delete_role("workload", WORKLOAD)
@@ -305,7 +318,7 @@ EXISTING = access(f'name = "{ACCESS}", existing = true', f'name = "{WORKLOAD}", 
 
 
 def recreated(world: World) -> None:
-    """Roles of their owners, deleted and created again under the same name: other roles, for AWS and for the cluster."""
+    """Roles of their owners, deleted and created again under the same name: other roles, for AWS and the cluster."""
     world.checks.title("Story 1: existing roles, created again by their owners")
     world.fresh()
     roles = {"cluster": ACCESS, "workload": WORKLOAD}
@@ -334,7 +347,9 @@ def recreated(world: World) -> None:
     root.destroy()
     it.refused("destroyed", "AccessDenied")
     for account, name in roles.items():
-        world.checks.check(f"the destroy leaves the existing role {name}", world.accounts.role(account, name) is not None, before)
+        world.checks.check(
+            f"the destroy leaves the existing role {name}", world.accounts.role(account, name) is not None, before
+        )
 
 
 def on_instance(world: World) -> None:
@@ -354,7 +369,9 @@ def recreate(world: World, account: str, name: str, trust: dict, policies: dict[
     world.accounts.delete_role(account, name)
     world.accounts.make_role(account, name, trust)
     for policy, document in (policies or {}).items():
-        world.accounts.iam(account).put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+        world.accounts.iam(account).put_role_policy(
+            RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document)
+        )
 
 
 def merged(world: World) -> None:
@@ -363,7 +380,10 @@ def merged(world: World) -> None:
     checks.title("Story 1: several connections in one home folder")
     world.fresh()
     both = access('name = "Blue"', PROFILE, name="blue") + access(
-        'name = "Green"', f'name = "{WORKLOAD}-2", instance_profile = true', 'policies = { AmazonEKSViewPolicy = { scope = "cluster" } }', name="green",
+        'name = "Green"',
+        f'name = "{WORKLOAD}-2", instance_profile = true',
+        'policies = { AmazonEKSViewPolicy = { scope = "cluster" } }',
+        name="green",
         more='client = { source_profile = "green" }',
     )
     root = world.root(both)
@@ -389,7 +409,11 @@ def merged(world: World) -> None:
     checks.works("kubectl lists both contexts", ended, f"Blue@{CLUSTER}", f"Green@{CLUSTER}")
     flat = shell.kubectl("config", "view", "--flatten", **environment)
     (shell.home / ".kube" / "config").write_text(flat.stdout)
-    checks.works("kubectl config view --flatten keeps both", shell.kubectl("--context", f"Green@{CLUSTER}", *WHOAMI), "/Green/")
+    checks.works(
+        "kubectl config view --flatten keeps both", shell.kubectl("--context", f"Green@{CLUSTER}", *WHOAMI), "/Green/"
+    )
     for name in ("a b", "a]b", "a'b"):
         ended = world.root(access(workload_role=PROFILE, more=f'client = {{ profile_name = "{name}" }}')).validate()
-        checks.check(f"a profile named {name!r} is refused", ended.code != 0 and "profile_name" in ended.text, ended.text)
+        checks.check(
+            f"a profile named {name!r} is refused", ended.code != 0 and "profile_name" in ended.text, ended.text
+        )

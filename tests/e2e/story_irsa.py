@@ -34,7 +34,9 @@ def run(world: World) -> None:
         world.control_plane.apply([document for document in [*documents, *chart] if document["kind"] != "PodTemplate"])
         token_of_the_api_server(world, mode)
         pod = Pod(documents, spec_of(documents), world.directory("pod"), REGION, minted(world))
-        by_chart = Pod(chart, find(chart, "Deployment")["spec"]["template"]["spec"], world.directory("pod"), REGION, minted(world))
+        by_chart = Pod(
+            chart, find(chart, "Deployment")["spec"]["template"]["spec"], world.directory("pod"), REGION, minted(world)
+        )
         sdks(world, mode, pod)
         app(world, mode, by_chart, root)
         remove_bucket(world)
@@ -66,7 +68,9 @@ def strict(world: World, mode: str, documents: list[dict], chart: list[dict]) ->
     for version in VERSIONS:
         for kind, listed in (("manifests", documents), ("chart", chart)):
             ended = shell.kubectl(*server, version=version, input=yaml.safe_dump_all(listed))
-            world.checks.works(f"{mode}: {version} apply --dry-run=server --validate=strict of the {kind}", ended, "(server dry run)")
+            world.checks.works(
+                f"{mode}: {version} apply --dry-run=server --validate=strict of the {kind}", ended, "(server dry run)"
+            )
     broken = json.loads(json.dumps(find(documents, "ServiceAccount")))
     broken["metadata"]["anotations"] = {}
     ended = shell.kubectl(*server, input=yaml.safe_dump(broken))
@@ -82,7 +86,9 @@ def token_of_the_api_server(world: World, mode: str) -> None:
     subject = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
     holds = (claims["iss"], claims["aud"], claims["sub"]) == (world.accounts.issuer(), ["sts.amazonaws.com"], subject)
     shown = {name: claims[name] for name in ("iss", "aud", "sub")}
-    world.checks.check(f"{mode}: the API server's token names issuer, audience and service account", holds, json.dumps(shown))
+    world.checks.check(
+        f"{mode}: the API server's token names issuer, audience and service account", holds, json.dumps(shown)
+    )
 
 
 def decoded(part: str) -> bytes:
@@ -110,14 +116,20 @@ def app(world: World, mode: str, pod: Pod, root: Workspace) -> None:
     with App(folder, environment) as started:
         upload, download = started.url("upload", "photo.jpg"), started.url("download", "photo.jpg")
         host = f"https://{BUCKET}.s3.{REGION}.amazonaws.com/"
-        checks.check(f"{mode}: the app's URLs are of the bucket's own host", upload.startswith(host), upload.split("?")[0])
+        checks.check(
+            f"{mode}: the app's URLs are of the bucket's own host", upload.startswith(host), upload.split("?")[0]
+        )
         checks.check(f"{mode}: a PUT to the upload URL", send("PUT", upload, CONTENT) == (200, b""))
         checks.check(f"{mode}: a GET of the download URL", send("GET", download) == (200, CONTENT))
         answer = refusal(send("PUT", upload.replace("photo", "other"), b""))
-        checks.check(f"{mode}: the URL of another object is refused", answer == (403, "SignatureDoesNotMatch"), str(answer))
+        checks.check(
+            f"{mode}: the URL of another object is refused", answer == (403, "SignatureDoesNotMatch"), str(answer)
+        )
         root.destroy(f"-var=mode={mode}")
         answer = refusal(send("GET", download))
-        checks.check(f"{mode}: after destroy, URLs from before are refused", answer == (403, "AccessDenied"), str(answer))
+        checks.check(
+            f"{mode}: after destroy, URLs from before are refused", answer == (403, "AccessDenied"), str(answer)
+        )
     with App(folder, environment) as started:
         status, body = started.get("/readyz")
         holds = status == 503 and body["code"] in ("AccessDenied", "InvalidIdentityTokenException")
@@ -129,10 +141,16 @@ TOKENS = {
     "one service account": (
         trust(),
         [("nodejs", "nodejs-sa", "sts.amazonaws.com")],
-        [("nodejs", "default", "sts.amazonaws.com"), ("other", "nodejs-sa", "sts.amazonaws.com"), ("nodejs", "nodejs-sa", "vault")],
+        [
+            ("nodejs", "default", "sts.amazonaws.com"),
+            ("other", "nodejs-sa", "sts.amazonaws.com"),
+            ("nodejs", "nodejs-sa", "vault"),
+        ],
     ),
     "several service accounts": (
-        trust(service_accounts='{ namespace = "nodejs", name = "nodejs-sa" }, { namespace = "other", name = "default" }'),
+        trust(
+            service_accounts='{ namespace = "nodejs", name = "nodejs-sa" }, { namespace = "other", name = "default" }'
+        ),
         [("nodejs", "nodejs-sa", "sts.amazonaws.com"), ("other", "default", "sts.amazonaws.com")],
         [("nodejs", "default", "sts.amazonaws.com")],
     ),
@@ -168,7 +186,9 @@ def tokens(world: World) -> None:
             checks.works(f"{name}: {namespace}/{account} for {audience} is taken", ended, f"assumed-role/{ROLE}/")
         for namespace, account, audience in refused:
             ended = exchange(world, world.control_plane.token(namespace, account, audience))
-            checks.refused(f"{name}: {namespace}/{account} for {audience} is refused", ended, "AssumeRoleWithWebIdentity")
+            checks.refused(
+                f"{name}: {namespace}/{account} for {audience} is refused", ended, "AssumeRoleWithWebIdentity"
+            )
     world.fresh()
     world.root(trust()).apply()
     forged(world)
@@ -214,7 +234,7 @@ def chained(world: World) -> None:
     cases = {
         "alone": CHAINED,
         "with an external ID": f'{CHAINED}\nexternal_id = "team-x"',
-        "with session tags and source identity": f'{CHAINED}\nexternal_id = "team-x"\nsession_tags = true\nsource_identity = true',
+        "with session tags and source identity": f"{CHAINED}\nsession_tags = true\nsource_identity = true",
     }
     for name, more in cases.items():
         world.fresh()
@@ -233,6 +253,8 @@ def by_config(world: World, config: str, account: str) -> subprocess.CompletedPr
     shell = world.shell()
     token = shell.home / "token"
     token.write_text(world.control_plane.token("nodejs", account, "sts.amazonaws.com"))
-    path = next(line.split("=", 1)[1].strip() for line in config.splitlines() if line.startswith("web_identity_token_file"))
+    path = next(
+        line.split("=", 1)[1].strip() for line in config.splitlines() if line.startswith("web_identity_token_file")
+    )
     shell.place(aws_config=config.replace(path, str(token)))
     return shell.run("aws", "--region", REGION, "sts", "get-caller-identity")

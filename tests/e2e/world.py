@@ -1,7 +1,7 @@
 """Everything that a check needs: both accounts, the control plane, root modules, and shells of those who use kubectl.
 
-Nothing here says where the emulated AWS is: clients find AWS by its own host names, and trust its authority by `AWS_CA_BUNDLE`, as
-behind a proxy that inspects TLS.
+Nothing here says where the emulated AWS is: clients find AWS by its own host names, and trust its authority by
+`AWS_CA_BUNDLE`, as behind a proxy that inspects TLS.
 """
 
 import contextlib
@@ -28,6 +28,8 @@ NAMES = [
     # Where boto3 sends URLs that it signs for a bucket.
     f"{BUCKET}.s3.amazonaws.com",
     "sts.amazonaws.com",
+    # Of dual stack.
+    *(f"{service}.{REGION}.api.aws" for service in ("sts", "eks", "ec2")),
     "iam.amazonaws.com",
 ]
 
@@ -38,7 +40,7 @@ class World:
     def __init__(self, programs: dict[str, Path], provider: Path, cli: str, folder: Path, host: str, checks: Checks):
         self.programs, self._host = programs, host
         self.folder, self.checks = folder, checks
-        self._provider, self._cli = provider, cli
+        self.provider, self._cli = provider, cli
         self._open = contextlib.ExitStack()
         self._count = 0
 
@@ -60,7 +62,7 @@ class World:
         self.aws.alter_cluster(CLUSTER, **answer)
         self.aws.publish_keys(CLUSTER, self.control_plane.keys()["keys"])
         self.bridge = self._open.enter_context(Bridge(self.aws, self.control_plane, CLUSTER))
-        self.cli = Cli(self._cli, self._provider, self.folder)
+        self.cli = Cli(self._cli, self.provider, self.folder)
         self._begin = self.aws.snapshot()
         return self
 

@@ -139,7 +139,7 @@ async fn an_endless_answer_is_read_up_to_one_mebibyte() {
             }
         }
     });
-    assert_eq!(server.await.who_am_i(&token()).await, Err(Silence::Other("the response is larger than 1 MiB".into())));
+    assert_eq!(server.await.who_am_i(&token()).await, Err(Silence::Other("the response is larger than 4 MiB".into())));
     // What fits into the buffers of both sides may be under way.
     assert!(sent.load(Ordering::SeqCst) < 32 * LARGEST, "{} bytes", sent.load(Ordering::SeqCst));
 }
@@ -241,4 +241,18 @@ fn an_authority_that_is_none_is_refused() {
         let refused = ApiServer::new(&account, "https://127.0.0.1", authority).unwrap_err();
         assert!(matches!(&refused, Silence::Settings(why) if why.contains("the cluster's certificate authority")), "{refused:?}");
     }
+}
+
+#[test]
+fn a_resource_is_found_by_every_name_that_kubectl_takes() {
+    let resource = |plural: &str, kind: &str, short: &[&str]| json!({"resource": plural, "singularResource": kind.to_lowercase(), "responseKind": {"kind": kind}, "shortNames": short});
+    let group = |name: &str, resources: &[Json]| json!({"metadata": {"name": name}, "versions": [{"version": "v1", "resources": resources}, {"version": "v1alpha1", "resources": [resource("olds", "Old", &[])]}]});
+    let first = group("cert-manager.io", &[resource("certificates", "Certificate", &["cert"])]);
+    let second = group("example.com", &[resource("certificates", "Certificate", &[])]);
+    let discovered = json!({"kind": "APIGroupDiscoveryList", "items": [first, second]});
+    for name in ["certificates", "certificate", "Certificate", "cert"] {
+        assert_eq!(named_in(&discovered, name), Some(("cert-manager.io".into(), "certificates".into())), "{name}");
+    }
+    assert_eq!(named_in(&discovered, "olds"), None);
+    assert_eq!(named_in(&json!({"items": "x"}), "certs"), None);
 }

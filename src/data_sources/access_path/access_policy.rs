@@ -173,6 +173,7 @@ fn decided(policies: &BTreeMap<String, Reach>, action: &Action) -> Option<bool> 
     if holds(EVERYONE, action) {
         return Some(true);
     }
+    action.group.as_ref()?;
     let holding = policies.iter().filter(|(_, reach)| covers(reach, action.namespace.as_deref()));
     let answers: Vec<Option<bool>> = holding.map(|(arn, _)| allows(name(arn), action)).collect();
     [Some(true), None].into_iter().find(|answer| answers.contains(answer)).unwrap_or(Some(false))
@@ -198,10 +199,11 @@ fn allows(policy: &str, action: &Action) -> Option<bool> {
 
 /// Whether one of the rules allows an action, as RBAC reads them.
 fn holds(rules: &[Rule], action: &Action) -> bool {
+    let Some(asked_group) = &action.group else { return false };
     let has = |listed: &[&str], asked: &str| listed.contains(&"*") || listed.contains(&asked);
     rules
         .iter()
-        .any(|(group, resources, verbs)| has(&[*group], &action.group) && has(resources, &action.resource) && has(verbs, &action.verb))
+        .any(|(group, resources, verbs)| has(&[*group], asked_group) && has(resources, &action.resource) && has(verbs, &action.verb))
 }
 
 fn shown(policies: &BTreeMap<String, Reach>, groups: &BTreeSet<String>) -> String {
@@ -229,7 +231,7 @@ mod tests {
 
     fn action(verb: &str, resource: &str, namespace: Option<&str>) -> Action {
         let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
-        Action { verb: verb.into(), group: group.into(), resource: resource.into(), namespace: namespace.map(str::to_owned) }
+        Action { verb: verb.into(), group: Some(group.into()), resource: resource.into(), namespace: namespace.map(str::to_owned) }
     }
 
     fn policies(all: &[(&str, &[&str])]) -> BTreeMap<String, Reach> {
@@ -294,5 +296,11 @@ mod tests {
         let both: &[(&str, &[&str])] = &[("AmazonEKSNetworkingPolicy", &[]), ("AmazonEKSViewPolicy", &[])];
         assert_eq!(status(both, &[], &[action("get", "pods", None)]), Status::Ok);
         assert_eq!(status(both, &[], &[action("create", "pods", None)]), Status::External);
+    }
+
+    #[test]
+    fn a_resource_whose_group_only_the_cluster_knows_is_for_the_cluster_to_decide() {
+        let asked = Action { group: None, ..action("get", "certificates", None) };
+        assert_eq!(status(&[("AmazonEKSViewPolicy", &[])], &[], &[asked]), Status::External);
     }
 }

@@ -13,6 +13,7 @@ use super::entry::MAY_BE_MAPPED;
 use super::question::{Action, Question};
 use crate::aws::api_server::{ApiServer, Attempt, Silence, User};
 use crate::aws::sessions::{self, Credentials};
+use crate::aws::token::Token;
 use crate::aws::{Account, Arn, Error, Kind, principals, token};
 use crate::data_sources::hops::{Chain, Hop, Status};
 use crate::data_sources::steps::Step;
@@ -159,8 +160,12 @@ impl Trial<'_> {
             Ok(user) => user,
             Err(silence) => return (None, self.silent(&silence)),
         };
+        let actions = match self.actions(&server, &token).await {
+            Ok(actions) => actions,
+            Err(hop) => return (Some(user), *hop),
+        };
         let (mut granted, mut refused) = (Vec::new(), Vec::new());
-        for action in &self.question.actions {
+        for action in &actions {
             match server.may(&token, attempt(action)).await {
                 Ok(true) => granted.push(action.to_string()),
                 Ok(false) => refused.push(action.to_string()),
@@ -169,6 +174,27 @@ impl Trial<'_> {
         }
         let hop = self.answer_hop(&nameless(&user.name, session_name), &user.groups, &granted, &refused);
         (Some(user), hop)
+    }
+
+    /// What is asked, with each resource in its API group: the cluster knows those of its own.
+    async fn actions(&self, server: &ApiServer, token: &Token) -> Result<Vec<Action>, Box<Hop>> {
+        let mut actions = self.question.actions.clone();
+        // All of them are about the same resource.
+        let Some(written) = actions.first().filter(|action| action.group.is_none()).map(|action| action.resource.clone()) else {
+            return Ok(actions);
+        };
+        let (name, sub) = written.split_once('/').map_or((written.as_str(), None), |(name, sub)| (name, Some(sub)));
+        let found = server.find_resource(token, name).await.map_err(|silence| self.silent(&silence))?;
+        let Some((group, plural)) = found else {
+            let reason = format!("The cluster authenticates the principal. It has no resource named {name}.");
+            let fix = "Set resource to a name that kubectl api-resources lists.";
+            return Err(Box::new(Hop::broken(API_SERVER, self.endpoint(), reason, fix)));
+        };
+        for action in &mut actions {
+            action.group = Some(group.clone());
+            action.resource = sub.map_or_else(|| plural.clone(), |sub| format!("{plural}/{sub}"));
+        }
+        Ok(actions)
     }
 
     fn answer_hop(&self, user: &str, groups: &[String], granted: &[String], refused: &[String]) -> Hop {
@@ -313,7 +339,12 @@ fn unrecognized(chain: &mut Chain) {
 }
 
 fn attempt(action: &Action) -> Attempt<'_> {
-    Attempt { verb: &action.verb, group: &action.group, resource: &action.resource, namespace: action.namespace.as_deref() }
+    Attempt {
+        verb: &action.verb,
+        group: action.group.as_deref().unwrap_or_default(),
+        resource: &action.resource,
+        namespace: action.namespace.as_deref(),
+    }
 }
 
 /// A user name without its session, which is another on each read. In a name of the entry's own it stands behind a colon (EKS user

@@ -43,8 +43,8 @@ impl DataSource for AccessPath {
         &SCHEMA
     }
 
-    fn validate(&self, _: &Value) -> Diagnostics {
-        Diagnostics::new()
+    fn validate(&self, config: &Value) -> Diagnostics {
+        schema::validate(config)
     }
 
     async fn read(&self, context: &RequestContext, mut config: Value) -> Outcome<Value> {

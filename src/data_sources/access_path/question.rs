@@ -31,9 +31,9 @@ pub(super) struct Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Action {
     pub verb: String,
-    /// API group, empty for the core's.
-    pub group: String,
-    /// In the plural, such as `pods`; with a subresource, `pods/exec`.
+    /// API group, empty for the core's; `None` for a name that only the cluster may know.
+    pub group: Option<String>,
+    /// In the plural, such as `pods`; with a subresource, `pods/exec`. As written, where the group is not known.
     pub resource: String,
     /// `None`: in all namespaces, or of no namespace.
     pub namespace: Option<String>,
@@ -62,8 +62,8 @@ impl Question {
 impl std::fmt::Display for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(f, ".{}", self.group)?;
+        if let Some(group) = self.group.as_deref().filter(|group| !group.is_empty()) {
+            write!(f, ".{group}")?;
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
@@ -85,9 +85,11 @@ fn actions(value: &Value) -> Vec<Action> {
         verbs.push(VERB.to_owned());
     }
     let places: Vec<Option<String>> = if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
-    // A name that validation refuses was not known when it ran.
     let text = resource.unwrap_or(RESOURCE);
-    let Named { resource, group } = resources::named(text).unwrap_or_else(|_| Named { resource: text.to_owned(), group: String::new() });
+    let (resource, group) = match resources::named(text) {
+        Ok(Named { resource, group }) => (resource, Some(group)),
+        Err(_) => (text.to_owned(), None),
+    };
     let action = |verb: &String, namespace: &Option<String>| Action {
         verb: verb.clone(),
         group: group.clone(),

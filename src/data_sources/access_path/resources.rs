@@ -104,7 +104,8 @@ pub(super) fn named(text: &str) -> Result<Named, String> {
         (None, _) => {
             return Err(format!(
                 "{text:?} is not a resource that Kubernetes itself has. Use its plural or short name, such as pods, deploy or \
-                 deployments.apps. Name a custom resource with its API group, such as certificates.cert-manager.io."
+                 deployments.apps. Name a custom resource with its API group, such as certificates.cert-manager.io, or set live = true, \
+                 which asks the cluster for it."
             ));
         }
     };

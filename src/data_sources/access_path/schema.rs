@@ -4,7 +4,8 @@ use super::question::is_caller;
 use super::resources;
 use crate::aws::{arn, names};
 use crate::data_sources::hops;
-use crate::schema::{Attribute, Nesting, Schema, attributes, validators};
+use crate::diagnostics::{Diagnostics, Path};
+use crate::schema::{Attribute, Nesting, Schema, Value, attributes, validators};
 
 pub(super) fn schema() -> Schema {
     let doc = "Explains whether an AWS identity can access an EKS cluster, hop by hop: from the principal through the roles that it \
@@ -15,6 +16,17 @@ pub(super) fn schema() -> Schema {
                names the permission. A missing or broken object is a result and never an error of the data source, so that you can use \
                it in a `check` block.";
     Schema::new(doc, attributes([asked(), hops::attributes()]))
+}
+
+/// A resource that Kubernetes itself does not have is for the cluster to find, which only `live` asks.
+pub(super) fn validate(config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let may_ask = config.get("live").is_unknown() || config.get("live").as_bool() == Some(true);
+    let named = config.get("resource").as_str().map(resources::named);
+    if let Some(Err(wrong)) = named.filter(|_| !may_ask) {
+        diagnostics.error(Path::of("resource"), "Invalid value", wrong);
+    }
+    diagnostics
 }
 
 fn asked() -> Vec<Attribute> {
@@ -59,11 +71,10 @@ fn asked() -> Vec<Attribute> {
         .optional(),
         Attribute::string(
             "resource",
-            "Kubernetes resource to check, as for kubectl: `pods`, `deploy`, `deployments.apps`, `pods/exec`. A custom resource has its API \
-             group: `certificates.cert-manager.io`. Default: `pods`.",
+            "Kubernetes resource to check, as for kubectl: `pods`, `deploy`, `deployments.apps`, `pods/exec`. Without `live`, a custom \
+             resource has its API group: `certificates.cert-manager.io`. Default: `pods`.",
         )
-        .optional()
-        .check(validators::text(|text| resources::named(text).map(drop))),
+        .optional(),
         Attribute::nested(
             "source",
             Nesting::Single,

@@ -1,6 +1,7 @@
 """What a cluster's API server answers: who the bearer of a token is, and what he may do.
 
-Owns: SelfSubjectReview, SelfSubjectAccessReview, /version, and the refusals of everything else.
+Owns: SelfSubjectReview, SelfSubjectAccessReview, /version, the list of custom resources, and the refusals of
+everything else.
 Must not know: sockets (`api_server`), how a token is checked (`eks_tokens`).
 
 Kubernetes API reference, "SelfSubjectReview" (authentication.k8s.io/v1) and "SelfSubjectAccessReview"
@@ -31,6 +32,8 @@ _PLAIN = {
     "batch": {"cronjobs", "jobs"},
     "networking.k8s.io": {"ingresses", "networkpolicies"},
 }
+#: The custom resources that every cluster here has: group, plural, kind, short names.
+_CUSTOM = (("cert-manager.io", "certificates", "Certificate", ["cert", "certs"]),)
 _ACCESS = {"rbac.authorization.k8s.io": {"roles", "rolebindings"}}
 
 
@@ -48,6 +51,8 @@ def answer(
         user = eks_tokens.review(token, cluster, account, region)
     except (eks_tokens.Refused, AwsError):
         return _status(401, "Unauthorized", "Unauthorized")
+    if (method, path) == ("GET", "/apis"):
+        return 200, {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": _discovered()}
     if (method, path) == ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"):
         info = {"username": user.username, "groups": user.groups, "extra": {"arn": [user.arn]}}
         # Nothing in the request counts, which kubectl sends in protobuf.
@@ -60,6 +65,31 @@ def answer(
             return _status(415, "UnsupportedMediaType", "this API server reads JSON alone")
         return 201, review | {"status": {"allowed": _may(user, review["spec"].get("resourceAttributes") or {})}}
     return _status(403, "Forbidden", f'forbidden: User "{user.username}" cannot {method.lower()} path "{path}"')
+
+
+def _discovered() -> list[dict]:
+    """Kubernetes, "Aggregated discovery": here, of the custom resources only."""
+    return [
+        {
+            "metadata": {"name": group},
+            "versions": [
+                {
+                    "version": "v1",
+                    "resources": [
+                        {
+                            "resource": plural,
+                            "responseKind": {"group": group, "version": "v1", "kind": kind},
+                            "scope": "Namespaced",
+                            "singularResource": kind.lower(),
+                            "shortNames": short,
+                            "verbs": ["get", "list"],
+                        }
+                    ],
+                }
+            ],
+        }
+        for group, plural, kind, short in _CUSTOM
+    ]
 
 
 def _may(user: eks_tokens.User, asked: dict) -> bool:
