@@ -91,7 +91,13 @@ provider "xeks" {{
 """
     )
     root.write(json.dumps({"data": {"xeks_access_path": {"it": arguments}}}), "asked.tf.json")
-    root.apply()
+    run = root.try_apply()
+    if run.code != 0:
+        return {
+            "allowed": False,
+            "text": run.text,
+            "hops": [{"name": "api_server", "status": "error", "reason": run.text, "fix": ""}],
+        }
     (resource,) = json.loads((root.directory / "terraform.tfstate").read_text())["resources"]
     return resource["instances"][0]["attributes"]
 
