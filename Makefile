@@ -32,9 +32,17 @@ CLI          := $(or $(TERRAFORM),$(TOFU))
 DENY_VERSION := 0.20.2
 DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
 
+# Linters in Go, each a module in tools/ that pins it; skipped where there is no Go.
+GO           := $(shell command -v go 2>/dev/null)
+GO_TOOL       = $(CACHE)/bin/$(1)-$(shell cksum < tools/$(1)/go.sum | tr ' ' '-')
+ACTIONLINT   := $(call GO_TOOL,actionlint)
+TFLINT       := $(call GO_TOOL,tflint)
+TFPLUGINDOCS := $(call GO_TOOL,tfplugindocs)
+GO_TOOLS     := $(if $(GO),$(ACTIONLINT) $(TFLINT) $(TFPLUGINDOCS))
+
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help build test unit emulator policies acceptance e2e smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist cli
+.PHONY: help build test unit emulator policies acceptance e2e smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist checksums cli
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -89,7 +97,7 @@ demo: build cli $(VENV_READY) ## both stories in two accounts, from nothing to p
 playground: build cli $(VENV_READY) ## two accounts with a cluster, to try things in until Ctrl-C
 	$(VENV)/bin/python tests/demo/playground.py --provider $(PROVIDER) --cli $(CLI)
 
-lint: build cli deny $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, dependencies, and whether the generated docs are up to date
+lint: build cli deny $(VENV_READY) $(GO_TOOLS) ## formats, clippy, ruff, gofmt, shellcheck, tflint, tfplugindocs, actionlint, dependencies, and whether the generated docs are up to date
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/ruff check tests tools
@@ -101,6 +109,15 @@ lint: build cli deny $(VENV_READY) ## formats, clippy, ruff, gofmt, shellcheck, 
 	$(VENV)/bin/python tools/modules.py --check
 	$(VENV)/bin/python tools/calls.py --check
 	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --check
+ifneq ($(GO),)
+	$(ACTIONLINT)
+	@for root in examples/stories/*/ modules/*/ modules/*/examples/*/; do $(TFLINT) --chdir=$$root || exit 1; done
+	@mkdir -p build
+	$(VENV)/bin/python tools/docs.py --provider $(PROVIDER) --cli $(CLI) --schema build/schema.json
+	$(TFPLUGINDOCS) validate --provider-name xeks --providers-schema build/schema.json > build/tfplugindocs.log 2>&1 || { tail -20 build/tfplugindocs.log; exit 1; }
+else
+	@echo '!!! NOT CHECKED WITH ACTIONLINT, TFLINT AND TFPLUGINDOCS: Go is not installed'
+endif
 
 deny: $(DENY) ## where dependencies come from, under which licence, and what is known against them
 	$(DENY) --locked check --hide-inclusion-graph --show-stats bans licenses sources
@@ -149,11 +166,40 @@ bench: build cli $(VENV_READY) ## what the provider costs: docs/benchmarks.md, i
 install: build $(VENV_READY) ## into ~/.terraform.d/plugins, where terraform and tofu look (PLUGINS=dir puts it elsewhere)
 	$(VENV)/bin/python tools/install.py --provider $(PROVIDER) --into $(PLUGINS)
 
-# Built apart, without any path of this machine in it, so that the same sources and toolchain give the same bytes anywhere.
-dist: $(VENV_READY) ## the release archive for this platform, as a registry wants it, in build/dist
-	RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks' \
-	  CARGO_TARGET_DIR=$(CACHE)/dist cargo build --locked --release --bin terraform-provider-xeks
-	$(VENV)/bin/python tools/dist.py --provider $(CACHE)/dist/release/terraform-provider-xeks
+# Built apart, without any path of this machine in them, so that the same sources and toolchain give the same bytes anywhere. Zig links
+# Linux binaries without a C library of the system's (musl), and Windows ones; a Mac builds its own.
+DIST_TARGETS ?= $(if $(filter Darwin,$(shell uname -s)),aarch64-apple-darwin x86_64-apple-darwin,x86_64-unknown-linux-musl aarch64-unknown-linux-musl x86_64-pc-windows-gnu)
+DIST         := $(CACHE)/dist
+DIST_VENV    := $(CACHE)/dist-venv
+DIST_READY   := $(DIST_VENV)/installed-$(shell cksum < tools/dist-requirements.txt | tr ' ' '-')
+PLATFORM_x86_64-unknown-linux-musl  := linux_amd64
+PLATFORM_aarch64-unknown-linux-musl := linux_arm64
+PLATFORM_x86_64-pc-windows-gnu      := windows_amd64
+PLATFORM_aarch64-apple-darwin       := darwin_arm64
+PLATFORM_x86_64-apple-darwin        := darwin_amd64
+ABOUT_VERSION     := 0.9.3
+CYCLONEDX_VERSION := 0.5.9
+ABOUT     := $(CACHE)/bin/cargo-about-$(ABOUT_VERSION)
+CYCLONEDX := $(CACHE)/bin/cargo-cyclonedx-$(CYCLONEDX_VERSION)
+
+dist: $(VENV_READY) $(DIST_READY) $(ABOUT) $(CYCLONEDX) ## release archives of all platforms that can be built here, in build/dist; a mirror of them, in build/mirror
+	rustup target add $(DIST_TARGETS)
+	@for target in $(DIST_TARGETS); do \
+	  case $$target in *apple*) build=build;; *) build=zigbuild;; esac; \
+	  PATH=$(DIST_VENV)/bin:$$PATH CARGO_TARGET_DIR=$(DIST) CARGO_ZIGBUILD_CACHE_DIR=$(CACHE)/zig ZIG_GLOBAL_CACHE_DIR=$(CACHE)/zig \
+	  RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks' \
+	  cargo $$build --locked --release --target $$target --bin terraform-provider-xeks || exit 1; \
+	done
+	$(ABOUT) generate --locked --fail --config tools/about.toml --output-file $(DIST)/licenses.html tools/about.hbs
+	SOURCE_DATE_EPOCH=0 $(CYCLONEDX) cyclonedx --format json --target all --override-filename sbom.cdx --quiet && mv sbom.cdx.json $(DIST)/
+	rm -rf build/dist
+	$(VENV)/bin/python tools/dist.py pack --notices $(DIST)/licenses.html --sbom $(DIST)/sbom.cdx.json \
+	  $(foreach target,$(DIST_TARGETS),--binary $(PLATFORM_$(target))=$(DIST)/$(target)/release/terraform-provider-xeks$(if $(findstring windows,$(target)),.exe))
+	$(VENV)/bin/python tools/dist.py checksums
+	$(VENV)/bin/python tools/dist_smoke.py
+
+checksums: $(VENV_READY) ## SHA256SUMS of the archives in build/dist, and its signature with the key in GPG_PRIVATE_KEY
+	$(VENV)/bin/python tools/dist.py checksums
 
 # One CLI is enough for all but the acceptance tests.
 cli: $(filter $(TOFU_BUILT),$(CLI))
@@ -165,6 +211,11 @@ $(TOFU_BUILT):
 	cd tools/tofu && CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' -o $@ github.com/opentofu/opentofu/cmd/tofu
 
+$(ACTIONLINT) $(TFLINT) $(TFPLUGINDOCS):
+	@mkdir -p $(CACHE)/bin
+	cd tools/$(firstword $(subst -, ,$(@F))) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ \
+	  $$(go list tool)
+
 $(DENY):
 	@echo 'Building cargo-deny $(DENY_VERSION), once: about two minutes on two cores.'
 	@mkdir -p $(CACHE)/bin
@@ -172,6 +223,20 @@ $(DENY):
 	  --version '=$(DENY_VERSION)' --root $(CACHE)/deny cargo-deny
 	mv $(CACHE)/deny/bin/cargo-deny $@
 	rm -rf $(CACHE)/deny
+
+$(ABOUT) $(CYCLONEDX): $(CACHE)/bin/%:
+	@echo 'Building $*, once: about three minutes on two cores.'
+	@mkdir -p $(CACHE)/bin
+	CARGO_TARGET_DIR=$(CACHE)/$*/target cargo install --quiet --locked --no-track --version '=$(lastword $(subst -, ,$*))' \
+	  --root $(CACHE)/$* $(if $(findstring about,$*),--features cli cargo-about,cargo-cyclonedx)
+	mv $(CACHE)/$*/bin/$(if $(findstring about,$*),cargo-about,cargo-cyclonedx) $@
+	rm -rf $(CACHE)/$*
+
+$(DIST_READY):
+	$(PYTHON) -m venv $(DIST_VENV)
+	@rm -f $(DIST_VENV)/installed-*
+	$(DIST_VENV)/bin/python -m pip install --quiet --require-hashes --requirement tools/dist-requirements.txt
+	@touch $@
 
 $(SIMULATOR_READY):
 	mkdir -p $(SIMULATOR)

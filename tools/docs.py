@@ -28,8 +28,14 @@ def main() -> int:
     arguments.add_argument("--provider", type=Path, required=True)
     arguments.add_argument("--cli", required=True)
     arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--schema", type=Path, help="writes only the schema, for tfplugindocs validate")
     given = arguments.parse_args()
 
+    if given.schema:
+        # It looks for providers of HashiCorp's alone.
+        renamed = {"registry.terraform.io/hashicorp/xeks": schema(given.cli, given.provider.resolve())}
+        given.schema.write_text(json.dumps({"format_version": "1.0", "provider_schemas": renamed}))
+        return 0
     pages = all_pages(schema(given.cli, given.provider.resolve()))
     docs = ROOT / "docs"
     present = {
@@ -126,7 +132,9 @@ def page(page_title: str, title: str, block: dict, example: str) -> str:
 
 def heading(page_title: str, title: str, description: str) -> str:
     first = description.split("\n\n")[0].replace("\n", " ")
-    front = f'---\npage_title: "{page_title}"\nsubcategory: ""\ndescription: |-\n  {first}\n---\n'
+    # The registry groups all pages but the provider's own.
+    group = "" if page_title == title else 'subcategory: ""\n'
+    front = f'---\npage_title: "{page_title}"\n{group}description: |-\n  {first}\n---\n'
     return f"{front}\n# {title}\n\n{description}\n"
 
 

@@ -1,6 +1,6 @@
 terraform {
   required_providers {
-    xeks = { source = "xeks/xeks" }
+    xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
   }
 }
 

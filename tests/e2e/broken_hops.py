@@ -277,7 +277,7 @@ def write_or_compare(world: World, text: str) -> None:
 
 HEAD = """\
 ---
-page_title: "kubectl's errors, and the hop that is broken"
+page_title: "kubectl's errors, and the hop that is broken - xeks"
 subcategory: ""
 description: |-
   What kubectl says when one part of cross-account access is missing, and what xeks_access_path says of it.

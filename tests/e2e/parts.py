@@ -12,6 +12,7 @@ PARTS = {
     "life": story_access.life,
     "recreated": story_access.recreated,
     "merged": story_access.merged,
+    "pipeline": story_access.pipeline,
     "pods": story_irsa.run,
     "tokens": story_irsa.tokens,
     "chained": story_irsa.chained,

@@ -1,16 +1,19 @@
 """Story 1: an instance's role in one account, kubectl, and the API server of the other account."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 from accounts import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, WORKLOAD_ACCOUNT
+from aws_emulator.client import Credentials
 from checks import said, until
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, access
 from harness import Workspace
-from world import Shell, World
+from world import REGION, Shell, World
 
 PROFILE = f'name = "{WORKLOAD}", instance_profile = true'
 STORY = access(workload_role=PROFILE)
@@ -417,3 +420,66 @@ def merged(world: World) -> None:
         checks.check(
             f"a profile named {name!r} is refused", ended.code != 0 and "profile_name" in ended.text, ended.text
         )
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "kubernetes-provider.md"
+
+
+def pipeline(world: World) -> None:
+    """The guide for the kubernetes and helm providers, as it stands; the AWS CLI and kubectl do the providers' part."""
+    checks = world.checks
+    checks.title("Story 1: hand-over to the kubernetes and helm providers")
+    world.fresh()
+    world.control_plane.must("create", "namespace", "apps")
+    keys = profile_of_pipeline(world)
+    (hcl,) = re.findall(r"```terraform\n(.*?)```", GUIDE.read_text(), re.S)
+    accounts = f'  workload_accounts = {{ pipeline = {{ profile = "pipeline", region = "{REGION}" }} }}\n'
+    root = world.root(hcl + HANDED_OVER, accounts, pipeline=keys)
+    root.apply()
+    checks.check("the data source waited for the access entry", root.output("allowed"), root.output("text"))
+    root.assert_empty_plan()
+    shell = world.shell().place(aws_config=Path(root.environment["AWS_CONFIG_FILE"]).read_text())
+    block, cluster = root.output("exec"), root.output("cluster")
+    deploy = provider_of(shell, block, cluster)
+    ended = deploy("create", "configmap", "settings", "--from-literal=region=x", "--namespace", "apps")
+    checks.works("kubernetes_config_map_v1, as the provider asks for it", ended, "configmap/settings created")
+    checks.works(
+        "kubernetes_config_map_v1, read again", deploy("get", "configmap", "settings", "-n", "apps"), "settings"
+    )
+    ended = deploy("create", "configmap", "settings", "--namespace", "default")
+    checks.refused("outside the namespace of the policy", ended, "forbidden")
+    world.control_plane.must("delete", "namespace", "apps", "--wait=false")
+
+
+HANDED_OVER = """
+output "exec" { value = xeks_cross_account_access.deploy.exec }
+output "cluster" { value = xeks_cross_account_access.deploy.cluster }
+output "allowed" { value = data.xeks_access_path.deploy.allowed }
+output "text" { value = data.xeks_access_path.deploy.text }
+"""
+
+
+def profile_of_pipeline(world: World) -> Credentials:
+    world.accounts.make_role("workload", "deploy", TRUSTS_EC2)
+    iam, name = world.accounts.iam("workload"), {"InstanceProfileName": "deploy"}
+    iam.create_instance_profile(**name)
+    iam.add_role_to_instance_profile(RoleName="deploy", **name)
+    return world.aws.instance_credentials("workload", "deploy")
+
+
+def provider_of(shell: Shell, block: dict, cluster: dict) -> Callable[..., subprocess.CompletedProcess]:
+    """kubectl with what the guide gives the provider: host, authority and exec, which client-go runs for both."""
+    exec_of = {"apiVersion": block["api_version"], "command": block["command"], "args": block["args"]}
+    exec_of |= {"env": [{"name": name, "value": value} for name, value in (block["env"] or {}).items()]}
+    exec_of |= {"interactiveMode": "IfAvailable"}
+    where = {"server": cluster["endpoint"], "certificate-authority-data": cluster["certificate_authority"]}
+    configuration = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": where}],
+        "users": [{"name": "u", "user": {"exec": exec_of}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (shell.home / ".kube" / "config").write_text(json.dumps(configuration))
+    return shell.kubectl

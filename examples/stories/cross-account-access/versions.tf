@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.5"
   required_providers {
-    xeks = { source = "xeks/xeks" }
+    xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
     aws  = { source = "hashicorp/aws", version = ">= 6.0" }
   }
 }

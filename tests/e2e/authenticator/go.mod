@@ -1,8 +1,8 @@
-module xeks/tests/e2e/authenticator
+module xeks.local/tests/e2e/authenticator
 
 go 1.24.0
 
-require sigs.k8s.io/aws-iam-authenticator v0.6.13
+require sigs.k8s.io/aws-iam-authenticator v0.6.13 // indirect
 
 require (
 	github.com/aws/aws-sdk-go v1.44.332 // indirect
@@ -75,3 +75,5 @@ require (
 	sigs.k8s.io/structured-merge-diff/v4 v4.2.3 // indirect
 	sigs.k8s.io/yaml v1.3.0 // indirect
 )
+
+tool sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator

@@ -1,8 +1,8 @@
-module xeks/tests/e2e/kubectl
+module xeks.local/tests/e2e/kubectl
 
 go 1.24.0
 
-require k8s.io/kubernetes v1.29.15
+require k8s.io/kubernetes v1.29.15 // indirect
 
 require (
 	github.com/Azure/go-ansiterm v0.0.0-20210617225240-d185dfc1b5a1 // indirect
@@ -149,3 +149,5 @@ replace k8s.io/mount-utils => k8s.io/mount-utils v0.29.15
 replace k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.29.15
 
 replace k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.29.15
+
+tool k8s.io/kubernetes/cmd/kubectl

@@ -2,7 +2,7 @@
 
 terraform {
   required_providers {
-    xeks = { source = "xeks/xeks" }
+    xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
   }
 }
 
