@@ -190,7 +190,7 @@ dist: $(VENV_READY) $(DIST_READY) $(ABOUT) $(CYCLONEDX) ## release archives of a
 	  RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks' \
 	  cargo $$build --locked --release --target $$target --bin terraform-provider-xeks || exit 1; \
 	done
-	$(ABOUT) generate --locked --fail --config tools/about.toml --output-file $(DIST)/licenses.html tools/about.hbs
+	$(ABOUT) generate --offline --locked --fail --config tools/about.toml --output-file $(DIST)/licenses.html tools/about.hbs
 	SOURCE_DATE_EPOCH=0 $(CYCLONEDX) cyclonedx --format json --target all --override-filename sbom.cdx --quiet && mv sbom.cdx.json $(DIST)/
 	rm -rf build/dist
 	$(VENV)/bin/python tools/dist.py pack --notices $(DIST)/licenses.html --sbom $(DIST)/sbom.cdx.json \

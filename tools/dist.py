@@ -38,7 +38,9 @@ def main() -> None:
         for binary in given.binary:
             platform, path = binary.split("=", 1)
             pack(DIST, platform, Path(path), given.notices)
-        shutil.copy(given.sbom, DIST / f"{stem()}_sbom.cdx.json")
+        # It names the folder that it was made in.
+        sbom = given.sbom.read_text().replace(f"file://{ROOT}", "file:///xeks")
+        (DIST / f"{stem()}_sbom.cdx.json").write_text(sbom)
     else:
         checksums(DIST)
         sign(DIST)

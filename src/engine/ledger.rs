@@ -100,7 +100,7 @@ pub struct Entry {
     pub origin: Origin,
     /// The IAM document, canonical, where the object has one.
     pub document: Option<String>,
-    /// Tags other than the ownership tags and those that the provider ignores, where the object has tags.
+    /// Tags other than the ownership tags and those that the provider ignores, where the object has tags. In a state, no tags are null.
     pub tags: Option<Tags>,
     /// Which create made the object: the value of its tag `xeks:instance`.
     pub instance: Option<String>,
@@ -193,11 +193,19 @@ pub fn entry_attributes() -> Vec<Attribute> {
                                        of this resource.",
         )
         .computed(),
-        Attribute::map_of_strings("tags", "Tags of the object without the ownership tags, if the object has tags.").computed(),
+        Attribute::map_of_strings("tags", "Tags of the object without the ownership tags; null if it has none.").computed(),
         Attribute::string("instance", "The create operation that created the object: the value of its `xeks:instance` tag.").computed(),
-        Attribute::plain("added", Type::set(Type::String), "What this resource added to an object that it does not own alone.").computed(),
-        Attribute::bool("pending", "`true` while the outcome of a call on the object is unknown. The next apply reads the object again.")
-            .computed(),
+        Attribute::plain(
+            "added",
+            Type::set(Type::String),
+            "What this resource added to an object that it does not own alone; null if nothing.",
+        )
+        .computed(),
+        Attribute::bool(
+            "pending",
+            "`true` while the outcome of a call on the object is unknown, and null otherwise. The next apply reads the object again.",
+        )
+        .computed(),
     ]
 }
 
@@ -220,7 +228,8 @@ fn entry_of(value: &Value) -> Option<Entry> {
     })
 }
 
-fn value_of(entry: &Entry) -> Value {
+/// The entry as a state has it.
+pub fn value_of(entry: &Entry) -> Value {
     Value::object([
         ("account_id", Value::string(&entry.account_id)),
         ("region", Value::optional_string(entry.region.as_deref())),
@@ -228,11 +237,21 @@ fn value_of(entry: &Entry) -> Value {
         ("id", Value::optional_string(entry.id.as_deref())),
         ("origin", Value::string(entry.origin.as_str())),
         ("document", Value::optional_string(entry.document.as_deref())),
-        ("tags", entry.tags.as_ref().map_or(Value::Null, Value::map_of_strings)),
+        ("tags", tags_value(entry.tags.as_ref())),
         ("instance", Value::optional_string(entry.instance.as_deref())),
-        ("added", Value::set_of_strings(entry.added.iter().map(Added::to_string))),
-        ("pending", Value::Bool(entry.pending)),
+        ("added", added_value(&entry.added)),
+        ("pending", if entry.pending { Value::Bool(true) } else { Value::Null }),
     ])
+}
+
+/// Null without tags: what says nothing is not shown.
+pub fn tags_value(tags: Option<&Tags>) -> Value {
+    tags.filter(|tags| !tags.is_empty()).map_or(Value::Null, Value::map_of_strings)
+}
+
+/// Null where nothing was added.
+pub fn added_value(added: &BTreeSet<Added>) -> Value {
+    if added.is_empty() { Value::Null } else { Value::set_of_strings(added.iter().map(Added::to_string)) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::key::Key;
 use super::kind::{Accounts, Backend};
-use super::ledger::{Entry, Ledger, Origin, Tags};
+use super::ledger::{Entry, Ledger, Origin, added_value, tags_value};
 use super::object::{Object, OnExisting, Planned};
 use crate::schema::{Value, placeholder};
 
@@ -38,6 +38,7 @@ impl<B: Backend> Plan<'_, B> {
             (Some(_), _) => planned.tags.clone(),
             (None, _) => if_equal(&planned.tags, &planned.adopted_tags),
         };
+        let tags = none_if_empty(tags);
         let id = self.id(&key, &planned);
         // An object that is bound to another one than the configuration says is created again, and gets an ARN of its own.
         let recreated = |entry: &Entry| planned.bound_to.is_some() && text(entry.id.as_deref()) != id;
@@ -46,9 +47,9 @@ impl<B: Backend> Plan<'_, B> {
             _ => planned.arn.clone(),
         };
         let added = match (origin, entry) {
-            (Some(Origin::Created), _) => Value::set([]),
+            (Some(Origin::Created), _) => Value::Null,
             (_, Some(entry)) if text(entry.document.as_deref()) == document && tags_value(entry.tags.as_ref()) == tags => {
-                Value::set_of_strings(entry.added.iter().map(ToString::to_string))
+                added_value(&entry.added)
             }
             _ => Value::Unknown,
         };
@@ -67,7 +68,7 @@ impl<B: Backend> Plan<'_, B> {
             ("tags", tags),
             ("instance", instance),
             ("added", added),
-            ("pending", Value::Bool(false)),
+            ("pending", Value::Null),
         ])
     }
 
@@ -118,8 +119,9 @@ fn text(text: Option<&str>) -> Value {
     Value::optional_string(text)
 }
 
-fn tags_value(tags: Option<&Tags>) -> Value {
-    tags.map_or(Value::Null, Value::map_of_strings)
+/// Tags as the ledger has them: null for none.
+fn none_if_empty(tags: Value) -> Value {
+    if tags.entries().is_some_and(BTreeMap::is_empty) { Value::Null } else { tags }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::error::Failure;
 use super::key::Key;
 use super::kind::Backend;
-use super::ledger::{Entry, Ledger, Origin};
+use super::ledger::{Entry, Ledger, Origin, value_of};
 use super::object::{Object, Observed, OnExisting, Owner, Reconcile};
 
 /// The ledger brought up to date, and what was read.
@@ -46,7 +46,7 @@ pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], pr
 
 fn is_as_recorded<B: Backend>(object: &dyn Object<B>, prior: &Ledger, refreshed: &Refreshed) -> bool {
     let key = object.key();
-    let is_same = prior.get(&key) == refreshed.ledger.get(&key);
+    let is_same = prior.get(&key).map(value_of) == refreshed.ledger.get(&key).map(value_of);
     is_same && refreshed.observed.get(&key).is_some_and(|observed| !observed.differs)
 }
 
