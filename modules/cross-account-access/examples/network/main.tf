@@ -1,6 +1,7 @@
 # A team's instances: two namespaces, by a role that demands an external id, over a peering of the VPCs.
 
 terraform {
+  required_version = ">= 1.5"
   required_providers {
     xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
   }

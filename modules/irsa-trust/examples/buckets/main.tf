@@ -1,6 +1,7 @@
 # Pods that read one bucket and write to another.
 
 terraform {
+  required_version = ">= 1.5"
   required_providers {
     xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
   }

@@ -1,6 +1,7 @@
 # Without an OIDC provider in the workload account: pods use a role in the cluster account first.
 
 terraform {
+  required_version = ">= 1.5"
   required_providers {
     xeks = { source = "xeks/xeks", version = ">= 0.1.0" }
   }
