@@ -135,13 +135,22 @@ def page(explanations: list[Explanation]) -> str:
     broken = [one for one in explanations if one.setup.hop]
     sound = [one for one in explanations if not one.setup.hop]
     lines = [
+        "---",
+        'page_title: "Broken set-ups, and what the data sources say of them - xeks"',
+        'subcategory: ""',
+        "description: |-",
+        "  For many mistakes in cross-account access: the hop that xeks_access_path or xeks_irsa_path names, the "
+        "reason and the fix.",
+        "---",
+        "",
         "# Broken set-ups, and what the data sources say of them",
         "",
         "<!-- Written by `make docs`, which runs the set-ups; the acceptance tests fail where this page is out of "
         "date. -->",
         "",
         f"{len(broken)} set-ups with one thing broken each, and {len(sound)} sound ones, read by `terraform apply` "
-        "against the two-account AWS of the tests. *Hop* is what `broken` says; reason and fix are that hop's own.",
+        "against the two-account AWS of the tests. *Hop* is what `broken` says; reason and fix are that hop's own. "
+        "[kubectl's errors](kubectl-errors.md) shows what kubectl says of some of them.",
         "",
         "| # | Broken | Data source | Hop | Status | Reason | Fix |",
         "|---:|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Every broken set-up is identified by its hop and reason, every sound one is allowed; docs/broken-setups.md lists them all."""
+"""Every broken set-up is identified by its hop and reason, every sound one is allowed; docs/guides/broken-setups.md lists them all."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from setups import explain, page
 
 pytestmark = pytest.mark.one_cli
 
-PAGE = Path(__file__).parents[2] / "docs" / "broken-setups.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "broken-setups.md"
 PARTS = (setups_access, setups_network, setups_irsa)
 SETUPS = [*(one for part in PARTS for one in part.BROKEN), *(one for part in PARTS for one in part.SOUND)]
 
@@ -24,5 +24,5 @@ def test_every_broken_set_up_fails_at_its_hop_and_every_sound_one_is_allowed(cli
     if os.environ.get("XEKS_WRITE"):
         PAGE.write_text(page(explanations))
     assert PAGE.exists() and PAGE.read_text() == page(explanations), (
-        "docs/broken-setups.md is out of date: run `make docs`"
+        "docs/guides/broken-setups.md is out of date: run `make docs`"
     )

@@ -1,14 +1,29 @@
 //! The chain for a terminal: one mark and line per hop, its reason below, and what to do where it does not let through.
+//!
+//! All lines but the verdict are indented: Terraform wraps those of a diagnostic that are not. The hops of a network that lets through
+//! are one line.
 
 use super::{Chain, Hop, Status};
 
 /// Columns of a hop's head before its object: mark, name, account.
 const ACCOUNT: usize = "123456789012".len();
-const INDENT: &str = "    ";
+const INDENT: &str = "      ";
+/// The hops of a network, by which `ok` says all.
+const NETWORK: [&str; 6] = ["egress", "network_acl", "route", "peering", "security_group", "endpoint"];
 
 pub(super) fn render(chain: &Chain) -> String {
     let width = chain.0.iter().map(|hop| hop.name.len()).max().unwrap_or(0);
-    let mut lines: Vec<String> = chain.0.iter().flat_map(|hop| lines_of(hop, width)).collect();
+    let is_network = |hop: &&Hop| NETWORK.contains(&hop.name);
+    let names: Vec<&str> = chain.0.iter().filter(is_network).map(|hop| hop.name).collect();
+    let lets_through = chain.0.iter().filter(is_network).all(|hop| hop.status == Status::Ok);
+    let mut lines = Vec::new();
+    for hop in &chain.0 {
+        if !lets_through || !is_network(&hop) {
+            lines.extend(lines_of(hop, width));
+        } else if names.first() == Some(&hop.name) {
+            lines.push(format!("  {} {:width$}  {:ACCOUNT$}  {}", mark(Status::Ok), "network", "-", names.join(", ")));
+        }
+    }
     lines.push(verdict(chain));
     lines.push(String::new());
     lines.join("\n")
@@ -16,7 +31,7 @@ pub(super) fn render(chain: &Chain) -> String {
 
 fn lines_of(hop: &Hop, width: usize) -> Vec<String> {
     let account = hop.account_id.as_deref().map_or_else(|| "-".to_owned(), one_line);
-    let head = format!("{} {:width$}  {account:ACCOUNT$}  {}", mark(hop.status), hop.name, one_line(&hop.object));
+    let head = format!("  {} {:width$}  {account:ACCOUNT$}  {}", mark(hop.status), hop.name, one_line(&hop.object));
     let mut lines = vec![head.trim_end().to_owned()];
     lines.extend(hop.reason.lines().map(|line| format!("{INDENT}{line}")));
     if let Some(fix) = &hop.fix {
@@ -67,20 +82,29 @@ mod tests {
     fn hops_read_one_below_the_other_with_their_columns_aligned() {
         assert_eq!(
             render(&chain()),
-            "\
-✔ identity       185863138492  arn:aws:iam::185863138492:role/app
-    The role exists.
-○ access_policy  -             groups
-    Kubernetes decides what groups may do.
-✖ access_entry   183295435445  prac-eks
-    No entry.
-    None at all.
-    → Create one.
-? route          -             subnet-1
-    Not decided.
+            "  ✔ identity       185863138492  arn:aws:iam::185863138492:role/app
+      The role exists.
+  ○ access_policy  -             groups
+      Kubernetes decides what groups may do.
+  ✖ access_entry   183295435445  prac-eks
+      No entry.
+      None at all.
+      → Create one.
+  ? route          -             subnet-1
+      Not decided.
 Not allowed. Broken: access_entry. Unknown: route. External: access_policy.
 "
         );
+    }
+
+    #[test]
+    fn a_network_that_lets_through_is_one_line() {
+        let ok = |name| Hop::ok(name, "an object", "Long reasons.").in_account("183295435445");
+        let mut chain = Chain(vec![ok("identity"), ok("egress"), ok("route"), ok("endpoint"), ok("api_server")]);
+        let shown = render(&chain);
+        assert!(shown.contains("\n  ✔ network     -             egress, route, endpoint\n  ✔ api_server"), "{shown}");
+        chain.0[2].status = Status::Broken;
+        assert_eq!(render(&chain).matches("an object").count(), 5);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use crate::schema::{Attribute, Nesting, Schema, Value};
 
 const DOC: &str = "Connects EKS clusters of one AWS account with roles and service accounts of other accounts: each connection is one \
                    resource across two accounts. Settings that an account's configuration omits come from the environment and the shared \
-                   files, as in the AWS CLI.";
+                   files, as in the AWS CLI.\n\n\
+                   AWS makes some changes visible only after seconds or minutes. An apply waits for them, as long as the resource's \
+                   `timeouts` allow. To see what it waits for, and for how long, set `TF_LOG_PROVIDER=INFO`.";
 
 pub(super) fn schema() -> Schema {
     Schema::new(
