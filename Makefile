@@ -187,7 +187,7 @@ dist: $(VENV_READY) $(DIST_READY) $(ABOUT) $(CYCLONEDX) ## release archives of a
 	@for target in $(DIST_TARGETS); do \
 	  case $$target in *apple*) build=build;; *) build=zigbuild;; esac; \
 	  PATH=$(DIST_VENV)/bin:$$PATH CARGO_TARGET_DIR=$(DIST) CARGO_ZIGBUILD_CACHE_DIR=$(CACHE)/zig ZIG_GLOBAL_CACHE_DIR=$(CACHE)/zig \
-	  RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks' \
+	  RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks --remap-path-prefix=$(DIST)=/target' \
 	  cargo $$build --locked --release --target $$target --bin terraform-provider-xeks || exit 1; \
 	done
 	$(ABOUT) generate --offline --locked --fail --config tools/about.toml --output-file $(DIST)/licenses.html tools/about.hbs

@@ -4,6 +4,7 @@ One for another processor is started by qemu-user where that is installed, and o
 and no library.
 """
 
+import datetime
 import os
 import platform
 import re
@@ -16,11 +17,16 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from dist import DIST, stem, version
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 #: go-plugin, and the cookie of Terraform's plugins (terraform-plugin-go, tf6server).
 COOKIE = {"TF_PLUGIN_MAGIC_COOKIE": "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"}
+#: Where chroot is; inside, nothing is there.
+PATH = {"PATH": os.environ["PATH"]}
 PT_DYNAMIC, PT_INTERP, DT_NEEDED = 2, 3, 1
 
 
@@ -56,10 +62,12 @@ def started(root: Path, run: list[str]) -> str:
     enter = (
         ["chroot", str(root)] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "chroot", str(root)]
     )
-    told = subprocess.run([*enter, *run, "--version"], capture_output=True, text=True, env={})
+    told = subprocess.run([*enter, *run, "--version"], capture_output=True, text=True, env=PATH)
     if told.returncode != 0 or told.stdout.split()[-1:] != [version()]:
         return f"--version: {told.stdout}{told.stderr}"
-    environment = COOKIE | {"PLUGIN_PROTOCOL_VERSIONS": "6", "TMPDIR": "/tmp"}
+    environment = (
+        PATH | COOKIE | {"PLUGIN_PROTOCOL_VERSIONS": "6", "PLUGIN_CLIENT_CERT": certificate(), "TMPDIR": "/tmp"}
+    )
     process = subprocess.Popen(
         [*enter, *run], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -69,6 +77,24 @@ def started(root: Path, run: list[str]) -> str:
     if not re.match(r"1\|6\|unix\|", line):
         return f"no handshake: {line}"
     return f"ok, static; says {told.stdout.strip()} and serves plugin protocol 6 in an empty root"
+
+
+def certificate() -> str:
+    """The host's: a provider that handles credentials serves no other."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def loads(elf: bytes) -> list[str]:
