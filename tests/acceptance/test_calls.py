@@ -57,8 +57,8 @@ def test_one_resource_makes_few_calls(workspace, aws, hcl, budget):
 def test_one_peering_makes_few_calls(workspace, aws):
     made = calls_of(aws, workspace(peering(Network(aws).workload_vpc)))
     routes = made["apply"]["ec2:CreateRoute"]
-    # EC2 may take a look or two more for its transitions.
-    assert_within(made, (33 + routes, 10, 24 + routes))
+    # 30 and 21 besides the routes; a look or some more for EC2's transitions, on a busy machine more of them.
+    assert_within(made, (36 + routes, 10, 28 + routes))
 
 
 @pytest.mark.parametrize("others", [0, 2000])
