@@ -10,6 +10,14 @@ from pathlib import Path
 from clients import missing, once
 
 HERE = Path(__file__).parent
+#: What the machine does in its namespaces.
+NEEDED = " && ".join(
+    (
+        "ip link add v0 type veth peer name v1",
+        "mount --bind /etc/hosts /etc/hosts",
+        "ip rule add to 10.0.0.0/8 blackhole",
+    )
+)
 
 #: Program → the module beside this file that pins its version, and its package.
 PACKAGES = {
@@ -24,11 +32,11 @@ PACKAGES = {
 
 def absent() -> str | None:
     """Why the control plane can't run here; None where it can."""
-    if reason := missing("go"):
-        return reason
+    if not installed("go"):
+        return "Go is not installed"
     if not all(map(installed, ("ip", "unshare", "nsenter"))):
         return "iproute2 and util-linux (ip, unshare, nsenter) are not installed"
-    tried = subprocess.run([*namespaces(), "true"], capture_output=True, text=True)
+    tried = subprocess.run([*namespaces(), "sh", "-c", NEEDED], capture_output=True, text=True)
     return f"network namespaces are not permitted: {tried.stderr.strip()}" if tried.returncode else None
 
 
