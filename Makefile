@@ -45,7 +45,7 @@ GO_TOOLS     := $(if $(GO),$(ACTIONLINT) $(TFLINT) $(TFPLUGINDOCS))
 .PHONY: help build test unit emulator policies acceptance e2e smoke sweep races clients demo playground lint deny format docs states golden bench fuzz install dist checksums cli
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## the stripped release binary, build/terraform-provider-xeks
 	cargo build --locked --release --bin terraform-provider-xeks
@@ -190,6 +190,7 @@ dist: $(VENV_READY) $(DIST_READY) $(ABOUT) $(CYCLONEDX) ## release archives of a
 	  RUSTFLAGS='--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/xeks --remap-path-prefix=$(DIST)=/target' \
 	  cargo $$build --locked --release --target $$target --bin terraform-provider-xeks || exit 1; \
 	done
+	cargo fetch --locked
 	$(ABOUT) generate --offline --locked --fail --config tools/about.toml --output-file $(DIST)/licenses.html tools/about.hbs
 	SOURCE_DATE_EPOCH=0 $(CYCLONEDX) cyclonedx --format json --target all --override-filename sbom.cdx --quiet && mv sbom.cdx.json $(DIST)/
 	rm -rf build/dist
