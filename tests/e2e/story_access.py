@@ -42,7 +42,7 @@ class Way:
 
 
 def foreign(world: World) -> dict[str, str]:
-    """Keys of somebody else and the name of a profile that doesn't exist, as a laptop or a pipeline has them."""
+    """Keys of another principal and the name of a profile that doesn't exist, as a laptop or a pipeline has them."""
     return world.aws.accounts["cluster"].root.environment() | {"AWS_PROFILE": "another"}
 
 

@@ -96,7 +96,7 @@ class World:
 
 
 class Shell:
-    """A home folder with kubeconfig and AWS config, as somebody who uses the cluster has it."""
+    """A home folder with kubeconfig and AWS config, as a user of the cluster has it."""
 
     def __init__(self, world: World, home: Path):
         self.home = home
@@ -130,7 +130,7 @@ class Shell:
         return subprocess.run(list(map(str, command)), **given, capture_output=True, text=True, timeout=90)
 
     def user(self, **environment: str) -> dict:
-        """Who the API server takes the shell's user for; empty where it takes him for nobody."""
+        """Who the API server takes the user of the shell for; empty where it does not know him."""
         ended = self.kubectl("auth", "whoami", "-o", "json", **environment)
         return json.loads(ended.stdout)["status"]["userInfo"] if ended.returncode == 0 else {}
 
