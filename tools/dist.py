@@ -17,10 +17,11 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+from harness import ADDRESS, HOSTS
+
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "build" / "dist"
 MIRROR = ROOT / "build" / "mirror"
-HOSTS = ("registry.terraform.io", "registry.opentofu.org")
 PAPERS = ("CHANGELOG.md", "LICENSE", "README.md")
 
 
@@ -115,7 +116,7 @@ def mirror(folder: Path, into: Path) -> None:
     """The archives as `provider_installation { filesystem_mirror }` finds them, under both registries' names."""
     shutil.rmtree(into, ignore_errors=True)
     for host in HOSTS:
-        place = into / host / "xeks" / "xeks"
+        place = into / host / ADDRESS
         place.mkdir(parents=True)
         for archive in folder.glob("*.zip"):
             shutil.copy(archive, place)

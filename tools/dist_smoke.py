@@ -4,7 +4,6 @@ One for another processor is started by qemu-user where that is installed, and o
 and no library.
 """
 
-import datetime
 import os
 import platform
 import re
@@ -17,8 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from aws_emulator.certificates import named, pem, signed
 from cryptography.hazmat.primitives.asymmetric import ec
 from dist import DIST, stem, version
 
@@ -82,19 +80,8 @@ def started(root: Path, run: list[str]) -> str:
 def certificate() -> str:
     """The host's: a provider that handles credentials serves no other."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
+    name = named("localhost")
+    return pem(signed(name, key, name, key)).decode()
 
 
 def loads(elf: bytes) -> list[str]:

@@ -2,8 +2,8 @@
 //! has a name.
 //!
 //! Kubernetes API: SelfSubjectReview of authentication.k8s.io/v1, SelfSubjectAccessReview of authorization.k8s.io/v1, and discovery. Every
-//! authenticated user may ask all of them (ClusterRoles system:basic-user and system:discovery). Trusts the cluster's own authority and no other, over https only; follows
-//! no redirect.
+//! authenticated user may ask all of them (ClusterRoles system:basic-user and system:discovery). Trusts the cluster's own authority and no
+//! other, over https only; follows no redirect.
 //!
 //! A server may be hostile all the same: an answer has a largest size and a longest time, and its texts pass through `words`.
 
@@ -169,9 +169,8 @@ impl ApiServer {
 
 /// The first resource of that name, in the preferred version of its group, which is the first one.
 fn named_in(discovered: &Json, name: &str) -> Option<(String, String)> {
-    let lower = name.to_ascii_lowercase();
     let is_it = |resource: &&Json| {
-        let is = |text: &Json| text.as_str().is_some_and(|text| text.eq_ignore_ascii_case(&lower));
+        let is = |text: &Json| text.as_str().is_some_and(|text| text.eq_ignore_ascii_case(name));
         let short = resource["shortNames"].as_array().is_some_and(|all| all.iter().any(is));
         short || is(&resource["resource"]) || is(&resource["singularResource"]) || is(&resource["responseKind"]["kind"])
     };

@@ -305,10 +305,8 @@ class Workspace:
 
     def resources(self) -> dict[str, dict]:
         """Address → attributes of every managed resource in the state."""
-        path = self.directory / "terraform.tfstate"
-        state = json.loads(path.read_text()) if path.exists() else {"resources": []}
         found = {}
-        for resource in state["resources"]:
+        for resource in self._stored():
             if resource["mode"] != "managed":
                 continue
             for instance in resource["instances"]:
@@ -316,6 +314,14 @@ class Workspace:
                 suffix = "" if key is None else f"[{json.dumps(key)}]"
                 found[f"{resource['type']}.{resource['name']}{suffix}"] = instance["attributes"]
         return found
+
+    def data_sources(self) -> dict[str, dict]:
+        """Name → attributes of every data source in the state, of those without `count` and `for_each`."""
+        return {each["name"]: each["instances"][0]["attributes"] for each in self._stored() if each["mode"] == "data"}
+
+    def _stored(self) -> list[dict]:
+        path = self.directory / "terraform.tfstate"
+        return json.loads(path.read_text())["resources"] if path.exists() else []
 
     def state(self, address: str) -> dict:
         return self.resources()[address]

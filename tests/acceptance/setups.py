@@ -125,9 +125,7 @@ def read(cli: Cli, aws: Aws, directory: Path, asked: dict[str, Asked]) -> dict[s
     }
     root.write(json.dumps(document, indent=2), "main.tf.json")
     root.apply()
-    state = json.loads((directory / "terraform.tfstate").read_text())
-    found = [r for r in state["resources"] if r["mode"] == "data"]
-    return {resource["name"]: resource["instances"][0]["attributes"] for resource in found}
+    return root.data_sources()
 
 
 def page(explanations: list[Explanation]) -> str:

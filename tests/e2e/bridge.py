@@ -1,8 +1,8 @@
 """Access entries and access policies, as EKS puts them into effect: mappings of the authenticator, and RBAC.
 
 EKS authorizes access policies by an authorizer of its own, which is not public. Here each policy is a cluster role
-with the rules of its table in the EKS user guide, "Review access policy permissions" (`access_policies.json`), bound to
-a group that only the principal of one entry has: `EKS:` and the unique id.
+with the rules of its table in the EKS user guide, "Review access policy permissions" (`aws_emulator.access_policies`),
+bound to a group that only the principal of one entry has: `EKS:` and the unique id.
 
 Knows the emulated AWS and the control plane. Knows nothing of the provider.
 """
@@ -12,12 +12,12 @@ import hashlib
 import json
 import threading
 import time
-from pathlib import Path
 
+from aws_emulator.access_policies import access_policies
 from aws_emulator.client import Aws
 from control_plane import ControlPlane
 
-POLICIES = json.loads((Path(__file__).parent / "access_policies.json").read_text())["policies"]
+POLICIES = access_policies()
 OURS = {"xeks-e2e": "bridge"}
 GROUP = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group"}
 PAUSE = 0.2
@@ -45,7 +45,7 @@ class Bridge:
 
     def __init__(self, aws: Aws, control_plane: ControlPlane, cluster: str):
         self._aws, self._control_plane, self._cluster = aws, control_plane, cluster
-        self._mapped: list[dict] = []
+        self._seen: tuple[list[dict], dict] = ([], {})
         self._bound: dict[str, dict] = {}
         self._changed = 0.0
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -75,16 +75,12 @@ class Bridge:
         with self._lock:
             state = self._aws.dump()[self._aws.accounts["cluster"].id]["eks"]
             entries = [e for e in state.get("access_entries", {}).values() if e["clusterName"] == self._cluster]
-            mapped, bound = (
-                [mapping(entry) for entry in entries],
-                self._bindings(entries, state.get("access_policies", {})),
-            )
-            if (mapped, bound) == (self._mapped, self._bound):
+            policies = state.get("access_policies", {})
+            if (entries, policies) == self._seen:
                 return
-            self._bind(bound)
-            if mapped != self._mapped:
-                self._control_plane.map_users(mapped)
-            self._mapped, self._bound, self._changed = mapped, bound, time.monotonic()
+            self._bind(self._bindings(entries, policies))
+            self._control_plane.map_users([mapping(entry) for entry in entries])
+            self._seen, self._changed = (entries, policies), time.monotonic()
 
     def _bindings(self, entries: list[dict], policies: dict[str, dict]) -> dict[str, dict]:
         namespaces = self._control_plane.must("get", "namespaces", "-o", "name").replace("namespace/", "").split()
@@ -104,6 +100,7 @@ class Bridge:
             metadata = document["metadata"]
             where = ["--namespace", metadata["namespace"]] if "namespace" in metadata else []
             self._control_plane.must("delete", document["kind"], metadata["name"], *where, "--ignore-not-found")
+        self._bound = bound
 
 
 def mapping(entry: dict) -> dict:

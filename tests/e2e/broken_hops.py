@@ -3,7 +3,6 @@
 Both run where the instance is. Writes docs/guides/kubectl-errors.md with XEKS_WRITE=1, and otherwise compares it.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -11,32 +10,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from accounts import CLUSTER, TRUSTS_EC2
+import setups
+from breaks import (
+    access_role_is_another,
+    entry_is_deleted,
+    peering_is_deleted,
+    permission_is_removed,
+    policy_is_disassociated,
+    routes_are_deleted,
+    rule_is_revoked,
+    scope_is_another_namespace,
+    trust_is_replaced,
+    workload_role_is_another,
+)
 from cluster_peering import peering
-from cross_account_access import ACCESS, ACCESS_ARN, WORKLOAD, WORKLOAD_ARN, access
+from cross_account_access import WORKLOAD, access
 from harness import Cli
-from network import Network
+from live import asked
 from private_network import PrivateNetwork
 from stories import workload
-from story_access import OUTPUTS, PROFILE, policies_of, recreate
+from story_access import OUTPUTS, PROFILE
 from world import Shell, World
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "kubectl-errors.md"
-ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 ASK = ("get", "pods", "--namespace", "default")
 #: Asks for nothing else first, which kubectl tries five times.
 RAW = ("get", "--raw", "/api/v1/namespaces/default/pods")
-#: What differs from one run to the next.
+#: What differs from one run to the next, besides what does on the page of the broken set-ups.
 VARYING = (
-    (re.compile(r"\b(AROA|AIDA|ASIA)[A-Z0-9]{10,}"), r"\1..."),
-    (re.compile(r"\b(vpc|subnet|sg|rtb|pcx|acl)-[0-9a-f]{8,}"), r"\1-..."),
-    (re.compile(r"botocore-session-\d+"), "botocore-session-..."),
-    (re.compile(r"[0-9A-F]{32}\.gr7"), "....gr7"),
+    *setups.VARYING,
+    (re.compile(r"botocore-session-\d+"), "botocore-session-…"),
     (
         re.compile(r"(Unable to connect to the server): (context deadline|net/http: request canceled).*"),
         r"\1: dial tcp: i/o timeout",
     ),
-    (re.compile(r"https?://127\.0\.0\.1:\d+"), "https://..."),
 )
 
 
@@ -47,63 +54,6 @@ class Break:
     #: The hop that the documents name, and words of kubectl's error.
     hop: str
     words: str
-
-
-def entry_is_deleted(world: World) -> None:
-    world.accounts.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
-
-
-def policy_is_disassociated(world: World) -> None:
-    world.accounts.eks.disassociate_access_policy(clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=ADMIN)
-
-
-def scope_is_another_namespace(world: World) -> None:
-    scope = {"type": "namespace", "namespaces": ["team-x"]}
-    named = {"clusterName": CLUSTER, "principalArn": ACCESS_ARN, "policyArn": ADMIN}
-    world.accounts.eks.associate_access_policy(**named, accessScope=scope)
-
-
-def access_role_is_another(world: World) -> None:
-    trust, policies = world.accounts.trust("cluster", ACCESS), policies_of(world, "cluster", ACCESS)
-    recreate(world, "cluster", ACCESS, trust, policies)
-
-
-def workload_role_is_another(world: World) -> None:
-    policies = policies_of(world, "workload", WORKLOAD)
-    recreate(world, "workload", WORKLOAD, TRUSTS_EC2, policies)
-    world.accounts.iam("workload").add_role_to_instance_profile(RoleName=WORKLOAD, InstanceProfileName=WORKLOAD)
-
-
-def trust_is_replaced(world: World) -> None:
-    world.accounts.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=json.dumps(TRUSTS_EC2))
-
-
-def permission_is_removed(world: World) -> None:
-    for name in world.accounts.inline_policies("workload", WORKLOAD):
-        world.accounts.iam("workload").delete_role_policy(RoleName=WORKLOAD, PolicyName=name)
-
-
-def peering_is_deleted(world: World) -> None:
-    network = Network(world.aws)
-    for each in network.connections():
-        network.delete(each["VpcPeeringConnectionId"])
-
-
-def routes_are_deleted(account: str) -> Callable[[World], None]:
-    def how(world: World) -> None:
-        network = Network(world.aws)
-        for route, target in network.routes(account).items():
-            table, block = route.split("/", 1)
-            if target.startswith("pcx-"):
-                network.ec2(account).delete_route(RouteTableId=table, DestinationCidrBlock=block)
-
-    return how
-
-
-def rule_is_revoked(world: World) -> None:
-    network = Network(world.aws)
-    rules = [rule["SecurityGroupRuleId"] for rule in network.rules().values()]
-    network.ec2("cluster").revoke_security_group_ingress(GroupId=network.group, SecurityGroupRuleIds=rules)
 
 
 #: How kubectl goes on depends on where its time was up.
@@ -171,7 +121,7 @@ class Scene:
         story = access(workload_role=PROFILE)
         root = world.root(story + OUTPUTS)
         root.apply()
-        world.metadata.become(world.aws.instance_credentials("workload", WORKLOAD))
+        world.become(WORKLOAD)
         self.shell = world.shell().place(root.output("kubeconfig"), root.output("aws_config"))
         self.settle()
         checks.refused("without a peering connection, nothing answers", self.kubectl(*RAW), TIMEOUT)
@@ -202,33 +152,12 @@ class Scene:
         return subprocess.CompletedProcess(["kubectl", *arguments], ended.returncode, ended.stdout, ended.stderr)
 
     def explained(self) -> dict:
-        world = self.world
-        keys = world.aws.instance_credentials("workload", WORKLOAD)
-        root = self.cli.workspace(world.directory("asked"), **world.profiles(app=keys))
-        arguments = {"cluster_name": CLUSTER, "principal_arn": WORKLOAD_ARN, "via_role_arns": [ACCESS_ARN]}
-        arguments |= {
-            "source": workload(world.aws),
-            "live": True,
-            "live_as": "app",
-            "namespaces": ["default"],
-            "verbs": ["list"],
-        }
-        accounts = {"cluster_account": "platform", "workload_account": "workload"}
-        provider = {name: {"profile": profile, "region": world.aws.region} for name, profile in accounts.items()}
-        provider["workload_accounts"] = {"app": {"profile": "app", "region": world.aws.region}}
-        document = {
-            "terraform": {"required_providers": {"xeks": {"source": "xeks/xeks"}}},
-            "provider": {"xeks": provider},
-            "data": {"xeks_access_path": {"it": arguments}},
-        }
-        root.write(json.dumps(document), "main.tf.json")
-        root.apply()
-        (resource,) = json.loads((root.directory / "terraform.tfstate").read_text())["resources"]
-        return resource["instances"][0]["attributes"]
+        more = {"source": workload(self.world.aws), "namespaces": ["default"], "verbs": ["list"]}
+        return asked(self.world, cli=self.cli, **more)
 
     def check(self, each: Break) -> dict:
         self.settle()
-        self.world.metadata.become(self.world.aws.instance_credentials("workload", WORKLOAD))
+        self.world.become(WORKLOAD)
         ended, state = self.kubectl(), self.explained()
         self.world.checks.refused(f"{each.what}: kubectl", ended, each.words)
         hops = {hop["name"]: hop for hop in reversed(state["hops"])}
@@ -262,7 +191,7 @@ def page(rows: list[dict]) -> str:
 def plain(text: str) -> str:
     for pattern, shown in VARYING:
         text = pattern.sub(shown, text)
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return setups.cell(text)
 
 
 def write_or_compare(world: World, text: str) -> None:

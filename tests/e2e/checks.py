@@ -20,15 +20,8 @@ class Checks:
     def check(self, what: str, holds: bool, words: str = "") -> bool:
         print(f"  {'ok    ' if holds else 'FAILED'} {what}", flush=True)
         lines = words.strip().splitlines()
-        shown = (
-            lines
-            if not holds
-            else lines[:LINES] + ([f"... {len(lines) - LINES} more lines"] if len(lines) > LINES else [])
-        )
-        for line in shown:
-            print(
-                "           " + (line if not holds else textwrap.shorten(line, WIDTH, placeholder=" ...")), flush=True
-            )
+        for line in shortened(lines) if holds else lines:
+            print(f"           {line}", flush=True)
         if holds:
             self.passed += 1
         else:
@@ -50,6 +43,11 @@ class Checks:
         for what in self.failed:
             print(f"  failed: {what}", flush=True)
         return 1 if self.failed or not self.passed else 0
+
+
+def shortened(lines: list[str]) -> list[str]:
+    rest = [f"... {len(lines) - LINES} more lines"] if len(lines) > LINES else []
+    return [textwrap.shorten(line, WIDTH, placeholder=" ...") for line in lines[:LINES]] + rest
 
 
 def said(ended: subprocess.CompletedProcess) -> str:

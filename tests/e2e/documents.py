@@ -93,8 +93,7 @@ def read(world: World, asked: dict[str, dict]) -> dict[str, dict]:
     root.write(json.dumps({"data": {"xeks_access_path": data}}), "asked.tf.json")
     root.timeout = 540
     root.apply("-parallelism=20")
-    state = json.loads((root.directory / "terraform.tfstate").read_text())
-    return {found["name"]: found["instances"][0]["attributes"] for found in state["resources"]}
+    return root.data_sources()
 
 
 def hop(state: dict, name: str = "access_policy") -> dict:

@@ -5,9 +5,11 @@ import socket
 import threading
 
 from accounts import CLUSTER, TRUSTS_EC2
+from breaks import on_instance
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, WORKLOAD_ARN, access
+from harness import Cli
 from machine import pump
-from story_access import STORY, WHOAMI, Way, on_instance, started
+from story_access import STORY, WHOAMI, Way, started
 from world import REGION, World
 
 WIDGETS = {
@@ -64,11 +66,16 @@ def run(world: World) -> None:
 
 
 def asked(
-    world: World, provider: str = "", live_as: str | None = "app", environment: dict[str, str] | None = None, **more
+    world: World,
+    cli: Cli | None = None,
+    provider: str = "",
+    live_as: str | None = "app",
+    environment: dict[str, str] | None = None,
+    **more,
 ) -> dict:
     """What the data source answers; `provider` is added to each account's block."""
     keys = world.aws.instance_credentials("workload", WORKLOAD)
-    root = world.cli.workspace(world.directory("asked"), **world.profiles(app=keys), **(environment or {}))
+    root = (cli or world.cli).workspace(world.directory("asked"), **world.profiles(app=keys), **(environment or {}))
     account = lambda profile: f'{{ profile = "{profile}", region = "{REGION}"\n{provider} }}'  # noqa: E731
     arguments = {
         "cluster_name": CLUSTER,
@@ -98,8 +105,7 @@ provider "xeks" {{
             "text": run.text,
             "hops": [{"name": "api_server", "status": "error", "reason": run.text, "fix": ""}],
         }
-    (resource,) = json.loads((root.directory / "terraform.tfstate").read_text())["resources"]
-    return resource["instances"][0]["attributes"]
+    return root.data_sources()["it"]
 
 
 def names(world: World) -> None:

@@ -7,7 +7,6 @@ Knows sockets and certificates. Knows nothing of Kubernetes or the provider.
 """
 
 import contextlib
-import datetime
 import socket
 import ssl
 import subprocess
@@ -15,9 +14,10 @@ import threading
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+from aws_emulator.certificates import named, pem, signed
 from aws_emulator.client import Credentials
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from instance import metadata_of
 
@@ -50,9 +50,9 @@ class Authority:
 
     def __init__(self, name: str):
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self._name = named(name)
         constraints = (x509.BasicConstraints(ca=True, path_length=None), True)
-        self.pem = _pem(_signed(self._name, self._key, self._name, self._key, constraints))
+        self.pem = pem(signed(self._name, self._key, self._name, self._key, constraints))
 
     def issue(self, folder: Path, common_name: str, hosts: list[str] = (), organization: str = "") -> tuple[Path, Path]:
         """Files with a certificate and its key: for a server of these names, or for a client of this group."""
@@ -60,35 +60,15 @@ class Authority:
         names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)]
         names += [x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)] if organization else []
         extensions = [(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), False)] if hosts else []
-        certificate = _signed(x509.Name(names), key, self._name, self._key, *extensions)
+        certificate = signed(x509.Name(names), key, self._name, self._key, *extensions)
         files = folder / f"{common_name}.pem", folder / f"{common_name}-key.pem"
-        files[0].write_bytes(_pem(certificate))
+        files[0].write_bytes(pem(certificate))
         files[1].write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
             )
         )
         return files
-
-
-def _signed(subject, key, issuer, issuers_key, *extensions) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=2))
-    )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(issuers_key, hashes.SHA256())
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 class TlsFront:

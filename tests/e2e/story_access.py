@@ -4,12 +4,21 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from accounts import CLUSTER, CLUSTER_ACCOUNT, TRUSTS_EC2, WORKLOAD_ACCOUNT
 from aws_emulator.client import Credentials
+from breaks import (
+    entry_is_deleted,
+    on_instance,
+    permission_is_removed,
+    policies_of,
+    policy_is_disassociated,
+    recreate,
+    trust_is_replaced,
+)
 from checks import said, until
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, WORKLOAD, access
 from harness import Workspace
@@ -51,8 +60,7 @@ def keys(world: World) -> dict[str, str]:
 
 
 def base_profile(world: World) -> str:
-    values = {name.lower(): value for name, value in keys(world).items()}
-    return "\n".join(["", "[profile base]", *(f"{name} = {value}" for name, value in values.items())])
+    return "\n" + world.profile("base", world.aws.instance_credentials("workload", WORKLOAD))
 
 
 WAYS = {
@@ -117,7 +125,7 @@ def started(world: World, way: Way) -> tuple[Workspace, Shell]:
     world.bridge.settle()
     world.metadata.stop()
     if way.on_instance:
-        world.metadata.become(world.aws.instance_credentials("workload", WORKLOAD))
+        world.become(WORKLOAD)
     shell = world.shell().place(root.output("kubeconfig"), root.output("aws_config") + way.aws_config(world))
     return root, shell
 
@@ -233,7 +241,6 @@ class Life:
     world: World
     root: Workspace
     shell: Shell
-    credentials: dict[str, str] = field(default_factory=dict)
 
     def works(self, what: str) -> None:
         self.world.bridge.settle()
@@ -255,10 +262,7 @@ class Life:
         self.world.checks.check(f"the plan shows {what}", holds, "\n".join(found[:6]))
         self.root.apply()
         self.root.assert_empty_plan()
-        self.instance()
-
-    def instance(self) -> None:
-        self.world.metadata.become(self.world.aws.instance_credentials("workload", WORKLOAD))
+        self.world.become(WORKLOAD)
 
 
 def life(world: World) -> None:
@@ -269,13 +273,12 @@ def life(world: World) -> None:
     it, accounts = Life(world, root, shell), world.accounts
     it.works("kubectl lists namespaces")
 
-    accounts.eks.delete_access_entry(clusterName=CLUSTER, principalArn=ACCESS_ARN)
+    entry_is_deleted(world)
     it.refused("the access entry is deleted", UNKNOWN)
     it.heal("the missing access entry", "access_entry")
     it.works("the access entry is back")
 
-    admin = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-    accounts.eks.disassociate_access_policy(clusterName=CLUSTER, principalArn=ACCESS_ARN, policyArn=admin)
+    policy_is_disassociated(world)
     world.bridge.settle()
     until(lambda: shell.kubectl("get", "namespaces").returncode != 0)
     world.checks.refused("the access policy is disassociated", shell.kubectl("get", "namespaces"), "Forbidden")
@@ -297,13 +300,12 @@ def life(world: World) -> None:
     it.heal("the missing workload role", "workload")
     it.works("the access role trusts the new workload role")
 
-    accounts.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=json.dumps(TRUSTS_EC2))
+    trust_is_replaced(world)
     it.refused("the trust policy is replaced", "AccessDenied")
     it.heal("the changed trust policy")
     it.works("the trust policy is back")
 
-    for name in accounts.inline_policies("workload", WORKLOAD):
-        accounts.iam("workload").delete_role_policy(RoleName=WORKLOAD, PolicyName=name)
+    permission_is_removed(world)
     it.refused("the workload role's policy is deleted", "AccessDenied")
     it.heal("the missing policy", "workload")
     it.works("the workload role's policy is back")
@@ -312,7 +314,7 @@ def life(world: World) -> None:
     it.refused("destroyed, with the sessions of the deleted workload role", "InvalidClientTokenId")
     world.checks.check("after destroy, no access entry is left", ACCESS_ARN not in accounts.entries())
     root.apply()
-    it.instance()
+    world.become(WORKLOAD)
     it.works("applied again")
     root.destroy()
 
@@ -341,7 +343,7 @@ def recreated(world: World) -> None:
 
     recreate(world, "workload", WORKLOAD, TRUSTS_EC2, policies)
     on_instance(world)
-    it.instance()
+    world.become(WORKLOAD)
     it.refused("the workload role is created again, with the same policies", "AccessDenied")
     it.heal("that the access role trusts another role")
     it.works("the access role trusts the role that there is now")
@@ -352,28 +354,6 @@ def recreated(world: World) -> None:
     for account, name in roles.items():
         world.checks.check(
             f"the destroy leaves the existing role {name}", world.accounts.role(account, name) is not None, before
-        )
-
-
-def on_instance(world: World) -> None:
-    """The owner's instance profile, with the role in it: a deleted role was taken out of it."""
-    iam, name = world.accounts.iam("workload"), {"InstanceProfileName": WORKLOAD}
-    if world.accounts.instance_profile(WORKLOAD) is None:
-        iam.create_instance_profile(**name)
-    iam.add_role_to_instance_profile(RoleName=WORKLOAD, **name)
-
-
-def policies_of(world: World, account: str, role: str) -> dict[str, dict]:
-    accounts = world.accounts
-    return {name: accounts.inline_policy(account, role, name) for name in accounts.inline_policies(account, role)}
-
-
-def recreate(world: World, account: str, name: str, trust: dict, policies: dict[str, dict] | None = None) -> None:
-    world.accounts.delete_role(account, name)
-    world.accounts.make_role(account, name, trust)
-    for policy, document in (policies or {}).items():
-        world.accounts.iam(account).put_role_policy(
-            RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document)
         )
 
 
@@ -392,7 +372,7 @@ def merged(world: World) -> None:
     root = world.root(both)
     root.apply()
     world.bridge.settle()
-    world.metadata.become(world.aws.instance_credentials("workload", WORKLOAD))
+    world.become(WORKLOAD)
     states = [root.state(f"xeks_cross_account_access.{name}") for name in ("blue", "green")]
     shell = world.shell().place()
     files = []
@@ -400,8 +380,7 @@ def merged(world: World) -> None:
         files.append(shell.home / f"{state['access_role']['name']}.kubeconfig")
         files[-1].write_text(state["kubeconfig"])
     second = world.aws.instance_credentials("workload", f"{WORKLOAD}-2")
-    green = "\n".join(f"{name.lower()} = {value}" for name, value in second.environment().items())
-    config = "\n".join([*(state["aws_config"] for state in states), "[profile green]", green, ""])
+    config = "\n".join([*(state["aws_config"] for state in states), world.profile("green", second)])
     (shell.home / ".aws" / "config").write_text(config)
     environment = {"KUBECONFIG": ":".join(map(str, files))}
     for version in ("kubectl", "kubectl-1.29"):
@@ -461,9 +440,7 @@ output "text" { value = data.xeks_access_path.deploy.text }
 
 def profile_of_pipeline(world: World) -> Credentials:
     world.accounts.make_role("workload", "deploy", TRUSTS_EC2)
-    iam, name = world.accounts.iam("workload"), {"InstanceProfileName": "deploy"}
-    iam.create_instance_profile(**name)
-    iam.add_role_to_instance_profile(RoleName="deploy", **name)
+    on_instance(world, "deploy")
     return world.aws.instance_credentials("workload", "deploy")
 
 

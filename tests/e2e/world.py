@@ -19,6 +19,7 @@ from checks import Checks
 from control_plane import ControlPlane
 from harness import Cli, Workspace, clean_environment
 from machine import Authority, Metadata, TlsFront
+from profiles import profile, write_profiles
 from stories import BUCKET
 from workspaces import PROVIDER
 
@@ -83,8 +84,17 @@ class World:
 
     def profiles(self, **more: Credentials) -> dict[str, str]:
         """Shared files with the runners of both accounts, and others; what to export."""
-        runners = {"platform": self.aws.accounts["cluster"].runner, "workload": self.aws.accounts["workload"].runner}
-        return aws_files(self.directory("aws"), self.bundle, runners | more)
+        files = write_profiles(self.aws, self.directory("aws"), has_endpoint=False, **more)
+        return files | {"AWS_CA_BUNDLE": str(self.bundle)}
+
+    def profile(self, name: str, credentials: Credentials) -> str:
+        return profile(self.aws, name, credentials, has_endpoint=False)
+
+    def become(self, role: str) -> Credentials:
+        """The instance runs with this role from now on."""
+        credentials = self.aws.instance_credentials("workload", role)
+        self.metadata.become(credentials)
+        return credentials
 
     def root(self, hcl: str, in_provider: str = "", **more: Credentials) -> Workspace:
         root = self.cli.workspace(self.directory("root"), **self.profiles(**more))
@@ -133,17 +143,3 @@ class Shell:
         """Who the API server takes the user of the shell for; empty where it does not know him."""
         ended = self.kubectl("auth", "whoami", "-o", "json", **environment)
         return json.loads(ended.stdout)["status"]["userInfo"] if ended.returncode == 0 else {}
-
-
-def aws_files(folder: Path, bundle: Path, profiles: dict[str, Credentials]) -> dict[str, str]:
-    lines = []
-    for name, keys in profiles.items():
-        lines += [f"[profile {name}]", f"region = {REGION}"]
-        lines += [f"{key.lower()} = {value}" for key, value in keys.environment().items()]
-    (folder / "config").write_text("\n".join(lines) + "\n")
-    (folder / "credentials").touch()
-    return {
-        "AWS_CONFIG_FILE": str(folder / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
-        "AWS_CA_BUNDLE": str(bundle),
-    }

@@ -37,25 +37,16 @@ pub fn chains(data: &[u8]) {
     mermaid(&chain, &said("mermaid"));
 }
 
-/// A head for each hop, and one for a network that lets through; the verdict, alone at the margin; what else there is, is indented further.
+/// A head for each hop, as none of them is a network's; the verdict, alone at the margin; what else there is, is indented further.
 fn text(chain: &Chain, text: &str) {
-    const NETWORK: [&str; 6] = ["egress", "network_acl", "route", "peering", "security_group", "endpoint"];
     let (hops, last) = text.trim_end_matches('\n').rsplit_once('\n').unwrap_or(("", text));
     assert!(["Allowed.", "Not allowed.", "Not confirmed."].iter().any(|begin| last.starts_with(begin)), "{text:?}");
     let heads: Vec<&str> = hops.split('\n').filter(|line| !line.starts_with("      ")).collect();
-    let lets_through = chain.0.iter().filter(|hop| NETWORK.contains(&hop.name)).all(|hop| hop.status == Status::Ok);
-    let mut names: Vec<&str> = Vec::new();
-    for hop in &chain.0 {
-        let name = if lets_through && NETWORK.contains(&hop.name) { "network" } else { hop.name };
-        if name != "network" || !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    assert_eq!(heads.len(), names.len(), "{text:?}");
-    for (head, name) in heads.iter().zip(names) {
+    assert_eq!(heads.len(), chain.0.len(), "{text:?}");
+    for (head, hop) in heads.iter().zip(&chain.0) {
         let rest = head.strip_prefix("  ").unwrap_or_else(|| panic!("{head:?}"));
         let (_, rest) = rest.split_at(rest.chars().next().map_or(0, char::len_utf8));
-        assert!(rest.trim_start().starts_with(name), "{head:?}");
+        assert!(rest.trim_start().starts_with(hop.name), "{head:?}");
     }
 }
 

@@ -4,17 +4,16 @@ Owns: keys and certificates, which live in this process only. Must not know: who
 """
 
 import base64
-import datetime
 import ipaddress
 import ssl
 import tempfile
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-_DAYS = 3650
+from ..certificates import named, pem, signed
 
 
 class Authority:
@@ -22,14 +21,14 @@ class Authority:
 
     def __init__(self):
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named("kubernetes")
+        self._name = named("kubernetes")
         constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self._certificate = _signed(self._name, self._key, self._name, self._key, (constraints, True))
+        self._certificate = signed(self._name, self._key, self._name, self._key, (constraints, True))
 
     @property
     def data(self) -> str:
         """Base64 of its PEM: what DescribeCluster returns and a kubeconfig holds."""
-        return base64.b64encode(_pem(self._certificate)).decode()
+        return base64.b64encode(pem(self._certificate)).decode()
 
     def server_context(self) -> ssl.SSLContext:
         """For a listener on this machine's loopback address, with a certificate of this authority."""
@@ -37,7 +36,7 @@ class Authority:
         names = x509.SubjectAlternativeName(
             [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
         )
-        certificate = _signed(_named("kube-apiserver"), key, self._name, self._key, (names, False))
+        certificate = signed(named("kube-apiserver"), key, self._name, self._key, (names, False))
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -45,30 +44,6 @@ class Authority:
         with tempfile.TemporaryDirectory(prefix="xeks-aws-") as folder:
             path = Path(folder) / "server.pem"
             path.touch(mode=0o600)
-            path.write_bytes(_pem(certificate) + secret)
+            path.write_bytes(pem(certificate) + secret)
             context.load_cert_chain(path)
         return context
-
-
-def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-
-
-def _signed(subject, key, issuer, issuers_key, *extensions) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=_DAYS))
-    )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(issuers_key, hashes.SHA256())
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
