@@ -14,6 +14,7 @@ from harness import Cli, Workspace
 from screen import command_line, expect, show, step
 
 CHAINS = Path(__file__).parent / "chains"
+MARKS = {"broken": "✖", "unknown": "?"}
 
 
 class Chain:
@@ -36,14 +37,14 @@ class Chain:
         show(found["text"])
         expect(found["allowed"], f"{self._source}: every hop is ok")
 
-    def break_and_repair(self, breaks: Callable[[Aws], str], hop: str, **variables: Any) -> None:
+    def break_and_repair(self, breaks: Callable[[Aws], str], hop: str, status: str = "broken", **variables: Any):
         step(breaks(self._aws))
         found = self.ask(**variables)
-        broken = next((one for one in found["hops"] if one["name"] == found["broken"]), {})
-        show(f"✖ {broken.get('name')}  {broken.get('object')}\n    {broken.get('reason')}\n    → {broken.get('fix')}")
-        expect(
-            broken.get("name") == hop and broken["status"] == "broken", f"{self._source} names the broken hop: {hop}"
-        )
+        named = next((one for one in found["hops"] if one["name"] == found["broken"]), {})
+        mark = MARKS.get(named.get("status"))
+        show(f"{mark} {named.get('name')}  {named.get('object')}\n    {named.get('reason')}\n    → {named.get('fix')}")
+        is_named = (named.get("name"), named.get("status")) == (hop, status)
+        expect(is_named, f"{self._source} names the {status} hop: {hop}")
 
         command_line(f"{self._cli.name} apply")
         run = self._story.run("apply", "-no-color", "-auto-approve").must_work()

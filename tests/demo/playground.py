@@ -12,27 +12,28 @@ from profiles import administrators, write_profiles
 from stories import set_up
 
 ROOT = Path(__file__).parents[2]
-PLAYGROUND = ROOT / "build" / "playground"
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--provider", type=Path, required=True)
     arguments.add_argument("--cli", required=True)
+    arguments.add_argument("--folder", type=Path, default=ROOT / "build" / "playground")
     given = arguments.parse_args()
     # Also where a script started it in the background, whose commands ignore SIGINT.
     for end in (signal.SIGINT, signal.SIGTERM):
         signal.signal(end, signal.default_int_handler)
 
-    shutil.rmtree(PLAYGROUND, ignore_errors=True)
-    PLAYGROUND.mkdir(parents=True)
-    lay_out(given.provider, PLAYGROUND / "mirror")
-    (PLAYGROUND / "cli.tfrc").write_text(cli_config(PLAYGROUND / "mirror"))
+    folder = given.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lay_out(given.provider, folder / "mirror")
+    (folder / "cli.tfrc").write_text(cli_config(folder / "mirror"))
     try:
         with Aws(story=True) as aws:
-            root = set_up(aws, "cross-account-access", PLAYGROUND)
-            exports = write_profiles(aws, PLAYGROUND / "aws", **administrators(aws)) | {
-                "TF_CLI_CONFIG_FILE": str(PLAYGROUND / "cli.tfrc")
+            root = set_up(aws, "cross-account-access", folder)
+            exports = write_profiles(aws, folder / "aws", **administrators(aws)) | {
+                "TF_CLI_CONFIG_FILE": str(folder / "cli.tfrc")
             }
             print(greeting(aws, exports, given.cli, root), flush=True)
             signal.pause()
