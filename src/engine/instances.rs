@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ledger::through_a_state;
 use super::sweep::{Fault, Toy, boxed, calls_of, first, leaf, root};
 use super::*;
 use crate::aws::Side;
@@ -29,7 +30,7 @@ async fn a_take_over_that_fails_at_any_call_is_removed_whole_by_its_ledger() {
             let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i2").await;
             assert_eq!(partial.failures.len(), 1, "call {at} {fault:?}");
             backend.heal();
-            let read = refresh(&backend, &boxed(&first()), Ledger::from_value(&partial.ledger.to_value())).await.unwrap();
+            let read = refresh(&backend, &boxed(&first()), through_a_state(&partial.ledger)).await.unwrap();
             assert_eq!(read.ledger.0.len(), partial.ledger.0.len(), "call {at} {fault:?}: a read lost what was being taken over");
             let again = converge(&backend, &boxed(&first()), read.ledger, "i2").await;
             assert!(again.failures.is_empty(), "call {at} {fault:?}: {:?}", again.failures);

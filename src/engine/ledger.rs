@@ -125,9 +125,10 @@ pub struct Ledger(pub BTreeMap<Key, Entry>);
 
 impl Ledger {
     /// The ledger of a state. Entries that are no entries are left out: they come from a defect, not from a user.
-    pub fn from_value(objects: &Value) -> Self {
-        let entries = objects.entries().into_iter().flatten();
-        Ledger(entries.filter_map(|(key, value)| Some((Key::parse(key)?, entry_of(value)?))).collect())
+    pub fn of_state(state: &Value) -> Self {
+        let entries = state.get("objects").entries().into_iter().flatten();
+        let own = state.get("instance").as_str();
+        Ledger(entries.filter_map(|(key, value)| Some((Key::parse(key)?, entry_of(value, own)?))).collect())
     }
 
     /// The ledger of a state that was just read from where it is stored. What older entries do not say has the value that it had then:
@@ -135,18 +136,23 @@ impl Ledger {
     ///
     /// # Errors
     /// An entry that this version does not understand. To leave it out would lose the object.
-    pub fn stored(objects: &Value) -> Result<Self, DecodeError> {
+    pub fn stored(state: &Value) -> Result<Self, DecodeError> {
         let path = Path::of("objects");
+        let own = state.get("instance").as_str();
         let read = |(key, value): (&String, &Value)| {
             let unknown = |what: &str| DecodeError::new(&path.key(key), format!("{what} that this version of the provider does not know"));
             let parsed = Key::parse(key).ok_or_else(|| unknown("a name"))?;
-            Ok((parsed, entry_of(value).ok_or_else(|| unknown("an account, an origin or an addition"))?))
+            Ok((parsed, entry_of(value, own).ok_or_else(|| unknown("an account, an origin or an addition"))?))
         };
-        Ok(Ledger(objects.entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
+        Ok(Ledger(state.get("objects").entries().into_iter().flatten().map(read).collect::<Result<_, _>>()?))
     }
 
-    pub fn to_value(&self) -> Value {
-        Value::map(self.0.iter().map(|(key, entry)| (key.to_string(), value_of(entry))))
+    /// Writes the attributes `objects` and `instance` of a state. The instance stays once there is one.
+    pub fn write_to(&self, state: &mut Value) {
+        let own = state.get("instance").as_str().or_else(|| self.instance()).map(str::to_owned);
+        let entries = self.0.iter().map(|(key, entry)| (key.to_string(), value_of(entry, own.as_deref())));
+        state.insert("objects", Value::map(entries));
+        state.insert("instance", Value::optional_string(own));
     }
 
     pub fn get(&self, key: &Key) -> Option<&Entry> {
@@ -194,7 +200,11 @@ pub fn entry_attributes() -> Vec<Attribute> {
         )
         .computed(),
         Attribute::map_of_strings("tags", "Tags of the object without the ownership tags; null if it has none.").computed(),
-        Attribute::string("instance", "The create operation that created the object: the value of its `xeks:instance` tag.").computed(),
+        Attribute::string(
+            "instance",
+            "The create operation that created the object, if it is not that of this resource: the value of its `xeks:instance` tag.",
+        )
+        .computed(),
         Attribute::plain(
             "added",
             Type::set(Type::String),
@@ -209,27 +219,50 @@ pub fn entry_attributes() -> Vec<Attribute> {
     ]
 }
 
-fn entry_of(value: &Value) -> Option<Entry> {
+/// Whether an object of that origin has the instance of its resource unless its entry says otherwise.
+fn has_own_instance(origin: Origin) -> bool {
+    matches!(origin, Origin::Created | Origin::Adopted)
+}
+
+/// The entry of a resource with that instance.
+fn entry_of(value: &Value, own: Option<&str>) -> Option<Entry> {
     let text = |name: &str| value.get(name).as_str().map(str::to_owned);
+    let origin = Origin::parse(&text("origin")?)?;
+    let instance = match text("instance") {
+        None if has_own_instance(origin) => own.map(str::to_owned),
+        instance => instance.filter(|instance| instance != NONE),
+    };
     Some(Entry {
         account_id: text("account_id")?,
         region: text("region"),
         arn: text("arn"),
         id: text("id"),
-        origin: Origin::parse(&text("origin")?)?,
+        origin,
         document: text("document"),
         tags: value
             .get("tags")
             .entries()
             .map(|tags| tags.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()),
-        instance: text("instance"),
+        instance,
         added: value.get("added").strings().iter().map(|added| Added::parse(added)).collect::<Option<_>>()?,
         pending: value.get("pending").as_bool().unwrap_or(false),
     })
 }
 
-/// The entry as a state has it.
-pub fn value_of(entry: &Entry) -> Value {
+/// What stands for no instance where null would be the resource's own.
+const NONE: &str = "";
+
+/// The instance of an entry as the state of a resource with that instance has it: its own is not repeated.
+pub fn instance_value(entry: &Entry, own: Option<&str>) -> Value {
+    match entry.instance.as_deref() {
+        instance if !has_own_instance(entry.origin) => Value::optional_string(instance),
+        instance if instance == own => Value::Null,
+        instance => Value::string(instance.unwrap_or(NONE)),
+    }
+}
+
+/// The entry as the state of a resource with that instance has it.
+pub fn value_of(entry: &Entry, own: Option<&str>) -> Value {
     Value::object([
         ("account_id", Value::string(&entry.account_id)),
         ("region", Value::optional_string(entry.region.as_deref())),
@@ -238,7 +271,7 @@ pub fn value_of(entry: &Entry) -> Value {
         ("origin", Value::string(entry.origin.as_str())),
         ("document", Value::optional_string(entry.document.as_deref())),
         ("tags", tags_value(entry.tags.as_ref())),
-        ("instance", Value::optional_string(entry.instance.as_deref())),
+        ("instance", instance_value(entry, own)),
         ("added", added_value(&entry.added)),
         ("pending", if entry.pending { Value::Bool(true) } else { Value::Null }),
     ])
@@ -252,6 +285,14 @@ pub fn tags_value(tags: Option<&Tags>) -> Value {
 /// Null where nothing was added.
 pub fn added_value(added: &BTreeSet<Added>) -> Value {
     if added.is_empty() { Value::Null } else { Value::set_of_strings(added.iter().map(Added::to_string)) }
+}
+
+/// The ledger as a state gives it back.
+#[cfg(test)]
+pub fn through_a_state(ledger: &Ledger) -> Ledger {
+    let mut state = Value::object([("instance", Value::Unknown)]);
+    ledger.write_to(&mut state);
+    Ledger::of_state(&state)
 }
 
 #[cfg(test)]
@@ -281,13 +322,36 @@ mod tests {
             pending: true,
         };
         let ledger = Ledger(BTreeMap::from([(Key::new(Side::Cluster, "iam_role", "a"), entry)]));
-        assert_eq!(Ledger::from_value(&ledger.to_value()), ledger);
+        assert_eq!(through_a_state(&ledger), ledger);
+    }
+
+    #[test]
+    fn an_entry_shows_an_instance_only_if_it_is_not_its_resources_own() {
+        let entry = |name: &str, origin, instance: Option<&str>| {
+            let entry = super::super::found("183295435445", None, origin);
+            (Key::new(Side::Cluster, "iam_role", name), Entry { instance: instance.map(str::to_owned), ..entry })
+        };
+        let ledger = Ledger(BTreeMap::from([
+            entry("a", Origin::Created, Some("own")),
+            entry("b", Origin::Adopted, Some("own")),
+            entry("c", Origin::Created, Some("other")),
+            entry("d", Origin::Created, None),
+            entry("e", Origin::Imported, Some("other")),
+            entry("f", Origin::Imported, None),
+            entry("g", Origin::Shared, None),
+        ]));
+        let mut state = Value::object([("instance", Value::Unknown)]);
+        ledger.write_to(&mut state);
+        assert_eq!(state.get("instance").as_str(), Some("own"));
+        let shown = state.get("objects").entries().unwrap().values().map(|entry| entry.get("instance").as_str());
+        assert_eq!(shown.collect::<Vec<_>>(), [None, None, Some("other"), Some(""), Some("other"), None, None]);
+        assert_eq!(through_a_state(&ledger), ledger);
     }
 
     /// The entries of a state whose objects say no more than this.
     fn stored(entries: &[(&str, &[(&str, &str)])]) -> Result<Ledger, DecodeError> {
         let entry = |members: &[(&str, &str)]| Value::object(members.iter().map(|(name, text)| (*name, Value::string(*text))));
-        Ledger::stored(&Value::map(entries.iter().map(|(key, members)| (*key, entry(members)))))
+        Ledger::stored(&Value::object([("objects", Value::map(entries.iter().map(|(key, members)| (*key, entry(members)))))]))
     }
 
     #[test]

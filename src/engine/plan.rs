@@ -4,24 +4,30 @@ use std::collections::BTreeMap;
 
 use super::key::Key;
 use super::kind::{Accounts, Backend};
-use super::ledger::{Entry, Ledger, Origin, added_value, tags_value};
+use super::ledger::{Entry, Ledger, Origin, added_value, instance_value, tags_value};
 use super::object::{Object, OnExisting, Planned};
 use crate::schema::{Value, placeholder};
 
-/// The planned value of the attribute `objects`.
-pub fn plan<B: Backend>(objects: &[Box<dyn Object<B>>], prior: &Ledger, env: &B::Env) -> Value {
+/// The planned value of the attribute `objects` of a resource with that instance; without one it is to be created.
+pub fn plan<B: Backend>(objects: &[Box<dyn Object<B>>], prior: &Ledger, own: Option<&str>, env: &B::Env) -> Value {
     let all: BTreeMap<Key, &dyn Object<B>> = objects.iter().map(|object| (object.key(), object.as_ref())).collect();
-    let plan = Plan { all, prior, env };
+    let plan = Plan { all, prior, own, env };
     Value::map(objects.iter().map(|object| (object.key().to_string(), plan.entry(object.as_ref()))))
 }
 
 struct Plan<'a, B: Backend> {
     all: BTreeMap<Key, &'a dyn Object<B>>,
     prior: &'a Ledger,
+    own: Option<&'a str>,
     env: &'a B::Env,
 }
 
 impl<B: Backend> Plan<'_, B> {
+    /// Whether no object of the resource has an instance of another create.
+    fn is_all_own(&self) -> bool {
+        self.prior.0.values().all(|entry| entry.instance.is_none() || entry.instance.as_deref() == self.own)
+    }
+
     fn entry(&self, object: &dyn Object<B>) -> Value {
         let (key, planned) = (object.key(), object.planned(self.env));
         let entry = self.prior.get(&key);
@@ -54,8 +60,9 @@ impl<B: Backend> Plan<'_, B> {
             _ => Value::Unknown,
         };
         let instance = match entry {
-            // A create mints the instance; an entry keeps the one that it has.
-            Some(entry) if origin == Some(entry.origin) => text(entry.instance.as_deref()),
+            Some(entry) if origin == Some(entry.origin) => instance_value(entry, self.own),
+            // Not its resource's own only if it is attached to an object of another one.
+            _ if self.is_all_own() => Value::Null,
             _ => Value::Unknown,
         };
         Value::object([
@@ -134,7 +141,7 @@ mod tests {
         let entry = Entry { pending, id: id.map(str::to_owned), ..found("1", None, Origin::Created) };
         let objects = boxed(&[root("a", "1", &[])]);
         let ledger = Ledger([(objects[0].key(), entry)].into());
-        plan(&objects, &ledger, &Toy::new()).get("cluster/root/a").get("id").clone()
+        plan(&objects, &ledger, None, &Toy::new()).get("cluster/root/a").get("id").clone()
     }
 
     #[test]

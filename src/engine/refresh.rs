@@ -46,7 +46,8 @@ pub async fn refresh<B: Backend>(backend: &B, objects: &[Box<dyn Object<B>>], pr
 
 fn is_as_recorded<B: Backend>(object: &dyn Object<B>, prior: &Ledger, refreshed: &Refreshed) -> bool {
     let key = object.key();
-    let is_same = prior.get(&key).map(value_of) == refreshed.ledger.get(&key).map(value_of);
+    let shown = |ledger: &Ledger| ledger.get(&key).map(|entry| value_of(entry, None));
+    let is_same = shown(prior) == shown(&refreshed.ledger);
     is_same && refreshed.observed.get(&key).is_some_and(|observed| !observed.differs)
 }
 

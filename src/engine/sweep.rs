@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
+use super::ledger::through_a_state;
 use super::*;
 use crate::aws::Side;
 use crate::diagnostics::Path;
@@ -283,7 +284,7 @@ async fn a_create_that_fails_at_any_call_is_removed_whole_by_its_ledger() {
             let partial = converge(&backend, &boxed(&first()), Ledger::default(), "i1").await;
             assert_eq!(partial.failures.len(), 1, "call {at} {fault:?}");
             // The state goes through Terraform and back.
-            let ledger = Ledger::from_value(&partial.ledger.to_value());
+            let ledger = through_a_state(&partial.ledger);
             backend.heal();
             let removed = delete_all(&backend, ledger).await;
             assert!(removed.failures.is_empty(), "call {at} {fault:?}: {:?}", removed.failures);

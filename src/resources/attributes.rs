@@ -37,6 +37,11 @@ pub fn common_attributes() -> Vec<Attribute> {
              `account/kind/name`.",
         )
         .computed(),
+        Attribute::string(
+            "instance",
+            "The create operation that created the objects of this resource: the value of their `xeks:instance` tag.",
+        )
+        .computed(),
         timeouts(),
     ]
 }

@@ -98,7 +98,7 @@ def test_a_statement_that_a_killed_replacement_left_on_an_existing_role_is_taken
     root = workspace(access(f'name = "{ACCESS}", existing = true'))
     root.apply()
     trust = json.dumps(accounts.trust("cluster", ACCESS))
-    (instance,) = {object["instance"] for object in root.state(ADDRESS)["objects"].values()} - {None}
+    instance = root.state(ADDRESS)["instance"]
     of_another = trust.replace(instance, "0123456789abcdef")
     assert of_another != trust
     accounts.iam("cluster").update_assume_role_policy(RoleName=ACCESS, PolicyDocument=of_another)

@@ -15,6 +15,7 @@ use xeks::objects::iam::instance_profile::InstanceProfile;
 use xeks::objects::iam::instance_profile_role::InstanceProfileRole;
 use xeks::objects::iam::policy_attachment::PolicyAttachment;
 use xeks::objects::iam::role::{self, Role};
+use xeks::schema::Value;
 
 use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
 
@@ -98,8 +99,7 @@ impl Connection {
         let made = converge(cx, &self.objects(), prior, instance).await;
         let failures: Vec<String> = made.failures.iter().map(|f| format!("{}: {}", f.key, text(&f.error))).collect();
         assert!(failures.is_empty(), "{failures:#?}");
-        // The state goes through Terraform and back.
-        Ledger::from_value(&made.ledger.to_value())
+        through_a_state(&made.ledger)
     }
 
     /// Makes it twice, as under `create_before_destroy`, and expects the removal of the older to leave what the newer took over.
@@ -200,4 +200,16 @@ fn policy(side: Side, role: &str, name: &str, document: String) -> InlinePolicy 
     let key = role::key(side, role);
     let (role, name, depends_on) = (role.into(), name.into(), vec![key]);
     InlinePolicy { side, role, name, document, marked: true, relies_on: vec![], depends_on, attribute: Path::root() }
+}
+
+/// The state that has this ledger.
+pub fn stored(ledger: &Ledger) -> Value {
+    let mut state = Value::object([("instance", Value::Null)]);
+    ledger.write_to(&mut state);
+    state
+}
+
+/// The ledger as Terraform gives it back.
+pub fn through_a_state(ledger: &Ledger) -> Ledger {
+    Ledger::of_state(&stored(ledger))
 }

@@ -16,6 +16,7 @@ use xeks::objects::ec2::peering::usage::Usage;
 use xeks::objects::ec2::peering::{End, Link, Untagged};
 use xeks::objects::ec2::security_group_rule::SecurityGroupRule;
 
+use crate::connection::{stored, through_a_state};
 use crate::emulator::{Aws, CLUSTER, CLUSTER_ACCOUNT, REGION, WORKLOAD_ACCOUNT, text};
 
 const RESOURCE: &[&str] = &["xeks_cluster_peering", "cluster", "workload"];
@@ -95,8 +96,7 @@ async fn make(cx: &Context, objects: &[Box<dyn Object<Context>>], prior: Ledger,
     let made = converge(cx, objects, prior, instance).await;
     let failures: Vec<String> = made.failures.iter().map(|f| format!("{}: {}", f.key, text(&f.error))).collect();
     assert!(failures.is_empty(), "{failures:#?}");
-    // The state goes through Terraform and back.
-    Ledger::from_value(&made.ledger.to_value())
+    through_a_state(&made.ledger)
 }
 
 /// The context of an operation that finds this ledger.
@@ -146,7 +146,7 @@ async fn a_route_that_another_resource_wants_outlives_the_one_that_made_it() {
     assert_eq!(refused.ledger, owner, "nothing is removed before the other has left");
     remove(&aws, OTHER, user).await;
     let seen = refresh(&cx(&aws, RESOURCE, &owner).await, &narrow, owner.clone()).await.unwrap().ledger;
-    assert_eq!(seen.to_value(), owner.to_value(), "all that the owner wants still exists");
+    assert_eq!(stored(&seen), stored(&owner), "all that the owner wants still exists");
     remove(&aws, RESOURCE, owner).await;
     assert_eq!(aws.left(), before);
 }
@@ -197,7 +197,7 @@ async fn a_peering_that_is_denied_any_call_is_removed_by_its_ledger() {
         let partial = converge(&aws.cx(RESOURCE).await, &network.own(), Ledger::default(), "i1").await;
         aws.admin("faults/clear", json!({}));
         assert!(!partial.failures.is_empty(), "{action}");
-        remove(&aws, RESOURCE, Ledger::from_value(&partial.ledger.to_value())).await;
+        remove(&aws, RESOURCE, through_a_state(&partial.ledger)).await;
         assert_eq!(aws.left(), before, "{action}");
     }
 }

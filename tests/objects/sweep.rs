@@ -6,7 +6,7 @@ use serde_json::json;
 use xeks::engine::{Ledger, converge, delete_all};
 use xeks::objects::eks::entries::Scope;
 
-use crate::connection::{ADMIN, Connection, RESOURCE, VIEW};
+use crate::connection::{ADMIN, Connection, RESOURCE, VIEW, through_a_state};
 use crate::emulator::{Aws, text};
 
 /// The other configuration that an update goes to.
@@ -74,7 +74,7 @@ async fn a_create_that_is_denied_any_call_is_removed_by_its_ledger_or_converges_
             assert_eq!(partial.failures.len(), 1, "call {at}");
             let text = text(&partial.failures[0].error);
             assert!(text.contains("AccessDenied") && text.contains("not authorized to perform"), "{text}");
-            let mut ledger = Ledger::from_value(&partial.ledger.to_value());
+            let mut ledger = through_a_state(&partial.ledger);
             if retry {
                 ledger = Connection::default().make(&cx, ledger, "i1").await;
             }
@@ -101,7 +101,7 @@ async fn an_update_that_is_denied_any_call_can_be_reverted_or_destroyed() {
         let partial = converge(&cx, &changed().objects(), made.clone(), "i1").await;
         heal(&aws);
         assert!(!partial.failures.is_empty(), "call {at}");
-        let ledger = Ledger::from_value(&partial.ledger.to_value());
+        let ledger = through_a_state(&partial.ledger);
         let ledger = if at % 2 == 0 { Connection::default().make(&cx, ledger, "i1").await } else { ledger };
         let removed = delete_all(&cx, ledger).await;
         assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "call {at}: {:?}", removed.failures);
@@ -124,7 +124,7 @@ async fn a_removal_that_is_denied_any_call_is_finished_by_the_next() {
         let partial = delete_all(&cx, made).await;
         heal(&aws);
         assert!(!partial.failures.is_empty() && !partial.ledger.is_empty(), "call {at}");
-        let removed = delete_all(&cx, Ledger::from_value(&partial.ledger.to_value())).await;
+        let removed = delete_all(&cx, through_a_state(&partial.ledger)).await;
         assert!(removed.failures.is_empty() && removed.ledger.is_empty(), "call {at}: {:?}", removed.failures);
         assert_eq!(aws.dump(), before, "call {at}");
     }

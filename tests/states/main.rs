@@ -100,7 +100,7 @@ fn reads(resource: &Arc<dyn Resource>, version: i64, stored: &Json) -> Result<()
     }
     // A ledger that loses a line loses an object.
     let lines = |objects: &Json| objects.as_object().map_or(0, serde_json::Map::len);
-    let read = Ledger::from_value(state.get("objects")).0.len();
+    let read = Ledger::of_state(&state).0.len();
     if version == resource.schema().version() && read != lines(&attributes["objects"]) || read == 0 {
         return Err(format!("{read} entries of the ledger are left"));
     }

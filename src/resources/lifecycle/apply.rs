@@ -17,7 +17,7 @@ impl<C: Composite> Composed<C> {
         let ApplyRequest { prior, planned, config } = request;
         let mut diagnostics = Diagnostics::new();
         let operation = if prior.is_null() { "create" } else { "update" };
-        let Begun { cx, mut env, model } = match self.begin(context, &planned, (&config, prior.get("objects")), operation).await {
+        let Begun { cx, mut env, model } = match self.begin(context, &planned, (&config, &prior), operation).await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
@@ -39,7 +39,7 @@ impl<C: Composite> Composed<C> {
                 return Outcome::new(prior, diagnostics);
             }
         }
-        let instance = ledger.instance().map_or_else(mint_instance, str::to_owned);
+        let instance = prior.get("instance").as_str().map_or_else(mint_instance, str::to_owned);
         let objects = self.composite.objects(&model, &env);
         oidc_provider::will_hold(&cx, &objects);
         forget_unmanaged(&mut ledger, &objects);
@@ -52,7 +52,8 @@ impl<C: Composite> Composed<C> {
         report.warn(&mut diagnostics);
         let mut ledger = converged.ledger;
         if converged.failures.is_empty() {
-            self.fill(&mut value, &model, &env, ledger.to_value());
+            ledger.write_to(&mut value);
+            self.fill(&mut value, &model, &env);
             surprises(C::NAME, &planned, &value, &mut diagnostics);
             return Outcome::new(value, diagnostics);
         }
@@ -61,14 +62,15 @@ impl<C: Composite> Composed<C> {
             return Outcome::new(prior, diagnostics);
         }
         if prior.is_null() {
-            self.fill(&mut value, &model, &env, ledger.to_value());
+            ledger.write_to(&mut value);
+            self.fill(&mut value, &model, &env);
             return Outcome::new(value.without_unknowns(), diagnostics);
         }
         // The user's attributes keep their prior values, so that the next plan shows the whole change again; the ledger says what exists,
         // and that all of it has to be read again.
         ledger.0.values_mut().for_each(|entry| entry.pending = true);
         let mut state = prior;
-        state.insert("objects", ledger.to_value());
+        ledger.write_to(&mut state);
         Outcome::new(state, diagnostics)
     }
 
@@ -87,7 +89,7 @@ impl<C: Composite> Composed<C> {
 
     pub(super) async fn destroy(&self, context: &RequestContext, prior: Value) -> Outcome<Value> {
         let mut diagnostics = Diagnostics::new();
-        let Begun { cx, env, model } = match self.begin(context, &prior, (&Value::Null, prior.get("objects")), "delete").await {
+        let Begun { cx, env, model } = match self.begin(context, &prior, (&Value::Null, &prior), "delete").await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(prior, diagnostics),
         };
@@ -101,7 +103,7 @@ impl<C: Composite> Composed<C> {
         }
         report.failures("delete", &converged.failures, &converged.ledger, &mut diagnostics);
         let mut state = prior;
-        state.insert("objects", converged.ledger.to_value());
+        converged.ledger.write_to(&mut state);
         Outcome::new(state, diagnostics)
     }
 }

@@ -230,10 +230,10 @@ impl<C: Composite> Composed<C> {
         &self,
         context: &RequestContext,
         value: &Value,
-        (config, objects): (&Value, &Value),
+        (config, state): (&Value, &Value),
         operation: &str,
     ) -> Result<Begun<C::Model>, Diagnostics> {
-        let ledger = Ledger::from_value(objects);
+        let ledger = Ledger::of_state(state);
         // A destroy needs nothing of the cluster but its objects.
         let pair = self.pair(context, value, &ledger, operation != "delete").await?;
         let env = env(&pair, value, ledger, &context.provider).given_by(config);
@@ -278,13 +278,12 @@ impl<C: Composite> Composed<C> {
         outputs
     }
 
-    /// Writes the computed attributes that follow from the model and the objects.
-    fn fill(&self, value: &mut Value, model: &C::Model, env: &Env, objects: Value) {
-        for (name, output) in self.outputs(model, value, env, &objects) {
+    /// Writes the computed attributes that follow from the model and the objects of the value.
+    fn fill(&self, value: &mut Value, model: &C::Model, env: &Env) {
+        for (name, output) in self.outputs(model, value, env, value.get("objects")) {
             value.insert(name, output);
         }
         value.insert("tags_all", placeholder::map_value(&env.tags_all(value)));
-        value.insert("objects", objects);
     }
 }
 
@@ -311,8 +310,7 @@ impl<C: Composite> Resource for Composed<C> {
     }
 
     fn stored(&self, mut state: Value) -> Result<Value, DecodeError> {
-        let ledger = Ledger::stored(state.get("objects"))?;
-        state.insert("objects", ledger.to_value());
+        Ledger::stored(&state)?.write_to(&mut state);
         Ok(state)
     }
 

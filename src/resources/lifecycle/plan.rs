@@ -50,7 +50,7 @@ impl<C: Composite> Composed<C> {
             return unknown(self, Diagnostics::new());
         }
         let describes = !context.provider.skip_preflight;
-        let pair = match self.pair(context, &value, &Ledger::from_value(prior.get("objects")), describes).await {
+        let pair = match self.pair(context, &value, &Ledger::of_state(&prior), describes).await {
             Ok(pair) => pair,
             // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),
@@ -204,7 +204,7 @@ impl<C: Composite> Composed<C> {
             }
         }
         let mut value = self.schema.with_equivalents_of(&value, prior);
-        let env = env(pair, &value, Ledger::from_value(prior.get("objects")), provider).given_by(&config);
+        let env = env(pair, &value, Ledger::of_state(prior), provider).given_by(&config);
         let model = C::Model::from_value(&value, &env);
         let open = self.schema.leaves_objects_open(&value);
         if open {
@@ -212,8 +212,12 @@ impl<C: Composite> Composed<C> {
         } else {
             let objects = self.composite.objects(&model, &env);
             let named = objects.iter().all(|object| !placeholder::is_in(&object.key().name));
-            let planned = if named { engine::plan(&objects, &env.ledger, &env) } else { Value::Unknown };
-            self.fill(&mut value, &model, &env, planned);
+            let own = prior.get("instance").as_str();
+            value.insert("objects", if named { engine::plan(&objects, &env.ledger, own, &env) } else { Value::Unknown });
+            // The apply mints it for the first object that needs one.
+            let needs_one = own.is_none() && value.get("objects") != prior.get("objects");
+            value.insert("instance", if needs_one { Value::Unknown } else { Value::optional_string(own) });
+            self.fill(&mut value, &model, &env);
         }
         Planned { value, env, model, open }
     }

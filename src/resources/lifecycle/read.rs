@@ -13,7 +13,7 @@ impl<C: Composite> Composed<C> {
         if context.provider.unknown {
             return Outcome::new(state, Diagnostics::new());
         }
-        let begun = match self.begin(context, &state, (&Value::Null, state.get("objects")), "read").await {
+        let begun = match self.begin(context, &state, (&Value::Null, &state), "read").await {
             Ok(begun) => begun,
             Err(diagnostics) => return Outcome::new(state, diagnostics),
         };
@@ -68,14 +68,13 @@ impl<C: Composite> Composed<C> {
             diagnostics.error(located.path, format!("Reading {} failed", C::NAME), text);
             diagnostics
         })?;
-        let objects = seen.ledger.to_value();
+        seen.ledger.write_to(state);
         let model = C::Model::from_value(state, env);
         // Not tags_all: its drift is that of the provider's default_tags, which only a plan may bring in.
         // What follows from an object that is gone is null until the object is created again.
-        for (name, output) in self.outputs(&model, state, env, &objects) {
+        for (name, output) in self.outputs(&model, state, env, state.get("objects")) {
             state.insert(name, output.without_unknowns());
         }
-        state.insert("objects", objects);
         Ok(())
     }
 }
