@@ -28,9 +28,10 @@ TERRAFORM    ?= $(shell command -v terraform 2>/dev/null)
 TOFU         ?= $(or $(shell command -v tofu 2>/dev/null),$(if $(shell command -v go 2>/dev/null),$(TOFU_BUILT)))
 CLI          := $(or $(TERRAFORM),$(TOFU))
 
-# Built from its sources at a pinned version, like OpenTofu.
-DENY_VERSION := 0.20.2
-DENY         := $(CACHE)/bin/cargo-deny-$(DENY_VERSION)
+# Tools in Rust, built from their sources at the version in their name, like OpenTofu.
+DENY      := $(CACHE)/bin/cargo-deny-0.20.2
+ABOUT     := $(CACHE)/bin/cargo-about-0.9.3
+CYCLONEDX := $(CACHE)/bin/cargo-cyclonedx-0.5.9
 
 # Linters in Go, each a module in tools/ that pins it; skipped where there is no Go.
 GO           := $(shell command -v go 2>/dev/null)
@@ -177,10 +178,6 @@ PLATFORM_aarch64-unknown-linux-musl := linux_arm64
 PLATFORM_x86_64-pc-windows-gnu      := windows_amd64
 PLATFORM_aarch64-apple-darwin       := darwin_arm64
 PLATFORM_x86_64-apple-darwin        := darwin_amd64
-ABOUT_VERSION     := 0.9.3
-CYCLONEDX_VERSION := 0.5.9
-ABOUT     := $(CACHE)/bin/cargo-about-$(ABOUT_VERSION)
-CYCLONEDX := $(CACHE)/bin/cargo-cyclonedx-$(CYCLONEDX_VERSION)
 
 dist: $(VENV_READY) $(DIST_READY) $(ABOUT) $(CYCLONEDX) ## release archives of all platforms that can be built here, in build/dist; a mirror of them, in build/mirror
 	rustup target add $(DIST_TARGETS)
@@ -217,27 +214,18 @@ $(ACTIONLINT) $(TFLINT) $(TFPLUGINDOCS):
 	cd tools/$(firstword $(subst -, ,$(@F))) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ \
 	  $$(go list tool)
 
-$(DENY):
-	@echo 'Building cargo-deny $(DENY_VERSION), once: about two minutes on two cores.'
-	@mkdir -p $(CACHE)/bin
-	CARGO_TARGET_DIR=$(CACHE)/deny/target cargo install --quiet --locked --no-default-features --no-track \
-	  --version '=$(DENY_VERSION)' --root $(CACHE)/deny cargo-deny
-	mv $(CACHE)/deny/bin/cargo-deny $@
-	rm -rf $(CACHE)/deny
+VERSION_IN = $(lastword $(subst -, ,$(1)))
+CRATE_IN   = $(1:%-$(call VERSION_IN,$(1))=%)
+$(DENY):  FEATURES := --no-default-features
+$(ABOUT): FEATURES := --features cli
 
-$(ABOUT) $(CYCLONEDX): $(CACHE)/bin/%:
-	@echo 'Building $*, once: about three minutes on two cores.'
+$(DENY) $(ABOUT) $(CYCLONEDX): $(CACHE)/bin/%:
+	@echo 'Building $*, once: two or three minutes on two cores.'
 	@mkdir -p $(CACHE)/bin
-	CARGO_TARGET_DIR=$(CACHE)/$*/target cargo install --quiet --locked --no-track --version '=$(lastword $(subst -, ,$*))' \
-	  --root $(CACHE)/$* $(if $(findstring about,$*),--features cli cargo-about,cargo-cyclonedx)
-	mv $(CACHE)/$*/bin/$(if $(findstring about,$*),cargo-about,cargo-cyclonedx) $@
+	CARGO_TARGET_DIR=$(CACHE)/$*/target cargo install --quiet --locked --no-track $(FEATURES) --version '=$(call VERSION_IN,$*)' \
+	  --root $(CACHE)/$* $(call CRATE_IN,$*)
+	mv $(CACHE)/$*/bin/$(call CRATE_IN,$*) $@
 	rm -rf $(CACHE)/$*
-
-$(DIST_READY):
-	$(PYTHON) -m venv $(DIST_VENV)
-	@rm -f $(DIST_VENV)/installed-*
-	$(DIST_VENV)/bin/python -m pip install --quiet --require-hashes --requirement tools/dist-requirements.txt
-	@touch $@
 
 $(SIMULATOR_READY):
 	mkdir -p $(SIMULATOR)
@@ -246,9 +234,12 @@ $(SIMULATOR_READY):
 	@rm -f $(SIMULATOR)/installed-*
 	@touch $@
 
-$(VENV_READY):
+$(VENV_READY): REQUIREMENTS := tests/aws_emulator/requirements.txt
+$(DIST_READY): REQUIREMENTS := tools/dist-requirements.txt
+
+$(VENV_READY) $(DIST_READY):
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed.' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	@rm -f $(VENV)/installed-*
-	$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement tests/aws_emulator/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	@rm -f $(@D)/installed-*
+	$(@D)/bin/python -m pip install --quiet --require-hashes --requirement $(REQUIREMENTS)
 	@touch $@
