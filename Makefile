@@ -67,7 +67,7 @@ policies: $(VENV_READY) ## every IAM policy and AWS call in the sources against 
 	$(VENV)/bin/python -m pytest tests/policies
 
 acceptance: build cli $(filter $(TOFU_BUILT),$(TOFU)) clients $(VENV_READY) ## the real CLIs against two accounts (PYTEST='-k name' narrows it)
-	$(VENV)/bin/python -m pytest tests/acceptance -n 3 --dist loadfile --no-loadscope-reorder --provider $(PROVIDER) \
+	$(VENV)/bin/python -m pytest tests/acceptance -n 4 --dist loadfile --no-loadscope-reorder --provider $(PROVIDER) \
 	  $(if $(TERRAFORM),--cli $(TERRAFORM)) $(if $(TOFU),--cli $(TOFU)) $(PYTEST)
 	@$(if $(TERRAFORM),,echo '!!! NOT TESTED WITH TERRAFORM: it is not installed')
 	@$(if $(TOFU),,echo '!!! NOT TESTED WITH OPENTOFU: install tofu, or Go to build it')

@@ -7,6 +7,8 @@ from accounts import CLUSTER, TRUSTS_EC2, Accounts, role_arn, traces
 from profiles import profile
 from tokens import token
 
+pytestmark = pytest.mark.one_cli
+
 JENKINS = "jenkins"
 #: Cluster → the account that owns it, and the access role there: the first two share one.
 CLUSTERS = {CLUSTER: ("cluster", "eks-admin"), "green": ("cluster", "eks-admin"), "blue": ("search", "eks-blue")}

@@ -7,6 +7,8 @@ from accounts import CLUSTER, Accounts, traces
 from cross_account_access import ACCESS, ACCESS_ARN, ADDRESS, STORY, access
 from irsa_trust import trust
 
+pytestmark = pytest.mark.one_cli
+
 #: A role with several policies and a profile, and a trust with its provider.
 EVERYTHING = STORY + trust()
 

@@ -7,6 +7,8 @@ import pytest
 from accounts import CLUSTER, WORKLOAD_ACCOUNT, Accounts, traces
 from harness import Workspace
 
+pytestmark = pytest.mark.one_cli
+
 HUB = "hub"
 TRUSTS_OPS = {
     "Version": "2012-10-17",

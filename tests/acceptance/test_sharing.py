@@ -12,6 +12,8 @@ from irsa_trust import ADDRESS, POD, POLICY, ROLE, trust
 from network import Network
 from profiles import profile
 
+pytestmark = pytest.mark.one_cli
+
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 BY_A_TOOL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]})
 EXTERNAL_SECRETS = "external-secrets"

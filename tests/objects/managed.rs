@@ -50,7 +50,7 @@ impl Managed {
     }
 
     pub fn ledger(&self) -> Ledger {
-        Ledger::from_value(self.state.get("objects"))
+        Ledger::of_state(&self.state)
     }
 
     pub fn exists(&self) -> bool {

@@ -42,7 +42,8 @@ pub(super) fn schema() -> Schema {
             }),
             Attribute::map_of_strings(
                 "default_tags",
-                "Tags for all objects that this provider creates. The tags of a resource override them.",
+                "Tags for all objects that this provider creates. The tags of a resource override them. A map, not a block with `tags` as in the \
+                 AWS provider: `default_tags = { owner = \"platform\" }`.",
             )
             .optional()
             .check(tags(50, names::user_tag_key)),
@@ -162,7 +163,8 @@ fn assume_role() -> Attribute {
         "assume_role",
         Nesting::List,
         attributes,
-        "Roles to assume one after the other, each with the credentials of the previous one.",
+        "Roles to assume one after the other, each with the credentials of the previous one. A list also for one role, not a block as in the \
+         AWS provider: `assume_role = [{ role_arn = \"…\" }]`.",
     )
     .optional()
 }
