@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import takewhile
 
 import pytest
 from stories import ROOT
@@ -37,7 +38,7 @@ def test_the_demo_shows_that_both_stories_work_and_leaves_nothing(program):
 def test_the_commands_that_the_playground_prints_work_until_it_is_ended(program, cli, tmp_path, end):
     with program("playground.py", "--folder", str(tmp_path / "playground")) as playground:
         try:
-            printed = list(iter(playground.stdout.readline, "Change an object outside of Terraform, and plan again:\n"))
+            printed = list(takewhile(lambda line: not line.startswith("Change an object"), playground.stdout))
             printed += [playground.stdout.readline() for _ in range(2)]
             commands = "".join(
                 line.replace("apply", "apply -auto-approve") for line in printed if line.startswith("  ")
