@@ -11,6 +11,12 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTHONPATH := $(CURDIR)/tests/sweep:$(CURDIR)/tests/races:$(CURDIR)/tests/acceptance:$(CURDIR)/tests/aws_emulator:$(CURDIR)/tests/policies
 
 PROVIDER := build/terraform-provider-xeks
+
+# ROLES=all, for acceptance, sweep and races: with a provider that reads all roles at once however few it needs.
+ROLES    ?=
+READING  := $(if $(filter all,$(ROLES)),--features all-roles-at-once)
+export XEKS_ROLES := $(ROLES)
+
 PLUGINS  := $(HOME)/.terraform.d/plugins
 
 # Keyed by the content of the pins, so that a changed pin is installed and nothing else ever is.
@@ -49,7 +55,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## the stripped release binary, build/terraform-provider-xeks
-	cargo build --locked --release --bin terraform-provider-xeks
+	cargo build --locked --release --bin terraform-provider-xeks $(READING)
 	@mkdir -p build
 	@cmp -s $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER) \
 	  || { cp $(CARGO_TARGET_DIR)/release/terraform-provider-xeks $(PROVIDER).new && mv $(PROVIDER).new $(PROVIDER); }

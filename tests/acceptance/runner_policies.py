@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from accounts import Accounts
+from aws_emulator.accounts import ALL_ROLES
 from harness import Cli
 
 FILES = Path(__file__).parents[1] / "aws_emulator" / "aws_emulator" / "policies"
@@ -85,10 +86,6 @@ def give(accounts: Accounts, wanted: dict[str, dict]) -> None:
             iam.put_role_policy(RoleName=RUNNER, PolicyName="xeks", PolicyDocument=document)
         else:
             iam.delete_role_policy(RoleName=RUNNER, PolicyName="xeks")
-
-
-#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
-ALL_ROLES = ("iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles")
 
 
 def allow_all_roles(aws) -> None:

@@ -2,13 +2,15 @@
 
 Owns: the accounts' names and ids, the runner principals in each, their credentials. Each account has
   root      the account's root user: for the tests' own set-up and look-ups, never for xeks
-  runner    temporary credentials of the role `xeks-runner`, which has exactly the permissions in policies/
+  runner    temporary credentials of the role `xeks-runner`, which has exactly the permissions in policies/; with
+            XEKS_ROLES=all, it may also read all roles at once (docs/guides/permissions.md)
   pipeline  long-lived keys of the user `xeks-pipeline`, which may do nothing but assume `xeks-runner`
 Must not know: the server, the stories.
 """
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -20,6 +22,8 @@ PIPELINE_USER = "xeks-pipeline"
 EXTERNAL_ID = "xeks"
 
 _POLICIES = Path(__file__).parent / "policies"
+#: What reading all roles at once needs beyond the permissions of each resource (docs/guides/permissions.md).
+ALL_ROLES = ["iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:ListRoles"]
 
 
 def described() -> dict:
@@ -53,6 +57,8 @@ def runner_permissions(name: str) -> dict:
             for key, value in holder.items():
                 if key not in ("Action", "Condition"):
                     holder[key] = _for_all_workloads(value)
+    if os.environ.get("XEKS_ROLES") == "all":
+        policy["Statement"].append({"Effect": "Allow", "Action": ALL_ROLES, "Resource": "*"})
     return policy
 
 
