@@ -58,10 +58,10 @@ impl Network {
         let far = |block: &&str| (Side::Cluster, self.tables[0].clone(), (*block).to_owned());
         let mut routes: Vec<(Side, String, String)> = blocks.iter().map(far).collect();
         routes.push((Side::Workload, self.tables[1].clone(), "10.20.0.0/16".to_owned()));
-        let wanted = routes.iter().map(|(side, table, block)| Untagged::route(*side, table, block)).collect();
+        let wanted: BTreeSet<Untagged> = routes.iter().map(|(side, table, block)| Untagged::route(*side, table, block)).collect();
         let mut objects: Vec<Box<dyn Object<Context>>> = vec![
             Box::new(Connection { link: link(), blocks: Default::default(), tags: tags.clone(), on_existing: on_existing.clone() }),
-            Box::new(Accepter { link: link(), tags: tags.clone(), own: None }),
+            Box::new(Accepter { link: link(), tags: tags.clone(), own: None, wanted: wanted.clone() }),
             Box::new(Usage { link: link(), wanted }),
             Box::new(Options { side: Side::Cluster, link: link(), attribute: Path::root() }),
             Box::new(Options { side: Side::Workload, link: link(), attribute: Path::root() }),

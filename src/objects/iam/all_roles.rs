@@ -79,8 +79,9 @@ async fn ask_pages(cx: &Context, side: Side) -> Result<Arc<All>, Error> {
         pages.send().try_collect()
     };
     let listed = || iam.list_roles().max_items(PAGE as i32).into_paginator().items().send().try_collect();
-    let (details, listed): (Vec<_>, Vec<Role>) =
-        tokio::try_join!(cx.ask("iam:GetAccountAuthorizationDetails", side, details), cx.ask("iam:ListRoles", side, listed))?;
+    // One after the other: most runners that may not do the first would do the second for nothing.
+    let details: Vec<_> = cx.ask("iam:GetAccountAuthorizationDetails", side, details).await?;
+    let listed: Vec<Role> = cx.ask("iam:ListRoles", side, listed).await?;
     let listed: HashMap<String, Role> = listed.into_iter().map(|role| (role.role_id.clone(), role)).collect();
     let details = details.into_iter().flat_map(|page| page.role_detail_list.unwrap_or_default());
     let roles = details.filter_map(|detail| found(detail, &listed)).map(|found| (found.role.role_name.clone(), Arc::new(found))).collect();

@@ -40,6 +40,12 @@ pub fn route_attributes(side: Side) -> RouteAttributes {
 
 pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
     let link = || model.link.clone();
+    let routes = Side::BOTH.map(|side| (side, model.routes(side)));
+    let mut wanted: BTreeSet<Untagged> = BTreeSet::new();
+    for (side, routes) in &routes {
+        wanted.extend(routes.iter().map(|(table, destination)| Untagged::route(*side, table, destination)));
+        wanted.extend(model.dns_resolution.then_some(Untagged::DnsResolution(*side)));
+    }
     let mut objects: Vec<Box<dyn Object<Context>>> = vec![
         Box::new(Connection {
             link: link(),
@@ -47,15 +53,9 @@ pub fn objects(model: &Model, env: &Env) -> Vec<Box<dyn Object<Context>>> {
             tags: model.tags.clone(),
             on_existing: model.on_existing.clone(),
         }),
-        Box::new(Accepter { link: link(), tags: model.tags.clone(), own: model.own }),
+        Box::new(Accepter { link: link(), tags: model.tags.clone(), own: model.own, wanted: wanted.clone() }),
+        Box::new(Usage { link: link(), wanted }),
     ];
-    let routes = Side::BOTH.map(|side| (side, model.routes(side)));
-    let mut wanted: BTreeSet<Untagged> = BTreeSet::new();
-    for (side, routes) in &routes {
-        wanted.extend(routes.iter().map(|(table, destination)| Untagged::route(*side, table, destination)));
-        wanted.extend(model.dns_resolution.then_some(Untagged::DnsResolution(*side)));
-    }
-    objects.push(Box::new(Usage { link: link(), wanted }));
     if model.dns_resolution {
         let options = |side| Box::new(Options { side, link: link(), attribute: Path::of("dns_resolution") }) as _;
         objects.extend(Side::BOTH.map(options));

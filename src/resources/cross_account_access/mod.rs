@@ -152,7 +152,8 @@ impl Composite for CrossAccountAccess {
         }
         let through = model.access.as_ref().map(|access| format!(" through role {}", access.name)).unwrap_or_default();
         let advice = format!(
-            "Two resources give role {workload} access to cluster {cluster}{through}. Keep one of them, with the policies and groups of both, or              choose other roles for one of the two."
+            "Two resources give role {workload} access to cluster {cluster}{through}. Keep one of them, with the policies and groups of both, or \
+             choose other roles for one of the two."
         );
         Some(Claim { what: None, attribute: model.principal().name_path(), advice })
     }

@@ -145,7 +145,8 @@ impl Composite for IrsaTrust {
             return None;
         }
         let advice = format!(
-            "Two resources let pods use role {} in the same way. Keep one of them, with the service accounts of both, or choose another role              for one of the two.",
+            "Two resources let pods use role {} in the same way. Keep one of them, with the service accounts of both, or choose another role \
+             for one of the two.",
             model.role.name
         );
         Some(Claim { what: None, attribute: model.role.name_path(), advice })

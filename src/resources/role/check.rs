@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use serde_json::Value as Json;
 
 use super::{RoleModel, protected};
 use crate::aws::arn::Arn;
-use crate::aws::policy;
+use crate::aws::{Error, policy};
 use crate::diagnostics::{Diagnostics, Path};
 use crate::engine::{Entry, Key, OnExisting};
 use crate::objects::iam::role::{self, RoleFacts};
@@ -207,7 +207,10 @@ impl Wanted<'_> {
         let mut all: BTreeSet<String> = wanted.iter().cloned().collect();
         all.extend(self.recorded(env, role::POLICY_ATTACHMENT).map(|(policy_arn, _)| policy_arn.to_owned()));
         if is_foreign {
-            all.extend(role::attached_arns(cx, self.role.side, &self.role.name).await.unwrap_or_default());
+            match role::attached_arns(cx, self.role.side, &self.role.name).await {
+                Ok(attached) => all.extend(attached),
+                Err(error) => return diagnostics.extend(preflight::skipped(&error)),
+            }
         }
         let quota = Quota {
             what: format!("Role {}", self.role.name),
@@ -231,11 +234,10 @@ impl Wanted<'_> {
         let mut sizes: BTreeMap<String, usize> =
             recorded.map(|(name, entry)| (name.to_owned(), entry.document.as_deref().map_or(0, policy::text_size))).collect();
         if is_foreign {
-            let names = role::inline_names(cx, self.role.side, &self.role.name).await.unwrap_or_default();
-            let reads = names.iter().map(|name| inline_policy::document(cx, self.role.side, &self.role.name, name));
-            let documents =
-                join_all(reads).await.into_iter().map(|document| document.ok().flatten().as_deref().map_or(0, policy::text_size));
-            sizes.extend(names.iter().cloned().zip(documents));
+            match self.inline_sizes(cx).await {
+                Ok(found) => sizes.extend(found),
+                Err(error) => return diagnostics.extend(preflight::skipped(&error)),
+            }
         }
         if is_foreign {
             let added = Json::from_iter(self.inline_policies.clone());
@@ -258,6 +260,17 @@ impl Wanted<'_> {
                 ),
             );
         }
+    }
+
+    /// The sizes of the inline policies that the role has, by name.
+    async fn inline_sizes(&self, cx: &Context) -> Result<Vec<(String, usize)>, Error> {
+        let (side, role) = (self.role.side, &self.role.name);
+        let names = role::inline_names(cx, side, role).await?;
+        let reads = names.into_iter().map(|name| async move {
+            let document = inline_policy::document(cx, side, role, &name).await?;
+            Ok((name, document.as_deref().map_or(0, policy::text_size)))
+        });
+        try_join_all(reads).await
     }
 }
 

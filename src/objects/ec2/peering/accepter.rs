@@ -1,14 +1,17 @@
 //! The peering connection as the cluster account sees it, accepted and active: `CLUSTER/VPC`.
 //!
-//! It is deleted together with the connection; what it adds is the cluster account's own tags. Its deletion comes before all others and
-//! refuses to delete a connection that another resource still uses.
+//! It is deleted together with the connection; what it adds is the cluster account's own tags. On a connection of this resource, these begin
+//! with the note of what uses it. Its deletion comes before all others and refuses to delete a connection that another resource still uses.
 //!
 //! Ledger: `id` (the connection's), `tags` (those of the cluster account's view; null on a foreign connection).
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
 use super::link::{self, FORM, Link};
 use super::note;
+use super::untagged::{self, Untagged};
 use crate::aws::ec2::PeeringConnection;
 use crate::aws::{Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
@@ -28,6 +31,8 @@ pub struct Accepter {
     pub tags: Tags,
     /// Whether the connection is, or will be, this resource's alone. `None`: only a look-up shows it.
     pub own: Option<bool>,
+    /// What the note on a connection of this resource lists.
+    pub wanted: BTreeSet<Untagged>,
 }
 
 /// What the accepter is, beyond what the ledger has.
@@ -85,23 +90,14 @@ impl Object<Context> for Accepter {
     }
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
-        let active = self.accept(cx, self.link.required_id(cx, reconcile)?, reconcile.renewed).await?;
-        let observed = self.observed(cx, reconcile, active);
-        self.update(cx, reconcile, instance, &observed).await
+        let accepted = self.accept(cx, self.link.required_id(cx, reconcile)?, reconcile.renewed).await?;
+        let observed = self.observed(cx, reconcile, accepted);
+        let note = untagged::note_on_own(cx, &self.wanted).tags(instance);
+        self.tag(cx, reconcile, instance, &observed, note).await
     }
 
     async fn update(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed) -> Result<Written, Error> {
-        let own = self.link.is_own(reconcile);
-        if own && let Some(id) = &observed.id {
-            let mut change = tags::exclusive(Keys::Exact, &self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
-            let stamped = observed.facts.get::<AccepterFacts>().and_then(|facts| facts.stamped.as_deref());
-            // What was imported keeps the ownership tags that it has.
-            if reconcile.origin != Origin::Imported && stamped != Some(instance) {
-                change.set.extend(cx.ownership.tags(instance));
-            }
-            link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &change).await?;
-        }
-        Ok(Written { id: observed.id.clone(), tags: own.then(|| self.tags.clone()), ..Written::default() })
+        self.tag(cx, reconcile, instance, observed, Tags::new()).await
     }
 }
 
@@ -164,6 +160,11 @@ pub async fn refuse_if_used(cx: &Context, id: &str, entry: &Entry) -> Result<(),
     Err(Error::of_kind(ErrorKind::Conflict, "ec2:DeleteVpcPeeringConnection", cx.label(Side::Cluster), message))
 }
 
+/// Whether the request was accepted by an earlier attempt whose answer was lost, or is not visible to the accepter's account yet.
+fn is_in_another_state(error: &Error) -> bool {
+    link::is_in_transition(error) || error.is(ErrorKind::Absent)
+}
+
 impl Accepter {
     fn observed(&self, cx: &Context, reconcile: &Reconcile, found: PeeringConnection) -> Observed {
         let own = self.link.is_own(reconcile);
@@ -183,31 +184,55 @@ impl Accepter {
         }
     }
 
-    /// Accepts a connection that waits for it, and waits until both accounts see it active, as options and routes require. `is_new`: this
-    /// run requested it.
-    async fn accept(&self, cx: &Context, id: &str, mut is_new: bool) -> Result<PeeringConnection, Error> {
-        let (call, label) = ("ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster));
-        wait::until(&cx.limits(), "the peering connection to become active", call, label, || {
-            let is_new = std::mem::take(&mut is_new);
-            async move {
-                let near = self.describe(cx, Side::Cluster, id);
-                let far = async { if is_new { Ok(None) } else { self.describe(cx, Side::Workload, id).await } };
-                let (near, far) = tokio::try_join!(near, far)?;
-                let waits_for = |found: &Option<PeeringConnection>, side| found.as_ref().is_some_and(|found| self.awaits(found, side));
-                // A request becomes visible to its accepter later than to its requester: until then there is nothing to accept, and EC2
-                // refuses the call as if a permission lacked.
-                for (found, side) in [(&near, Side::Cluster), (&far, Side::Workload)] {
-                    if waits_for(found, side) {
-                        return self.accept_once(cx, side, id).await.map(|()| None);
+    /// Sets this account's tags on a connection of this resource, and `more` of them.
+    async fn tag(&self, cx: &Context, reconcile: &Reconcile, instance: &str, observed: &Observed, more: Tags) -> Result<Written, Error> {
+        let own = self.link.is_own(reconcile);
+        if own && let Some(id) = &observed.id {
+            let mut change = tags::exclusive(Keys::Exact, &self.tags, observed.tags.as_ref().unwrap_or(&Tags::new()));
+            let stamped = observed.facts.get::<AccepterFacts>().and_then(|facts| facts.stamped.as_deref());
+            // What was imported keeps the ownership tags that it has.
+            if reconcile.origin != Origin::Imported && stamped != Some(instance) {
+                change.set.extend(cx.ownership.tags(instance));
+            }
+            change.set.extend(more);
+            link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &change).await?;
+        }
+        Ok(Written { id: observed.id.clone(), tags: own.then(|| self.tags.clone()), ..Written::default() })
+    }
+
+    /// Accepts a connection that waits for it. `is_new`: this run requested it. One that is not new is active afterwards, in both accounts; a
+    /// new one may become so while options and routes, which wait for that where they have to, are made. The last look waits for it.
+    async fn accept(&self, cx: &Context, id: &str, is_new: bool) -> Result<PeeringConnection, Error> {
+        if is_new {
+            let ec2 = cx.ec2(Side::Cluster, Some(&self.link.cluster.region));
+            match ec2.accept_peering_connection(id).await {
+                Ok(accepted) => return Ok(accepted),
+                Err(error) if is_in_another_state(&error) || error.is(ErrorKind::Throttled) => {}
+                // A request becomes visible to its accepter later than to its requester: until then EC2 refuses the call, as if a permission
+                // lacked. An answer may be lost. Both show in what the connection is now.
+                Err(error) => {
+                    let found = self.describe(cx, Side::Cluster, id).await;
+                    if found.map_or(true, |found| found.is_some_and(|found| self.awaits(&found, Side::Cluster))) {
+                        return Err(error);
                     }
                 }
-                match (near, far) {
-                    (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
-                    (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
-                        Some(dead) => Err(self.ended(cx, &dead)),
-                        None => Ok(None),
-                    },
+            }
+        }
+        let (call, label) = ("ec2:AcceptVpcPeeringConnection", cx.label(Side::Cluster));
+        wait::until(&cx.limits(), "the peering connection to become active", call, label, || async move {
+            let (near, far) = tokio::try_join!(self.describe(cx, Side::Cluster, id), self.describe(cx, Side::Workload, id))?;
+            let waits_for = |found: &Option<PeeringConnection>, side| found.as_ref().is_some_and(|found| self.awaits(found, side));
+            for (found, side) in [(&near, Side::Cluster), (&far, Side::Workload)] {
+                if waits_for(found, side) {
+                    return self.accept_once(cx, side, id).await.map(|()| None);
                 }
+            }
+            match (near, far) {
+                (Some(near), Some(far)) if near.is_active() && far.is_active() => Ok(Some(near)),
+                (near, far) => match near.into_iter().chain(far).find(|each| !link::is_live(each)) {
+                    Some(dead) => Err(self.ended(cx, &dead)),
+                    None => Ok(None),
+                },
             }
         })
         .await
@@ -222,8 +247,7 @@ impl Accepter {
     async fn accept_once(&self, cx: &Context, side: Side, id: &str) -> Result<(), Error> {
         let ec2 = cx.ec2(side, Some(&self.link.end(side).region));
         match ec2.accept_peering_connection(id).await {
-            // The answer to an earlier attempt was lost, or the accepter's account does not see the request yet.
-            Err(error) if link::is_in_transition(&error) || error.is(ErrorKind::Absent) => Ok(()),
+            Err(error) if is_in_another_state(&error) => Ok(()),
             result => result.map(drop),
         }
     }

@@ -1,11 +1,11 @@
 //! What a resource has on a peering connection that can't be tagged: routes and DNS options. How each is noted, and whether it exists.
 //!
-//! Knows nothing of who noted what.
+//! Knows nothing of who has noted what.
 
 use std::collections::BTreeSet;
 
 use super::link::{End, Link, ROUTE};
-use super::note;
+use super::note::{self, Note};
 use crate::aws::ec2::{Route, RouteTable, Select};
 use crate::aws::{Answer, Error, Side};
 use crate::objects::Context;
@@ -39,6 +39,12 @@ impl Untagged {
             }
         }
     }
+}
+
+/// What the note says on a connection of this resource: its routes, which other resources may come to want.
+pub fn note_on_own(cx: &Context, wanted: &BTreeSet<Untagged>) -> Note {
+    let routes = wanted.iter().filter(|untagged| matches!(untagged, Untagged::Route { .. }));
+    Note::new(&cx.ownership.resource, routes.map(Untagged::digest))
 }
 
 /// Beginning of the questions about route tables.

@@ -16,7 +16,7 @@ use futures::future::try_join_all;
 use super::accepter;
 use super::link::{self, FORM, Link};
 use super::note::{self, Note};
-use super::untagged::Untagged;
+use super::untagged::{self, Untagged};
 use crate::aws::ec2::PeeringConnection;
 use crate::aws::{Error, Side};
 use crate::diagnostics::Path;
@@ -92,9 +92,7 @@ impl Object<Context> for Usage {
     async fn create(&self, cx: &Context, reconcile: &Reconcile, instance: &str) -> Result<Written, Error> {
         let id = self.link.required_id(cx, reconcile)?;
         if reconcile.renewed && self.link.is_own(reconcile) {
-            // Nothing is noted on a new connection.
-            let set = self.due_on_own(cx).tags(instance);
-            link::retag(cx, Side::Cluster, &self.link.cluster.region, id, &tags::Change { set, ..Default::default() }).await?;
+            // The accepter has written the note with its own tags.
             return Ok(Written { id: Some(id.to_owned()), ..Written::default() });
         }
         let gone = || self.link.gone(cx, Side::Cluster, id);
@@ -170,17 +168,11 @@ pub async fn remove_note(cx: &Context, name: &str, entry: &Entry, id: &str) -> R
 }
 
 impl Usage {
-    /// What the note says on a connection of this resource: its routes, which other resources may come to want.
-    fn due_on_own(&self, cx: &Context) -> Note {
-        let routes = self.wanted.iter().filter(|untagged| matches!(untagged, Untagged::Route { .. }));
-        Note::new(&cx.ownership.resource, routes.map(Untagged::digest))
-    }
-
     /// What the note has to say of the connection as it was found.
     async fn due(&self, cx: &Context, reconcile: &Reconcile, found: &PeeringConnection) -> Result<Note, Error> {
         let resource = &cx.ownership.resource;
         if self.link.is_own(reconcile) {
-            return Ok(self.due_on_own(cx));
+            return Ok(untagged::note_on_own(cx, &self.wanted));
         }
         let reads = self.wanted.iter().map(|untagged| async move {
             let digest = untagged.digest();
