@@ -24,6 +24,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "one_cli: what it shows does not depend on the CLI: run with the first one only")
     config.addinivalue_line("markers", "long: run with --long only")
+    config.addinivalue_line("markers", "single_reads: counts or permits single reads of roles: not with XEKS_ROLES=all")
 
 
 #: Few tests that take half a minute or more each.
@@ -45,6 +46,8 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("long") and not item.config.getoption("--long"):
         pytest.skip("takes minutes; --long runs it")
+    if item.get_closest_marker("single_reads") and os.environ.get("XEKS_ROLES") == "all":
+        pytest.skip("counts or permits the reads of single roles")
 
 
 def pytest_generate_tests(metafunc):

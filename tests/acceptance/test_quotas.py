@@ -22,6 +22,7 @@ def summaries(aws) -> int:
     return sum(call["action"] == "GetAccountSummary" for call in aws.calls())
 
 
+@pytest.mark.single_reads
 def test_a_trust_policy_within_the_default_asks_for_no_quota(workspace, aws):
     workspace(trust() + access()).plan()
     assert summaries(aws) == 0

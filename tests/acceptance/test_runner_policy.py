@@ -20,7 +20,7 @@ from permission_sets import assign, assign_again
 from role_drift import boundary, prepare
 from runner_policies import ACCOUNTS, EVERYTHING, FILES, REGION, RUNNER, WITH_IDS, give, in_order, policies, rendered
 
-pytestmark = pytest.mark.one_cli
+pytestmark = [pytest.mark.one_cli, pytest.mark.single_reads]
 
 
 def test_the_runners_of_all_tests_have_what_it_renders(workspace):

@@ -245,6 +245,7 @@ def test_every_role_of_a_third_account_without_an_external_id_is_warned_of_as_th
     assert "confused deputy" in warning.detail
 
 
+@pytest.mark.single_reads
 def test_a_permission_set_is_not_warned_of_and_nothing_is_looked_up_for_a_pattern(workspace, aws, trusting):
     aws.clear_calls()
     assert workspace(trusting.hcl(pattern("PowerUser"))).plan().warnings == []

@@ -23,6 +23,9 @@ class Operation(StrEnum):
     DESTROY = "destroy"
 
 
+REPLACEMENTS = (Operation.REPLACE, Operation.REPLACE_FIRST)
+
+
 class Interruption(Enum):
     """What is done while the emulator holds the call."""
 
