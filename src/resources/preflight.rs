@@ -19,6 +19,8 @@ use crate::schema::placeholder;
 /// The warning of a check that could not be made. The same cause is reported once.
 pub fn skipped(error: &Error) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    // The id of the request would tell two errors of one cause apart.
+    let error = Error { request_id: None, ..error.clone() };
     diagnostics.warning(
         Path::root(),
         "Plan-time checks were skipped",

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from accounts import Accounts
+from accounts import TRUSTS_EC2, Accounts
 from cross_account_access import ACCESS, WORKLOAD, access
-from irsa_trust import ROLE, trust
+from irsa_trust import POLICY, ROLE, trust
 
 #: 34 service accounts: 2,344 characters of trust policy.
 PROFILES = ", ".join(f'{{ namespace = "kubeflow-user-{at}", name = "default-editor" }}' for at in range(34))
@@ -16,6 +16,10 @@ MANAGED = [f"arn:aws:iam::aws:policy/{name}" for name in (
     "AmazonVPCReadOnlyAccess", "AmazonSQSReadOnlyAccess", "AmazonSNSReadOnlyAccess", "AmazonRDSReadOnlyAccess",
     "AmazonDynamoDBReadOnlyAccess", "CloudWatchReadOnlyAccess", "AWSCloudTrail_ReadOnlyAccess",
 )]  # fmt: skip
+THEIRS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::theirs"}],
+}
 
 
 def summaries(aws) -> int:
@@ -64,6 +68,16 @@ def test_what_an_existing_role_trusts_already_counts(workspace, aws, account, ro
     Accounts(aws).make_role(account, role, {"Version": "2012-10-17", "Statement": statements})
     failed = workspace(hcl).try_plan()
     assert failed.code and "2048" in failed.text and role in failed.text, failed.text
+
+
+@pytest.mark.parametrize("action", ["ListAttachedRolePolicies", "ListRolePolicies", "GetRolePolicy"])
+def test_policies_of_an_existing_role_that_can_not_be_read_are_a_skipped_check(workspace, aws, action):
+    Accounts(aws).make_role("workload", ROLE, TRUSTS_EC2)
+    aws.client("workload", "iam").put_role_policy(RoleName=ROLE, PolicyName="theirs", PolicyDocument=json.dumps(THEIRS))
+    more = f'existing = true, managed_policy_arns = ["{MANAGED[0]}"], inline_policies = {{ bucket = {POLICY} }}'
+    aws.faults.add("deny", service="iam", action=action, times=None)
+    (warning,) = workspace(trust(f'name = "{ROLE}", {more}')).plan().warnings
+    assert warning.summary == "Plan-time checks were skipped" and f"iam:{action}" in warning.detail
 
 
 def test_more_managed_policies_than_the_account_allows_are_refused_by_the_plan(workspace, aws):
