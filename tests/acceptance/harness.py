@@ -68,6 +68,10 @@ def clean_environment(home: Path, config: Path, **more: str) -> dict[str, str]:
     }
 
 
+#: What is left of the indentation where a long text in the source was joined wrongly.
+GAP = re.compile(r"\w[^\w\s]? {3,}[^\W\d]\w*")
+
+
 @dataclass
 class Diagnostic:
     severity: str
@@ -87,6 +91,10 @@ class Run:
     code: int
     output: str
     diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        gaps = [found.group() for each in self.diagnostics for found in [GAP.search(str(each))] if found]
+        assert not gaps, f"{self.command}: a text whose line breaks were not joined: {gaps}\n{self.text}"
 
     @property
     def errors(self) -> list[Diagnostic]:

@@ -132,7 +132,9 @@ fn refuse_what_is_of_others(cx: &Context, key: &Key, inline: &[String], attached
     }
     let kind = if foreign.is_empty() && attached.is_empty() { ErrorKind::NotYet } else { ErrorKind::Conflict };
     let message = format!(
-        "role {} is in use by others, who added to it: {}. The role was kept. Destroy the xeks resources that use it and remove the other          policies (aws iam delete-role-policy, detach-role-policy), or set force_detach_policies = true on the role and run apply; then          destroy it again",
+        "role {} is in use by others, who added to it: {}. The role was kept. Destroy the xeks resources that use it and remove \
+         the other policies (aws iam delete-role-policy, detach-role-policy), or set force_detach_policies = true on the role and run apply; \
+         then destroy it again",
         key.name,
         all.join(", ")
     );
