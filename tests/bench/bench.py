@@ -1,6 +1,7 @@
 """`make bench`: what the provider costs: its process, and plan, apply, empty plan and destroy of many resources.
 
-Writes docs/benchmarks.md. What was measured is kept in build/bench.json: a run with a selection replaces its part.
+Writes docs/benchmarks.md. What was measured is kept in tests/bench/measured.json: a run with a selection replaces its
+part.
 
     make bench                                                     # all: two hours on two cores
     make bench BENCH='--counts 1 --latencies 100 --parts jobs'     # some
@@ -11,7 +12,6 @@ import json
 import platform
 import subprocess
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import page
@@ -26,7 +26,7 @@ from runner_policies import allow_all_roles
 from workspaces import PROVIDER
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "build" / "bench.json"
+KEPT = Path(__file__).parent / "measured.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PARTS = ("process", "jobs", "limited", "commands")
 #: A token bucket for IAM's calls of each account.
@@ -60,13 +60,12 @@ def main() -> None:
         "machine": f"{platform.system()} {platform.machine()}",
         "parallelism": PARALLELISM,
     }
-    measured |= {"rate": RATE, "burst": BURST}
+    measured |= {"rate": RATE, "burst": BURST, "runs": given.runs}
     for part in given.parts:
         for name, found in getattr(bench, part)(given):
             measured.setdefault(part, {})[name] = found
             print(page.line(part, name, found), flush=True)
-            KEPT.parent.mkdir(exist_ok=True)
-            KEPT.write_text(json.dumps(measured, indent=1))
+            KEPT.write_text(json.dumps(measured) + "\n")
     if not given.no_page:
         PAGE.write_text(page.rendered(measured))
 
@@ -136,7 +135,7 @@ class Bench:
             for _ in range(self.runs):
                 for job, words in JOBS.items():
                     jobs[job].run(aws, root, *words, f"-parallelism={PARALLELISM}")
-            return {job: asdict(measured) for job, measured in jobs.items()}
+            return {job: measured.kept() for job, measured in jobs.items()}
 
     def _workspace(self, aws: Aws, scratch: Path, hcl: str) -> Workspace:
         cli = Cli(self.executable, self.provider, scratch)

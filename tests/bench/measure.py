@@ -27,8 +27,7 @@ class Job:
     #: The largest resident set of a provider's process, in MiB, of each run.
     mebibytes: list[float] = field(default_factory=list)
     #: Of each run, `service:Operation` → calls, and how many of them AWS throttled.
-    calls: list[dict[str, int]] = field(default_factory=list)
-    throttled: list[int] = field(default_factory=list)
+    calls: list[tuple[Counter, int]] = field(default_factory=list)
 
     def run(self, aws: Aws, root: Workspace, *arguments: str) -> None:
         aws.quiet()
@@ -39,8 +38,22 @@ class Job:
         aws.quiet()
         made = aws.calls()
         self.mebibytes.append(peak)
-        self.calls.append(dict(Counter(f"{call['service']}:{call['action']}" for call in made)))
-        self.throttled.append(sum((call["error"] or "").startswith(("Throttl", "RequestLimit")) for call in made))
+        throttled = sum((call["error"] or "").startswith(("Throttl", "RequestLimit")) for call in made)
+        self.calls.append((Counter(f"{call['service']}:{call['action']}" for call in made), throttled))
+
+    def kept(self) -> dict:
+        """What the page needs: least, median and greatest, and the calls of the run with the median number of calls."""
+        calls, throttled = sorted(self.calls, key=lambda run: run[0].total())[len(self.calls) // 2]
+        return {
+            "seconds": _ends_and_middle(self.seconds, 3),
+            "mebibytes": _ends_and_middle(self.mebibytes, 1),
+            "calls": dict(sorted(calls.items())),
+            "throttled": throttled,
+        }
+
+
+def _ends_and_middle(values: list[float], digits: int) -> list[float]:
+    return [round(of(values), digits) for of in (min, statistics.median, max)]
 
 
 def spread(values: list[float], digits: int = 2) -> str:
