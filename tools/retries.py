@@ -64,6 +64,12 @@ LOOPS = (
         Repeat(("Absent",), TIMEOUTS, "after `ec2:CreateVpcPeeringConnection`"),
     ),
     Loop(
+        "ec2:DescribeVpcPeeringConnections",
+        "objects/ec2/peering/link.rs",
+        "once_active",
+        Repeat(("Absent",), TIMEOUTS, "after `ec2:AcceptVpcPeeringConnection`"),
+    ),
+    Loop(
         "ec2:ModifyVpcPeeringConnectionOptions",
         "objects/ec2/peering/options.rs",
         "set_dns_resolution",

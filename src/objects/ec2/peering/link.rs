@@ -3,7 +3,7 @@
 //! Knows which connections count: those that carry traffic or may yet.
 
 use crate::aws::ec2::{PeeringConnection, Select};
-use crate::aws::{Answer, Error, Kind as ErrorKind, Side};
+use crate::aws::{Answer, Error, Kind as ErrorKind, Side, wait};
 use crate::diagnostics::Path;
 use crate::engine::{Entry, Key, Planned, Reconcile};
 use crate::objects::{Context, tags};
@@ -95,6 +95,20 @@ impl Link {
     /// The connection as that side's account sees it; `None` where it is not visible or no longer live.
     pub async fn describe_live(&self, cx: &Context, side: Side, id: &str) -> Result<Option<PeeringConnection>, Error> {
         describe_live(cx, side, Some(&self.end(side).region), id).await
+    }
+
+    /// The connection once that side's account sees it active; `None` where it is no longer live.
+    pub async fn once_active(&self, cx: &Context, side: Side, id: &str) -> Result<Option<PeeringConnection>, Error> {
+        let (call, region) = ("ec2:DescribeVpcPeeringConnections", Some(self.end(side).region.as_str()));
+        wait::until(&cx.limits(), "the peering connection to become active", call, cx.label(side), || async move {
+            Ok(match describe_now(cx, side, region, id).await? {
+                // What was accepted a moment ago may not be visible yet.
+                None => None,
+                Some(found) if is_live(&found) => found.is_active().then_some(Some(found)),
+                Some(_) => Some(None),
+            })
+        })
+        .await
     }
 
     /// The connection of these two VPCs; an active one before one that may become active.

@@ -10,7 +10,7 @@ use super::link::{self, FORM, Link};
 use super::untagged::Untagged;
 use super::{accepter, usage};
 use crate::aws::ec2::PeeringConnection;
-use crate::aws::{Answer, Error, Side, wait};
+use crate::aws::{Answer, Error, Side};
 use crate::diagnostics::Path;
 use crate::engine::{
     BadName, Contention, Deleted, Entry, Key, Kind, Object, Observed, OnExisting, Origin, Planned, Reconcile, Written, parts,
@@ -77,7 +77,7 @@ impl Object<Context> for Options {
 
     async fn create(&self, cx: &Context, reconcile: &Reconcile, _: &str) -> Result<Written, Error> {
         let id = self.link.required_id(cx, reconcile)?;
-        if let Some(found) = self.once_active(cx, id).await? {
+        if let Some(found) = self.link.once_active(cx, self.side, id).await? {
             let end = self.link.end(self.side);
             let is_requester = link::is_requester(&found, &end.vpc_id);
             set_dns_resolution(cx, self.side, Some(&end.region), id, is_requester, true).await?;
@@ -87,18 +87,6 @@ impl Object<Context> for Options {
 
     async fn update(&self, _: &Context, _: &Reconcile, _: &str, observed: &Observed) -> Result<Written, Error> {
         Ok(Written { id: observed.id.clone(), ..Written::default() })
-    }
-}
-
-impl Options {
-    /// The connection once its own account sees it active; `None` where it is no longer live.
-    async fn once_active(&self, cx: &Context, id: &str) -> Result<Option<PeeringConnection>, Error> {
-        let (call, region) = ("ec2:DescribeVpcPeeringConnections", Some(self.link.end(self.side).region.as_str()));
-        wait::until(&cx.limits(), "the peering connection to become active", call, cx.label(self.side), || async move {
-            let found = link::describe_now(cx, self.side, region, id).await?.filter(link::is_live);
-            Ok(if found.as_ref().is_none_or(PeeringConnection::is_active) { Some(found) } else { None })
-        })
-        .await
     }
 }
 
