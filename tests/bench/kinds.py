@@ -46,8 +46,8 @@ KINDS = {
         Kind("xeks_cross_account_access", _access, chain=9),
         # Twice identity and reads; OIDC provider, role, inline policy, last look.
         Kind("xeks_irsa_trust", _trust, chain=8),
-        # Twice identity and two steps of reads; request, look, acceptance, look, tags, note, routes, last look. EC2's
-        # own time for the transitions of the connection is not in it.
-        Kind("xeks_cluster_peering", _peering, chain=14, most=PEERINGS),
+        # Twice identity and two steps of reads; request, look, acceptance, tags, routes, last look. EC2's own time for
+        # the transitions of the connection is not in it.
+        Kind("xeks_cluster_peering", _peering, chain=12, most=PEERINGS),
     )
 }
