@@ -161,7 +161,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
                     Err(error) => Err(Error::Create(error)),
                 }
             }
-            Found::Ours(origin, observed) => self.adopt_or_update(object, reconcile, origin, observed).await.map(|()| false),
+            Found::Ours(origin, observed) => self.adopt_or_update(object, reconcile, origin, observed).await,
         }
     }
 
@@ -171,21 +171,23 @@ impl<'a, B: Backend> Convergence<'a, B> {
         is_planned && object.create_is_refused_if_it_exists() && self.backend.was_absent(&object.key())
     }
 
-    /// Brings an object that exists to what the configuration says.
+    /// Brings an object that exists to what the configuration says. Returns whether it was created after all.
     async fn adopt_or_update(
         &self,
         object: &dyn Object<B>,
         mut reconcile: Reconcile,
         origin: Origin,
         mut observed: Observed,
-    ) -> Result<(), Error<B::Error>> {
+    ) -> Result<bool, Error<B::Error>> {
         let key = object.key();
         if origin != reconcile.origin {
             // The object turned out to be of another origin than assumed, and what differs depends on it.
             reconcile.origin = origin;
             observed = match object.read(self.backend, &reconcile).await.map_err(Error::Read)? {
                 Some(observed) => observed,
-                None => return Err(Error::Missing(object.if_missing())),
+                None if object.on_existing() == OnExisting::MustExist => return Err(Error::Missing(object.if_missing())),
+                // Another process has deleted it since: it is looked at once more, and created.
+                None => return Box::pin(self.apply(object, reconcile.renewed, false)).await,
             };
         }
         let unrecorded = reconcile.entry.as_ref().is_none_or(|entry| entry.pending || entry.origin != origin);
@@ -205,7 +207,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
             // A document that means the same may be written in another way than before: the configured form is recorded.
             self.record_read(&key, &observed);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Another process created the object between the read and the create. One that may be adopted or shared is; one that another create
@@ -217,7 +219,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
         let observed = object.read(self.backend, &reconcile).await.map_err(Error::Read)?;
         let refusal = match self.classify(object, &reconcile, observed) {
             Found::Ours(origin, observed) if !origin.is_own() => {
-                return self.adopt_or_update(object, reconcile, origin, observed).await;
+                return self.adopt_or_update(object, reconcile, origin, observed).await.map(drop);
             }
             Found::Foreign(observed) => Error::Foreign(Box::new(observed)),
             Found::Ours(..) => Error::Create(error),

@@ -16,6 +16,8 @@ use crate::diagnostics::Path;
 pub(super) enum Fault {
     Before,
     After,
+    /// It works, and another process has deleted everything just before.
+    Deleted,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,10 @@ impl Toy {
         let fault = self.fault.lock().unwrap().filter(|(at, _)| *at == store.calls).map(|(_, fault)| fault);
         match fault {
             Some(Fault::Before) => Err("failed before its effect".into()),
+            Some(Fault::Deleted) => {
+                store.things.clear();
+                effect(&mut store)
+            }
             Some(Fault::After) => effect(&mut store).and(Err("answer lost".into())),
             None => effect(&mut store),
         }
@@ -438,4 +444,18 @@ async fn an_entry_whose_kind_or_name_is_not_understood_is_kept_and_nothing_is_ca
         assert!(matches!(failure.error, Error::BadName(_) | Error::UnknownKind), "{kind} {name:?}: {:?}", failure.error);
         assert!(deleted.ledger.get(&key).is_some(), "{kind} {name:?} is lost");
     }
+}
+
+#[tokio::test]
+async fn an_object_that_another_process_deletes_between_two_reads_is_created() {
+    let backend = Toy::new();
+    // A killed create left it, which the first read finds: with another origin than assumed, so that it is read again.
+    converge(&backend, &boxed(&[root("a", "1", &[])]), Ledger::default(), "killed").await;
+    let mut adopting = root("a", "1", &[]);
+    adopting.on_existing = OnExisting::Adopt;
+    backend.fail_at(2, Fault::Deleted);
+    let made = converge(&backend, &boxed(&[adopting]), Ledger::default(), "i1").await;
+    assert!(made.failures.is_empty(), "{:?}", made.failures);
+    assert_eq!(made.changes.into_values().collect::<Vec<_>>(), [Change::Created]);
+    assert_eq!(backend.contents().into_keys().collect::<Vec<_>>(), ["cluster/root/a"]);
 }

@@ -77,7 +77,7 @@ def test_fifty_trusts_read_all_roles_at_once(workspace, aws, others):
 def test_fifty_trusts_without_the_permission_are_read_one_by_one(workspace, aws):
     """The refusal is met once in each account and process."""
     made = calls_of(aws, workspace(TRUSTS))
-    assert_within(made, (330, 110, 270))
+    assert_within(made, (330, 115, 280))
     assert made["assert_empty_plan"]["iam:GetAccountAuthorizationDetails"] == 1
     assert made["destroy"]["iam:ListRoles"] <= 12, (
         "of trusts that are destroyed together, not each asks who uses the OIDC provider"
