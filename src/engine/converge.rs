@@ -186,8 +186,8 @@ impl<'a, B: Backend> Convergence<'a, B> {
             observed = match object.read(self.backend, &reconcile).await.map_err(Error::Read)? {
                 Some(observed) => observed,
                 None if object.on_existing() == OnExisting::MustExist => return Err(Error::Missing(object.if_missing())),
-                // Another process has deleted it since: it is looked at once more, and created.
-                None => return Box::pin(self.apply(object, reconcile.renewed, false)).await,
+                // Another process has deleted it since: it is created, as where no read finds it.
+                None => return Box::pin(self.apply(object, reconcile.renewed, true)).await,
             };
         }
         let unrecorded = reconcile.entry.as_ref().is_none_or(|entry| entry.pending || entry.origin != origin);
