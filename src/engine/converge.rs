@@ -120,7 +120,8 @@ impl<'a, B: Backend> Convergence<'a, B> {
         }
     }
 
-    /// Returns whether the object was created. `is_new`: what it is attached to was created in this run, so that it can't exist.
+    /// Returns whether the object was created. `is_new`: it does not exist, as a read has just found, or since this run created what it is
+    /// attached to.
     async fn apply(&self, object: &dyn Object<B>, renewed: bool, is_new: bool) -> Result<bool, Error<B::Error>> {
         if self.backend.stopped() {
             return Err(Error::Interrupted);

@@ -11,14 +11,13 @@ import time
 from dataclasses import dataclass, field
 
 import terminal
+from aws_emulator.accounts import ALL_ROLES
 from cases import REPLACEMENTS, Case, Condition, Interruption
 from dumps import exact
 from harness import Run
 from worker import APPLY, DESTROY, Worker
 
 _PATIENCE = 60
-#: What reads all roles of an account at once.
-_AT_ONCE = ("GetAccountAuthorizationDetails", "GetAccountSummary", "ListRoles")
 #: What the CLI reports when a provider violates the protocol, or crashes.
 BROKEN = re.compile(
     r"Provider (produced|returned) (an )?(inconsistent|invalid|unexpected)|unexpected new value|bug in the provider"
@@ -131,7 +130,7 @@ def _of_the_fault(worker: Worker, case: Case, run: Run) -> list[str]:
 def _may_be_silent(case: Case) -> bool:
     """Whether an error of the call, which fails nothing, may go unsaid: Terraform plans a replacement once more as a
     create, and drops the warnings of that plan; and what is not read at once is read one by one."""
-    at_once = os.environ.get("XEKS_ROLES") == "all" and case.call.action in _AT_ONCE
+    at_once = os.environ.get("XEKS_ROLES") == "all" and f"{case.call.service}:{case.call.action}" in ALL_ROLES
     return (case.call.reads and case.stage.operation in REPLACEMENTS) or at_once
 
 
