@@ -127,13 +127,15 @@ impl Error {
                     .into(),
             ),
             Kind::Conflict => Some(
-                "Another change is in progress, or the object is still in use. Wait until it is finished, then run \
-                                    Terraform again."
+                "Another change is in progress, or the object is still in use. Wait until it is finished, then run Terraform again."
                     .into(),
             ),
+            Kind::Quota => Some(format!(
+                "The request exceeds a service quota of {account}. Delete resources that you no longer need, or request a quota increase in the \
+                 Service Quotas console of that account if the quota is adjustable. Then run Terraform again."
+            )),
             Kind::Expired => Some(format!(
-                "The credentials for {account} have expired. Renew them (for example with `aws sso login`), then run \
-                              Terraform again."
+                "The credentials for {account} have expired. Renew them (for example with `aws sso login`), then run Terraform again."
             )),
             Kind::Unreachable => Some(format!(
                 "{account} returned no usable response. Check the network, proxies and endpoints of that account, then run Terraform \

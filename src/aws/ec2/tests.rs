@@ -145,7 +145,7 @@ async fn refusals_have_their_kind_and_name_the_call_the_account_the_code_and_the
     assert_eq!(kind(400, "InvalidPermission.Duplicate").await, Kind::Exists);
     assert_eq!(kind(503, "RequestLimitExceeded").await, Kind::Throttled);
     assert_eq!(kind(400, "InvalidParameterValue").await, Kind::Invalid);
-    assert_eq!(kind(400, "VpcPeeringConnectionsPerVpcLimitExceeded").await, Kind::Invalid);
+    assert_eq!(kind(400, "VpcPeeringConnectionsPerVpcLimitExceeded").await, Kind::Quota);
     assert_eq!(kind(400, "InvalidStateTransition").await, Kind::Conflict);
     assert_eq!(kind(500, "InternalError").await, Kind::Unreachable);
     assert_eq!(kind(401, "AuthFailure").await, Kind::Credentials);

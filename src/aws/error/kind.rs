@@ -17,8 +17,10 @@ pub enum Kind {
     Busy,
     /// Another change is under way, or something still depends on the object.
     Conflict,
-    /// The request breaks a rule or a quota; the same request will fail again.
+    /// The request breaks a rule; the same request will fail again.
     Invalid,
+    /// The request exceeds a quota of the account; the same request will fail again until the quota is raised or something is deleted.
+    Quota,
     /// The credentials have expired and could not be renewed.
     Expired,
     /// No answer (connection, DNS, timeout), or the service itself failed: the call may or may not have taken effect.
@@ -101,15 +103,17 @@ pub(super) fn kind_of(call: &str, code: &str, message: &str, status: Option<u16>
         | "MalformedPolicyDocument"
         | "MalformedPolicyDocumentException"
         | "PackedPolicyTooLarge"
-        | "LimitExceeded"
-        | "ResourceLimitExceededException"
         | "UnmodifiableEntity"
         | "PolicyNotAttachable"
         | "InvalidRequestException"
         | "InvalidParameterException"
         | "BadRequestException"
         | "ClientException" => Kind::Invalid,
-        code if code.starts_with("InvalidParameter") || code.ends_with("LimitExceeded") || code.ends_with(".Malformed") => Kind::Invalid,
+        code if code.starts_with("InvalidParameter") || code.ends_with(".Malformed") => Kind::Invalid,
+
+        // One code in IAM and EKS, one for each quota in EC2.
+        "ResourceLimitExceededException" => Kind::Quota,
+        code if code.ends_with("LimitExceeded") => Kind::Quota,
 
         _ if status.is_some_and(|s| s >= 500) => Kind::Unreachable,
         _ => Kind::Other,
@@ -144,7 +148,9 @@ mod tests {
         assert_eq!(kind("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", "Incorrect token audience"), Kind::Credentials);
         assert_eq!(kind("iam:CreateOpenIDConnectProvider", "OpenIdIdpCommunicationError", ""), Kind::IssuerUnreachable);
         assert_eq!(kind("iam:CreateRole", "Throttling", ""), Kind::Throttled);
-        assert_eq!(kind("iam:CreateRole", "LimitExceeded", ""), Kind::Invalid);
+        assert_eq!(kind("iam:CreateRole", "LimitExceeded", ""), Kind::Quota);
+        assert_eq!(kind("eks:CreateAccessEntry", "ResourceLimitExceededException", ""), Kind::Quota);
+        assert_eq!(kind("ec2:AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", ""), Kind::Quota);
         assert_eq!(kind("ec2:CreateRoute", "RequestLimitExceeded", ""), Kind::Throttled);
         assert_eq!(kind("ec2:CreateRoute", "Client.UnauthorizedOperation", ""), Kind::Denied);
         assert_eq!(kind("eks:CreateAccessEntry", "InvalidRequestException", "mode"), Kind::Invalid);

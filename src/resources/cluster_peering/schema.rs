@@ -47,7 +47,13 @@ pub fn schema() -> Schema {
         tables("workload_route_table_ids", "Route tables of the workload VPC to add routes to. Default: all of them."),
         blocks("cluster_cidrs", "CIDR blocks of the cluster's VPC that the workload VPC gets routes to. Default: all, IPv4 and IPv6."),
         blocks("workload_cidrs", "CIDR blocks of the workload VPC that the cluster's VPC gets routes to. Default: all, IPv4 and IPv6."),
-        Attribute::bool("allow_https", "Allow HTTPS on the cluster security group.").default_value(Value::Bool(true)).decides_objects(),
+        Attribute::bool(
+            "allow_https",
+            "Allow HTTPS on the cluster security group, with one rule for each source CIDR block. A security group can have 60 inbound rules \
+             unless its quota was raised.",
+        )
+        .default_value(Value::Bool(true))
+        .decides_objects(),
         blocks("https_source_cidrs", "CIDR blocks to allow HTTPS from. Default: `workload_cidrs`."),
         Attribute::bool(
             "dns_resolution",
