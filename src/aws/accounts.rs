@@ -94,6 +94,11 @@ impl Accounts {
         self.cluster.open(Side::Cluster, None, &self.transports, None).await
     }
 
+    /// The same, where it is open already.
+    pub fn opened_cluster(&self) -> Option<&Account> {
+        self.cluster.account.get().map(AsRef::as_ref)
+    }
+
     /// The default workload account, or the one that `key` picks.
     pub async fn workload(&self, key: Option<&str>) -> Result<Arc<Account>, AccountError> {
         let slot = match key {

@@ -13,8 +13,10 @@ use crate::schema::{Value, placeholder};
 /// What the plan and the objects of a request follow from, besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Env {
-    /// `None` for a resource that has nothing in the cluster account.
+    /// `None` where the request needs nothing of the cluster account.
     pub cluster: Option<Identity>,
+    /// The account of the clusters: the caller's, or the one that is recorded beside the state. `None` for a resource without clusters.
+    pub cluster_account_id: Option<String>,
     pub workload: Identity,
     /// Region of the cluster; of the workload account where the resource has nothing in the cluster account.
     pub region: String,

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Diagnostic, Path, Severity};
 use crate::plugin::MESSAGE_LIMIT;
-use crate::provider::{Configured, DataSource, Ephemeral, Function, Regions, RequestContext, Resource};
+use crate::provider::{Configured, DataSource, Ephemeral, Function, Private, Regions, RequestContext, Resource};
 use crate::registry;
 use crate::schema::{Partitions, Value};
 
@@ -88,7 +88,7 @@ impl Protocol {
     fn context(&self) -> Result<RequestContext, Diagnostic> {
         let session = self.session.read();
         match &session.configured {
-            Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone() }),
+            Some(provider) => Ok(RequestContext { provider: provider.clone(), stop: session.stop.clone(), private: Private::default() }),
             None => Err(error(
                 "The provider is not configured",
                 "The host sent a request that needs AWS before it sent the provider's configuration.",

@@ -11,7 +11,7 @@ use super::wire::{
 use super::{Protocol, error, offered};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::plugin::panics::caught;
-use crate::provider::{ApplyRequest, Outcome, PlanRequest, Resource};
+use crate::provider::{ApplyRequest, Outcome, PlanRequest, Private, RequestContext, Resource};
 use crate::schema::{Outdated, Value};
 
 /// Private data of a plan, for the plan that follows it; in no state.
@@ -20,6 +20,11 @@ const PLANNED: &[u8] = b"planned";
 impl Protocol {
     fn resource(&self, name: &str) -> Result<&Arc<dyn Resource>, Diagnostic> {
         offered("resource type", &self.offer.resources, name)
+    }
+
+    /// What a request of a resource runs with that has this private data.
+    fn context_with(&self, private: &[u8]) -> Result<RequestContext, Diagnostic> {
+        Ok(RequestContext { private: Private::decode(private), ..self.context()? })
     }
 
     fn refused(&self, resource: &Arc<dyn Resource>, config: &Value) -> Diagnostics {
@@ -53,11 +58,13 @@ impl Protocol {
         let resource = self.resource(&request.type_name)?;
         let ty = resource.schema().value_type();
         let state = decode(&state_of(resource), request.current_state.as_ref(), &ty)?;
-        let Outcome { value, diagnostics } = resource.read(&self.context()?, state).await;
+        let context = self.context_with(&request.private)?;
+        let outcome = resource.read(&context, state).await;
+        let private = kept_beside(resource, &context, &outcome, &request.private);
         Ok(read_resource::Response {
-            new_state: encode(&resource.schema().without_write_only(&value), &ty),
-            diagnostics: to_wire(diagnostics),
-            private: request.private.clone(),
+            new_state: encode(&resource.schema().without_write_only(&outcome.value), &ty),
+            diagnostics: to_wire(outcome.diagnostics),
+            private,
             ..read_resource::Response::default()
         })
     }
@@ -83,7 +90,8 @@ impl Protocol {
         let replanned = prior.is_null() && !request.prior_private.is_empty();
         // What this answers comes back with the second plan of a replacement.
         let private = if !prior.is_null() && request.prior_private.is_empty() { PLANNED.to_vec() } else { request.prior_private.clone() };
-        let Outcome { value: plan, diagnostics } = resource.plan(&self.context()?, PlanRequest { config, prior, replanned }).await;
+        let context = self.context_with(&request.prior_private)?;
+        let Outcome { value: plan, diagnostics } = resource.plan(&context, PlanRequest { config, prior, replanned }).await;
         let planned = if destroyed { Value::Null } else { schema.without_write_only(&plan.planned) };
         Ok(plan_resource_change::Response {
             planned_state: encode(&planned, &ty),
@@ -104,19 +112,20 @@ impl Protocol {
         let config = decode(&configuration(resource), request.config.as_ref(), &ty)?;
         let prior = decode(&state_of(resource), request.prior_state.as_ref(), &ty)?;
         let planned = decode(&proposal(resource), request.planned_state.as_ref(), &ty)?;
-        let context = self.context()?;
+        let context = self.context_with(&request.planned_private)?;
         // The state that a bug must not lose: what was there before, or, on create, what was about to be made.
         let rescue = if prior.is_null() { planned.without_unknowns() } else { prior.clone() };
         let outcome = caught(resource.apply(&context, ApplyRequest { config, prior, planned })).await.unwrap_or_else(|panic| {
             let said = bug(&format!("the apply of {}", resource.name()), &panic);
             Outcome::new(rescue, Diagnostics::from(said))
         });
+        let private = kept_beside(resource, &context, &outcome, &request.planned_private);
         // Unknown values can't be kept; after an error some may be left.
         let state =
             schema.without_write_only(&if outcome.diagnostics.has_error() { outcome.value.without_unknowns() } else { outcome.value });
         Ok(apply_resource_change::Response {
             new_state: encode(&state, &ty),
-            private: if request.planned_private == PLANNED { Vec::new() } else { request.planned_private.clone() },
+            private,
             diagnostics: to_wire(outcome.diagnostics),
             ..apply_resource_change::Response::default()
         })
@@ -158,6 +167,16 @@ impl Protocol {
                 resource.name()
             ),
         ))
+    }
+}
+
+/// The private data of the state that a request led to. One that failed may not have come to what it says.
+fn kept_beside(resource: &Arc<dyn Resource>, context: &RequestContext, outcome: &Outcome<Value>, before: &[u8]) -> Vec<u8> {
+    let private = if outcome.diagnostics.has_error() { None } else { resource.private(context, &outcome.value) };
+    match private {
+        Some(private) => private.encode(),
+        None if before == PLANNED => Vec::new(),
+        None => before.to_vec(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::wire::provider_server::Provider;
 use super::wire::*;
 use super::*;
 use crate::diagnostics::Diagnostics;
-use crate::provider::{ApplyRequest, Function, Outcome, Parameter, Plan, PlanRequest};
+use crate::provider::{ApplyRequest, Function, Outcome, Parameter, Plan, PlanRequest, Private};
 use crate::schema::{Attribute, Schema, Type, Value, validators};
 
 const NAME: &str = "xeks_fake";
@@ -78,6 +78,11 @@ impl Resource for Fake {
 
     async fn read(&self, _: &RequestContext, _: Value) -> Outcome<Value> {
         panic!("a bug in the fake")
+    }
+
+    fn private(&self, context: &RequestContext, state: &Value) -> Option<Private> {
+        let moved = context.private.cluster_account_id.as_ref().map(|id| format!("{id}0"));
+        (state.get("name").as_str() != Some("new")).then_some(Private { cluster_account_id: moved })
     }
 
     async fn import(&self, _: &RequestContext, id: &str) -> Outcome<Value> {
@@ -163,12 +168,16 @@ impl Bench {
     }
 
     async fn apply(&self, prior: &Value, planned: &Value) -> apply_resource_change::Response {
+        self.apply_with(b"kept", prior, planned).await
+    }
+
+    async fn apply_with(&self, private: &[u8], prior: &Value, planned: &Value) -> apply_resource_change::Response {
         let request = apply_resource_change::Request {
             type_name: NAME.into(),
             prior_state: encode(prior, &self.ty),
             planned_state: encode(planned, &self.ty),
             config: encode(planned, &self.ty),
-            planned_private: b"kept".to_vec(),
+            planned_private: private.to_vec(),
             ..apply_resource_change::Request::default()
         };
         self.protocol.apply_resource_change(Request::new(request)).await.unwrap().into_inner()
@@ -235,6 +244,19 @@ async fn a_failed_apply_returns_what_exists_without_unknown_values() {
     let answer = bench.apply(&Value::Null, &object("half", Value::Unknown, Value::Null)).await;
     assert_eq!(bench.value(answer.new_state.as_ref()), object("half", Value::Null, Value::Null));
     assert_eq!((said(&answer.diagnostics), answer.private.as_slice()), (vec!["half way"], &b"kept"[..]));
+}
+
+#[tokio::test]
+async fn private_data_is_what_the_resource_says_unless_it_says_nothing_or_fails() {
+    let bench = bench();
+    let after = async |name: &str| {
+        let planned = object(name, Value::Null, Value::Null);
+        let answer = bench.apply_with(br#"{"cluster_account_id":"1"}"#, &Value::Null, &planned).await;
+        String::from_utf8(answer.private).unwrap()
+    };
+    assert_eq!(after("says").await, r#"{"cluster_account_id":"10"}"#);
+    assert_eq!(after("new").await, r#"{"cluster_account_id":"1"}"#);
+    assert_eq!(after("half").await, r#"{"cluster_account_id":"1"}"#, "half of it failed");
 }
 
 #[tokio::test]

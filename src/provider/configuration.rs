@@ -42,6 +42,11 @@ impl Configured {
         self.known()?.cluster().await
     }
 
+    /// The same, where a resource of this process has used it.
+    pub fn opened_cluster(&self) -> Option<&Account> {
+        self.accounts.opened_cluster()
+    }
+
     /// The workload account that a resource chose, or the default one.
     pub async fn workload(&self, workload_account: Option<&str>) -> Result<Arc<Account>, AccountError> {
         self.known()?.workload(workload_account).await

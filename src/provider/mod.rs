@@ -9,6 +9,7 @@ pub mod configuration;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 pub use account_error::unexpected_caller;
@@ -17,12 +18,34 @@ pub use configuration::{Configured, Regions, configure, schema, validate};
 use crate::diagnostics::Diagnostics;
 use crate::schema::{DecodeError, Partitions, Schema, Type, Value};
 
-/// What a request runs with: the configured provider, and the token that StopProvider cancels.
+/// What a request runs with: the configured provider, the token that StopProvider cancels, and what is kept beside the resource's state.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     pub provider: Arc<Configured>,
     /// Cancelled on StopProvider: begin nothing new, record what exists, return.
     pub stop: CancellationToken,
+    pub private: Private,
+}
+
+/// What Terraform keeps beside the state of a resource and shows nowhere. Not a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Private {
+    /// The account of the resource's clusters, which no object in the state names where all of them are in the workload account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_account_id: Option<String>,
+}
+
+impl Private {
+    /// What other versions wrote and this one does not understand says nothing.
+    pub fn decode(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    /// Nothing where nothing is known.
+    pub fn encode(&self) -> Vec<u8> {
+        if *self == Private::default() { Vec::new() } else { serde_json::to_vec(self).unwrap_or_default() }
+    }
 }
 
 /// What Terraform asks of a plan. On create `prior` is null, on destroy `config` is.
@@ -76,6 +99,10 @@ pub trait Resource: Send + Sync {
     async fn apply(&self, context: &RequestContext, request: ApplyRequest) -> Outcome<Value>;
     /// The state as it is in AWS now; null where nothing of it is left.
     async fn read(&self, context: &RequestContext, state: Value) -> Outcome<Value>;
+    /// What to keep beside this state, which a request of this context led to; `None`: what was kept before.
+    fn private(&self, _context: &RequestContext, _state: &Value) -> Option<Private> {
+        None
+    }
     /// The state of what the import id names; null with an error where there is nothing.
     async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value>;
     /// A state that was just read from where it is stored, with what its schema can't say checked and filled in.
@@ -124,4 +151,20 @@ pub trait Ephemeral: Send + Sync {
     fn schema(&self) -> &Schema;
     fn validate(&self, config: &Value) -> Diagnostics;
     async fn open(&self, context: &RequestContext, config: Value) -> Outcome<Value>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_data_comes_back_and_what_is_not_understood_says_nothing() {
+        let known = Private { cluster_account_id: Some("183295435445".into()) };
+        assert_eq!(Private::decode(&known.encode()), known);
+        assert!(Private::default().encode().is_empty());
+        assert_eq!(Private::decode(br#"{"cluster_account_id":"183295435445","of a later version":[]}"#), known);
+        for unknown in [&b""[..], b"planned", b"[]", br#"{"cluster_account_id":1}"#, b"\xff"] {
+            assert_eq!(Private::decode(unknown), Private::default());
+        }
+    }
 }

@@ -47,7 +47,7 @@ def assert_within(made: dict[str, Counter], budget: tuple[int, int, int]) -> Non
             (29, 10, 23),
             id="access",
         ),
-        pytest.param(trust(f'name = "{ROLE}", {INLINE}'), (16, 6, 15), id="trust"),
+        pytest.param(trust(f'name = "{ROLE}", {INLINE}'), (16, 6, 14), id="trust"),
     ],
 )
 def test_one_resource_makes_few_calls(workspace, aws, hcl, budget):

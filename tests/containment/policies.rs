@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
-use xeks::provider::{Configured, DataSource, RequestContext};
+use xeks::provider::{Configured, DataSource, Private, RequestContext};
 use xeks::registry;
 use xeks::schema::json::decode;
 
@@ -46,7 +46,7 @@ pub fn render(title: &'static str, given: Json) -> Rendered {
     assert_eq!(refused(&given), [""; 0], "{title}");
     let source = source();
     let config = decode(&with_accounts(&given), &source.schema().value_type()).map_err(|e| e.to_string()).unwrap();
-    let context = RequestContext { provider: Arc::new(Configured::default()), stop: CancellationToken::new() };
+    let context = RequestContext { provider: Arc::new(Configured::default()), stop: CancellationToken::new(), private: Private::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let read = runtime.block_on(source.read(&context, config));
     assert!(!read.diagnostics.has_error(), "{title}: {:?}", read.diagnostics);

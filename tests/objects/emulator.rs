@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use xeks::aws::settings::{Endpoints, Keys, Secret, Settings};
 use xeks::aws::{Accounts, Pair};
 use xeks::objects::{Context, Ownership};
-use xeks::provider::{self, RequestContext};
+use xeks::provider::{self, Private, RequestContext};
 use xeks::schema::json as schema_json;
 
 pub const REGION: &str = "ap-south-1";
@@ -99,7 +99,7 @@ impl Aws {
         let block = json!({"cluster_account": account("cluster"), "workload_account": account("workload")});
         let block = schema_json::decode(&block, &provider::schema().value_type()).expect("a provider block");
         let provider = Arc::new(provider::configure(&block, "1.0.0").await.value);
-        RequestContext { provider, stop: CancellationToken::new() }
+        RequestContext { provider, stop: CancellationToken::new(), private: Private::default() }
     }
 
     pub fn admin(&self, route: &str, body: Json) -> Json {

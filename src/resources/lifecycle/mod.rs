@@ -32,7 +32,7 @@ use crate::engine::{Key, Ledger, Object, Refreshed};
 use crate::objects::env::arns_of;
 use crate::objects::{Absences, Context, Env, Held, Look, Ownership};
 use crate::provider::configuration::Configured;
-use crate::provider::{ApplyRequest, Outcome, Plan, PlanRequest, RequestContext, Resource};
+use crate::provider::{ApplyRequest, Outcome, Plan, PlanRequest, Private, RequestContext, Resource};
 use crate::schema::{DecodeError, Partitions, Schema, Value, placeholder};
 
 /// How long an operation may take where `timeouts` says nothing.
@@ -235,9 +235,16 @@ impl<C: Composite> Composed<C> {
     ) -> Result<Begun<C::Model>, Diagnostics> {
         let ledger = Ledger::of_state(state);
         // A destroy needs nothing of the cluster but its objects.
-        let pair = self.pair(context, value, &ledger, operation != "delete").await?;
-        let env = env(&pair, value, ledger, &context.provider).given_by(config);
-        report::same_accounts(&env)?;
+        let is_destroy = operation == "delete";
+        let recorded =
+            context.private.cluster_account_id.clone().filter(|_| is_destroy && self.has_objects_in_workload_alone(value, &ledger));
+        let pair = match recorded {
+            Some(_) => context.provider.workload_alone(value.get("workload_account").as_str()).await?,
+            None => self.pair(context, value, &ledger, !is_destroy).await?,
+        };
+        let mut env = env(&pair, value, ledger, &context.provider).given_by(config);
+        env.cluster_account_id = env.cluster_account_id.or(recorded);
+        report::same_accounts(&env, &context.private)?;
         if !config.is_null() {
             report::one_partition(self.composite.sides(value), &pair)?;
         }
@@ -246,6 +253,11 @@ impl<C: Composite> Composed<C> {
         cx.forced =
             self.composite.objects(&model, &env).iter().filter(|object| object.forces_deletion()).map(|object| object.key()).collect();
         Ok(Begun { cx, env, model })
+    }
+
+    /// Whether the resource has clusters in the cluster account, and no object: all that it does there is to ask for them.
+    fn has_objects_in_workload_alone(&self, value: &Value, ledger: &Ledger) -> bool {
+        self.composite.sides(value) == Sides::Apart && ledger.0.keys().all(|key| key.side == Side::Workload)
     }
 
     fn context(&self, context: &RequestContext, pair: Pair, model: &C::Model, env: &Env, timeout: Duration) -> Context {
@@ -318,6 +330,14 @@ impl<C: Composite> Resource for Composed<C> {
         self.read_state(context, state).await
     }
 
+    fn private(&self, context: &RequestContext, state: &Value) -> Option<Private> {
+        if state.is_null() || self.composite.sides(state) == Sides::Workload {
+            return Some(Private::default());
+        }
+        let cluster_account_id = Some(context.provider.opened_cluster()?.identity().account_id.clone());
+        Some(Private { cluster_account_id })
+    }
+
     async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value> {
         self.import_id(context, id).await
     }
@@ -337,6 +357,7 @@ fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env
     let region = |name: &str, side: Side| placeholder::text(value.get(name)).unwrap_or_else(|| home(side));
     Env {
         cluster: pair.opened(Side::Cluster).map(|account| account.identity().clone()),
+        cluster_account_id: pair.opened(Side::Cluster).map(|account| account.identity().account_id.clone()),
         workload: pair.identity(Side::Workload).clone(),
         region: region("cluster_region", Side::Cluster),
         home_region: home(Side::Cluster),

@@ -62,7 +62,7 @@ impl<C: Composite> Composed<C> {
         self.run.begin(&context.provider);
         if !prior.is_null() {
             replaces = self.schema.replaced(&prior, &planned.value);
-            if let Err(elsewhere) = report::same_accounts(&planned.env) {
+            if let Err(elsewhere) = report::same_accounts(&planned.env, &context.private) {
                 diagnostics.extend(elsewhere);
             }
             if !replaces.is_empty() {

@@ -9,7 +9,7 @@ use crate::aws::{Error, Kind, Pair, Side};
 use crate::diagnostics::{Diagnostic, Diagnostics, Path, Severity, sentence};
 use crate::engine::{self, Accounts, Failure, Key, Ledger, Object, Observed, Owner, Tags};
 use crate::objects::{Context, Env, TAG_RESOURCE};
-use crate::provider::unexpected_caller;
+use crate::provider::{Private, unexpected_caller};
 use crate::resources::attributes::two_partitions;
 use crate::schema::Value;
 
@@ -214,7 +214,7 @@ pub(super) fn explain(cx: &Context, error: &Error) -> String {
 }
 
 /// A caller in another account must not take an object's absence for its deletion.
-pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
+pub(super) fn same_accounts(env: &Env, private: &Private) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     for side in Side::BOTH {
         // Asked for only where the ledger has objects.
@@ -232,6 +232,21 @@ pub(super) fn same_accounts(env: &Env) -> Result<(), Diagnostics> {
                 ),
             );
         }
+    }
+    if !diagnostics.has_error()
+        && let (Some(recorded), Some(now)) = (&private.cluster_account_id, &env.cluster)
+        && *recorded != now.account_id
+    {
+        diagnostics.error(
+            Path::root(),
+            "The provider's cluster_account is not the account in the state",
+            format!(
+                "The state is of a cluster in account {recorded}, but the caller is {}, in account {}. Nothing was read or changed. Set the \
+                 provider's cluster_account back to account {recorded}. To use a cluster in account {}, destroy the resource first while the old \
+                 account is configured, or, without access to the old account, with `terraform destroy -refresh=false`.",
+                now.arn, now.account_id, now.account_id
+            ),
+        );
     }
     if diagnostics.has_error() { Err(diagnostics) } else { Ok(()) }
 }
