@@ -87,11 +87,10 @@ class Bench:
 
     def jobs(self, given):
         """Each job of each kind, by how many there are and how long each call takes."""
-        for count in given.counts:
-            for latency in given.latencies:
-                for kind in (KINDS[name] for name in given.kinds):
-                    if not kind.most or count <= kind.most:
-                        yield f"{kind.name}/{count}/{latency}", self._measure(kind, count, latency)
+        for kind in (KINDS[name] for name in given.kinds):
+            for count in kind.counts(given.counts):
+                for latency in given.latencies:
+                    yield f"{kind.name}/{count}/{latency}", self._measure(kind, count, latency)
 
     def limited(self, given):
         """The same where IAM accepts a few calls a second only."""

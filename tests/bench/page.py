@@ -25,8 +25,8 @@ are read at once.
 """
 
 TIMES = """Seconds, and calls of AWS. An apply plans first, and once more in the process that applies; a destroy
-refreshes first. The floor of an apply is its longest chain of calls, one after the other, times the latency: once for
-each {parallelism} resources.
+refreshes first. The floor of an apply is its longest chain of calls, one after the other, times the latency: reads of
+its two plans once, and what follows once for each {parallelism} resources.
 """
 
 LIMITED = """IAM accepts {rate} calls per second of each account, and {burst} at once after a pause; 50 ms for each
@@ -85,7 +85,7 @@ def _times(jobs: dict, parallelism: int) -> list[str]:
         rows = []
         for kind, count, of, found in _ordered(jobs):
             if of == latency:
-                floor = KINDS[kind].chain * latency / 1000 * -(-count // parallelism)
+                floor = (KINDS[kind].planned + KINDS[kind].applied * -(-count // parallelism)) * latency / 1000
                 cells = {job: f"{_seconds(each)} s, {_calls(each)}" for job, each in found.items()}
                 rows.append(
                     [
