@@ -167,7 +167,7 @@ fuzz: ## looks for input that breaks what reads it, one minute a target (FUZZ_SE
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
 	done
 
-bench: build cli $(VENV_READY) ## what the provider costs: docs/benchmarks.md, in two hours (BENCH='--counts 1' measures less)
+bench: build cli $(VENV_READY) ## what the provider costs: docs/benchmarks.md, in an hour and a half (BENCH='--counts 1' measures less)
 	$(VENV)/bin/python tests/bench/bench.py --provider $(PROVIDER) --cli $(CLI) $(BENCH)
 
 install: build $(VENV_READY) ## into ~/.terraform.d/plugins, where terraform and tofu look (PLUGINS=dir puts it elsewhere)

@@ -3,7 +3,7 @@
 Writes docs/benchmarks.md. What was measured is kept in tests/bench/measured.json: a run with a selection replaces its
 part.
 
-    make bench                                                     # all: two hours on two cores
+    make bench                                                     # all: an hour and a half on two cores
     make bench BENCH='--counts 1 --latencies 100 --parts jobs'     # some
 """
 

@@ -73,7 +73,7 @@ def _run(root: Workspace, *arguments: str) -> float:
 
 
 class _Memory(threading.Thread):
-    """Looks at the resident sets of a process's children until it has ended."""
+    """Looks at the resident sets of the providers that a process starts, until it has ended."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -92,7 +92,8 @@ class _Memory(threading.Thread):
         found = []
         for task in _listed(f"/proc/{self.parent}/task"):
             found += _read(f"/proc/{self.parent}/task/{task}/children").split()
-        return [int(child) for child in found]
+        # Until it becomes the provider, a child shows the memory of its parent.
+        return [int(child) for child in found if "terraform-provider-xeks" in _read(f"/proc/{child}/cmdline")]
 
 
 def _peak_of(process: int) -> float:

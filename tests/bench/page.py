@@ -107,11 +107,13 @@ def _memory(jobs: dict) -> list[str]:
         return []
     parts = [
         "## Memory\n",
-        "The largest resident set of a process of the provider, in MiB, at the highest latency measured.\n",
+        "The largest resident set of a process of the provider in MiB, the median, at the highest latency measured.\n",
     ]
     rows = []
     for kind, count, _, found in _ordered(jobs, max):
-        rows.append([f"`{kind}`", str(count), *(spread(each["mebibytes"], 0) for each in found.values())])
+        rows.append(
+            [f"`{kind}`", str(count), *(f"{statistics.median(each['mebibytes']):.0f}" for each in found.values())]
+        )
     return [*parts, *_table(["Resource", "Number", "plan", "apply", "empty plan", "destroy"], rows)]
 
 
