@@ -70,6 +70,7 @@ def test_what_an_existing_role_trusts_already_counts(workspace, aws, account, ro
     assert failed.code and "2048" in failed.text and role in failed.text, failed.text
 
 
+@pytest.mark.single_reads
 @pytest.mark.parametrize("action", ["ListAttachedRolePolicies", "ListRolePolicies", "GetRolePolicy"])
 def test_policies_of_an_existing_role_that_can_not_be_read_are_a_skipped_check(workspace, aws, action):
     Accounts(aws).make_role("workload", ROLE, TRUSTS_EC2)
