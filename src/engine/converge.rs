@@ -158,7 +158,7 @@ impl<'a, B: Backend> Convergence<'a, B> {
                         self.record(&key, written, Change::Created);
                         Ok(true)
                     }
-                    Err(error) if self.backend.is_conflict(&error) => self.on_conflict(object, reconcile, error).await.map(|()| false),
+                    Err(error) if self.backend.is_conflict(&error) => self.on_conflict(object, reconcile, error).await,
                     Err(error) => Err(Error::Create(error)),
                 }
             }
@@ -212,15 +212,15 @@ impl<'a, B: Backend> Convergence<'a, B> {
     }
 
     /// Another process created the object between the read and the create. One that may be adopted or shared is; one that another create
-    /// made is foreign even if it has the same names, since that create is at work right now.
-    async fn on_conflict(&self, object: &dyn Object<B>, mut reconcile: Reconcile, error: B::Error) -> Result<(), Error<B::Error>> {
+    /// made is foreign even if it has the same names, since that create is at work right now. Returns whether it was created after all.
+    async fn on_conflict(&self, object: &dyn Object<B>, mut reconcile: Reconcile, error: B::Error) -> Result<bool, Error<B::Error>> {
         let key = object.key();
         reconcile.entry = None;
         reconcile.origin = self.assumed_origin(object);
         let observed = object.read(self.backend, &reconcile).await.map_err(Error::Read)?;
         let refusal = match self.classify(object, &reconcile, observed) {
             Found::Ours(origin, observed) if !origin.is_own() => {
-                return self.adopt_or_update(object, reconcile, origin, observed).await.map(drop);
+                return self.adopt_or_update(object, reconcile, origin, observed).await;
             }
             Found::Foreign(observed) => Error::Foreign(Box::new(observed)),
             Found::Ours(..) => Error::Create(error),

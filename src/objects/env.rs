@@ -15,8 +15,8 @@ use crate::schema::{Value, placeholder};
 pub struct Env {
     /// `None` where the request needs nothing of the cluster account.
     pub cluster: Option<Identity>,
-    /// The account of the clusters: the caller's, or the one that is recorded beside the state. `None` for a resource without clusters.
-    pub cluster_account_id: Option<String>,
+    /// The account of the clusters as it is recorded beside the state, where the request needs nothing else of it.
+    pub recorded_cluster_account_id: Option<String>,
     pub workload: Identity,
     /// Region of the cluster; of the workload account where the resource has nothing in the cluster account.
     pub region: String,
@@ -51,6 +51,12 @@ impl Env {
             Side::Cluster => self.cluster.as_ref().expect("the resource works in the cluster account"),
             Side::Workload => &self.workload,
         }
+    }
+
+    /// The account of the clusters; `None` for a resource without clusters.
+    pub fn cluster_account_id(&self) -> Option<&str> {
+        let caller = self.cluster.as_ref().map(|caller| &caller.account_id);
+        caller.or(self.recorded_cluster_account_id.as_ref()).map(String::as_str)
     }
 
     /// The side whose account has that ID.

@@ -100,9 +100,7 @@ pub trait Resource: Send + Sync {
     /// The state as it is in AWS now; null where nothing of it is left.
     async fn read(&self, context: &RequestContext, state: Value) -> Outcome<Value>;
     /// What to keep beside this state, which a request of this context led to; `None`: what was kept before.
-    fn private(&self, _context: &RequestContext, _state: &Value) -> Option<Private> {
-        None
-    }
+    fn private(&self, context: &RequestContext, state: &Value) -> Option<Private>;
     /// The state of what the import id names; null with an error where there is nothing.
     async fn import(&self, context: &RequestContext, id: &str) -> Outcome<Value>;
     /// A state that was just read from where it is stored, with what its schema can't say checked and filled in.

@@ -284,7 +284,7 @@ fn env(region: &str) -> Env {
     let identity = |account_id: &str| Identity { account_id: account_id.into(), arn: String::new(), partition: "aws".into() };
     Env {
         cluster: Some(identity(CLUSTER_ACCOUNT)),
-        cluster_account_id: Some(CLUSTER_ACCOUNT.into()),
+        recorded_cluster_account_id: None,
         workload: identity(WORKLOAD_ACCOUNT),
         region: region.into(),
         home_region: "ap-south-1".into(),

@@ -55,7 +55,7 @@ impl Composite for IrsaTrust {
     /// Not the clusters of `cluster_names` nor the issuers: they change in place. A trust of issuers has no cluster account.
     fn identity(&self, model: &Model, env: &Env) -> Vec<String> {
         let name = if let Source::Cluster(name) = &model.source { name } else { "" };
-        let cluster = env.cluster_account_id.as_ref().map(|owner| format!("{owner}/{}/{name}", env.region)).unwrap_or_default();
+        let cluster = env.cluster_account_id().map(|owner| format!("{owner}/{}/{name}", env.region)).unwrap_or_default();
         let pod_role = model.pod_role.as_ref().map(|pod_role| pod_role.name.clone()).unwrap_or_default();
         vec![cluster, pod_role, format!("{}/{}", env.workload.account_id, model.role.name)]
     }

@@ -158,7 +158,7 @@ mod tests {
         let identity = |account_id: &str| Identity { account_id: account_id.into(), arn: String::new(), partition: "aws".into() };
         Env {
             cluster: Some(identity("183295435445")),
-            cluster_account_id: Some("183295435445".into()),
+            recorded_cluster_account_id: None,
             workload: identity("185863138492"),
             region: "ap-south-1".into(),
             home_region: "ap-south-1".into(),

@@ -21,7 +21,7 @@ impl<C: Composite> Composed<C> {
             return Outcome::new(Value::Null, diagnostics);
         };
         let mut value = parsed.config(&self.schema);
-        let pair = match self.pair(context, &value, &Ledger::default(), true).await {
+        let pair = match self.pair(context, &value, &Ledger::default(), self.composite.sides(&value), true).await {
             Ok(pair) => pair,
             Err(error) => return Outcome::new(Value::Null, error.into()),
         };

@@ -213,10 +213,17 @@ impl<C: Composite> Composed<C> {
         Arc::new(Composed { composite, schema, run, absences: Arc::default() })
     }
 
-    /// The accounts that the value works in and those that the ledger has objects in. `describes`: whether the cluster will be described.
-    async fn pair(&self, context: &RequestContext, value: &Value, ledger: &Ledger, describes: bool) -> Result<Pair, AccountError> {
+    /// The accounts of these sides and those that the ledger has objects in. `describes`: whether the cluster will be described.
+    async fn pair(
+        &self,
+        context: &RequestContext,
+        value: &Value,
+        ledger: &Ledger,
+        sides: Sides,
+        describes: bool,
+    ) -> Result<Pair, AccountError> {
         let key = value.get("workload_account").as_str();
-        let is_workload_alone = self.composite.sides(value) == Sides::Workload && ledger.0.keys().all(|key| key.side == Side::Workload);
+        let is_workload_alone = sides == Sides::Workload && ledger.0.keys().all(|key| key.side == Side::Workload);
         if is_workload_alone {
             return context.provider.workload_alone(key).await;
         }
@@ -234,16 +241,13 @@ impl<C: Composite> Composed<C> {
         operation: &str,
     ) -> Result<Begun<C::Model>, Diagnostics> {
         let ledger = Ledger::of_state(state);
-        // A destroy needs nothing of the cluster but its objects.
-        let is_destroy = operation == "delete";
-        let recorded =
-            context.private.cluster_account_id.clone().filter(|_| is_destroy && self.has_objects_in_workload_alone(value, &ledger));
-        let pair = match recorded {
-            Some(_) => context.provider.workload_alone(value.get("workload_account").as_str()).await?,
-            None => self.pair(context, value, &ledger, !is_destroy).await?,
-        };
+        // A destroy needs nothing of the cluster but its objects, and nothing of an account that is known and has none.
+        let (is_destroy, sides) = (operation == "delete", self.composite.sides(value));
+        let recorded = context.private.cluster_account_id.clone().filter(|_| is_destroy && sides == Sides::Apart);
+        let sides = if recorded.is_some() { Sides::Workload } else { sides };
+        let pair = self.pair(context, value, &ledger, sides, !is_destroy).await?;
         let mut env = env(&pair, value, ledger, &context.provider).given_by(config);
-        env.cluster_account_id = env.cluster_account_id.or(recorded);
+        env.recorded_cluster_account_id = recorded;
         report::same_accounts(&env, &context.private)?;
         if !config.is_null() {
             report::one_partition(self.composite.sides(value), &pair)?;
@@ -253,11 +257,6 @@ impl<C: Composite> Composed<C> {
         cx.forced =
             self.composite.objects(&model, &env).iter().filter(|object| object.forces_deletion()).map(|object| object.key()).collect();
         Ok(Begun { cx, env, model })
-    }
-
-    /// Whether the resource has clusters in the cluster account, and no object: all that it does there is to ask for them.
-    fn has_objects_in_workload_alone(&self, value: &Value, ledger: &Ledger) -> bool {
-        self.composite.sides(value) == Sides::Apart && ledger.0.keys().all(|key| key.side == Side::Workload)
     }
 
     fn context(&self, context: &RequestContext, pair: Pair, model: &C::Model, env: &Env, timeout: Duration) -> Context {
@@ -357,7 +356,7 @@ fn env(pair: &Pair, value: &Value, ledger: Ledger, provider: &Configured) -> Env
     let region = |name: &str, side: Side| placeholder::text(value.get(name)).unwrap_or_else(|| home(side));
     Env {
         cluster: pair.opened(Side::Cluster).map(|account| account.identity().clone()),
-        cluster_account_id: pair.opened(Side::Cluster).map(|account| account.identity().account_id.clone()),
+        recorded_cluster_account_id: None,
         workload: pair.identity(Side::Workload).clone(),
         region: region("cluster_region", Side::Cluster),
         home_region: home(Side::Cluster),

@@ -50,7 +50,7 @@ impl<C: Composite> Composed<C> {
             return unknown(self, Diagnostics::new());
         }
         let describes = !context.provider.skip_preflight;
-        let pair = match self.pair(context, &value, &Ledger::of_state(&prior), describes).await {
+        let pair = match self.pair(context, &value, &Ledger::of_state(&prior), self.composite.sides(&value), describes).await {
             Ok(pair) => pair,
             // The account may be right and out of reach from where the plan is made: say so, and plan what can be said without it.
             Err(error) if error.is_unreachable() => return unknown(self, preflight::unreachable(&error)),

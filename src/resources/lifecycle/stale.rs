@@ -162,7 +162,7 @@ mod tests {
         let account = Identity { account_id: "183295435445".into(), arn: String::new(), partition: "aws".into() };
         Env {
             cluster: Some(account.clone()),
-            cluster_account_id: Some(account.account_id.clone()),
+            recorded_cluster_account_id: None,
             workload: account,
             region: String::new(),
             home_region: String::new(),
